@@ -1,0 +1,231 @@
+"""From plugin names and values to the parts of a run, each with a record of who filled it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+
+from framework.config import Config, Source, build_config
+from framework.errors import UnsupportedSpace, UsageError
+from framework.manager import Plugins, load_plugins
+from framework.options import RunOptions
+from framework.seeding import Seeds
+from framework.slots import Slots
+from framework.types import (
+    Buffer,
+    Cadence,
+    Collector,
+    Counters,
+    Exploration,
+    Loss,
+    Optimizer,
+    Policy,
+    Returns,
+    Role,
+    Sampler,
+    Spaces,
+    TargetSync,
+)
+from framework.vector import Stream, vectorise
+
+
+ENDS = ("run.steps", "run.episodes", "run.until")
+"""The options that end a run."""
+
+
+@dataclass
+class Parts:
+    """Everything that a run is made of."""
+
+    plugins: Plugins
+    config: Config
+    seeds: Seeds
+    spaces: Spaces
+    stream: Stream
+    policy: Policy
+    exploration: Exploration
+    returns: Returns | None
+    sampler: Sampler | None
+    buffer: Buffer
+    loss: Loss
+    optimizer: Optimizer
+    target_sync: TargetSync
+    cadence: Cadence
+    collector: Collector
+    slots: Slots
+    notes: Sequence[str] = ()
+    """What the user should know of this assembly: values that found no section."""
+    counters: Counters = field(default_factory=Counters)
+
+    @property
+    def filled(self) -> Mapping[str, str]:
+        """slot → the plugin that filled it."""
+        return self.slots.filled
+
+    def open_stream(self, role: Role, num_envs: int, name: str) -> Stream:
+        """More environments of the same kind, whose episodes are seeded from `name`. Close it after use."""
+        return _open_stream(self.plugins, self.slots, self.config, self.seeds, role, num_envs, name)
+
+    def close(self) -> None:
+        """Close the training environments."""
+        self.stream.close()
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What callbacks are made from: the parts and, if the run is recorded, its folder."""
+
+    parts: Parts
+    folder: Path | None
+    show_progress: bool
+
+
+def plugin_names(names: str | Sequence[str]) -> list[str]:
+    """ "dqn,pong" or ["dqn", "pong"] → the names."""
+    parts = names.split(",") if isinstance(names, str) else names
+    return [part.strip() for part in parts if part.strip()]
+
+
+def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tuple[Plugins, Config, list[str]]:
+    """Load plugins and settle the configuration: (plugins, config, notes). Builds nothing.
+
+    Args:
+        names: the plugins.
+        sources: what the user says, weakest first; it beats bundles, recommendations and defaults.
+
+    Raises:
+        UsageError: with every problem of the composition or, if there is none, of the configuration.
+    """
+    named = plugin_names(names)
+    plugins = load_plugins(named)
+    sections = [section for _, given in plugins.gather("config_sections") for section in given]
+    loaded = {section.section_name for section in sections}
+    if len(loaded) < len(sections):
+        raise UsageError("two plugins have an option section of the same name")
+    notes: list[str] = []
+    weaker: list[Source] = []
+    recommended: dict[str, tuple[str, Any]] = {}
+    for plugin, given in plugins.gather("recommended_values", names=plugins.names):
+        kept = {path: value for path, value in given.items() if path.partition(".")[0] in loaded}
+        for path, value in kept.items():
+            other, before = recommended.setdefault(path, (plugin, value))
+            if before != value:
+                raise UsageError(f"{other} and {plugin} recommend different values for {path}: --set it")
+        weaker.append(Source(f"recommended by {plugin}", kept))
+    for bundle, given in plugins.values:
+        dropped = [path for path in given if path.partition(".")[0] not in loaded]
+        if dropped:
+            notes.append(f"{bundle} sets {', '.join(dropped)}, whose plugins are not loaded: left out")
+        weaker.append(Source(f"bundle {bundle}", {path: value for path, value in given.items() if path not in dropped}))
+    if any(path in ENDS for source in sources for path in source.values):
+        # an end that the user names is the only one
+        weaker = [Source(source.label, {p: v for p, v in source.values.items() if p not in ENDS}) for source in weaker]
+    own = Source("command line", {"run.plugins": tuple(named)})
+    return plugins, build_config(sections, [*weaker, *sources, own]), notes
+
+
+def assemble(
+    names: str | Sequence[str],
+    values: Mapping[str, Any] | None = None,
+    *,
+    sources: Sequence[Source] = (),
+) -> Parts:
+    """Build the parts of a run. Nothing is written anywhere.
+
+    Args:
+        names: the plugins, as "dqn,pong" or a sequence.
+        values: options as {"section.key": value}, stronger than `sources`.
+        sources: further groups of values, weakest first.
+
+    Raises:
+        UsageError: with every problem that was found.
+    """
+    given = [*sources, Source("values", values)] if values else sources
+    plugins, config, notes = configure(names, given)
+    options = config[RunOptions]
+    seeds = Seeds(options.seed)
+    slots = Slots(plugins)
+    stream = _open_stream(plugins, slots, config, seeds, "train", options.num_envs, "train")
+    try:
+        return _fill(plugins, config, notes, seeds, slots, stream)
+    except BaseException:
+        stream.close()
+        raise
+
+
+def _fill(
+    plugins: Plugins, config: Config, notes: Sequence[str], seeds: Seeds, slots: Slots, stream: Stream
+) -> Parts:
+    spaces = stream.spaces
+    try:
+        policy = slots.fill("make_policy", Policy, spaces=spaces, config=config, seeds=seeds, slots=slots)
+    except UnsupportedSpace as error:
+        raise UsageError(
+            f"{slots.filled['make_policy']} needs {error.needs}; {slots.filled['make_env']} gives {spaces.describe()}"
+        ) from error
+    exploration = slots.fill("make_exploration", Exploration, spaces=spaces, config=config, seeds=seeds)
+    returns = slots.fill_if_used("make_returns", Returns, by="make_buffer", argument="returns", config=config)
+    sampler = slots.fill_if_used(
+        "make_sampler", Sampler, by="make_buffer", argument="sampler", config=config, seeds=seeds
+    )
+    buffer = slots.fill(
+        "make_buffer", Buffer, spaces=spaces, sampler=sampler, returns=returns, policy=policy, config=config
+    )
+    loss = slots.fill("make_loss", Loss, policy=policy, config=config, seeds=seeds, slots=slots)
+    optimizer = slots.fill("make_optimizer", Optimizer, policy=policy, config=config)
+    target_sync = slots.fill("make_target_sync", TargetSync, policy=policy, config=config)
+    cadence = slots.fill("make_cadence", Cadence, config=config)
+    collector = slots.fill("make_collector", Collector, stream=stream, policy=policy, exploration=exploration)
+    problems = slots.unused_claims()
+    if problems:
+        raise UsageError(problems)
+    return Parts(
+        plugins=plugins,
+        config=config,
+        seeds=seeds,
+        spaces=spaces,
+        stream=stream,
+        policy=policy,
+        exploration=exploration,
+        returns=returns,
+        sampler=sampler,
+        buffer=buffer,
+        loss=loss,
+        optimizer=optimizer,
+        target_sync=target_sync,
+        cadence=cadence,
+        collector=collector,
+        slots=slots,
+        notes=notes,
+    )
+
+
+def _open_stream(
+    plugins: Plugins, slots: Slots, config: Config, seeds: Seeds, role: Role, num_envs: int, name: str
+) -> Stream:
+    made: Any = slots.fill("make_env", object, config=config, seeds=seeds, role=role, num_envs=num_envs)
+    wrappers = [wrap for _, wrap in plugins.gather("env_wrapper", config=config, role=role)]
+    owner = slots.filled["make_env"]
+    if not isinstance(made, gymnasium.vector.VectorEnv):
+        if not callable(made):
+            raise UsageError(f"{owner}.make_env must return a VectorEnv or a factory, not {type(made).__name__}")
+        made = vectorise(_wrapped(made, wrappers), num_envs)
+    elif wrappers:
+        made.close()
+        raise UsageError(f"{owner} makes its environments side by side, so env_wrapper plugins cannot wrap them")
+    try:
+        return Stream(made, lambda env_id, episode: seeds.episode(name, env_id, episode))
+    except UsageError as error:
+        made.close()
+        raise UsageError([f"{owner}: {problem}" for problem in error.problems]) from error
+
+
+def _wrapped(
+    factory: Callable[[], gymnasium.Env[Any, Any]], wrappers: Sequence[Callable[[Any], Any]]
+) -> Callable[[], gymnasium.Env[Any, Any]]:
+    return lambda: reduce(lambda env, wrap: wrap(env), wrappers, factory())

@@ -1,0 +1,185 @@
+"""One typed, described section of options for each plugin; every value knows where it came from.
+
+Weakest first: the default, a plugin's recommendation, a bundle, a TOML file, `--set`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+
+from framework.errors import UsageError, did_you_mean
+
+Values = Mapping[str, Any]
+"""Flat: "section.key" → value."""
+
+
+class Section(BaseModel):
+    """The options of one plugin. Subclass it with a name: `class DQN(Section, name="dqn")`.
+
+    Every field needs a default and `Field(description=…)`; declaring one without is a TypeError.
+    Constraints (`gt=0`, `Literal[…]`) are checked wherever a value comes from.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+    section_name: ClassVar[str]
+
+    def __init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
+        # pydantic hands the class's keywords to this method as well; they are used once the fields are known
+        super().__init_subclass__(**kwargs)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if not name:
+            raise TypeError(f"{cls.__name__} needs a section name: class {cls.__name__}(Section, name='…')")
+        cls.section_name = name
+        for key, info in cls.model_fields.items():
+            if not info.description or info.is_required():
+                raise TypeError(f"{name}.{key} needs a default and Field(description='…')")
+
+
+S = TypeVar("S", bound=Section)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a group of values comes from, for messages and the run's config.toml."""
+
+    label: str
+    values: Values
+
+
+class Config:
+    """The values in force. `config[Section]` is the typed section, `config.sources["a.b"]` where a.b came from."""
+
+    def __init__(self, sections: Iterable[Section], sources: Mapping[str, str]) -> None:
+        self._sections: dict[type[Section], Section] = {type(section): section for section in sections}
+        self.sources = dict(sources)
+
+    def __getitem__(self, section: type[S]) -> S:
+        value = self._sections[section]
+        assert isinstance(value, section)
+        return value
+
+    def __iter__(self) -> Iterator[Section]:
+        return iter(self._sections.values())
+
+    def flat(self) -> dict[str, Any]:
+        """Every value in force as "section.key" → JSON-like value."""
+        return {
+            f"{section.section_name}.{key}": value
+            for section in self
+            for key, value in section.model_dump(mode="json").items()
+        }
+
+    def to_toml(self) -> str:
+        """The whole configuration as TOML, each key with its description and where its value came from."""
+        import tomlkit
+
+        document = tomlkit.document()
+        for section in self:
+            table = tomlkit.table()
+            for key, value in section.model_dump(mode="json").items():
+                source = self.sources.get(f"{section.section_name}.{key}", "default")
+                description = type(section).model_fields[key].description or ""
+                table.add(tomlkit.comment(f"{' '.join(description.split())} [{source}]"))
+                if value is None:
+                    table.add(tomlkit.comment(f"{key} = (not set)"))
+                else:
+                    table.add(key, value)
+            document.add(section.section_name, table)
+        return tomlkit.dumps(document)
+
+
+def build_config(sections: Sequence[type[Section]], sources: Sequence[Source]) -> Config:
+    """Merge the sources, weakest first, and validate everything.
+
+    Raises:
+        UsageError: naming every unknown section or key and every bad value with its source.
+    """
+    by_name = {section.section_name: section for section in sections}
+    merged: dict[str, dict[str, Any]] = {name: {} for name in by_name}
+    origin: dict[str, str] = {}
+    problems: list[str] = []
+    for source in sources:
+        for path, value in source.values.items():
+            problem = _unknown(path, by_name)
+            if problem:
+                problems.append(f"{path} (from {source.label}): {problem}")
+                continue
+            name, key = path.split(".", 1)
+            merged[name][key] = value
+            origin[path] = source.label
+    built = []
+    for name, section in by_name.items():
+        try:
+            built.append(section.model_validate(merged[name]))
+        except pydantic.ValidationError as error:
+            for item in error.errors():
+                key = str(item["loc"][0]) if item["loc"] else ""
+                path = f"{name}.{key}" if key else name
+                message = item["msg"].removeprefix("Value error, ")
+                shown = f" = {merged[name][key]!r}" if key in merged[name] else ""
+                problems.append(f"{path}{shown} (from {origin.get(path, 'the values together')}): {message}")
+    if problems:
+        raise UsageError(problems)
+    return Config(built, origin)
+
+
+def _unknown(path: str, by_name: Mapping[str, type[Section]]) -> str:
+    name, dot, key = path.partition(".")
+    if not dot:
+        return "write it as section.key=value"
+    if name not in by_name:
+        owners = [other for other, section in by_name.items() if key in section.model_fields]
+        hint = did_you_mean(name, list(by_name)) or (f" Did you mean '{owners[0]}.{key}'?" if owners else "")
+        return f"no loaded plugin has a section '{name}'.{hint} Sections here: {', '.join(sorted(by_name))}"
+    fields = by_name[name].model_fields
+    if key not in fields:
+        hint = did_you_mean(key, list(fields))
+        return f"'{name}' has no option '{key}'.{hint} Its options: {', '.join(fields)}"
+    return ""
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """ "section.key=value" → (path, value); the value is read as TOML, and as plain text where it is none.
+
+    Raises:
+        UsageError: if there is no "=" or no section.
+    """
+    path, equals, value = (part.strip() for part in text.partition("="))
+    if not equals or "." not in path:
+        raise UsageError(f"--set {text}: write it as --set section.key=value")
+    try:
+        return path, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return path, value
+
+
+def read_toml(path: Path) -> Values:
+    """A configuration file as flat values.
+
+    Raises:
+        UsageError: if it cannot be read, is no TOML, or holds anything but tables of options.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"--config {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"--config {path}: not valid TOML: {error}") from error
+    loose = [key for key, value in document.items() if not isinstance(value, dict)]
+    if loose:
+        raise UsageError(f"--config {path}: '{loose[0]}' stands outside a [section]")
+    return {f"{name}.{key}": value for name, table in document.items() for key, value in table.items()}
+
+
+__all__ = ["Config", "Field", "Section", "Source", "build_config", "parse_assignment", "read_toml"]

@@ -1,0 +1,135 @@
+"""From a name on the command line to a plugin object: entry points, dotted modules and files.
+
+Only what was named is imported. What *could* help (for "add chain, grid or pong") is read from the
+source of the installed plugins without running it.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import sys
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+
+from framework.errors import UsageError, did_you_mean
+
+GROUP = "framework.plugins"
+
+
+def installed() -> dict[str, list[EntryPoint]]:
+    """Every installed plugin's name with the entry points that claim it; more than one is a clash."""
+    found: dict[str, dict[str, EntryPoint]] = {}
+    for point in entry_points(group=GROUP):
+        owner = point.dist.name if point.dist else ""
+        found.setdefault(point.name, {})[f"{owner}:{point.value}"] = point
+    return {name: list(points.values()) for name, points in sorted(found.items())}
+
+
+def resolve(text: str) -> tuple[str, object]:
+    """The plugin that `text` names: (its short name, the module).
+
+    Args:
+        text: an installed plugin's name, a dotted module, or the path of a `.py` file.
+
+    Raises:
+        UsageError: if nothing of that name is found, two distributions provide it, or its import fails.
+    """
+    points = installed().get(text, [])
+    if len(points) > 1:
+        owners = sorted(f"'{point.dist.name if point.dist else point.value}'" for point in points)
+        raise UsageError(f"plugin '{text}' is provided by {' and by '.join(owners)}: uninstall all but one")
+    if points:
+        return text, _import(points[0].value, text)
+    if text.endswith(".py") or "/" in text:
+        return Path(text).stem, _import_file(Path(text))
+    if "." in text and _find(text):
+        return text.rpartition(".")[2], _import(text, text)
+    if _find(text):
+        return text, _import(text, text)
+    known = list(installed())
+    if not known:
+        raise UsageError(f"unknown plugin '{text}': no plugins are installed; run 'pip install -e .' in the checkout")
+    hint = did_you_mean(text, known) or " See 'python -m framework plugins' for the installed ones."
+    raise UsageError(f"unknown plugin '{text}'.{hint}")
+
+
+def _find(dotted: str) -> bool:
+    """Whether a module of this name exists that could be a plugin (not one of the standard library)."""
+    if dotted.partition(".")[0] in sys.stdlib_module_names:
+        return False
+    try:
+        spec = importlib.util.find_spec(dotted)
+    except (ImportError, ValueError, AttributeError):
+        return False
+    return spec is not None and spec.origin is not None
+
+
+def _import(module: str, text: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise UsageError(_import_problem(module, text, error)) from error
+
+
+def _import_problem(module: str, text: str, error: ImportError) -> str:
+    package = module.partition(".")[0]
+    if error.name and (error.name == module or module.startswith(f"{error.name}.")):
+        found = getattr(sys.modules.get(package), "__file__", None)
+        if found and Path(found).parent.parent != Path(__file__).parent.parent:
+            return (
+                f"plugin '{text}': its package '{package}' is hidden by {Path(found).parent}: "
+                "rename that folder or start from another one"
+            )
+    missing = error.name.partition(".")[0] if error.name else ""
+    mend = f": install it with 'pip install {missing}'" if missing and missing != package else ""
+    return f"plugin '{text}' cannot be imported: {error}{mend}"
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise UsageError(f"plugin file '{path}' does not exist")
+    if not path.stem.isidentifier():
+        raise UsageError(f"plugin file '{path}': '{path.stem}' is no Python name; rename it, with _ for other signs")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"plugin file '{path}' is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    # dataclasses and pydantic look their module up by name; a file must not hide a module that exists
+    sys.modules.setdefault(path.stem, module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise UsageError(f"plugin file '{path}' cannot be imported: {type(error).__name__}: {error}") from error
+    finally:
+        if sys.modules.get(path.stem) is module and not hasattr(module, "__name__"):
+            del sys.modules[path.stem]
+    return module
+
+
+@cache
+def providers() -> dict[str, tuple[str, ...]]:
+    """hook → the installed plugins that implement it, read from their source without importing them."""
+    found: dict[str, list[str]] = {}
+    for name, points in installed().items():
+        for hook in _implemented(points[0].value):
+            found.setdefault(hook, []).append(name)
+    return {hook: tuple(names) for hook, names in found.items()}
+
+
+def _implemented(module: str) -> set[str]:
+    try:
+        spec = importlib.util.find_spec(module)
+        tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8")) if spec and spec.origin else ast.parse("")
+    except (ImportError, OSError, SyntaxError):
+        return set()
+    return {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        for decorator in node.decorator_list
+        if "hookimpl" in ast.unparse(decorator)
+    }

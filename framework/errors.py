@@ -1,0 +1,55 @@
+"""The errors that people meet, each with what is wrong, where, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class FrameworkError(Exception):
+    """Base of every error that the framework raises on purpose. The command line prints it without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(FrameworkError):
+    """The composition, configuration or command is wrong; nothing has been written.
+
+    Problems are collected so that one try reports them all.
+    """
+
+    exit_code = 2
+
+    def __init__(self, problems: str | Sequence[str]) -> None:
+        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class UnsupportedSpace(UsageError):
+    """A part cannot serve the environment's spaces. `needs` says what it could serve, e.g. "Discrete observations"."""
+
+    def __init__(self, needs: str) -> None:
+        self.needs = needs
+        super().__init__(f"needs {needs}")
+
+
+class NonFiniteLoss(FrameworkError):
+    """The loss of a batch is NaN or infinite. Raised before the optimiser's step: the weights are still the last good ones."""
+
+    def __init__(self, message: str, ids: Sequence[int]) -> None:
+        super().__init__(message)
+        self.ids = tuple(ids)
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """ " Did you mean 'x'?" when a known word is close, else the empty string."""
+    import difflib
+
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """Join words as English does: "a", "a and b", "a, b and c"."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"

@@ -1,0 +1,220 @@
+"""The whole plugin API, in the order in which a run is assembled.
+
+A plugin is a module (or any object) with functions marked `@hookimpl`. There are two kinds of hooks:
+
+* a **slot** holds one part. `@hookimpl` *claims* it; `@hookimpl(trylast=True)` offers a *family
+  default* (as `dqn` and `tabular` do), which a claim overrides; the engine's own default stands last.
+  Two of the same rank are an error. `@hookimpl(wrapper=True)` decorates whatever fills the slot.
+* a **gathered** hook collects what every plugin returns.
+
+Every hook is called while the run is assembled, never in the training loop. An implementation takes
+whichever of the arguments it needs, by name; a part whose argument the winner of a later slot leaves
+out is not built, and claiming such a part is an error. New arguments may be added to a hook in a
+minor version; none is removed or changes its meaning without a new `API_VERSION`.
+
+The protocols of the parts are in `framework.types`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import pluggy
+
+if TYPE_CHECKING:
+    import gymnasium
+    import typer
+
+    from framework.assembly import RunInfo
+    from framework.config import Config, Section
+    from framework.manager import Plugins
+    from framework.seeding import Seeds
+    from framework.slots import Slots
+    from framework.types import (
+        Buffer,
+        Cadence,
+        Callback,
+        Collector,
+        Exploration,
+        Loss,
+        Optimizer,
+        Policy,
+        Returns,
+        Role,
+        Sampler,
+        Spaces,
+        TargetSync,
+    )
+    from framework.vector import Stream
+
+API_VERSION = 1
+
+PROJECT = "framework"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+hookimpl = pluggy.HookimplMarker(PROJECT)
+_hookspec = pluggy.HookspecMarker(PROJECT)
+
+
+def slot(function: F) -> F:
+    """Declare a hook that one plugin fills; plugins may declare slots of their own, prefixed with their name."""
+    return cast(F, _hookspec(function, firstresult=True))
+
+
+def gathered(function: F) -> F:
+    """Declare a hook to which every plugin may contribute."""
+    return cast(F, _hookspec(function))
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A named list of plugins and the values that they get, stronger than defaults, weaker than the user's own."""
+
+    plugins: Sequence[str] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """"section.key" → value."""
+
+
+# ── Before anything is built ─────────────────────────────────────────────────────────────────────
+
+
+@gathered
+def bundle(names: Sequence[str]) -> Bundle:
+    """Stand for other plugins and give them values.
+
+    names: what the user named, in that order. Called once for each plugin, before hooks are verified.
+    """
+    raise NotImplementedError
+
+
+@gathered
+def add_hookspecs(plugins: Plugins) -> None:
+    """Declare hooks of your own: `plugins.add_hookspecs(module)`. Each is named `<plugin>_<what>`."""
+
+
+@gathered
+def add_commands(app: typer.Typer) -> None:
+    """Add commands to `python -m framework`, which calls this for installed plugins named on its line."""
+
+
+@gathered
+def config_sections() -> Sequence[type[Section]]:
+    """The plugin's options: subclasses of `Section`, every field typed, described and with a default."""
+    raise NotImplementedError
+
+
+@gathered
+def recommended_values(names: Sequence[str]) -> Mapping[str, Any]:
+    """Defaults that the plugin would rather have in other sections, as "section.key" → value.
+
+    names: every plugin of the composition. For environments: what suits them. Keys of sections that
+    are not loaded are dropped; a bundle, a file or `--set` overrides the rest.
+    """
+    raise NotImplementedError
+
+
+# ── The environment ──────────────────────────────────────────────────────────────────────────────
+
+
+@slot
+def make_env(config: Config, seeds: Seeds, role: Role, num_envs: int) -> gymnasium.vector.VectorEnv | Callable[[], gymnasium.Env]:
+    """A gymnasium vector environment, or a factory of single ones for the engine to put side by side.
+
+    Called once for each role in use: "train", "evaluate" (raw rewards, full episodes) and "watch"
+    (`render_mode="rgb_array"`, or "human" where `config["watch"]` asks for a window). What the engine reads
+    from the environment's metadata: `frame_stack` (int, 1), `stack_padding` ("repeat" or "zero"),
+    `frame_skip` (int, 1), `reward_clip` (low, high; for learning, in training alone) and `protocol` (a dict for the manifest).
+    """
+
+
+@gathered
+def env_wrapper(config: Config, role: Role) -> Callable[[gymnasium.Env], gymnasium.Env]:
+    """A function that wraps each single environment; applied in the order in which the plugins were named."""
+    raise NotImplementedError
+
+
+# ── The agent ────────────────────────────────────────────────────────────────────────────────────
+
+
+@slot
+def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> Policy:
+    """What the agent thinks each action is worth. Raise `UnsupportedSpace` for spaces it cannot serve.
+
+    slots: fills hooks of the plugin's own, as in `slots.fill("dqn_head", spaces=spaces)`.
+    """
+    raise NotImplementedError
+
+
+@slot
+def make_exploration(spaces: Spaces, config: Config, seeds: Seeds) -> Exploration:
+    """How values become actions while training. Engine default: ε-greedy on a schedule."""
+    raise NotImplementedError
+
+
+# ── Memory ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@slot
+def make_returns(config: Config) -> Returns:
+    """How the rewards after a transition's start become its return. Engine default: one step."""
+    raise NotImplementedError
+
+
+@slot
+def make_sampler(config: Config, seeds: Seeds) -> Sampler:
+    """Which transitions a batch holds, and with what weights. Engine default: uniform, without replacement in a batch."""
+    raise NotImplementedError
+
+
+@slot
+def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, policy: Policy, config: Config) -> Buffer:
+    """Where transitions are kept. Engine default: a ring of frames for each environment, each frame stored once."""
+    raise NotImplementedError
+
+
+# ── Learning ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@slot
+def make_loss(policy: Policy, config: Config, seeds: Seeds, slots: Slots) -> Loss:
+    """The error of a batch."""
+    raise NotImplementedError
+
+
+@slot
+def make_optimizer(policy: Policy, config: Config) -> Optimizer:
+    """How errors move the policy."""
+    raise NotImplementedError
+
+
+@slot
+def make_target_sync(policy: Policy, config: Config) -> TargetSync:
+    """When the target network follows. Engine default: an exact copy every so often."""
+    raise NotImplementedError
+
+
+@slot
+def make_cadence(config: Config) -> Cadence:
+    """How many updates are due. Engine default: a warm-up, then a fixed number of updates an environment step."""
+    raise NotImplementedError
+
+
+# ── The run ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@slot
+def make_collector(stream: Stream, policy: Policy, exploration: Exploration) -> Collector:
+    """Who acts. Engine default: this process."""
+    raise NotImplementedError
+
+
+@gathered
+def make_callbacks(config: Config, run: RunInfo) -> Sequence[Callback]:
+    """Listeners of the run's events.
+
+    run: the run's folder and parts. Called by `train`, once everything else stands.
+    """
+    raise NotImplementedError

@@ -1,0 +1,116 @@
+"""The training loop: act, remember, learn. It sees plain objects and knows no algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from framework.assembly import Parts
+from framework.evaluation import evaluate
+from framework.options import EvaluationOptions, RunOptions
+from framework.types import Callback, Episode, EvaluationResult, Step
+
+
+class Loop:
+    """Runs assembled parts until an end is reached; `counters` and `last_evaluation` say how far it is."""
+
+    def __init__(self, parts: Parts, callbacks: Sequence[Callback] = ()) -> None:
+        self._parts = parts
+        self.counters = parts.counters
+        self.last_evaluation: EvaluationResult | None = None
+        self._evaluations = 0
+        self._returns = np.zeros(parts.spaces.num_envs)
+        self._lengths = np.zeros(parts.spaces.num_envs, np.int64)
+        self._callbacks = callbacks
+        self._on_step = _listeners(callbacks, "on_step")
+        self._on_update = _listeners(callbacks, "on_update")
+        self._on_episode = _listeners(callbacks, "on_episode")
+
+    def run(self) -> None:
+        """Train until the first of run.steps, run.episodes and run.until. `on_end` is called however it ends."""
+        parts, counters = self._parts, self.counters
+        overlap = parts.cadence.overlap
+        for callback in self._callbacks:
+            callback.on_start(counters)
+        try:
+            while not self._finished():
+                if not overlap:
+                    self._learn()
+                parts.collector.begin(counters)
+                if overlap:
+                    self._learn()
+                step = parts.collector.finish()
+                parts.buffer.add(step)
+                counters.advance(step)
+                parts.target_sync.tick(counters)
+                self._report(step)
+            if not overlap:
+                self._learn()
+        finally:
+            for callback in self._callbacks:
+                callback.on_end(counters)
+
+    def _learn(self) -> None:
+        """Make the updates that are owed. What cannot be sampled yet stays owed."""
+        parts, counters = self._parts, self.counters
+        due = parts.cadence.due(counters)
+        while counters.updates < due and len(parts.buffer):
+            batch = parts.buffer.sample(parts.cadence.batch_size, counters)
+            errors = parts.loss(batch, counters)
+            parts.optimizer.apply(batch, errors)
+            parts.buffer.reprioritize(batch.ids, errors.priority)
+            counters.updates += 1
+            parts.target_sync.tick(counters)
+            for listen in self._on_update:
+                listen(batch, errors, counters)
+
+    def _report(self, step: Step) -> None:
+        for listen in self._on_step:
+            listen(step, self.counters)
+        self._returns[step.env_id] += step.raw_reward
+        self._lengths[step.env_id] += 1
+        if step.ended.any():
+            number = self.counters.episodes - int(step.ended.sum())
+            for env_id in step.env_id[step.ended].tolist():
+                number += 1
+                episode = Episode(number, env_id, float(self._returns[env_id]), int(self._lengths[env_id]))
+                self._returns[env_id], self._lengths[env_id] = 0.0, 0
+                for listen in self._on_episode:
+                    listen(episode, self.counters)
+        every = self._parts.config[EvaluationOptions].every
+        if every and self.counters.env_steps // every > self._evaluations:
+            self.evaluate()
+
+    def evaluate(self) -> EvaluationResult:
+        """Evaluate now and tell the callbacks."""
+        every = self._parts.config[EvaluationOptions].every
+        self._evaluations = self.counters.env_steps // every if every else self._evaluations + 1
+        result = evaluate(self._parts, number=self._evaluations)
+        self.last_evaluation = result
+        for callback in self._callbacks:
+            callback.on_evaluation(result, self.counters)
+        return result
+
+    def _finished(self) -> bool:
+        options, counters = self._parts.config[RunOptions], self.counters
+        return bool(
+            (options.steps is not None and counters.env_steps >= options.steps)
+            or (options.episodes is not None and counters.episodes >= options.episodes)
+            or (
+                options.until is not None
+                and self.last_evaluation is not None
+                and self.last_evaluation.mean >= options.until
+            )
+        )
+
+
+def _listeners(callbacks: Sequence[Callback], event: str) -> list[Callable[..., None]]:
+    """The bound methods of the callbacks that override an event."""
+    return [
+        getattr(callback, event)
+        for callback in callbacks
+        if getattr(type(callback), event) is not getattr(Callback, event)
+    ]
+
+

@@ -1,0 +1,280 @@
+"""From a list of names to a verified set of plugins. The rest of the engine never sees pluggy.
+
+All that is wrong with a composition is collected and reported at once.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from framework import defaults, hookspecs
+from framework.discovery import installed, providers, resolve
+from framework.errors import FrameworkError, UsageError, did_you_mean, listed
+from framework.hookspecs import PROJECT, Bundle
+
+ENGINE = "engine"
+"""The name under which the engine's own defaults are reported."""
+
+CLAIM, FAMILY, DEFAULT = 0, 1, 2
+
+
+class PluginError(FrameworkError):
+    """A plugin raised in one of its hooks; the message names both and the cause is chained."""
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """One plugin's function for one hook."""
+
+    plugin: str
+    hook: str
+    function: Any
+    arguments: tuple[str, ...]
+    wrapper: bool
+    rank: int
+
+
+class Plugins:
+    """The plugins of one run, verified. Each run builds its own; nothing is global.
+
+    `values` are what bundles set, as (bundle, {"section.key": value}).
+    """
+
+    def __init__(self, plugins: dict[str, object], values: Sequence[tuple[str, dict[str, Any]]] = ()) -> None:
+        self.values = list(values)
+        self.names = [name for name in plugins if name != ENGINE]
+        self.manager = pluggy.PluginManager(PROJECT)
+        self._owner_of_spec: dict[str, str] = {}
+        self.add_hookspecs(hookspecs)
+        # names are sorted so that their order on the command line cannot matter to slots; see `gather`
+        self._implementations = [
+            implementation
+            for name in sorted(plugins, key=lambda name: (name != ENGINE, name))
+            for implementation in _implementations(self.manager, name, plugins[name])
+        ]
+        for implementation in self.implementing("add_hookspecs"):
+            call(implementation, plugins=self)
+        problems = list(self._problems())
+        if problems:
+            raise UsageError(problems)
+        for name, plugin in plugins.items():
+            self.manager.register(plugin, name)
+
+    def add_hookspecs(self, module: ModuleType) -> None:
+        """Declare the hooks of a module; for plugins, within their own `add_hookspecs`."""
+        self.manager.add_hookspecs(module)
+
+    def spec(self, hook: str) -> Any | None:
+        """pluggy's record of the declared hook, or None."""
+        caller = getattr(self.manager.hook, hook, None)
+        return caller.spec if caller is not None else None
+
+    def slots(self) -> list[str]:
+        """Every declared slot, in the order of declaration."""
+        return [name for name in vars(self.manager.hook) if self.is_slot(name)]
+
+    def is_slot(self, hook: str) -> bool:
+        spec = self.spec(hook)
+        return bool(spec and spec.opts["firstresult"])
+
+    def implementing(self, hook: str) -> list[Implementation]:
+        """The implementations of a hook, decorators aside: the engine's first, then by plugin name."""
+        return [found for found in self._implementations if found.hook == hook and not found.wrapper]
+
+    def winner(self, slot: str) -> Implementation | None:
+        """Who fills a slot: a claim before a family's default before the engine's."""
+        return min(self.implementing(slot), key=lambda found: found.rank, default=None)
+
+    def claims(self) -> list[Implementation]:
+        """Every claim of a slot."""
+        return [
+            found
+            for found in self._implementations
+            if found.rank == CLAIM and not found.wrapper and self.is_slot(found.hook)
+        ]
+
+    def consumes(self, slot: str, argument: str) -> bool:
+        """Whether the winner of a slot, or a decorator of it, takes this argument."""
+        winner = self.winner(slot)
+        takers = [found for found in self._implementations if found.hook == slot and (found.wrapper or found == winner)]
+        return any(argument in taker.arguments for taker in takers)
+
+    def gather(self, hook: str, **arguments: Any) -> list[tuple[str, Any]]:
+        """Call a gathered hook: (plugin, result) in the order in which the plugins were named, Nones left out."""
+        order = {name: position for position, name in enumerate([ENGINE, *self.names])}
+        results = [
+            (found.plugin, call(found, **arguments))
+            for found in sorted(self.implementing(hook), key=lambda found: order[found.plugin])
+        ]
+        return [(plugin, result) for plugin, result in results if result is not None]
+
+    def _problems(self) -> Iterable[str]:
+        yield from self._conflicts()
+        unmatched = [found for found in self._implementations if self.spec(found.hook) is None]
+        to_add = yield from self._unmatched(unmatched)
+        for found in self._implementations:
+            yield from self._bad_signature(found)
+        yield from self._missing(to_add)
+
+    def _conflicts(self) -> Iterable[str]:
+        """Slots with two claims, or two family defaults that no claim overrides."""
+        rivals: dict[tuple[str, ...], list[str]] = {}
+        for hook in dict.fromkeys(found.hook for found in self._implementations):
+            if self.spec(hook) is not None and not self.is_slot(hook):
+                continue
+            for rank in (CLAIM, FAMILY):
+                names = tuple(found.plugin for found in self.implementing(hook) if found.rank == rank)
+                if len(names) > 1:
+                    rivals.setdefault(names, []).append(hook)
+        declared = {name: position for position, name in enumerate(vars(self.manager.hook))}
+        for names, hooks in rivals.items():
+            hooks.sort(key=lambda hook: declared.get(hook, len(declared)))
+            yield f"{listed(names)} {'both' if len(names) == 2 else 'all'} provide {listed(hooks)}: keep one"
+
+    def _unmatched(self, unmatched: Sequence[Implementation]) -> Any:
+        """Hooks that nothing declares: of a plugin to add, or misspelt. Returns the names of plugins to add."""
+        known = {*installed(), *self.names}
+        extend: dict[str, list[str]] = {}
+        for found in unmatched:
+            owner = max((name for name in known if found.hook.startswith(f"{name}_")), key=len, default="")
+            if owner and owner not in self.names:
+                names = extend.setdefault(owner, [])
+                if found.plugin not in names:
+                    names.append(found.plugin)
+                continue
+            hint = did_you_mean(found.hook, [name for name in vars(self.manager.hook) if not name.startswith("_")])
+            yield f"{found.plugin} implements '{found.hook}', which is no hook.{hint}"
+        for owner, names in extend.items():
+            verb = "extends" if len(names) == 1 else "both extend" if len(names) == 2 else "all extend"
+            yield f"{listed(names)} {verb} '{owner}': add {owner}"
+        return list(extend)
+
+    def _bad_signature(self, found: Implementation) -> Iterable[str]:
+        where = f"{found.plugin}.{found.hook}"
+        optional = [
+            parameter.name
+            for parameter in inspect.signature(found.function).parameters.values()
+            if parameter.default is not parameter.empty
+        ]
+        if optional:
+            yield f"{where}: arguments of hooks take no defaults ({listed(optional)}); pluggy would never pass them"
+        spec = self.spec(found.hook)
+        if spec is None:
+            return
+        strange = [argument for argument in found.arguments if argument not in spec.argnames]
+        if strange:
+            has = listed(spec.argnames) if spec.argnames else "none"
+            yield f"{where} asks for {listed(strange)}, which the hook does not have; its arguments: {has}"
+        options = getattr(found.function, f"{PROJECT}_impl", {})
+        if self.is_slot(found.hook) and options.get("tryfirst"):
+            yield f"{where}: tryfirst means nothing on a slot; use hookimpl to claim it"
+        if found.wrapper and not self.is_slot(found.hook):
+            yield f"{where}: only slots can be decorated; '{found.hook}' gathers what every plugin returns"
+
+    def _missing(self, to_add: Sequence[str]) -> Iterable[str]:
+        """Slots of the engine that nothing fills, with the plugins that could; those of a plugin to add are left out."""
+        gaps: dict[tuple[str, ...], list[str]] = {}
+        for slot in self.slots():
+            if self.winner(slot) is None and hasattr(hookspecs, slot):
+                could = providers().get(slot, ())
+                if not set(could) & set(to_add):
+                    gaps.setdefault(could, []).append(slot)
+        for could, slots in gaps.items():
+            mend = f": add {listed(could, 'or')}" if could else ""
+            yield f"nothing provides {listed(slots, 'or')}{mend}"
+
+
+def _implementations(manager: pluggy.PluginManager, name: str, plugin: object) -> Iterable[Implementation]:
+    for attribute in dir(plugin):
+        options = manager.parse_hookimpl_opts(plugin, attribute)
+        if options is None:
+            continue
+        function = getattr(plugin, attribute)
+        yield Implementation(
+            plugin=name,
+            hook=options.get("specname") or attribute,
+            function=function,
+            arguments=tuple(inspect.signature(function).parameters),
+            wrapper=bool(options["wrapper"] or options["hookwrapper"]),
+            rank=DEFAULT if name == ENGINE else FAMILY if options["trylast"] else CLAIM,
+        )
+
+
+def call(found: Implementation, **arguments: Any) -> Any:
+    """Call one implementation with the arguments that it takes; what it raises is reported with its plugin and hook."""
+    try:
+        return found.function(**{name: arguments[name] for name in found.arguments})
+    except FrameworkError:
+        raise
+    except Exception as error:
+        raise PluginError(f"plugin '{found.plugin}' raised in {found.hook}: {type(error).__name__}: {error}") from error
+
+
+def load_plugins(names: Sequence[str]) -> Plugins:
+    """Resolve, expand and verify a list of plugin names.
+
+    Args:
+        names: as on the command line; `no:NAME` takes a part out of what bundles brought in.
+
+    Raises:
+        UsageError: with every problem that was found.
+    """
+    wanted = list(dict.fromkeys(name for name in names if not name.startswith("no:")))
+    removed = [name.removeprefix("no:") for name in names if name.startswith("no:")]
+    problems: list[str] = [] if wanted else ["no plugins were named; for example: --plugins tabular,chain"]
+    plugins: dict[str, object] = {ENGINE: defaults}
+    values: list[tuple[str, dict[str, Any]]] = []
+    taken_out: set[str] = set()
+    queue = list(wanted)
+    while queue:
+        text = queue.pop(0)
+        if text in removed:
+            taken_out.add(text)
+            continue
+        try:
+            name, plugin = resolve(text)
+        except UsageError as error:
+            problems.extend(error.problems)
+            continue
+        if plugins.setdefault(name, plugin) is not plugin:
+            problems.append(f"two plugins are called '{name}': rename one")
+            continue
+        found = _bundle(name, plugin, wanted)
+        queue.extend(part for part in found.plugins if part not in plugins and part not in queue)
+        if found.values:
+            values.append((name, dict(found.values)))
+    for name in removed:
+        if name in wanted:
+            problems.append(f"no:{name} takes out '{name}', which is named as well: drop one of the two")
+        elif name not in taken_out:
+            problems.append(f"no:{name}: no bundle that was named brings '{name}' in")
+    problems.extend(_clashes(values))
+    if problems:
+        raise UsageError(problems)
+    return Plugins(plugins, values)
+
+
+def _bundle(name: str, plugin: object, wanted: Sequence[str]) -> Bundle:
+    function = getattr(plugin, "bundle", None)
+    if function is None or not hasattr(function, f"{PROJECT}_impl"):
+        return Bundle()
+    arguments = tuple(inspect.signature(function).parameters)
+    result = call(Implementation(name, "bundle", function, arguments, False, CLAIM), names=wanted)
+    if not isinstance(result, Bundle):
+        raise UsageError(f"{name}.bundle must return a Bundle, not {type(result).__name__}")
+    return result
+
+
+def _clashes(values: Sequence[tuple[str, dict[str, Any]]]) -> Iterable[str]:
+    first: dict[str, tuple[str, Any]] = {}
+    for name, given in values:
+        for path, value in given.items():
+            other, before = first.setdefault(path, (name, value))
+            if before != value:
+                yield f"{other} and {name} give {path} different values ({before!r} and {value!r}): name one, or --set it"

@@ -1,0 +1,50 @@
+"""When to learn, and when the target network follows: both pure in the run's counters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from framework.types import Counters, State, Targeted, Unit
+
+
+@dataclass(frozen=True)
+class ReplayRatio:
+    """Nothing until `starts` environment steps, then `updates_per_step` updates for each step after that."""
+
+    batch_size: int
+    starts: int
+    updates_per_step: float
+    overlap: bool
+
+    def due(self, counters: Counters) -> int:
+        return int(max(0, counters.env_steps - self.starts) * self.updates_per_step)
+
+
+class HardSync:
+    """An exact copy of the online network each time that `counters[unit]` passes a multiple of `every`.
+
+    Counting passed multiples, not remainders, keeps the period exact when several environments step at once.
+    """
+
+    def __init__(self, policy: Targeted, every: int, unit: Unit) -> None:
+        self._policy, self._every, self._unit = policy, every, unit
+        self._passed = 0
+
+    def tick(self, counters: Counters) -> None:
+        passed = counters[self._unit] // self._every
+        if passed > self._passed:
+            self._passed = passed
+            self._policy.update_target(1.0)
+
+    def state_dict(self) -> State:
+        return {"passed": self._passed}
+
+    def load_state_dict(self, state: State) -> None:
+        self._passed = int(state["passed"])
+
+
+class NoSync:
+    """For policies that bootstrap from themselves."""
+
+    def tick(self, counters: Counters) -> None:
+        """There is no target to move."""

@@ -1,0 +1,1 @@
+"""Replay: where frames are kept (`lanes`), which are drawn (`samplers`), what their rewards become (`returns`)."""

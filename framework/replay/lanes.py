@@ -1,0 +1,160 @@
+"""Replay that stores each frame once: a ring of frames for each environment, stacked when sampled.
+
+A lane is one environment's history. Frame p of a lane (p counts for ever; its slot is p mod the lane's
+length) is the observation of the transition that starts there and the successor of the one before, so an
+episode of T transitions takes T + 1 frames, and its last frame starts nothing. A transition's id is
+p · N + lane: it is never used again, so a late priority cannot land on another transition.
+
+A start is *active* (may be sampled) from the moment its n-step window is whole, or its episode has ended,
+until a frame of its stack is overwritten.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Int64, Shaped
+
+from framework.errors import UsageError
+from framework.frames import window
+from framework.types import Batch, Counters, Returns, Sampler, Spaces, State, Step
+
+_ARRAYS = ("_frames", "_age", "_action", "_reward", "_terminated", "_truncated", "_head", "_pending")
+
+
+def bytes_needed(spaces: Spaces, capacity: int) -> int:
+    """Bytes that a replay of `capacity` frames will take, without its sampler's index."""
+    assert spaces.frame.shape is not None and spaces.frame.dtype is not None
+    frame = math.prod(spaces.frame.shape) * np.dtype(spaces.frame.dtype).itemsize
+    return capacity * (frame + np.dtype(np.uint8).itemsize + 2 * np.dtype(np.float64).itemsize + 2)
+
+
+class FrameReplay:
+    """A buffer of the last `capacity` frames of N environments, `capacity` // N each.
+
+    Raises:
+        UsageError: if a lane would be too short for one stack and one window.
+    """
+
+    def __init__(self, spaces: Spaces, capacity: int, sampler: Sampler, returns: Returns) -> None:
+        lanes, length = spaces.num_envs, capacity // spaces.num_envs
+        shortest = spaces.frame_stack + returns.horizon + 1
+        if length < shortest:
+            raise UsageError(
+                f"replay.capacity = {capacity} leaves {length} frames to each of {lanes} environments; stacks of "
+                f"{spaces.frame_stack} and {returns.horizon}-step returns need at least {shortest * lanes} in all"
+            )
+        self._spaces, self._sampler, self._returns = spaces, sampler, returns
+        self._lanes, self._length, self._stack = lanes, length, spaces.frame_stack
+        slots = lanes * length
+        # zeros are given page by page when first written, so a young buffer costs little
+        self._frames = np.zeros((slots, *(spaces.frame.shape or ())), spaces.frame.dtype)
+        self._age = np.zeros(slots, np.uint8)
+        self._action = np.zeros(slots, np.int64)
+        self._reward = np.zeros(slots, np.float64)
+        self._terminated = np.zeros(slots, np.bool_)
+        self._truncated = np.zeros(slots, np.bool_)
+        self._head = np.full(lanes, -1, np.int64)
+        self._pending = np.zeros(lanes, np.int64)
+        self._version = 0
+        sampler.allocate(slots)
+
+    def __len__(self) -> int:
+        return len(self._sampler)
+
+    def add(self, step: Step) -> None:
+        """Append each row to its environment's lane. Arrays are copied."""
+        self._version += 1
+        lanes = step.env_id
+        if step.first.any():
+            starting = lanes[step.first]
+            self._advance(starting)
+            self._frames[self._slot(starting, self._head[starting])] = step.obs[step.first]
+            self._age[self._slot(starting, self._head[starting])] = 0
+            self._pending[starting] = self._head[starting]
+        start = self._head[lanes]
+        slot = self._slot(lanes, start)
+        self._action[slot] = step.action
+        self._reward[slot] = step.reward
+        self._terminated[slot] = step.terminated
+        self._truncated[slot] = step.truncated
+        age = np.minimum(self._age[slot] + 1, self._stack - 1)
+        self._advance(lanes)
+        slot = self._slot(lanes, self._head[lanes])
+        self._frames[slot] = step.next_obs
+        self._age[slot] = age
+        self._activate(lanes, np.where(step.ended, start, start - self._returns.horizon + 1))
+
+    def sample(self, n: int, counters: Counters) -> Batch:
+        """At most n transitions, as the sampler chooses; `next_obs` must be read before the next `add`."""
+        ids, weights = self._sampler.sample(n, counters)
+        lanes, start = ids % self._lanes, ids // self._lanes
+        steps = self._slot(lanes[:, None], start[:, None] + np.arange(self._returns.horizon))
+        reward, discount, length = self._returns.fold(
+            self._reward[steps], self._terminated[steps], self._truncated[steps]
+        )
+        version = self._version
+
+        def read_next_obs() -> Shaped[np.ndarray, "B *obs"]:
+            if version != self._version:
+                raise RuntimeError("next_obs was read after the buffer had changed")
+            return self._observations(lanes, start + length)
+
+        return Batch(
+            ids=ids,
+            obs=self._observations(lanes, start),
+            action=self._action[steps[:, 0]],
+            reward=reward,
+            discount=discount,
+            weights=weights,
+            read_next_obs=read_next_obs,
+        )
+
+    def reprioritize(self, ids: Int64[np.ndarray, " B"], priorities: Shaped[np.ndarray, " B"]) -> None:
+        self._sampler.reprioritize(ids, priorities)
+
+    def state_dict(self) -> State:
+        return {name.removeprefix("_"): getattr(self, name).copy() for name in _ARRAYS}
+
+    def load_state_dict(self, state: State) -> None:
+        for name in _ARRAYS:
+            getattr(self, name)[...] = state[name.removeprefix("_")]
+
+    def _slot(self, lanes: Int64[np.ndarray, " *B"], positions: Int64[np.ndarray, " *B"]) -> Int64[np.ndarray, " *B"]:
+        return lanes * self._length + positions % self._length
+
+    def _advance(self, lanes: Int64[np.ndarray, " M"]) -> None:
+        """Move the heads of these lanes on by one frame and retire the starts whose stack that overwrites."""
+        self._head[lanes] += 1
+        overwritten = self._head[lanes] - self._length
+        if overwritten.max(initial=-1) < 0:
+            return
+        starts = overwritten[:, None] + np.arange(self._stack)
+        lost = starts - self._age[self._slot(lanes[:, None], starts)] <= overwritten[:, None]
+        ids = starts * self._lanes + lanes[:, None]
+        self._sampler.retire(ids[lost & (overwritten >= 0)[:, None]])
+
+    def _activate(
+        self, lanes: Int64[np.ndarray, " M"], last: Int64[np.ndarray, " M"]
+    ) -> None:
+        """Activate the pending starts of these lanes up to `last`."""
+        first = self._pending[lanes]
+        count = np.maximum(last - first + 1, 0)
+        if count.any():
+            offset = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+            positions = np.repeat(first, count) + offset
+            self._sampler.activate(positions * self._lanes + np.repeat(lanes, count))
+            self._pending[lanes] = first + count
+
+    def _observations(
+        self, lanes: Int64[np.ndarray, " B"], positions: Int64[np.ndarray, " B"]
+    ) -> Shaped[np.ndarray, "B *obs"]:
+        slots = self._slot(lanes, positions)
+        if self._stack == 1:
+            return self._frames[slots]
+        stack, padding = window(positions, self._age[slots].astype(np.int64), self._stack)
+        frames = self._frames[self._slot(lanes[:, None], stack)]
+        if self._spaces.stack_padding == "zero":
+            frames[padding] = 0
+        return frames

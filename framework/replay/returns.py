@@ -1,0 +1,34 @@
+"""Folds windows of rewards into returns. The only place with a γ, an n or the meaning of an episode's end."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+
+class NStepReturns:
+    """R = Σ_{j<k} γ^j r_{t+j}, to be bootstrapped with γ^k from k ≤ n steps on (Sutton & Barto 2018, eq. 7.1).
+
+    A window ends with its episode: k is then smaller, and the discount is 0 if it *terminated*, so that
+    nothing is bootstrapped; a *truncated* one bootstraps from its last observation. n = 1 is Q-learning's target.
+    """
+
+    def __init__(self, gamma: float, n: int = 1) -> None:
+        self.gamma = gamma
+        self.horizon = n
+        self._powers = gamma ** np.arange(n + 1, dtype=np.float64)
+
+    def fold(
+        self,
+        reward: Float64[np.ndarray, "B n"],
+        terminated: Bool[np.ndarray, "B n"],
+        truncated: Bool[np.ndarray, "B n"],
+    ) -> tuple[Float64[np.ndarray, " B"], Float64[np.ndarray, " B"], Int64[np.ndarray, " B"]]:
+        """(return, γ^k or 0, k) of each window; see `framework.types.Returns`."""
+        ended = terminated | truncated
+        used = np.ones_like(ended)
+        used[:, 1:] = np.cumsum(ended[:, :-1], axis=1) == 0
+        length = used.sum(axis=1)
+        returns = np.where(used, reward, 0.0) @ self._powers[:-1]
+        discount = np.where((terminated & used).any(axis=1), 0.0, self._powers[length])
+        return returns, discount, length

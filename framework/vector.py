@@ -1,0 +1,150 @@
+"""Turns any gymnasium vector environment into a stream of true transitions.
+
+The three autoreset modes give the same transitions as a plain loop over single environments:
+
+* DISABLED: an ended episode is reset at once, by a masked reset with a seed of the new episode's own.
+* NEXT_STEP: the row on which an environment resets itself is no transition and is left out.
+* SAME_STEP: the true successor is read from `final_obs`; the observation that came with it starts the next episode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from jaxtyping import Bool, Int64, Shaped
+
+from framework.errors import UsageError
+from framework.frames import FrameStack, stacked_space
+from framework.types import Spaces, Step
+
+EpisodeSeed = Callable[[int, int], int]
+"""(environment, episode) → the episode's seed; both count from 0."""
+
+
+def vectorise(factory: Callable[[], gymnasium.Env[Any, Any]], num_envs: int) -> VectorEnv[Any, Any, Any]:
+    """Put single environments side by side in this process."""
+    return SyncVectorEnv([factory] * num_envs, autoreset_mode=AutoresetMode.DISABLED)
+
+
+def spaces_of(env: VectorEnv[Any, Any, Any]) -> Spaces:
+    """What an agent in this environment sees and may do.
+
+    Raises:
+        UsageError: naming a space that is not served.
+    """
+    frame, action = env.single_observation_space, env.single_action_space
+    if not isinstance(action, gymnasium.spaces.Discrete) or action.start != 0:
+        raise UsageError(f"action space {action} is not served: actions must be Discrete, counted from 0")
+    if isinstance(frame, gymnasium.spaces.Discrete):
+        served = frame.start == 0
+    else:
+        served = isinstance(frame, gymnasium.spaces.Box)
+    if not served:
+        raise UsageError(f"observation space {frame} is not served: it must be a Box, or Discrete counted from 0")
+    k = int(env.metadata.get("frame_stack", 1))
+    return Spaces(
+        observation=stacked_space(frame, k),
+        action=action,
+        frame=frame,
+        frame_stack=k,
+        stack_padding=env.metadata.get("stack_padding", "repeat"),
+        num_envs=env.num_envs,
+    )
+
+
+class Stream:
+    """N environments as one stream of transitions.
+
+    `observations` is what a policy sees now; `begin(actions)` starts a step and `finish()` returns it.
+    Environments that offer `step_async` and `step_wait` work in between.
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any], episode_seed: EpisodeSeed) -> None:
+        self.env = env
+        self.spaces = spaces_of(env)
+        self.metadata = dict(env.metadata)
+        self._mode = AutoresetMode(self.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP))
+        self._clip: tuple[float, float] | None = self.metadata.get("reward_clip")
+        self._skip = int(self.metadata.get("frame_skip", 1))
+        self._episode_seed = episode_seed
+        self._episode = np.zeros(env.num_envs, np.int64)
+        self._resetting = np.zeros(env.num_envs, np.bool_)
+        self._first = np.ones(env.num_envs, np.bool_)
+        self._actions: Int64[np.ndarray, " N"] = np.empty(0, np.int64)
+        frames, _ = env.reset(seed=self._seeds())
+        self._frames = self._copy(frames)
+        self._stack = FrameStack(self.spaces.frame_stack, self.spaces.stack_padding)
+        self._stack.push(self._frames, self._first)
+
+    @property
+    def observations(self) -> Shaped[np.ndarray, "N *obs"]:
+        return self._stack.observations
+
+    def begin(self, actions: Int64[np.ndarray, " N"]) -> None:
+        """Let every environment take its action (of one that is about to reset itself, the action is ignored)."""
+        self._actions = actions
+        if hasattr(self.env, "step_async"):
+            self.env.step_async(actions)
+
+    def finish(self) -> Step:
+        """Wait for the step that `begin` started; rows that were no transitions are left out."""
+        if hasattr(self.env, "step_async"):
+            results = self.env.step_wait()  # type: ignore[attr-defined]
+        else:
+            results = self.env.step(self._actions)
+        frames, rewards, terminated, truncated, info = results
+        successors = self._copy(frames)
+        rewards = np.array(rewards, np.float64)
+        terminated, truncated = np.array(terminated, np.bool_), np.array(truncated, np.bool_)
+        ended = terminated | truncated
+        current, first = successors, self._resetting
+        if self._mode is AutoresetMode.NEXT_STEP:
+            rows = np.flatnonzero(~self._resetting)
+            self._resetting = ended
+        else:
+            rows = np.arange(len(ended))
+            if ended.any():
+                first = ended
+                self._episode[ended] += 1
+                current = self._next_episodes(ended, frames)
+                if self._mode is AutoresetMode.SAME_STEP:
+                    successors = successors.copy()
+                    for env_id in np.flatnonzero(ended):
+                        successors[env_id] = info["final_obs"][env_id]
+            else:
+                first = ended
+        step = Step(
+            env_id=rows,
+            first=self._first[rows],
+            obs=self._frames[rows],
+            action=np.asarray(self._actions, np.int64)[rows],
+            reward=np.clip(rewards, *self._clip)[rows] if self._clip else rewards[rows],
+            raw_reward=rewards[rows],
+            terminated=terminated[rows],
+            truncated=truncated[rows],
+            next_obs=successors[rows],
+            frames=self._skip,
+        )
+        self._frames, self._first = current, first
+        self._stack.push(current, first)
+        return step
+
+    def close(self) -> None:
+        self.env.close()
+
+    def _next_episodes(self, ended: Bool[np.ndarray, " N"], frames: Any) -> Shaped[np.ndarray, "N *frame"]:
+        """The frames to act on now that some episodes have ended."""
+        if self._mode is AutoresetMode.DISABLED:
+            frames, _ = self.env.reset(seed=self._seeds(), options={"reset_mask": ended})
+        return self._copy(frames)
+
+    def _seeds(self) -> list[int]:
+        return [self._episode_seed(env_id, int(episode)) for env_id, episode in enumerate(self._episode)]
+
+    def _copy(self, frames: Any) -> Shaped[np.ndarray, "N *frame"]:
+        """Environments may hand out the array that they will write to next."""
+        return np.array(frames, dtype=self.spaces.frame.dtype)

@@ -1,0 +1,93 @@
+"""DQN (Mnih et al. 2015): a network for the values, another for the targets, and hooks of its own for every part of them.
+
+Variants extend it by filling one of its hooks; see `plugins.dqn.hookspecs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from framework.config import Config, Section
+from framework.hookspecs import hookimpl
+from framework.manager import Plugins
+from framework.options import RunOptions
+from framework.seeding import Seeds
+from framework.slots import Slots
+from framework.types import Loss, Optimizer, Policy, Spaces
+from plugins.dqn import hookspecs
+from plugins.dqn.agent import DQNLoss, DQNPolicy, GradientStep, choose_device
+from plugins.dqn.head import ScalarHead
+from plugins.dqn.hookspecs import Bootstrap, HeadConstructor, LinearConstructor, StreamConstructor, TorsoConstructor
+from plugins.dqn.maths import greedy
+from plugins.dqn.networks import QNetwork, Stream, torso_for
+from plugins.dqn.options import DQNOptions
+
+
+@hookimpl
+def add_hookspecs(plugins: Plugins) -> None:
+    plugins.add_hookspecs(hookspecs)
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [DQNOptions]
+
+
+@hookimpl(trylast=True)
+def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> Policy:
+    options = config[DQNOptions]
+    device = choose_device(config[RunOptions].device)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torso = slots.fill("dqn_torso", object, spaces=spaces, config=config)
+    linear = slots.fill("dqn_linear", object, config=config, seeds=seeds)
+    stream = slots.fill("dqn_stream", object, linear=linear, config=config)
+    head = slots.fill("dqn_head", object, spaces=spaces, config=config)
+
+    def build() -> QNetwork:
+        body = torso()
+        top = head(body.features)
+        return QNetwork(body, stream(body.features, spaces.num_actions, top.width), top)
+
+    return DQNPolicy(build, device, seeds)
+
+
+@hookimpl(trylast=True)
+def make_loss(policy: DQNPolicy, config: Config, slots: Slots) -> Loss:
+    return DQNLoss(policy, slots.fill("dqn_bootstrap", object, config=config))
+
+
+@hookimpl(trylast=True)
+def make_optimizer(policy: DQNPolicy, config: Config) -> Optimizer:
+    options = config[DQNOptions]
+    return GradientStep(policy, options.learning_rate, options.adam_epsilon, options.max_grad_norm)
+
+
+@hookimpl(trylast=True)
+def dqn_torso(spaces: Spaces, config: Config) -> TorsoConstructor:
+    return torso_for(spaces, config[DQNOptions].mlp)
+
+
+@hookimpl(trylast=True)
+def dqn_linear() -> LinearConstructor:
+    return nn.Linear
+
+
+@hookimpl(trylast=True)
+def dqn_stream(linear: LinearConstructor, config: Config) -> StreamConstructor:
+    hidden = config[DQNOptions].hidden
+    return lambda features, actions, width: Stream(linear, features, actions, width, hidden)
+
+
+@hookimpl(trylast=True)
+def dqn_head(config: Config) -> HeadConstructor:
+    loss = config[DQNOptions].loss
+    return lambda features: ScalarHead(loss)
+
+
+@hookimpl(trylast=True)
+def dqn_bootstrap() -> Bootstrap:
+    return lambda target, online: greedy(target.values)

@@ -1,0 +1,167 @@
+"""The trainable parts of DQN: two networks, the loss between them, and the optimiser."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from framework.errors import NonFiniteLoss, UsageError
+from framework.seeding import Seeds
+from framework.types import Batch, Counters, Errors, State
+from plugins.dqn.hookspecs import Bootstrap, Output
+from plugins.dqn.networks import QNetwork
+
+
+def choose_device(name: str) -> torch.device:
+    """ "auto" → CUDA where there is one, else the CPU.
+
+    Raises:
+        UsageError: if CUDA is asked for and there is none.
+    """
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise UsageError("run.device = 'cuda', and torch finds no CUDA device here: use --device auto or cpu")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+class DQNPolicy:
+    """An online network and its target, equal at the start and in storage of their own."""
+
+    def __init__(self, build: Callable[[], QNetwork], device: torch.device, seeds: Seeds) -> None:
+        self.device = device
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seeds.integer("network"))
+            self.online = build().to(device)
+        self.target = copy.deepcopy(self.online).requires_grad_(False)
+        self.online.train()
+        self.target.train()
+
+    def tensor(self, array: Shaped[np.ndarray, "*shape"]) -> Shaped[Tensor, "*shape"]:
+        """An array on the policy's device; float64 becomes the default float."""
+        tensor = torch.from_numpy(array)
+        if self.device.type == "cuda":
+            tensor = tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(torch.get_default_dtype()) if tensor.dtype == torch.float64 else tensor
+
+    def action_values(self, obs: Shaped[np.ndarray, "N *obs"], explore: bool) -> Float[np.ndarray, "N A"]:
+        if self.online.training is not explore:
+            self.online.train(explore)
+        with torch.inference_mode():
+            output = cast(Output, self.online(self.tensor(obs)))
+            return cast(np.ndarray, output.values.cpu().numpy())
+
+    def update_target(self, fraction: float) -> None:
+        """target ← fraction · online + (1 − fraction) · target; integer buffers are copied."""
+        with torch.no_grad():
+            pairs = zip(self.target.state_dict().values(), self.online.state_dict().values(), strict=True)
+            for slow, fast in pairs:
+                if fraction == 1 or not slow.is_floating_point():
+                    slow.copy_(fast)
+                else:
+                    slow.lerp_(fast, fraction)
+
+    def state_dict(self) -> State:
+        return {"online": _to_numpy(self.online), "target": _to_numpy(self.target)}
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore both networks.
+
+        Raises:
+            UsageError: if the weights are of another network.
+        """
+        for network, saved in ((self.online, state["online"]), (self.target, state["target"])):
+            tensors = {name: torch.from_numpy(np.array(array)) for name, array in saved.items()}
+            try:
+                network.load_state_dict(tensors)
+            except RuntimeError as error:
+                raise UsageError(f"the weights are of another network: {error}") from error
+
+    def manifest(self) -> Mapping[str, Any]:
+        """What the run's manifest says of the network and the numeric path."""
+        return {
+            "device": str(self.device),
+            "dtype": str(torch.get_default_dtype()),
+            "threads": torch.get_num_threads(),
+            "parameters": sum(parameter.numel() for parameter in self.online.parameters()),
+            "network": str(self.online).splitlines(),
+            "torch": torch.__version__,
+        }
+
+
+class DQNLoss:
+    """ℓ between Q(s, a) and r + discount · Σ_a' π(a') Q_target(s', a'), with the gradient through Q(s, a) alone."""
+
+    def __init__(self, policy: DQNPolicy, bootstrap: Bootstrap) -> None:
+        self._policy, self._bootstrap = policy, bootstrap
+
+    def __call__(self, batch: Batch, counters: Counters) -> Errors:
+        policy = self._policy
+        policy.online.train()
+        next_obs = policy.tensor(batch.next_obs)
+        with torch.no_grad():
+            target = policy.target(next_obs)
+            distribution = self._bootstrap(target, lambda: cast(Output, policy.online(next_obs)))
+        loss, priority = policy.online.head.loss(
+            policy.online(policy.tensor(batch.obs)),
+            policy.tensor(batch.action),
+            target,
+            distribution,
+            policy.tensor(batch.reward),
+            policy.tensor(batch.discount),
+        )
+        return Errors(
+            loss=loss.detach().cpu().numpy(), priority=priority.cpu().numpy().astype(np.float64), update=loss
+        )
+
+
+class GradientStep:
+    """One step of Adam down the weighted mean of the losses."""
+
+    def __init__(
+        self, policy: DQNPolicy, learning_rate: float, epsilon: float, max_norm: float
+    ) -> None:
+        self._policy, self._max_norm = policy, max_norm
+        self._parameters = list(policy.online.parameters())
+        self._adam = torch.optim.Adam(self._parameters, lr=learning_rate, eps=epsilon, fused=True)
+
+    def apply(self, batch: Batch, errors: Errors) -> None:
+        """Move the online network.
+
+        Raises:
+            NonFiniteLoss: before anything has changed, naming the transitions.
+        """
+        losses = cast(Tensor, errors.update)
+        bad = ~np.isfinite(errors.loss)
+        if bad.any():
+            ids = batch.ids[bad].tolist()
+            raise NonFiniteLoss(f"the loss of {len(ids)} of {len(bad)} transitions is NaN or infinite (ids {ids[:5]})", ids)
+        loss = (losses * self._policy.tensor(batch.weights)).mean()
+        self._adam.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self._max_norm:
+            nn.utils.clip_grad_norm_(self._parameters, self._max_norm)
+        self._adam.step()
+
+    def state_dict(self) -> State:
+        state = self._adam.state_dict()["state"]
+        return {
+            str(index): {key: value.cpu().numpy().copy() for key, value in moments.items()}
+            for index, moments in state.items()
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        moments = {
+            int(index): {key: torch.from_numpy(np.array(value)) for key, value in saved.items()}
+            for index, saved in state.items()
+        }
+        self._adam.load_state_dict({"state": moments, "param_groups": self._adam.state_dict()["param_groups"]})
+
+
+def _to_numpy(module: nn.Module) -> dict[str, np.ndarray]:
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in module.state_dict().items()}

@@ -1,0 +1,30 @@
+"""The mathematics of DQN (Mnih et al. 2015) as pure functions of tensors."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn import functional
+
+
+def greedy(values: Float[Tensor, "B A"]) -> Float[Tensor, "B A"]:
+    """The policy that takes the (first) action of the largest value, one-hot."""
+    return functional.one_hot(values.argmax(dim=1), values.shape[1]).to(values.dtype)
+
+
+def bootstrapped(
+    reward: Float[Tensor, " B"], discount: Float[Tensor, " B"], next_value: Float[Tensor, " B"]
+) -> Float[Tensor, " B"]:
+    """y = r + discount · V(s'); where the discount is 0, y = r even if V(s') is NaN."""
+    return reward + torch.where(discount == 0, torch.zeros_like(next_value), discount * next_value)
+
+
+def expected_value(values: Float[Tensor, "B A"], policy: Float[Tensor, "B A"]) -> Float[Tensor, " B"]:
+    """V = Σ_a π(a) · Q(a)."""
+    return (policy * values).sum(dim=1)
+
+
+def taken(values: Float[Tensor, "B A"], action: Int64[Tensor, " B"]) -> Float[Tensor, " B"]:
+    """Q(s, a) of the actions taken."""
+    return values.gather(1, action[:, None])[:, 0]

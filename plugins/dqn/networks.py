@@ -1,0 +1,124 @@
+"""Torsos for each kind of observation, the stream above them, and the network that joins them with a head."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import gymnasium
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+from torch.nn import functional
+
+from framework.errors import UnsupportedSpace
+from framework.types import Spaces
+from plugins.dqn.hookspecs import Head, LinearConstructor, Output, TorsoConstructor
+
+NATURE = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
+"""(channels, kernel, stride) of each layer of the network of Mnih et al. 2015, for images of 64 pixels and more."""
+
+SMALL = ((32, 4, 2), (32, 3, 2), (32, 3, 2))
+"""The same for images of fewer pixels; it needs 18 at least."""
+
+
+class OneHot(nn.Module):
+    """States 0…n−1 as unit vectors: a linear layer above it is a table."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.features = features
+
+    def forward(self, obs: Shaped[Tensor, " B"]) -> Float[Tensor, "B F"]:
+        return functional.one_hot(obs.long(), self.features).to(torch.get_default_dtype())
+
+
+class FullyConnected(nn.Module):
+    """Flat observations through layers with ReLU. Nothing is scaled."""
+
+    def __init__(self, inputs: int, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        sizes = (inputs, *widths)
+        layers = [module for pair in zip(sizes, widths, strict=False) for module in (nn.Linear(*pair), nn.ReLU())]
+        self.layers = nn.Sequential(nn.Flatten(), *layers)
+        self.features = sizes[-1]
+
+    def forward(self, obs: Shaped[Tensor, "B *obs"]) -> Float[Tensor, "B F"]:
+        return cast(Tensor, self.layers(obs.to(torch.get_default_dtype())))
+
+
+class Convolutional(nn.Module):
+    """uint8 images [B, C, H, W], scaled to [0, 1], through convolutions with ReLU."""
+
+    def __init__(self, shape: tuple[int, int, int], layers: tuple[tuple[int, int, int], ...]) -> None:
+        super().__init__()
+        channels, height, width = shape
+        modules: list[nn.Module] = []
+        for out, kernel, stride in layers:
+            modules += [nn.Conv2d(channels, out, kernel, stride), nn.ReLU()]
+            channels, height, width = out, (height - kernel) // stride + 1, (width - kernel) // stride + 1
+        self.layers = nn.Sequential(*modules, nn.Flatten())
+        self.features = channels * height * width
+        # channels-last convolutions are up to twice as fast on processors
+        self.layers.to(memory_format=torch.channels_last)
+
+    def forward(self, obs: Shaped[Tensor, "B C H W"]) -> Float[Tensor, "B F"]:
+        scaled = obs.to(torch.get_default_dtype(), memory_format=torch.channels_last).mul_(1 / 255)
+        return cast(Tensor, self.layers(scaled))
+
+
+def torso_for(spaces: Spaces, mlp: tuple[int, ...]) -> TorsoConstructor:
+    """The torso that suits the observations.
+
+    Raises:
+        UnsupportedSpace: for images that are too small, or of more axes than channels, height and width.
+    """
+    space = spaces.observation
+    if isinstance(space, gymnasium.spaces.Discrete):
+        return lambda: OneHot(int(space.n))
+    assert space.shape is not None
+    shape = space.shape
+    if space.dtype != np.uint8 or len(shape) < 2:
+        return lambda: FullyConnected(math.prod(shape), mlp)
+    if len(shape) == 2:
+        shape = (1, *shape)
+    if len(shape) != 3 or min(shape[1:]) < 18:
+        raise UnsupportedSpace("flat observations or uint8 images [channels, height, width] of at least 18 pixels a side")
+    layers = NATURE if min(shape[1:]) >= 64 else SMALL
+    image = cast(tuple[int, int, int], shape)
+    return lambda: Unsqueezed(image, layers) if len(space.shape or ()) == 2 else Convolutional(image, layers)
+
+
+class Unsqueezed(Convolutional):
+    """Images [B, H, W] without an axis for channels."""
+
+    def forward(self, obs: Shaped[Tensor, "B H W"]) -> Float[Tensor, "B F"]:
+        return super().forward(obs[:, None])
+
+
+class Stream(nn.Module):
+    """Features [B, F] → [B, A, width] through one hidden layer with ReLU, or none."""
+
+    def __init__(self, linear: LinearConstructor, features: int, actions: int, width: int, hidden: int) -> None:
+        super().__init__()
+        self.shape = (actions, width)
+        outputs = actions * width
+        if hidden:
+            self.layers = nn.Sequential(linear(features, hidden), nn.ReLU(), linear(hidden, outputs))
+        else:
+            self.layers = nn.Sequential(linear(features, outputs))
+
+    def forward(self, features: Float[Tensor, "B F"]) -> Float[Tensor, "B A width"]:
+        return cast(Tensor, self.layers(features)).unflatten(1, self.shape)
+
+
+class QNetwork(nn.Module):
+    """torso → stream → head."""
+
+    def __init__(self, torso: nn.Module, stream: nn.Module, head: Head) -> None:
+        super().__init__()
+        self.torso, self.stream, self.head = torso, stream, head
+
+    def forward(self, obs: Shaped[Tensor, "B *obs"]) -> Output:
+        return self.head(self.torso(obs), self.stream)

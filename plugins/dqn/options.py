@@ -1,0 +1,19 @@
+"""The options of `dqn`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from framework.config import Field, Section
+
+
+class DQNOptions(Section, name="dqn"):
+    """The network, its loss and its optimiser."""
+
+    hidden: int = Field(256, ge=0, description="units of the hidden layer before the action values; 0 is none")
+    mlp: tuple[int, ...] = Field((64,), description="units of each layer of the torso for flat observations")
+    loss: Literal["squared", "huber"] = Field("huber", description="of the temporal-difference error")
+    learning_rate: float = Field(1e-3, gt=0, description="of Adam")
+    adam_epsilon: float = Field(1e-8, gt=0, description="added to Adam's denominator")
+    max_grad_norm: float = Field(10.0, ge=0, description="gradients are scaled down to this norm; 0 is never")
+    threads: int = Field(0, ge=0, description="threads of torch; 0 leaves torch's own choice")

@@ -1,0 +1,27 @@
+"""n-step returns (Sutton 1988; in Rainbow, Hessel et al. 2018, eq. 3): R = Σ_{j<n} γ^j r_{t+j}, bootstrapped with γ^n."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from framework.config import Config, Field, Section
+from framework.hookspecs import hookimpl
+from framework.options import ReturnsOptions
+from framework.replay.returns import NStepReturns
+from framework.types import Returns
+
+
+class NStepOptions(Section, name="nstep"):
+    """How far a return looks."""
+
+    n: int = Field(3, ge=1, le=1000, description="steps of reward before the bootstrap; fewer where the episode ends first")
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [NStepOptions]
+
+
+@hookimpl
+def make_returns(config: Config) -> Returns:
+    return NStepReturns(config[ReturnsOptions].gamma, config[NStepOptions].n)
