@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
+import numpy as np
 
 from framework.config import Config, Source, build_config
 from framework.errors import UnsupportedSpace, UsageError
@@ -34,20 +35,47 @@ from framework.types import (
 from framework.vector import Stream, vectorise
 
 
+Wrapper = Callable[[Any], gymnasium.Env[Any, Any]]
+
 ENDS = ("run.steps", "run.episodes", "run.until")
 """The options that end a run."""
 
 
 @dataclass
-class Parts:
-    """Everything that a run is made of."""
+class Agent:
+    """A policy and what it needs to act: enough to evaluate or to watch."""
 
     plugins: Plugins
     config: Config
     seeds: Seeds
+    slots: Slots
     spaces: Spaces
-    stream: Stream
     policy: Policy
+
+    def open_stream(self, role: Role, num_envs: int, name: str, wrappers: Sequence[Wrapper] = ()) -> Stream:
+        """Environments of the agent's kind, whose episodes are seeded from `name`. Close it after use."""
+        return _open_stream(self.plugins, self.slots, self.config, self.seeds, role, num_envs, name, wrappers)
+
+    def act(self, obs: Any) -> Any:
+        """The greedy action for one observation (an int), or for several stacked along a new first axis (an array).
+
+        Raises:
+            ValueError: if the shape is neither.
+        """
+        observation = np.asarray(obs)
+        shape = self.spaces.observation.shape or ()
+        if observation.shape == shape:
+            return int(self.policy.action_values(observation[None], explore=False).argmax())
+        if observation.shape[1:] == shape:
+            return self.policy.action_values(observation, explore=False).argmax(axis=1)
+        raise ValueError(f"observations have shape {shape}, or (n, *{shape}) for several; got {observation.shape}")
+
+
+@dataclass
+class Parts(Agent):
+    """Everything that a run is made of."""
+
+    stream: Stream
     exploration: Exploration
     returns: Returns | None
     sampler: Sampler | None
@@ -57,7 +85,6 @@ class Parts:
     target_sync: TargetSync
     cadence: Cadence
     collector: Collector
-    slots: Slots
     notes: Sequence[str] = ()
     """What the user should know of this assembly: values that found no section."""
     counters: Counters = field(default_factory=Counters)
@@ -66,10 +93,6 @@ class Parts:
     def filled(self) -> Mapping[str, str]:
         """slot → the plugin that filled it."""
         return self.slots.filled
-
-    def open_stream(self, role: Role, num_envs: int, name: str) -> Stream:
-        """More environments of the same kind, whose episodes are seeded from `name`. Close it after use."""
-        return _open_stream(self.plugins, self.slots, self.config, self.seeds, role, num_envs, name)
 
     def close(self) -> None:
         """Close the training environments."""
@@ -158,16 +181,35 @@ def assemble(
         raise
 
 
-def _fill(
-    plugins: Plugins, config: Config, notes: Sequence[str], seeds: Seeds, slots: Slots, stream: Stream
-) -> Parts:
-    spaces = stream.spaces
+def assemble_agent(names: str | Sequence[str], sources: Sequence[Source] = ()) -> Agent:
+    """Build a policy alone, as `assemble` would, with fresh weights.
+
+    Raises:
+        UsageError: with every problem that was found.
+    """
+    plugins, config, _ = configure(names, sources)
+    seeds = Seeds(config[RunOptions].seed)
+    slots = Slots(plugins)
+    stream = _open_stream(plugins, slots, config, seeds, "evaluate", 1, "spaces")
+    stream.close()
+    policy = _make_policy(slots, stream.spaces, config, seeds)
+    return Agent(plugins=plugins, config=config, seeds=seeds, slots=slots, spaces=stream.spaces, policy=policy)
+
+
+def _make_policy(slots: Slots, spaces: Spaces, config: Config, seeds: Seeds) -> Policy:
     try:
-        policy = slots.fill("make_policy", Policy, spaces=spaces, config=config, seeds=seeds, slots=slots)
+        return slots.fill("make_policy", Policy, spaces=spaces, config=config, seeds=seeds, slots=slots)
     except UnsupportedSpace as error:
         raise UsageError(
             f"{slots.filled['make_policy']} needs {error.needs}; {slots.filled['make_env']} gives {spaces.describe()}"
         ) from error
+
+
+def _fill(
+    plugins: Plugins, config: Config, notes: Sequence[str], seeds: Seeds, slots: Slots, stream: Stream
+) -> Parts:
+    spaces = stream.spaces
+    policy = _make_policy(slots, spaces, config, seeds)
     exploration = slots.fill("make_exploration", Exploration, spaces=spaces, config=config, seeds=seeds)
     returns = slots.fill_if_used("make_returns", Returns, by="make_buffer", argument="returns", config=config)
     sampler = slots.fill_if_used(
@@ -206,10 +248,12 @@ def _fill(
 
 
 def _open_stream(
-    plugins: Plugins, slots: Slots, config: Config, seeds: Seeds, role: Role, num_envs: int, name: str
+    plugins: Plugins, slots: Slots, config: Config, seeds: Seeds, role: Role, num_envs: int, name: str,
+    more_wrappers: Sequence[Wrapper] = (),
 ) -> Stream:
     made: Any = slots.fill("make_env", object, config=config, seeds=seeds, role=role, num_envs=num_envs)
     wrappers = [wrap for _, wrap in plugins.gather("env_wrapper", config=config, role=role)]
+    wrappers += more_wrappers
     owner = slots.filled["make_env"]
     if not isinstance(made, gymnasium.vector.VectorEnv):
         if not callable(made):

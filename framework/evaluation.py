@@ -5,41 +5,40 @@ from __future__ import annotations
 import hashlib
 import time
 
-from framework.assembly import Parts
+from framework.assembly import Agent
 from framework.exploration import EpsilonGreedy
 from framework.options import EvaluationOptions
-from framework.types import Counters, EvaluationResult, Role
+from framework.types import Counters, EvaluationResult
 
 
 def evaluate(
-    parts: Parts, *, number: int, episodes: int | None = None, epsilon: float | None = None, role: Role = "evaluate"
+    agent: Agent, *, name: str, episodes: int | None = None, epsilon: float | None = None
 ) -> EvaluationResult:
     """Play episodes ε-greedily and report raw returns.
 
     Every environment plays a fixed quota, so that short episodes are not favoured by finishing first.
 
     Args:
-        number: which evaluation of the run this is; its games are seeded from it.
+        name: the games and the random actions are seeded from it.
         episodes: how many in all; default the option evaluation.episodes.
         epsilon: default the option evaluation.epsilon.
     """
-    options = parts.config[EvaluationOptions]
+    options = agent.config[EvaluationOptions]
     episodes = options.episodes if episodes is None else episodes
     epsilon = options.epsilon if epsilon is None else epsilon
     began = time.monotonic()
     num_envs = min(options.num_envs, episodes)
     quota = [episodes // num_envs + (env_id < episodes % num_envs) for env_id in range(num_envs)]
-    name = f"evaluate/{number}"
-    exploration = EpsilonGreedy(lambda counters: epsilon, parts.seeds.generator(f"exploration/{name}"))
+    exploration = EpsilonGreedy(lambda counters: epsilon, agent.seeds.generator(f"evaluation/{name}"))
     counters = Counters()
     finished: list[list[tuple[float, int, bytes]]] = [[] for _ in range(num_envs)]
-    stream = parts.open_stream(role, num_envs, name)
+    stream = agent.open_stream("evaluate", num_envs, name)
     try:
         total, length = [0.0] * num_envs, [0] * num_envs
         games = [hashlib.blake2b(digest_size=8) for _ in range(num_envs)]
         while any(len(done) < wanted for done, wanted in zip(finished, quota, strict=True)):
             obs = stream.observations
-            values = parts.policy.action_values(obs, explore=False)
+            values = agent.policy.action_values(obs, explore=False)
             stream.begin(exploration.choose(values, obs, counters))
             step = stream.finish()
             counters.advance(step)

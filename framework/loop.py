@@ -20,6 +20,7 @@ class Loop:
         self.counters = parts.counters
         self.last_evaluation: EvaluationResult | None = None
         self._evaluations = 0
+        self._stopping = False
         self._returns = np.zeros(parts.spaces.num_envs)
         self._lengths = np.zeros(parts.spaces.num_envs, np.int64)
         self._callbacks = callbacks
@@ -50,6 +51,10 @@ class Loop:
         finally:
             for callback in self._callbacks:
                 callback.on_end(counters)
+
+    def stop(self) -> None:
+        """End the run after the step under way."""
+        self._stopping = True
 
     def _learn(self) -> None:
         """Make the updates that are owed. What cannot be sampled yet stays owed."""
@@ -86,7 +91,7 @@ class Loop:
         """Evaluate now and tell the callbacks."""
         every = self._parts.config[EvaluationOptions].every
         self._evaluations = self.counters.env_steps // every if every else self._evaluations + 1
-        result = evaluate(self._parts, number=self._evaluations)
+        result = evaluate(self._parts, name=f"periodic/{self._evaluations}")
         self.last_evaluation = result
         for callback in self._callbacks:
             callback.on_evaluation(result, self.counters)
@@ -95,7 +100,8 @@ class Loop:
     def _finished(self) -> bool:
         options, counters = self._parts.config[RunOptions], self.counters
         return bool(
-            (options.steps is not None and counters.env_steps >= options.steps)
+            self._stopping
+            or (options.steps is not None and counters.env_steps >= options.steps)
             or (options.episodes is not None and counters.episodes >= options.episodes)
             or (
                 options.until is not None

@@ -12,6 +12,8 @@ until a frame of its stack is overwritten.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int64, Shaped
@@ -116,6 +118,11 @@ class FrameReplay:
 
     def state_dict(self) -> State:
         return {name.removeprefix("_"): getattr(self, name).copy() for name in _ARRAYS}
+
+    def manifest(self) -> Mapping[str, Any]:
+        """Capacity in frames, and the bytes that they take."""
+        slots = self._lanes * self._length
+        return {"capacity": slots, "bytes": bytes_needed(self._spaces, slots)}
 
     def load_state_dict(self, state: State) -> None:
         for name in _ARRAYS:

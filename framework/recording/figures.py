@@ -1,0 +1,132 @@
+"""The curves of a run, drawn from its metrics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framework.recording.metrics import METRICS
+from framework.recording.rows import read_rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Rows = Sequence[dict[str, Any]]
+
+# Okabe and Ito's palette, which stays distinct to colour-blind readers; the curves differ in weight and dash too.
+BLUE, VERMILION, GREEN, BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
+
+
+def draw_figures(folder: Path) -> list[Path]:
+    """Draw `curves.png` and, if an ε was reported, `epsilon.png` into a run folder; give the files drawn.
+
+    Curves are against training episodes: return, best return, running mean and ε, with evaluations where
+    they happened. A run without an episode draws nothing. matplotlib's global state is left alone.
+
+    Raises:
+        FrameworkError: if the folder has no metrics, or damaged ones.
+    """
+    rows = read_rows(folder / METRICS)
+    episodes = [row for row in rows if row.get("kind") == "episode"]
+    evaluations = [row for row in rows if row.get("kind") == "evaluation"]
+    if not episodes:
+        return []
+    drawn = [_save(_curves(folder.resolve().name, episodes, evaluations), folder / "curves.png")]
+    if _has_epsilon(episodes):
+        drawn.append(_save(_epsilon(folder.resolve().name, episodes), folder / "epsilon.png"))
+    return drawn
+
+
+def _curves(name: str, episodes: Rows, evaluations: Rows) -> Figure:
+    figure, axes = _new_figure(name)
+    numbers = _column(episodes, "episode")
+    # One episode is no line: show its points.
+    marker = "." if len(episodes) == 1 else ""
+    handles = axes.plot(
+        numbers, _column(episodes, "return"), color=BLUE, linewidth=0.8, alpha=0.45, marker=marker, label="return"
+    )
+    handles += axes.plot(
+        numbers,
+        _column(episodes, "best"),
+        color=GREEN,
+        linewidth=1.4,
+        linestyle="--",
+        marker=marker,
+        label="best return",
+    )
+    handles += axes.plot(
+        numbers, _column(episodes, "mean_100"), color=BLUE, linewidth=2.2, marker=marker, label="mean of last 100"
+    )
+    if evaluations:
+        handles.append(
+            axes.errorbar(  # type: ignore[arg-type]  # a container, which a legend takes as well
+                _column(evaluations, "episode"),
+                _column(evaluations, "mean"),
+                yerr=_column(evaluations, "deviation"),
+                fmt="D",
+                color=BLACK,
+                markersize=4,
+                elinewidth=0.8,
+                capsize=2,
+                zorder=3,
+                label="evaluation (± deviation)",
+            )
+        )
+    axes.set_ylabel("return")
+    if _has_epsilon(episodes):
+        right = axes.twinx()
+        handles += right.plot(
+            numbers,
+            _column(episodes, "epsilon"),
+            color=VERMILION,
+            linewidth=1.4,
+            linestyle=":",
+            marker=marker,
+            label="ε",
+        )
+        right.set_ylabel("ε", color=VERMILION)
+        right.tick_params(axis="y", colors=VERMILION)
+        right.set_ylim(0, 1.05)
+    # Below the axes, where it hides no data.
+    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=len(handles), frameon=False)
+    return figure
+
+
+def _epsilon(name: str, episodes: Rows) -> Figure:
+    figure, axes = _new_figure(name)
+    marker = "." if len(episodes) == 1 else ""
+    axes.plot(_column(episodes, "episode"), _column(episodes, "epsilon"), color=VERMILION, linewidth=1.8, marker=marker)
+    axes.set_ylabel("ε")
+    axes.set_ylim(0, 1.05)
+    return figure
+
+
+def _new_figure(title: str) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title(title, parse_math=False)
+    axes.set_xlabel("episode")
+    axes.grid(alpha=0.25)
+    axes.spines["top"].set_visible(False)
+    return figure, axes
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure).print_figure(path, dpi=150)
+    return path
+
+
+def _column(rows: Rows, key: str) -> list[float]:
+    """A key's values; NaN, which is not drawn, where one is missing or null."""
+    return [math.nan if row.get(key) is None else float(row[key]) for row in rows]
+
+
+def _has_epsilon(episodes: Rows) -> bool:
+    return any(row.get("epsilon") is not None for row in episodes)

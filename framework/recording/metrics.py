@@ -1,0 +1,161 @@
+"""metrics.jsonl, and the same scalars for TensorBoard."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from framework.recording.events import EventFile
+from framework.recording.rows import RowFile
+from framework.recording.statistics import EpisodeStatistics
+from framework.types import Batch, Callback, Counters, Episode, Errors, EvaluationResult, Exploration, State
+
+METRICS = "metrics.jsonl"
+
+
+class MetricsWriter(Callback):
+    """Writes a row an episode, an evaluation and `learning_every` updates.
+
+    Every row has `kind`, `env_steps`, `frames`, `updates` and `seconds`: those spent training so far,
+    evaluation excluded. TensorBoard's tags are `<kind>/<key>` and `exploration/<name>`, against environment steps.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        exploration: Exploration,
+        statistics: EpisodeStatistics,
+        learning_every: int = 500,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Args:
+        folder: the run folder, which exists.
+        exploration: its metrics, such as ε, are reported with each episode.
+        statistics: shared with the other callbacks.
+        learning_every: updates between two learning rows, at least 1.
+        clock: seconds, from any origin.
+        """
+        self._folder = folder
+        self._exploration = exploration
+        self._statistics = statistics
+        self._learning_every = learning_every
+        self._clock = clock
+        self._rows: RowFile | None = None
+        self._events: EventFile | None = None
+        self._keep: int | None = None
+        self._origin = 0.0
+        self._seconds_before = 0.0
+        self._loss_sum = 0.0
+        self._losses = 0
+        self._interval: tuple[int, int, float] | None = None
+        """Environment steps, updates and seconds at the start of the learning interval."""
+
+    def on_start(self, counters: Counters) -> None:
+        self._rows = RowFile(self._folder / METRICS, self._keep)
+        self._events = EventFile(self._folder, counters.env_steps + 1 if counters.env_steps else None)
+        self._origin = self._clock() - self._seconds_before
+        if self._interval is None:
+            self._interval = (counters.env_steps, counters.updates, self._seconds())
+
+    def on_update(self, batch: Batch, errors: Errors, counters: Counters) -> None:
+        self._loss_sum += float(np.add.reduce(errors.loss))
+        self._losses += len(errors.loss)
+        if counters.updates % self._learning_every == 0:
+            self._write_learning(counters)
+
+    def on_episode(self, episode: Episode, counters: Counters) -> None:
+        figures = self._statistics.of(episode, counters)
+        exploration = {name: float(value) for name, value in self._exploration.metrics(counters).items()}
+        scalars = {
+            "return": figures.raw_return,
+            "best": figures.best,
+            "mean_100": figures.mean,
+            "length": episode.length,
+        }
+        self._write("episode", counters, {"episode": episode.number, **scalars, **exploration}, scalars, exploration)
+
+    def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
+        self._origin += result.seconds
+        scalars = {
+            "mean": result.mean,
+            "deviation": result.deviation,
+            "min": float(min(result.returns)),
+            "max": float(max(result.returns)),
+            "distinct": result.distinct,
+        }
+        details = {
+            "episode": counters.episodes,
+            "episodes": len(result.returns),
+            "epsilon": result.epsilon,
+            "evaluation_seconds": result.seconds,
+        }
+        self._write("evaluation", counters, {**scalars, **details}, scalars)
+
+    def on_end(self, counters: Counters) -> None:
+        if self._rows is None or self._events is None:
+            return
+        if self._losses:
+            self._write_learning(counters)
+        self._rows.close()
+        self._events.close()
+
+    def state_dict(self) -> State:
+        """How much of the file belongs to the run so far, and the learning interval that is under way."""
+        steps, updates, seconds = self._interval or (0, 0, 0.0)
+        return {
+            "bytes": self._rows.size if self._rows else 0,
+            "seconds": self._seconds(),
+            "loss_sum": self._loss_sum,
+            "losses": self._losses,
+            "interval_env_steps": steps,
+            "interval_updates": updates,
+            "interval_seconds": seconds,
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Call before `on_start`, which then removes the rows that were written after this state."""
+        self._keep = int(state["bytes"])
+        self._seconds_before = float(state["seconds"])
+        self._loss_sum = float(state["loss_sum"])
+        self._losses = int(state["losses"])
+        self._interval = (
+            int(state["interval_env_steps"]),
+            int(state["interval_updates"]),
+            float(state["interval_seconds"]),
+        )
+
+    def _seconds(self) -> float:
+        return self._clock() - self._origin
+
+    def _write_learning(self, counters: Counters) -> None:
+        assert self._interval is not None
+        steps, updates, seconds = self._interval
+        now = self._seconds()
+        elapsed = now - seconds
+        scalars = {
+            "loss": self._loss_sum / self._losses,
+            "updates_per_second": (counters.updates - updates) / elapsed if elapsed > 0 else None,
+            "steps_per_second": (counters.env_steps - steps) / elapsed if elapsed > 0 else None,
+        }
+        self._write("learning", counters, scalars, scalars)
+        self._interval = (counters.env_steps, counters.updates, now)
+        self._loss_sum, self._losses = 0.0, 0
+
+    def _write(
+        self,
+        kind: str,
+        counters: Counters,
+        row: Mapping[str, Any],
+        scalars: Mapping[str, float | None],
+        exploration: Mapping[str, float] | None = None,
+    ) -> None:
+        assert self._rows is not None and self._events is not None, "on_start has not been called"
+        clocks = {"env_steps": counters.env_steps, "frames": counters.frames, "updates": counters.updates}
+        self._rows.write({"kind": kind, **clocks, "seconds": round(self._seconds(), 3), **row})
+        tagged = {f"{kind}/{key}": value for key, value in scalars.items()}
+        tagged |= {f"exploration/{name}": value for name, value in (exploration or {}).items()}
+        self._events.write(counters.env_steps, tagged)

@@ -1,0 +1,69 @@
+"""What a run shows while it runs: a live display on a terminal, else a line an episode."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from framework.recording.statistics import EpisodeStatistics
+from framework.types import Callback, Counters, Episode, EvaluationResult, Exploration
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def progress_callback(
+    statistics: EpisodeStatistics,
+    exploration: Exploration,
+    steps: int | None,
+    episodes: int | None,
+    until: float | None,
+    console: Console | None = None,
+) -> Callback:
+    """A live display if the console is a terminal that can redraw, else plain lines.
+
+    Args:
+        statistics: shared with the other callbacks.
+        exploration: asked for its ε.
+        steps: the environment steps, episodes and mean return of an evaluation at which the run ends;
+            None is no such end.
+        episodes: see steps.
+        until: see steps.
+        console: where to show it; standard output if None.
+    """
+    from rich.console import Console
+
+    console = console or Console()
+    if not console.is_terminal or console.is_dumb_terminal:
+        return EpisodeLines(statistics, console)
+    from framework.recording.live import LiveProgress
+
+    return LiveProgress(statistics, exploration, steps, episodes, until, console)
+
+
+class EpisodeLines(Callback):
+    """Prints a line an episode, with the chapter's five figures, and one an evaluation."""
+
+    def __init__(self, statistics: EpisodeStatistics, console: Console) -> None:
+        self._statistics = statistics
+        self._console = console
+
+    def on_episode(self, episode: Episode, counters: Counters) -> None:
+        figures = self._statistics.of(episode, counters)
+        line = (
+            f"episode {figures.episode} | return {figures.raw_return:.1f} | best {figures.best:.1f}"
+            f" | mean of last 100 {figures.mean:.2f}"
+        )
+        self._print(line if figures.epsilon is None else f"{line} | epsilon {figures.epsilon:.3f}")
+
+    def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
+        count = len(result.returns)
+        self._print(
+            f"evaluation at {counters.env_steps} steps | mean {result.mean:.2f} ± {result.deviation:.2f}"
+            f" over {count} episode{'' if count == 1 else 's'} ({result.distinct} distinct)"
+        )
+
+    def _print(self, line: str) -> None:
+        # print, as the console would break long lines; and no run may die of a "±" that a locale cannot show.
+        file = self._console.file
+        encoding = getattr(file, "encoding", None) or "utf-8"
+        print(line.encode(encoding, "replace").decode(encoding), file=file, flush=True)

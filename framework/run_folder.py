@@ -1,0 +1,119 @@
+"""A run's folder: what ran, with which parts and versions, and how to find it again."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from framework.assembly import Agent, Parts, assemble_agent
+from framework.config import Source, read_toml
+from framework.errors import UsageError
+from framework.hookspecs import API_VERSION
+
+DISTRIBUTION = "pluggable-q"
+
+WEIGHTS = {
+    "evaluation": "best/evaluation.safetensors",
+    "mean_100": "best/mean_100.safetensors",
+    "last": "last.safetensors",
+}
+"""What a run may have saved, the preferred first."""
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A part with something to say in the manifest."""
+
+    def manifest(self) -> Mapping[str, Any]: ...
+
+
+def default_folder(plugins: tuple[str, ...], seed: int) -> Path:
+    """runs/<plugins>-<seed>-<date and time>, not taken yet."""
+    names = "-".join("".join(sign if sign.isalnum() else "_" for sign in Path(name).stem) for name in plugins)
+    stem = f"{names}-seed{seed}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+    taken = 0
+    while (folder := Path("runs") / (f"{stem}-{taken}" if taken else stem)).exists():
+        taken += 1
+    return folder
+
+
+def create_run_folder(folder: Path, parts: Parts) -> Path:
+    """Make the folder with the run's config.toml and manifest.json.
+
+    Raises:
+        UsageError: if the folder holds anything already or cannot be made.
+    """
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise UsageError(f"the run folder '{folder}' is not empty: choose another with --run-dir")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.toml").write_text(parts.config.to_toml(), encoding="utf-8")
+        text = json.dumps(manifest(parts), indent=2, default=str)
+        (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"the run folder '{folder}' cannot be made: {error.strerror}") from error
+    return folder
+
+
+def manifest(parts: Parts) -> dict[str, Any]:
+    """Which plugin filled each slot, what the parts say of themselves, the environment's protocol, the versions."""
+    described = {name: part.manifest() for name, part in vars(parts).items() if isinstance(part, Described)}
+    return {
+        "api_version": API_VERSION,
+        "plugins": list(parts.plugins.names),
+        "slots": dict(parts.filled),
+        "parts": described,
+        "environment": parts.stream.metadata.get("protocol", {}),
+        "observations": parts.spaces.describe(),
+        "actions": parts.spaces.num_actions,
+        "versions": {"python": platform.python_version(), **_versions()},
+        "machine": {"system": platform.platform(), "processors": os.cpu_count()},
+        "command": sys.argv,
+    }
+
+
+def load(run: str | Path, weights: str | None = None) -> Agent:
+    """The agent of a recorded run.
+
+    Args:
+        run: the run's folder.
+        weights: "evaluation", "mean_100" or "last"; default the first of them that the run saved.
+
+    Raises:
+        UsageError: if this is no run's folder, it has no such weights, or its plugins are not to be had.
+        FrameworkError: if the weights are damaged.
+    """
+    from framework.recording.weights import load_state
+
+    folder = Path(run)
+    if not (folder / "config.toml").is_file():
+        raise UsageError(f"'{folder}' is no run's folder: it has no config.toml")
+    if weights is not None and weights not in WEIGHTS:
+        raise UsageError(f"no weights are called '{weights}': choose one of {', '.join(WEIGHTS)}")
+    saved = [folder / WEIGHTS[name] for name in ([weights] if weights else WEIGHTS)]
+    path = next((candidate for candidate in saved if candidate.is_file()), None)
+    if path is None:
+        raise UsageError(f"'{folder}' has no saved weights ({', '.join(str(name.relative_to(folder)) for name in saved)})")
+    values = read_toml(folder / "config.toml")
+    agent = assemble_agent(values.get("run.plugins", ()), [Source(f"file {folder / 'config.toml'}", values)])
+    agent.policy.load_state_dict(load_state(path))
+    return agent
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in (DISTRIBUTION, "numpy", "gymnasium", "torch", "ale-py", "opencv-python-headless"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+

@@ -1,0 +1,105 @@
+"""For tests: a plugin that enforces the protocols' annotations, shapes and all, on every part of a run.
+
+Name it among the plugins, as in `assemble("dqn,chain,framework.testing")`. What each part is given and
+what it returns is then checked against its protocol in `framework.types`; the part's own hints prove nothing.
+Needs beartype.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Generator
+from typing import Any
+
+from beartype.door import is_bearable
+from jaxtyping import jaxtyped
+
+from framework import types
+from framework.hookspecs import hookimpl
+
+PROTOCOLS: dict[str, type] = {
+    "make_policy": types.Policy,
+    "make_exploration": types.Exploration,
+    "make_returns": types.Returns,
+    "make_sampler": types.Sampler,
+    "make_buffer": types.Buffer,
+    "make_loss": types.Loss,
+    "make_optimizer": types.Optimizer,
+    "make_target_sync": types.TargetSync,
+    "make_cadence": types.Cadence,
+    "make_collector": types.Collector,
+}
+"""The protocol that each slot of the engine's must satisfy."""
+
+
+class ShapeError(TypeError):
+    """A value that crosses between two parts is not what their protocol says."""
+
+
+def enforce(part: Any, protocol: type) -> Any:
+    """The same object, every method of the protocol checked on the way in and out.
+
+    Raises (later, when a method is called):
+        ShapeError: naming the part, the method and the value that does not fit.
+    """
+    if inspect.isroutine(part):
+        return _checked(part, protocol.__call__, getattr(part, "__qualname__", "part"))  # type: ignore[operator]
+    kind = type(part)
+    methods = {
+        name: _checked(getattr(kind, name), declared, kind.__name__)
+        for name, declared in vars(protocol).items()
+        if inspect.isfunction(declared) and (not name.startswith("_") or name in ("__call__", "__len__"))
+    }
+    # the object stays itself, so that what other parts know of it beyond the protocol stays reachable
+    object.__setattr__(part, "__class__", type(kind.__name__, (kind,), {**methods, "__slots__": ()}))
+    return part
+
+
+def _checked(function: Callable[..., Any], declared: Callable[..., Any], owner: str) -> Callable[..., Any]:
+    hints = typing.get_type_hints(declared)
+    signature = inspect.signature(declared)
+
+    @functools.wraps(function)
+    def check(*args: Any, **kwargs: Any) -> Any:
+        where = f"{owner}.{declared.__name__}"
+        with jaxtyped("context"):
+            given = args if "self" not in signature.parameters or inspect.ismethod(function) else args[1:]
+            names = [name for name in signature.parameters if name != "self"]
+            for name, value in [*zip(names, given, strict=False), *kwargs.items()]:
+                _demand(value, hints[name], f"{where}({name})")
+            result = function(*args, **kwargs)
+            _demand(result, hints.get("return", Any), f"what {where} returned")
+        return result
+
+    return check
+
+
+def _demand(value: Any, hint: Any, where: str) -> None:
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type) and isinstance(value, hint):
+        fields = typing.get_type_hints(hint)
+        for field in dataclasses.fields(hint):
+            _demand(getattr(value, field.name), fields[field.name], f"{where}.{field.name}")
+    elif typing.get_origin(hint) is tuple:
+        parts = typing.get_args(hint)
+        if not isinstance(value, tuple) or len(value) != len(parts):
+            raise ShapeError(f"{where} should be {len(parts)} values, got {value!r}")
+        for index, (item, part) in enumerate(zip(value, parts, strict=True)):
+            _demand(item, part, f"{where}[{index}]")
+    elif not is_bearable(value, hint):
+        shown = f"{value.dtype}{list(value.shape)}" if hasattr(value, "dtype") else repr(value)
+        raise ShapeError(f"{where} should be {hint}, got {shown}")
+
+
+def _decorator(slot: str, protocol: type) -> Callable[[], Generator[None, Any, Any]]:
+    def decorate() -> Generator[None, Any, Any]:
+        part = yield
+        return enforce(part, protocol)
+
+    decorate.__name__ = slot
+    return hookimpl(wrapper=True)(decorate)
+
+
+globals().update({slot: _decorator(slot, protocol) for slot, protocol in PROTOCOLS.items()})

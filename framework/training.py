@@ -1,0 +1,96 @@
+"""A whole run: checks, the run's folder, the loop with its callbacks, and what is left at the end."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from framework.assembly import ENDS, Parts, RunInfo
+from framework.errors import UsageError
+from framework.loop import Loop
+from framework.options import EvaluationOptions, RunOptions
+from framework.run_folder import create_run_folder
+from framework.types import Callback, Counters, EvaluationResult
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    counters: Counters
+    last_evaluation: EvaluationResult | None
+    interrupted: bool
+
+
+def check_ends(parts: Parts) -> None:
+    """Refuse a run that would never end.
+
+    Raises:
+        UsageError: if no end is set, or `run.until` without evaluations.
+    """
+    options = parts.config[RunOptions]
+    if not any(getattr(options, end.partition(".")[2]) is not None for end in ENDS):
+        raise UsageError("the run has no end: set one with --steps, --episodes or --until")
+    if options.until is not None and not parts.config[EvaluationOptions].every:
+        raise UsageError("run.until needs evaluations: set evaluation.every, for example with --eval-every 10000")
+
+
+def train(
+    parts: Parts,
+    folder: str | Path | None = None,
+    *,
+    show_progress: bool = False,
+    callbacks: Sequence[Callback] = (),
+) -> Outcome:
+    """Run assembled parts to their end.
+
+    The first Ctrl-C finishes the step under way and ends the run in good order; a second one stops at once.
+
+    Args:
+        parts: from `assemble`; their training environments are closed at the end.
+        folder: where to record the run; it must not exist or be empty. None records nothing.
+        show_progress: print progress.
+        callbacks: further listeners.
+
+    Raises:
+        UsageError: if the run would never end, or the folder is in use.
+        NonFiniteLoss: if a loss is NaN or infinite.
+    """
+    check_ends(parts)
+    path = create_run_folder(Path(folder), parts) if folder is not None else None
+    info = RunInfo(parts, path, show_progress)
+    made = [callback for _, given in parts.plugins.gather("make_callbacks", config=parts.config, run=info) for callback in given]
+    loop = Loop(parts, [*made, *callbacks])
+    try:
+        with _interruptible(loop) as interrupted:
+            loop.run()
+    finally:
+        parts.close()
+    return Outcome(loop.counters, loop.last_evaluation, bool(interrupted))
+
+
+@contextmanager
+def _interruptible(loop: Loop) -> Iterator[list[int]]:
+    """Let the first SIGINT stop the loop; the list then holds it. Elsewhere than in the main thread, do nothing."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+        loop.stop()
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGINT, before)
