@@ -87,9 +87,9 @@ class ChainOptions(Section, name="chain"):
     length: int = Field(default=5, ge=3, description="number of states, the two ends included")
     rewards: tuple[float, ...] | None = Field(
         default=None,
-        description="reward on entering each state, one for each; not set: -1 at the lower end, +2 at the upper, 0 between",
+        description="reward on entering each state; not set: -1 at the lower end, +2 at the upper, 0 between",
     )
-    max_steps: int = Field(default=0, ge=0, description="steps after which an episode is truncated; 0: no limit")
+    max_steps: int = Field(default=200, ge=0, description="steps after which an episode is truncated; 0: no limit")
 
     @model_validator(mode="after")
     def _one_reward_a_state(self) -> ChainOptions:

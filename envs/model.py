@@ -137,7 +137,7 @@ class ModelEnv(DiscreteEnv):
         return self._transitions
 
     def q_star(self, gamma: float) -> ActionValues:
-        """The optimal action values; rows of states that end an episode are zero. Raises ValueError unless 0 ≤ gamma < 1."""
+        """The optimal action values, zero in states that end an episode. Raises ValueError unless 0 ≤ gamma < 1."""
         return optimal_values(self._transitions, gamma)
 
     def reset(

@@ -124,9 +124,9 @@ def make_env(config: Config, seeds: Seeds, role: Role, num_envs: int) -> gymnasi
     """A gymnasium vector environment, or a factory of single ones for the engine to put side by side.
 
     Called once for each role in use: "train", "evaluate" (raw rewards, full episodes) and "watch"
-    (`render_mode="rgb_array"`, or "human" where `config["watch"]` asks for a window). What the engine reads
-    from the environment's metadata: `frame_stack` (int, 1), `stack_padding` ("repeat" or "zero"),
-    `frame_skip` (int, 1), `reward_clip` (low, high; for learning, in training alone) and `protocol` (a dict for the manifest).
+    (`render_mode="rgb_array"`). The engine reads from the environment's metadata: `frame_stack` (int, 1),
+    `stack_padding` ("repeat" or "zero"), `frame_skip` (int, 1), `reward_clip` (low, high; what the learner gets)
+    and `protocol` (a dict for the manifest).
     """
 
 

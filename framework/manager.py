@@ -76,8 +76,13 @@ class Plugins:
         return caller.spec if caller is not None else None
 
     def slots(self) -> list[str]:
-        """Every declared slot, in the order of declaration."""
-        return [name for name in vars(self.manager.hook) if self.is_slot(name)]
+        """Every declared slot, in the order in which its page declares it."""
+        found = [name for name in vars(self.manager.hook) if self.is_slot(name)]
+        return sorted(found, key=self._place)
+
+    def _place(self, hook: str) -> tuple[str, int]:
+        spec = self.spec(hook)
+        return (spec.namespace.__name__, spec.function.__code__.co_firstlineno) if spec else ("", 0)
 
     def is_slot(self, hook: str) -> bool:
         spec = self.spec(hook)
@@ -132,9 +137,8 @@ class Plugins:
                 names = tuple(found.plugin for found in self.implementing(hook) if found.rank == rank)
                 if len(names) > 1:
                     rivals.setdefault(names, []).append(hook)
-        declared = {name: position for position, name in enumerate(vars(self.manager.hook))}
         for names, hooks in rivals.items():
-            hooks.sort(key=lambda hook: declared.get(hook, len(declared)))
+            hooks.sort(key=self._place)
             yield f"{listed(names)} {'both' if len(names) == 2 else 'all'} provide {listed(hooks)}: keep one"
 
     def _unmatched(self, unmatched: Sequence[Implementation]) -> Any:

@@ -5,6 +5,7 @@ The three autoreset modes give the same transitions as a plain loop over single 
 * DISABLED: an ended episode is reset at once, by a masked reset with a seed of the new episode's own.
 * NEXT_STEP: the row on which an environment resets itself is no transition and is left out.
 * SAME_STEP: the true successor is read from `final_obs`; the observation that came with it starts the next episode.
+  (An environment that hands out its internal array spoils `final_obs` in gymnasium itself, before it gets here.)
 """
 
 from __future__ import annotations

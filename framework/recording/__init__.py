@@ -3,16 +3,18 @@
 Importing this package is cheap; rich, tensorboardX and matplotlib are imported when they are first used.
 """
 
-from framework.recording.figures import draw_figures
+from framework.recording.figures import DrawFigures, draw_figures
 from framework.recording.metrics import MetricsWriter
 from framework.recording.progress import progress_callback
 from framework.recording.rows import read_rows
+from framework.recording.standard import standard_callbacks
 from framework.recording.states import load_state, save_state
 from framework.recording.statistics import EpisodeStatistics, Figures
 from framework.recording.weights import BestWeights
 
 __all__ = [
     "BestWeights",
+    "DrawFigures",
     "EpisodeStatistics",
     "Figures",
     "MetricsWriter",
@@ -21,4 +23,5 @@ __all__ = [
     "progress_callback",
     "read_rows",
     "save_state",
+    "standard_callbacks",
 ]

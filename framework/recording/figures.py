@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework.recording.metrics import METRICS
 from framework.recording.rows import read_rows
+from framework.types import Callback, Counters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,6 +39,19 @@ def draw_figures(folder: Path) -> list[Path]:
     if _has_epsilon(episodes):
         drawn.append(_save(_epsilon(folder.resolve().name, episodes), folder / "epsilon.png"))
     return drawn
+
+
+class DrawFigures(Callback):
+    """Draws the figures when the run ends, however it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """Args:
+        folder: the run folder, where a `MetricsWriter` writes.
+        """
+        self._folder = folder
+
+    def on_end(self, counters: Counters) -> None:
+        draw_figures(self._folder)
 
 
 def _curves(name: str, episodes: Rows, evaluations: Rows) -> Figure:
@@ -89,7 +103,7 @@ def _curves(name: str, episodes: Rows, evaluations: Rows) -> Figure:
         )
         right.set_ylabel("ε", color=VERMILION)
         right.tick_params(axis="y", colors=VERMILION)
-        right.set_ylim(0, 1.05)
+        right.set_ylim(-0.05, 1.05)
     # Below the axes, where it hides no data.
     axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=len(handles), frameon=False)
     return figure
@@ -100,7 +114,7 @@ def _epsilon(name: str, episodes: Rows) -> Figure:
     marker = "." if len(episodes) == 1 else ""
     axes.plot(_column(episodes, "episode"), _column(episodes, "epsilon"), color=VERMILION, linewidth=1.8, marker=marker)
     axes.set_ylabel("ε")
-    axes.set_ylim(0, 1.05)
+    axes.set_ylim(-0.05, 1.05)
     return figure
 
 
@@ -112,7 +126,6 @@ def _new_figure(title: str) -> tuple[Figure, Axes]:
     axes.set_title(title, parse_math=False)
     axes.set_xlabel("episode")
     axes.grid(alpha=0.25)
-    axes.spines["top"].set_visible(False)
     return figure, axes
 
 

@@ -153,7 +153,8 @@ class MetricsWriter(Callback):
         scalars: Mapping[str, float | None],
         exploration: Mapping[str, float] | None = None,
     ) -> None:
-        assert self._rows is not None and self._events is not None, "on_start has not been called"
+        assert self._rows is not None, "on_start has not been called"
+        assert self._events is not None
         clocks = {"env_steps": counters.env_steps, "frames": counters.frames, "updates": counters.updates}
         self._rows.write({"kind": kind, **clocks, "seconds": round(self._seconds(), 3), **row})
         tagged = {f"{kind}/{key}": value for key, value in scalars.items()}

@@ -121,5 +121,5 @@ def _checksum(arrays: Mapping[str, np.ndarray], scalars: Any) -> int:
     for name in sorted(arrays):
         array = arrays[name]
         result = zlib.crc32(f"{name} {array.dtype.name} {array.shape}".encode(), result)
-        result = zlib.crc32(array.reshape(-1).view(np.uint8), result)
+        result = zlib.crc32(array.reshape(-1).view(np.uint8).data, result)
     return result

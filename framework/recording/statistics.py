@@ -56,7 +56,8 @@ class EpisodeStatistics:
             return self._latest
         if episode.number != self._episodes + 1:
             raise ValueError(
-                f"episode {episode.number} follows episode {self._episodes}: a resumed run must load the statistics' state"
+                f"episode {episode.number} after episode {self._episodes}:"
+                " a resumed run must load the statistics' state"
             )
         return self.add(episode.raw_return, self._exploration.metrics(counters).get("epsilon"))
 

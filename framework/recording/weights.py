@@ -7,9 +7,11 @@ from pathlib import Path
 
 from framework.recording.files import replacing
 from framework.recording.rows import to_json
-from framework.recording.states import save_state
+from framework.recording.states import load_state, save_state
 from framework.recording.statistics import EpisodeStatistics
 from framework.types import Callback, Counters, Episode, EvaluationResult, Policy, State
+
+__all__ = ["BestWeights", "load_state", "save_state"]
 
 
 class BestWeights(Callback):

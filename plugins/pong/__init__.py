@@ -1,0 +1,150 @@
+"""Atari Pong: single grey frames from one of two back ends that play the same game.
+
+* `native` (`plugins.pong.native`): ALE's own vector environment, all emulators in C++ threads;
+* `wrappers` (`plugins.pong.single`): the textbook stack, one gymnasium wrapper a step, which can also render.
+
+Both emit uint8 frames of shape (size, size), one per `frame_skip` emulator frames, with raw rewards: +1 for
+a point won, −1 for a point lost, and the episode ends at 21 points. Stacking, reward clipping and scaling
+are the engine's. What the metadata's `protocol` says is everything that decides which game is played.
+
+What was measured on ale-py 0.12.1, and is held by the tests:
+
+* The ball is served automatically, so FIRE is not needed: a simple rule that follows the ball without it won
+  21–0. It is a real control all the same: held while the ball meets the paddle, it returns the ball about
+  twice as fast. UP and DOWN do nothing. So the 18 joystick positions have six effects, ALE's minimal set.
+* With `sticky` and `noop_max` 0 the seed changes nothing: there is one game, decided by the actions alone.
+* The last frame of an episode is right in `wrappers` and stale in `native`: ALE leaves its frame loop
+  before it reads the screen. Nothing is bootstrapped from it unless the episode is cut at `max_frames`.
+* `noop_max` n means 0 to n − 1 no-ops in `native` and the textbook's 1 to n in `wrappers`, from different
+  generators. In everything else, sticky actions included, the same seed gives the same game in both.
+
+ale-py, which holds the emulator, is licensed GPL-2.0-only. Nothing here imports it before an environment is made.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from framework.config import Config, Field, Section
+from framework.hookspecs import hookimpl
+from framework.types import Role
+
+if TYPE_CHECKING:
+    import gymnasium
+
+ACTION_SETS: dict[str, tuple[str, ...]] = {
+    "moves": ("NOOP", "RIGHT", "LEFT"),
+    "minimal": ("NOOP", "FIRE", "RIGHT", "LEFT", "RIGHTFIRE", "LEFTFIRE"),
+    "full": (
+        *("NOOP", "FIRE", "UP", "RIGHT", "LEFT", "DOWN", "UPRIGHT", "UPLEFT", "DOWNRIGHT", "DOWNLEFT"),
+        *("UPFIRE", "RIGHTFIRE", "LEFTFIRE", "DOWNFIRE", "UPRIGHTFIRE", "UPLEFTFIRE", "DOWNRIGHTFIRE", "DOWNLEFTFIRE"),
+    ),
+}
+"""ALE's names of an agent's actions, by index. RIGHT moves the paddle up and LEFT down."""
+
+
+class PongOptions(Section, name="pong"):
+    """Which Pong is played, and how it is shown."""
+
+    backend: Literal["native", "wrappers"] = Field(
+        "native", description="native: ALE's threaded vector environment; wrappers: one gymnasium wrapper a step."
+    )
+    size: int = Field(42, ge=36, le=210, description="Height and width of the grey frames, in pixels.")
+    frame_skip: int = Field(4, ge=1, le=60, description="Emulator frames for which each action is held.")
+    actions: Literal["moves", "minimal", "full"] = Field(
+        "moves",
+        description="moves: stay, up, down, enough to win 21-0; minimal: those with and without FIRE, which "
+        "speeds up the ball, as in the literature; full: the whole joystick, 18 actions.",
+    )
+    sticky: float = Field(
+        0.0, ge=0, le=1, description="Probability, at each emulator frame, that the previous action is repeated."
+    )
+    noop_max: int = Field(
+        0, ge=0, le=200, description="Up to so many emulator frames without action start an episode; 0: none."
+    )
+    fire_on_reset: bool = Field(
+        False, description="Press FIRE for one emulator frame at the start of an episode. Pong serves without it."
+    )
+    clip_rewards: bool = Field(True, description="Clip the learner's rewards to [-1, 1]; reported ones stay raw.")
+    stack: int = Field(4, ge=1, le=16, description="How many of the last frames make an observation.")
+    padding: Literal["repeat", "zero"] = Field(
+        "repeat", description="What stands before an episode's first frame in a stack: that frame, or black."
+    )
+    max_frames: int = Field(
+        108_000, ge=1, description="Emulator frames after which an episode is truncated (half an hour of play)."
+    )
+    threads: int = Field(
+        0, ge=0, le=256, description="Emulator threads of the native back end; 0: one an environment, up to the cores."
+    )
+
+
+def effective_backend(options: PongOptions, role: Role) -> Literal["native", "wrappers"]:
+    """The back end in force: watching always takes `wrappers`, the one that renders."""
+    return "wrappers" if role == "watch" else options.backend
+
+
+def describe(options: PongOptions, role: Role) -> dict[str, Any]:
+    """What the engine reads from the environment's metadata; a new dict at each call.
+
+    `protocol` names every setting that decides which game is played, and can be written as JSON.
+    """
+    backend = effective_backend(options, role)
+    first_noop = int(backend == "wrappers")
+    clip = [-1.0, 1.0] if role == "train" and options.clip_rewards else None
+    protocol: dict[str, Any] = {
+        "game": "pong",
+        "ale_py": importlib.metadata.version("ale-py"),
+        "backend": backend,
+        "action_set": options.actions,
+        "actions": list(ACTION_SETS[options.actions]),
+        "repeat_action_probability": options.sticky,
+        "frame_skip": options.frame_skip,
+        "max_pooling": "the last two frames of each skip",
+        "size": [options.size, options.size],
+        "colour": "grey",
+        "resize": "area",
+        "stack": options.stack,
+        "stack_padding": options.padding,
+        "noop_max": options.noop_max,
+        "noop_range": [first_noop, first_noop + options.noop_max - 1] if options.noop_max else [0, 0],
+        "fire_on_reset": options.fire_on_reset,
+        "reward_clip": clip,
+        "max_frames": options.max_frames,
+        "episode_ends_on_life_loss": False,  # Pong has no lives; said so that nobody has to guess
+    }
+    found: dict[str, Any] = {
+        "frame_stack": options.stack,
+        "stack_padding": options.padding,
+        "frame_skip": options.frame_skip,
+        "protocol": protocol,
+    }
+    if clip is not None:
+        found["reward_clip"] = tuple(clip)
+    return found
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [PongOptions]
+
+
+@hookimpl
+def recommended_values(names: Sequence[str]) -> Mapping[str, Any]:
+    return {"run.num_envs": 4}
+
+
+@hookimpl
+def make_env(
+    config: Config, role: Role, num_envs: int
+) -> gymnasium.vector.VectorEnv[Any, Any, Any] | Callable[[], gymnasium.Env[Any, Any]]:
+    options = config[PongOptions]
+    if effective_backend(options, role) == "native":
+        from plugins.pong.native import NativePong
+
+        return NativePong(options, num_envs, role)
+    from plugins.pong.single import pong_env
+
+    return partial(pong_env, options, role=role, render_mode="rgb_array" if role == "watch" else None)

@@ -1,0 +1,179 @@
+"""Pong on ALE's own vector environment: N emulators stepped, pooled and shrunk in C++ threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from ale_py.vector_env import AtariVectorEnv
+from gymnasium.error import AlreadyPendingCallError, NoAsyncCallError, ResetNeeded
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from jaxtyping import Bool, Float64, Int, Int64, UInt8
+
+from framework.types import Role
+from plugins.pong import ACTION_SETS, PongOptions, describe
+
+Frames = UInt8[np.ndarray, "N size size"]
+Infos = dict[str, Any]
+StepResult = tuple[Frames, Float64[np.ndarray, " N"], Bool[np.ndarray, " N"], Bool[np.ndarray, " N"], Infos]
+NO_SEED = -1
+"""What ALE takes for "carry on with the generator that you have"."""
+
+
+class _Emulators(AtariVectorEnv):
+    """ALE's vector environment with a metadata dict of its own: its constructor writes "NEXT_STEP" into
+    `VectorEnv.metadata`, the class's, which every other vector environment of the process would inherit."""
+
+    metadata: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]  # an instance's in gymnasium's annotations
+
+
+class NativePong(VectorEnv[Frames, Int64[np.ndarray, " N"], Any]):
+    """N games of Pong that the caller resets (`AutoresetMode.DISABLED`).
+
+    Observations are grey frames, uint8 [N, size, size]; actions are indices into
+    `ACTION_SETS[options.actions]`, integers [N]; rewards are raw, float64 [N]. No array that was returned
+    is written to again.
+
+    ALE itself only knows automatic resets. Under NEXT_STEP it would reset a finished game at the next
+    step; a masked reset before that step takes the place of it, so that every step is a true one.
+
+    `step_async` returns as soon as the emulators are at work, and `step_wait` waits for them.
+
+    The observation of an episode's last step is stale: ALE stops before it reads that screen.
+
+    Raises:
+        gymnasium.error.ResetNeeded: stepped before the first full reset, or with a finished game.
+        gymnasium.error.AlreadyPendingCallError: reset or stepped between `step_async` and `step_wait`.
+        gymnasium.error.NoAsyncCallError: `step_wait` without `step_async`.
+        ValueError: for actions, seeds or masks of the wrong shape or out of range.
+    """
+
+    def __init__(self, options: PongOptions, num_envs: int, role: Role = "train") -> None:
+        self._emulators = _Emulators(
+            "pong",
+            num_envs,
+            batch_size=num_envs,
+            num_threads=options.threads or min(num_envs, _cores()),
+            max_num_frames_per_episode=options.max_frames,
+            repeat_action_probability=options.sticky,
+            full_action_space=options.actions == "full",
+            continuous=False,
+            autoreset_mode=AutoresetMode.NEXT_STEP,
+            img_height=options.size,
+            img_width=options.size,
+            grayscale=True,
+            stack_num=1,
+            frameskip=options.frame_skip,
+            maxpool=True,
+            noop_max=options.noop_max,
+            episodic_life=False,
+            life_loss_info=False,
+            reward_clipping=False,
+            use_fire_reset=options.fire_on_reset,
+        )
+        known = [action.name for action in self._emulators.ale.get_action_set()]
+        self._ale_actions = np.array([known.index(name) for name in ACTION_SETS[options.actions]], np.int64)
+        self.metadata = {"autoreset_mode": AutoresetMode.DISABLED, **describe(options, role)}
+        self.render_mode = None
+        self.num_envs = num_envs
+        self.single_observation_space = gymnasium.spaces.Box(0, 255, (options.size, options.size), np.uint8)
+        self.single_action_space = gymnasium.spaces.Discrete(len(self._ale_actions))
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        # Loading the game with a seed takes 0.2 s, where a bare reset takes 0.02, and changes nothing
+        # unless the emulator draws something: sticky actions or the number of no-ops.
+        self._draws = options.sticky > 0 or options.noop_max > 0
+        self._finished = np.ones(num_envs, np.bool_)
+        self._started = False
+        self._pending = False
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Frames, Infos]:
+        """Start new games: all, or those in `options["reset_mask"]`, bool [N]; the other rows stay as they are.
+
+        seed: one for each of the N games, in [0, 2³¹); an int s stands for s, s + 1, …; None, for all or in
+        a place, lets the emulator's generator run on. Seeds of games that the mask leaves out are not used.
+        """
+        if self._pending:
+            raise AlreadyPendingCallError("reset while a step is under way: call step_wait first", "step")
+        mask = self._mask(options)
+        if not self._started and not mask.all():
+            raise ResetNeeded("the first reset must be one of all games")
+        seeds = self._seeds(seed)[mask]
+        if not self._draws:
+            seeds = np.full_like(seeds, NO_SEED)
+        obs, info = self._emulators.reset(seed=seeds, options={"reset_mask": mask})
+        self._finished[mask] = False
+        self._started = True
+        return obs[:, 0], _without_lifetime(info)
+
+    def step(self, actions: Int[np.ndarray, " N"]) -> StepResult:
+        """(observations, rewards, terminated, truncated, infos) of one step of all games."""
+        self.step_async(actions)
+        return self.step_wait()
+
+    def step_async(self, actions: Int[np.ndarray, " N"]) -> None:
+        """Hand the actions to the emulators and return while they work."""
+        if self._pending:
+            raise AlreadyPendingCallError("step_async while a step is under way: call step_wait first", "step")
+        if self._finished.any():
+            games = np.flatnonzero(self._finished).tolist()
+            raise ResetNeeded(f"games {games} are over or never began: reset them before the next step")
+        chosen = np.asarray(actions)
+        if chosen.shape != (self.num_envs,) or not np.issubdtype(chosen.dtype, np.integer):
+            raise ValueError(f"actions must be {self.num_envs} integers, not {chosen.dtype} {chosen.shape}")
+        # ALE never returns from a step with an action that it does not know.
+        if chosen.min() < 0 or chosen.max() >= len(self._ale_actions):
+            raise ValueError(f"actions must lie in 0…{len(self._ale_actions) - 1}, not {chosen.tolist()}")
+        self._emulators.send(self._ale_actions[chosen])
+        self._pending = True
+
+    def step_wait(self) -> StepResult:
+        """Wait for the step that `step_async` began, and return what `step` does."""
+        if not self._pending:
+            raise NoAsyncCallError("step_wait without step_async", "step")
+        obs, rewards, terminated, truncated, info = self._emulators.recv()
+        self._pending = False
+        self._finished = terminated | truncated
+        return obs[:, 0], rewards.astype(np.float64), terminated, truncated, _without_lifetime(info)
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Stop the emulators' threads."""
+        if self._pending:
+            self.step_wait()
+        del self._emulators
+
+    def _mask(self, options: dict[str, Any] | None) -> Bool[np.ndarray, " N"]:
+        mask = (options or {}).get("reset_mask")
+        if mask is None:
+            return np.ones(self.num_envs, np.bool_)
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (self.num_envs,):
+            raise ValueError(f"options['reset_mask'] must be a bool array of shape ({self.num_envs},), not {mask!r}")
+        if not mask.any():
+            raise ValueError("options['reset_mask'] selects no game")
+        return mask
+
+    def _seeds(self, seed: int | Sequence[int | None] | None) -> Int[np.ndarray, " N"]:
+        if seed is None:
+            return np.full(self.num_envs, NO_SEED, np.int32)
+        given = [seed + game for game in range(self.num_envs)] if isinstance(seed, int) else list(seed)
+        if len(given) != self.num_envs:
+            raise ValueError(f"{len(given)} seeds for {self.num_envs} games")
+        if any(value is not None and not 0 <= value < 2**31 for value in given):
+            raise ValueError(f"seeds must lie in [0, 2³¹), not {given}")
+        return np.array([NO_SEED if value is None else value for value in given], np.int32)
+
+
+def _cores() -> int:
+    """Cores that this process may use, which a container can hold below the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _without_lifetime(info: Infos) -> Infos:
+    """ALE's `info` without the counter that runs on from one episode to the next: equal games, equal infos."""
+    return {key: value for key, value in info.items() if key != "frame_number"}

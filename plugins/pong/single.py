@@ -1,0 +1,117 @@
+"""One game of Pong as a stack of gymnasium wrappers, on `AtariEnv`: for watching, for reading, for comparison."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import ale_py
+import gymnasium
+from gymnasium.spaces import Discrete
+from gymnasium.wrappers import ResizeObservation, TimeLimit, TransformAction
+
+from framework.types import Role
+from plugins.pong import ACTION_SETS, PongOptions, describe
+from plugins.pong.wrappers import (
+    ChannelFirst,
+    Env,
+    FireReset,
+    FrameSkip,
+    NoopReset,
+    Reset,
+    ScaleToUnit,
+    StackFrames,
+    Wrapper,
+)
+
+gymnasium.register_envs(ale_py)
+ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # else each emulator greets on stderr
+
+
+class SeedEmulator(Wrapper):
+    """Give the emulator the seed of `reset` itself, in [0, 2³¹), as ALE's vector environment does.
+
+    `AtariEnv` derives another number from it, and so would play another game with sticky actions. Without
+    those the emulator has no use for a seed, and is spared the loading of the game (0.2 seconds). `info`
+    is without ALE's "frame_number", which goes on counting from one episode to the next.
+    """
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
+        if seed is not None:
+            if not 0 <= seed < 2**31:
+                raise ValueError(f"the seed must lie in [0, 2³¹), not {seed}")
+            atari: Any = self.env.unwrapped
+            if atari.ale.getFloat("repeat_action_probability") > 0:
+                pass
+                atari.load_game()  # the emulator reads its seed when it loads the game
+            # gymnasium's part of the seeding alone: `AtariEnv.reset(seed=…)` would always load the game
+            gymnasium.Env.reset(atari, seed=seed)
+        obs, info = self.env.reset(options=options)
+        del info["frame_number"]
+        return obs, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        obs, reward, terminated, truncated, info = self.env.step(action)
+        del info["frame_number"]
+        return obs, reward, terminated, truncated, info
+
+
+def pong_env(options: PongOptions, role: Role = "train", render_mode: str | None = None) -> Env:
+    """One game of Pong as the engine wants it: the frames, rewards and ends of one row of `NativePong`.
+
+    Observations are uint8 [size, size], actions indices into `ACTION_SETS[options.actions]`, rewards raw.
+    Order and units of the start of an episode are ALE's: FIRE for one frame, then no-ops, neither of which
+    counts against `max_frames`.
+    """
+    env = _emulator(options.sticky, full=options.actions == "full", render_mode=render_mode)
+    if options.fire_on_reset:
+        env = FireReset(env)
+    if options.noop_max:
+        env = NoopReset(env, options.noop_max)
+    env = FrameSkip(TimeLimit(env, options.max_frames), options.frame_skip)
+    env = ResizeObservation(env, (options.size, options.size))
+    env = _select_actions(env, ACTION_SETS[options.actions])
+    # "render_fps" is that of the picture shown once a step; the console's 60 Hz are shared out among them
+    shown = {"render_fps": max(1, round(60 / options.frame_skip))}
+    env.metadata = {**env.metadata, **shown, **describe(options, role)}
+    return env
+
+
+def chapter_stack(
+    size: int = 84,
+    skip: int = 4,
+    stack: int = 4,
+    padding: Literal["repeat", "zero"] = "repeat",
+    sticky: float = 0.0,
+    render_mode: str | None = None,
+) -> Env:
+    """The founding chapter's preparation, whole and in its order, for use without the engine.
+
+    Observations are float32 [stack, size, size] in [0, 1], actions ALE's six. FIRE on reset comes after the
+    frame skip, as in the chapter, and so is held for `skip` frames.
+    """
+    env: Env = TimeLimit(_emulator(sticky, full=False, render_mode=render_mode), 108_000)
+    env = FireReset(FrameSkip(env, skip))
+    env = ChannelFirst(ResizeObservation(env, (size, size)))
+    return ScaleToUnit(StackFrames(env, stack, padding))
+
+
+def _emulator(sticky: float, full: bool, render_mode: str | None) -> Env:
+    """The bare emulator, one grey frame [210, 160] a step, seeded as ALE's vector environment is."""
+    env = gymnasium.make(
+        "ALE/Pong-v5",
+        obs_type="grayscale",
+        frameskip=1,
+        repeat_action_probability=sticky,
+        full_action_space=full,
+        max_num_frames_per_episode=0,  # no limit of its own: it would count the frames of a reset as well
+        render_mode=render_mode,
+        disable_env_checker=True,
+    )
+    return SeedEmulator(env)
+
+
+def _select_actions(env: Env, names: tuple[str, ...]) -> Env:
+    """Let the agent choose among these ALE actions alone."""
+    meanings: list[str] = env.unwrapped.get_action_meanings()  # type: ignore[attr-defined]  # AtariEnv's
+    chosen = [meanings.index(name) for name in names]
+    return TransformAction(env, lambda action: chosen[action], Discrete(len(chosen)))

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from framework.errors import FrameworkError
+from framework.recording import BestWeights, load_state
+
+# Small integers: equal means, where nothing may be saved, are common.
+scores = st.lists(st.integers(-3, 3).map(float), min_size=1, max_size=130)
+
+
+def version(path: Path) -> int:
+    state = load_state(path)
+    assert (state["weights"] == state["version"]).all()
+    return int(state["version"])
+
+
+# `scripted` only makes runs, so that sharing it among examples shares nothing.
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@given(scores)
+def test_saved_exactly_when_the_running_mean_is_the_best_so_far(
+    scripted: Callable[..., Any], returns: list[float]
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        run = scripted()
+        run.start(BestWeights(folder, run.policy, run.statistics))
+        means: list[float] = []
+        best_at = 0
+        for number, raw_return in enumerate(returns, start=1):
+            run.episode(raw_return)
+            mean = sum(returns[:number][-100:]) / len(returns[:number][-100:])
+            if all(mean > earlier for earlier in means):
+                best_at = number
+            means.append(mean)
+            assert version(folder / "best/mean_100.safetensors") == best_at
+        facts = json.loads((folder / "best/mean_100.json").read_text())
+        assert facts == {"value": max(means), "env_steps": 10 * best_at, "updates": 0, "episode": best_at}
+        assert not (folder / "best/evaluation.safetensors").exists()
+
+
+def test_evaluations_have_a_best_of_their_own(scripted: Callable[..., Any], tmp_path: Path) -> None:
+    run = scripted()
+    run.start(BestWeights(tmp_path, run.policy, run.statistics))
+    saved = []
+    for returns in [(1.0, 3.0), (2.0, 2.0), (9.0, -9.0), (3.0, 3.0), (float("nan"), 9.0), (2.9, 3.0)]:
+        run.policy.version += 1
+        run.evaluation(*returns)
+        saved.append(version(tmp_path / "best/evaluation.safetensors"))
+    assert saved == [1, 1, 1, 4, 4, 4]
+    assert json.loads((tmp_path / "best/evaluation.json").read_text())["value"] == 3.0
+    assert not (tmp_path / "best/mean_100.safetensors").exists()
+
+
+def test_the_last_weights_are_saved_at_the_end(scripted: Callable[..., Any], tmp_path: Path) -> None:
+    run = scripted()
+    run.start(BestWeights(tmp_path, run.policy, run.statistics))
+    run.episode(4.0)
+    run.episode(1.0)
+    assert not (tmp_path / "last.safetensors").exists()
+    run.end()
+    assert version(tmp_path / "last.safetensors") == 2
+    assert version(tmp_path / "best/mean_100.safetensors") == 1
+    assert json.loads((tmp_path / "last.json").read_text()) == {
+        "value": 2.5,
+        "env_steps": 20,
+        "updates": 0,
+        "episode": 2,
+    }
+
+
+def test_a_run_without_an_episode_still_leaves_its_last_weights(scripted: Callable[..., Any], tmp_path: Path) -> None:
+    run = scripted()
+    run.start(BestWeights(tmp_path, run.policy, run.statistics))
+    run.end()
+    assert version(tmp_path / "last.safetensors") == 0
+    assert json.loads((tmp_path / "last.json").read_text())["value"] is None
+
+
+def test_a_resumed_run_knows_its_best(scripted: Callable[..., Any], tmp_path: Path) -> None:
+    run = scripted()
+    weights = BestWeights(tmp_path, run.policy, run.statistics)
+    run.start(weights)
+    run.episode(5.0)
+    run.evaluation(5.0)
+    resumed = scripted()
+    again = BestWeights(tmp_path, resumed.policy, resumed.statistics)
+    again.load_state_dict(weights.state_dict())
+    resumed.policy.version = 10
+    resumed.start(again)
+    resumed.episode(4.0)
+    resumed.evaluation(4.0)
+    assert version(tmp_path / "best/mean_100.safetensors") == 1
+    assert version(tmp_path / "best/evaluation.safetensors") == 1
+    resumed.evaluation(6.0)
+    assert version(tmp_path / "best/evaluation.safetensors") == 11
+
+
+def test_a_failing_save_leaves_the_best_so_far(
+    scripted: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = scripted()
+    run.start(BestWeights(tmp_path, run.policy, run.statistics))
+    run.episode(1.0)
+
+    def fail(source: Any, target: Any) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(FrameworkError, match=r"mean_100\.safetensors: cannot be written: Input/output error"):
+        run.episode(2.0)
+    assert version(tmp_path / "best/mean_100.safetensors") == 1
+    assert np.isclose(json.loads((tmp_path / "best/mean_100.json").read_text())["value"], 1.0)

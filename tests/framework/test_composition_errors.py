@@ -1,0 +1,210 @@
+"""What people read when a composition is wrong: one clear message for each problem, all of them at once."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from framework import discovery
+from framework.assembly import assemble
+from framework.errors import UsageError
+
+STAND_INS = Path(__file__).parents[1] / "stand_ins"
+
+
+def problems(names: str, values: dict[str, object] | None = None) -> list[str]:
+    """The problems of a composition; names of stand-ins become paths."""
+    given = [
+        str(STAND_INS / f"{name}.py") if (STAND_INS / f"{name}.py").exists() else name for name in names.split(",")
+    ]
+    with pytest.raises(UsageError) as caught:
+        assemble(given, {"run.steps": 1, **(values or {})}).close()
+    return list(caught.value.problems)
+
+
+def plugin(folder: Path, name: str, body: str) -> str:
+    """A plugin file; returns its path for the command line."""
+    path = folder / f"{name}.py"
+    imports = "from framework.hookspecs import Bundle, hookimpl\nfrom framework.config import Field, Section\n"
+    path.write_text(imports + textwrap.dedent(body))
+    return str(path)
+
+
+def test_two_claims_of_one_slot() -> None:
+    assert problems("dqn,c51,qr,pong") == ["c51 and qr both provide dqn_head: keep one"]
+
+
+def test_everything_that_is_missing_is_named_with_what_could_help() -> None:
+    assert problems("c51,qr") == [
+        "c51 and qr both provide dqn_head: keep one",
+        "c51 and qr both extend 'dqn': add dqn",
+        "nothing provides make_env: add chain, grid or pong",
+    ]
+
+
+def test_two_families() -> None:
+    (problem,) = problems("dqn,tabular,chain")
+    assert problem == "dqn and tabular both provide make_policy, make_loss and make_optimizer: keep one"
+
+
+def test_a_claim_that_nothing_consumes() -> None:
+    assert problems("pqn,nstep,pong") == ["nstep fills make_returns, which pqn provides itself: keep one"]
+
+
+def test_spaces_that_a_policy_cannot_serve() -> None:
+    assert problems("tabular,pong", {"pong.size": 84}) == [
+        "tabular needs Discrete observations; pong gives 4 stacked (84, 84) uint8 frames"
+    ]
+
+
+def test_an_unknown_name() -> None:
+    assert problems("dqn,pon") == ["unknown plugin 'pon'. Did you mean 'pong'?"]
+
+
+def test_a_variant_without_its_family() -> None:
+    assert problems("double,chain") == ["double extends 'dqn': add dqn"]
+
+
+def test_an_environment_alone() -> None:
+    assert problems("chain") == ["nothing provides make_policy, make_loss or make_optimizer: add dqn or tabular"]
+
+
+def test_no_names_at_all() -> None:
+    assert problems("") == ["no plugins were named; for example: --plugins tabular,chain"]
+
+
+def test_all_unknown_names_are_reported_together() -> None:
+    assert len(problems("dqn,pon,chian")) == 2
+
+
+def test_a_misspelt_hook(tmp_path: Path) -> None:
+    path = plugin(tmp_path, "mine", "@hookimpl\ndef make_polcy(): ...")
+    assert problems(f"tabular,chain,{path}") == [
+        "mine implements 'make_polcy', which is no hook. Did you mean 'make_policy'?"
+    ]
+
+
+def test_a_misspelt_hook_of_a_loaded_family(tmp_path: Path) -> None:
+    path = plugin(tmp_path, "mine", "@hookimpl\ndef dqn_haed(): ...")
+    assert problems(f"dqn,chain,{path}") == ["mine implements 'dqn_haed', which is no hook. Did you mean 'dqn_head'?"]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("@hookimpl\ndef make_returns(spaces): ...", "asks for spaces, which the hook does not have"),
+        ("@hookimpl\ndef make_returns(config=None): ...", "take no defaults"),
+        ("@hookimpl(tryfirst=True)\ndef make_returns(config): ...", "tryfirst means nothing on a slot"),
+        ("@hookimpl(wrapper=True)\ndef config_sections(): yield", "only slots can be decorated"),
+        ("@hookimpl\ndef make_returns(config): ...", "make_returns returned None instead of a Returns"),
+        ("@hookimpl\ndef make_returns(config): return 3", "returned a int, which is no Returns: it lacks fold and horizon"),
+        ("@hookimpl\ndef make_env(config): return lambda: None", "mine and chain both provide make_env"),
+    ],
+)
+def test_a_hook_that_does_not_fit(tmp_path: Path, body: str, message: str) -> None:
+    (problem,) = problems(f"tabular,chain,{plugin(tmp_path, 'mine', body)}")
+    assert message in problem.replace("chain and mine", "mine and chain")
+    assert "mine" in problem
+
+
+def test_a_hook_that_raises_is_named_with_its_plugin(tmp_path: Path) -> None:
+    from framework.manager import PluginError
+
+    path = plugin(tmp_path, "mine", "@hookimpl\ndef make_returns(): return 1 / 0")
+    with pytest.raises(PluginError, match="plugin 'mine' raised in make_returns: ZeroDivisionError") as caught:
+        assemble(f"tabular,chain,{path}")
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_a_file_that_is_missing_or_broken(tmp_path: Path) -> None:
+    assert "does not exist" in problems(f"tabular,chain,{tmp_path}/nothing.py")[0]
+    assert "SyntaxError" in problems(f"tabular,chain,{plugin(tmp_path, 'broken', 'def f(:')}")[0]
+    assert "is no Python name" in problems(f"tabular,chain,{plugin(tmp_path, 'my-variant', '')}")[0]
+
+
+def test_a_name_that_two_distributions_provide(monkeypatch: pytest.MonkeyPatch) -> None:
+    clash = [EntryPoint("tabular", value, discovery.GROUP) for value in ("plugins.tabular", "other.tabular")]
+    monkeypatch.setattr(discovery, "entry_points", lambda group: clash)
+    assert "plugin 'tabular' is provided by" in problems("tabular,chain")[0]
+
+
+def test_a_local_folder_that_hides_the_shipped_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    # an editable install finds the shipped modules by a hook of its own; a wheel does not
+    monkeypatch.setattr(sys, "meta_path", [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()])
+    for name in [name for name in sys.modules if name == "plugins" or name.startswith("plugins.")]:
+        monkeypatch.delitem(sys.modules, name)
+    found = problems("tabular,chain")
+    assert found[0] == (
+        f"plugin 'tabular': its package 'plugins' is hidden by {tmp_path / 'plugins'}: "
+        "rename that folder or start from another one"
+    )
+
+
+class TestBundles:
+    def test_a_bundle_stands_for_its_plugins_and_values(self, tmp_path: Path) -> None:
+        path = plugin(
+            tmp_path, "pair", "@hookimpl\ndef bundle(): return Bundle(('tabular', 'chain'), {'returns.gamma': 0.5})"
+        )
+        parts = assemble(path)
+        assert set(parts.plugins.names) == {"pair", "tabular", "chain"}
+        assert parts.config.sources["returns.gamma"] == "bundle pair"
+        assert parts.returns is not None
+        assert parts.config.flat()["returns.gamma"] == 0.5
+
+    def test_no_takes_a_part_out_and_reports_its_values(self, tmp_path: Path) -> None:
+        body = "@hookimpl\ndef bundle(): return Bundle(('tabular', 'chain', 'nstep'), {'nstep.n': 5})"
+        parts = assemble([plugin(tmp_path, "trio", body), "no:nstep"])
+        assert parts.filled["make_returns"] == "engine"
+        assert parts.notes == ["trio sets nstep.n, whose plugins are not loaded: left out"]
+
+    def test_no_that_takes_nothing_out(self) -> None:
+        assert problems("tabular,chain,no:nstep") == ["no:nstep: no bundle that was named brings 'nstep' in"]
+
+    def test_no_of_what_is_named(self) -> None:
+        assert "drop one of the two" in problems("tabular,chain,nstep,no:nstep")[0]
+
+    def test_two_bundles_that_disagree(self, tmp_path: Path) -> None:
+        paths = [
+            plugin(tmp_path, name, f"@hookimpl\ndef bundle(): return Bundle((), {{'returns.gamma': {gamma}}})")
+            for name, gamma in (("one", 0.1), ("two", 0.2))
+        ]
+        assert problems(f"tabular,chain,{','.join(paths)}") == [
+            "one and two give returns.gamma different values (0.1 and 0.2): name one, or --set it"
+        ]
+
+    def test_chapter_without_an_environment(self) -> None:
+        assert problems("chapter") == ["chapter holds values for two environments: add chain or pong"]
+
+
+def test_continuous_actions_and_dict_observations_are_refused_by_name(tmp_path: Path) -> None:
+    body = """
+    import gymnasium
+
+    class Toy(gymnasium.Env):
+        observation_space = gymnasium.spaces.{observation}
+        action_space = gymnasium.spaces.{action}
+
+    @hookimpl
+    def make_env():
+        return Toy
+    """
+    box = "Box(-1.0, 1.0, (1,))"
+    continuous = plugin(tmp_path, "continuous", body.format(observation=box, action=box))
+    (problem,) = problems(f"dqn,{continuous}")
+    assert problem.startswith("continuous: action space Box(-1.0, 1.0, (1,), float32) is not served")
+    nested = plugin(tmp_path, "nested", body.format(observation=f"Dict(a=gymnasium.spaces.{box})", action="Discrete(2)"))
+    (problem,) = problems(f"dqn,{nested}")
+    assert problem.startswith("nested: observation space Dict(")
+
+
+def test_a_replay_that_cannot_fit_is_refused_with_the_numbers() -> None:
+    (problem,) = problems("dqn,pong", {"replay.capacity": 10**11})
+    assert "replay.capacity = 100000000000 needs 178" in problem
+    assert "GB of memory are free" in problem

@@ -1,0 +1,118 @@
+"""The plugin's hooks, options and metadata."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium
+import pytest
+
+from framework.config import Config, Source, build_config
+from framework.errors import UsageError
+from plugins import pong
+from plugins.pong import ACTION_SETS, PongOptions, describe
+from plugins.pong.native import NativePong
+from plugins.pong.single import pong_env
+
+EXPLICIT = {
+    *("game", "ale_py", "backend", "action_set", "actions", "repeat_action_probability", "frame_skip", "max_pooling"),
+    *("size", "colour", "resize", "stack", "stack_padding", "noop_max", "noop_range", "fire_on_reset", "reward_clip"),
+    *("max_frames", "episode_ends_on_life_loss"),
+}
+
+
+def config(values: Mapping[str, Any] | None = None) -> Config:
+    sources = [Source("test", {f"pong.{key}": value for key, value in (values or {}).items()})]
+    return build_config(pong.config_sections(), sources)
+
+
+def test_training_is_native_and_watching_renders_whatever_the_back_end() -> None:
+    env = pong.make_env(config({"size": 36}), "train", 2)
+    assert isinstance(env, NativePong)
+    assert env.num_envs == 2
+    env.close()
+    for backend in ("native", "wrappers"):
+        factory = pong.make_env(config({"backend": backend}), "watch", 1)
+        assert callable(factory)
+        watched = factory()
+        assert watched.render_mode == "rgb_array"
+        assert watched.metadata["protocol"]["backend"] == "wrappers"
+
+
+def test_the_wrappers_back_end_is_a_factory_of_single_games() -> None:
+    factory = pong.make_env(config({"backend": "wrappers", "size": 36}), "evaluate", 2)
+    assert callable(factory)
+    env = factory()
+    assert isinstance(env, gymnasium.Env)
+    assert env.observation_space.shape == (36, 36)
+    assert env.render_mode is None
+    assert "reward_clip" not in env.metadata
+
+
+def test_both_back_ends_put_the_same_description_into_metadata_of_their_own() -> None:
+    options = PongOptions(size=36)
+    native, single = NativePong(options, 1, "train"), pong_env(options, "train")
+    for env in (native, single):
+        for key, value in describe(options, "train").items():
+            if key != "protocol":
+                assert env.metadata[key] == value
+        assert env.metadata is not type(env).metadata
+        assert set(env.metadata["protocol"]) == EXPLICIT
+    assert "frame_stack" not in single.unwrapped.metadata
+    native.close()
+
+
+@pytest.mark.parametrize("role", ["train", "evaluate", "watch"])
+@pytest.mark.parametrize("backend", ["native", "wrappers"])
+def test_the_protocol_is_complete_and_can_be_written_as_json(backend: Any, role: Any) -> None:
+    protocol = describe(PongOptions(backend=backend, noop_max=30), role)["protocol"]
+    assert set(protocol) == EXPLICIT
+    assert json.loads(json.dumps(protocol)) == protocol
+    assert protocol["noop_range"] == ([0, 29] if protocol["backend"] == "native" else [1, 30])
+
+
+def test_evaluation_is_training_without_the_clipping() -> None:
+    train, evaluate = (describe(PongOptions(), role) for role in ("train", "evaluate"))
+    assert train.pop("reward_clip") == (-1.0, 1.0)
+    assert train["protocol"].pop("reward_clip") == [-1.0, 1.0]
+    assert evaluate["protocol"].pop("reward_clip") is None
+    assert train == evaluate
+    assert "reward_clip" not in describe(PongOptions(clip_rewards=False), "train")
+
+
+def test_what_the_engine_reads() -> None:
+    found = describe(PongOptions(stack=3, padding="zero", frame_skip=2), "train")
+    assert (found["frame_stack"], found["stack_padding"], found["frame_skip"]) == (3, "zero", 2)
+    assert pong.recommended_values(["dqn", "pong"]) == {"run.num_envs": 4}
+
+
+def test_action_sets_have_their_sizes_and_ale_knows_them_all() -> None:
+    assert {name: len(actions) for name, actions in ACTION_SETS.items()} == {"moves": 3, "minimal": 6, "full": 18}
+    for name in ACTION_SETS:
+        env = pong_env(PongOptions(actions=name))  # type: ignore[arg-type]
+        assert env.action_space == gymnasium.spaces.Discrete(len(ACTION_SETS[name]))
+        if name != "moves":
+            assert env.unwrapped.get_action_meanings() == list(ACTION_SETS[name])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("size", 35), ("size", 211), ("frame_skip", 0), ("sticky", -0.1), ("sticky", 1.1), ("noop_max", -1)),
+        *(("stack", 0), ("max_frames", 0), ("threads", -1), ("padding", "mirror"), ("backend", "gym")),
+        *(("actions", "distinct"), ("fire_on_reset", "perhaps"), ("colour", True)),
+    ],
+)
+def test_values_out_of_bounds_are_refused_by_name(key: str, value: Any) -> None:
+    with pytest.raises(UsageError, match=rf"pong.{key}|'{key}'"):
+        config({key: value})
+
+
+def test_importing_the_plugin_imports_no_emulator() -> None:
+    code = "import sys, plugins.pong; print(sorted({'ale_py', 'cv2', 'torch'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
