@@ -44,6 +44,9 @@ PONG = Bundle(
         "dqn.hidden": 512,
         "dqn.max_grad_norm": 0.0,
         "pong.size": 84,
+        "pong.actions": "minimal",
+        "pong.stack": 4,
+        "pong.frame_skip": 4,
     },
 )
 

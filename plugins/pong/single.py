@@ -41,7 +41,7 @@ class SeedEmulator(Wrapper):
                 raise ValueError(f"the seed must lie in [0, 2³¹), not {seed}")
             atari: Any = self.env.unwrapped
             if atari.ale.getFloat("repeat_action_probability") > 0:
-                pass
+                atari.ale.setInt("random_seed", seed)
                 atari.load_game()  # the emulator reads its seed when it loads the game
             # gymnasium's part of the seeding alone: `AtariEnv.reset(seed=…)` would always load the game
             gymnasium.Env.reset(atari, seed=seed)

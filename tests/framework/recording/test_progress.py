@@ -81,7 +81,7 @@ callback.on_episode(Episode(1, 0, 2.0, 3), Counters(episodes=1))
 callback.on_evaluation(EvaluationResult((1.0,), (1,), 1, 0.0, 0.0), Counters(5))
 os._exit(0)  # nothing flushes what was left in a buffer
 """
-    unset = {"FORCE_COLOR", "TTY_COMPATIBLE"}
+    unset = {"FORCE_COLOR", "TTY_COMPATIBLE", "PYTHONUNBUFFERED"}
     environment = {key: value for key, value in os.environ.items() if key not in unset} | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, check=True)
     assert done.stdout.decode() == (

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from framework.errors import FrameworkError
 from framework.recording import BestWeights, load_state
 
 # Small integers: equal means, where nothing may be saved, are common.
-scores = st.lists(st.integers(-3, 3).map(float), min_size=1, max_size=130)
+scores = hnp.arrays(np.float64, st.integers(1, 130), elements=st.integers(-3, 3)).map(np.ndarray.tolist)
 
 
 def version(path: Path) -> int:

@@ -45,8 +45,8 @@ def test_spaces_shapes_and_types(env: NativePong) -> None:
     assert results[0] in env.observation_space
 
 
-@settings(max_examples=12, deadline=None)
-@given(mask=st.lists(st.booleans(), min_size=GAMES, max_size=GAMES).filter(any), steps=st.integers(1, 40))
+@settings(max_examples=8, deadline=None)
+@given(mask=st.lists(st.booleans(), min_size=GAMES, max_size=GAMES).filter(any), steps=st.integers(1, 20))
 def test_a_masked_reset_starts_the_masked_games_and_leaves_the_others_alone(
     shared: NativePong, mask: list[bool], steps: int
 ) -> None:
@@ -161,6 +161,15 @@ def test_games_must_be_reset_before_they_are_played() -> None:
         env.step(np.zeros(1, np.int64))
     env.close()
     env.close()
+
+
+def test_resetting_one_finished_game_does_not_excuse_another() -> None:
+    env = NativePong(PongOptions(max_frames=4), 2)
+    env.reset(seed=0)
+    env.step(np.zeros(2, np.int64))
+    env.reset(seed=0, options={"reset_mask": np.array([True, False])})
+    with pytest.raises(ResetNeeded, match=r"\[1\]"):
+        env.step(np.zeros(2, np.int64))
 
 
 def test_a_first_reset_must_be_of_all_games_and_closing_waits_for_a_step_under_way() -> None:

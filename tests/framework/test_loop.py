@@ -1,0 +1,185 @@
+"""The loop against hand-written ones, in both orders, and a ledger that proves that nothing is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from framework.assembly import Parts, assemble
+from framework.evaluation import evaluate
+from framework.loop import Loop
+from framework.types import Batch, Callback, Counters, Episode, Errors, EvaluationResult, Step
+
+CHECKED = "framework.testing"
+
+
+def hash_of(parts: Parts) -> bytes:
+    """Everything that learning moves."""
+    state = parts.policy.state_dict()
+    tables = state.get("online", state)
+    return b"".join(np.ascontiguousarray(tables[name]).tobytes() for name in sorted(tables))
+
+
+def by_hand(parts: Parts, steps: int) -> None:
+    """The whole of training, written out."""
+    counters, cadence = parts.counters, parts.cadence
+
+    def learn() -> None:
+        while counters.updates < cadence.due(counters) and len(parts.buffer):
+            batch = parts.buffer.sample(cadence.batch_size, counters)
+            errors = parts.loss(batch, counters)
+            parts.optimizer.apply(batch, errors)
+            parts.buffer.reprioritize(batch.ids, errors.priority)
+            counters.updates += 1
+            parts.target_sync.tick(counters)
+
+    while counters.env_steps < steps:
+        if not cadence.overlap:
+            learn()
+        obs = parts.stream.observations
+        parts.stream.begin(parts.exploration.choose(parts.policy.action_values(obs, True), obs, counters))
+        if cadence.overlap:
+            learn()
+        step = parts.stream.finish()
+        parts.buffer.add(step)
+        counters.env_steps += len(step)
+        counters.frames += len(step)
+        counters.episodes += int(step.ended.sum())
+        parts.target_sync.tick(counters)
+    if not cadence.overlap:
+        learn()
+
+
+@pytest.mark.parametrize("names", ["tabular,grid", "tabular,nstep,grid", "dqn,grid", "dqn,double,nstep,chain"])
+@pytest.mark.parametrize("num_envs", [1, 3])
+def test_the_loop_is_the_one_that_one_would_write_by_hand(names: str, num_envs: int) -> None:
+    values = {"run.steps": 240, "run.num_envs": num_envs, "learning.starts": 30}
+    ours, theirs = assemble(f"{names},{CHECKED}", values), assemble(names, values)
+    Loop(ours).run()
+    by_hand(theirs, 240)
+    assert ours.counters == theirs.counters
+    assert ours.counters.updates > 40
+    assert hash_of(ours) == hash_of(theirs)
+
+
+@pytest.mark.parametrize("names", ["tabular,grid", "dqn,chain"])
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(names: str) -> None:
+    def trained(seed: int) -> bytes:
+        parts = assemble(names, {"run.steps": 200, "run.seed": seed, "learning.starts": 20, "run.num_envs": 2})
+        Loop(parts).run()
+        return hash_of(parts)
+
+    assert trained(0) == trained(0)
+    assert trained(0) != trained(1)
+
+
+class Ledger(Callback):
+    """Keeps what the loop says."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.batches: list[Batch] = []
+        self.episodes: list[Episode] = []
+        self.evaluations: list[tuple[int, EvaluationResult]] = []
+        self.order: list[str] = []
+
+    def on_start(self, counters: Counters) -> None:
+        self.order.append("start")
+
+    def on_step(self, step: Step, counters: Counters) -> None:
+        self.steps.append(step)
+
+    def on_update(self, batch: Batch, errors: Errors, counters: Counters) -> None:
+        self.batches.append(batch)
+
+    def on_episode(self, episode: Episode, counters: Counters) -> None:
+        self.episodes.append(episode)
+
+    def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
+        self.evaluations.append((counters.env_steps, result))
+
+    def on_end(self, counters: Counters) -> None:
+        self.order.append("end")
+
+
+@pytest.mark.parametrize("num_envs", [1, 3])
+@pytest.mark.parametrize("names", ["tabular,grid", "tabular,nstep,grid"])
+def test_a_tabular_agent_learns_every_transition_exactly_once_and_in_order(names: str, num_envs: int) -> None:
+    parts = assemble(f"{names},{CHECKED}", {"run.episodes": 12, "run.num_envs": num_envs, "grid.max_steps": 9})
+    ledger = Ledger()
+    Loop(parts, [ledger]).run()
+    learnt = [batch for batch in ledger.batches if len(batch)]
+    assert all(len(batch) == 1 for batch in learnt)
+    for env_id in range(num_envs):
+        made = [
+            (int(step.obs[row]), int(step.action[row]))
+            for step in ledger.steps
+            for row in np.flatnonzero(step.env_id == env_id)
+        ]
+        seen = [(int(batch.obs[0]), int(batch.action[0])) for batch in learnt if batch.ids[0] % num_envs == env_id]
+        assert seen == made[: len(seen)]
+        assert len(made) - len(seen) <= 2, "only windows that were still open may be unlearnt"
+
+
+def test_episodes_are_reported_with_their_raw_returns() -> None:
+    parts = assemble("tabular,chain", {"run.episodes": 20, "run.num_envs": 3})
+    ledger = Ledger()
+    Loop(parts, [ledger]).run()
+    assert [episode.number for episode in ledger.episodes] == list(range(1, len(ledger.episodes) + 1))
+    assert len(ledger.episodes) == parts.counters.episodes >= 20
+    assert {episode.raw_return for episode in ledger.episodes} <= {-1.0, 2.0}
+    assert sum(episode.length for episode in ledger.episodes) <= parts.counters.env_steps
+    assert ledger.order == ["start", "end"]
+
+
+def test_each_end_ends_the_run() -> None:
+    parts = assemble("tabular,chain", {"run.steps": 7})
+    Loop(parts).run()
+    assert parts.counters.env_steps == 7
+    parts = assemble("tabular,chain", {"run.episodes": 3})
+    Loop(parts).run()
+    assert parts.counters.episodes == 3
+    parts = assemble("tabular,chain", {"run.until": 1.9, "evaluation.every": 50, "run.steps": 100_000})
+    loop = Loop(parts)
+    loop.run()
+    assert loop.last_evaluation is not None
+    assert loop.last_evaluation.mean >= 1.9
+    assert parts.counters.env_steps < 100_000
+
+
+def test_evaluations_come_on_schedule_and_change_nothing() -> None:
+    values = {"run.steps": 200, "learning.starts": 20, "run.num_envs": 3}
+    plain, evaluated = assemble("dqn,chain", values), assemble("dqn,chain", {**values, "evaluation.every": 40})
+    ledger = Ledger()
+    Loop(plain).run()
+    Loop(evaluated, [ledger]).run()
+    assert [at for at, _ in ledger.evaluations] == [42, 81, 120, 162, 201]
+    assert hash_of(plain) == hash_of(evaluated)
+
+
+def test_an_evaluation_plays_its_quota_on_every_environment() -> None:
+    parts = assemble("tabular,chain", {"evaluation.num_envs": 3})
+    result = evaluate(parts, name="a", episodes=7, epsilon=1.0)
+    assert len(result.returns) == len(result.lengths) == 7
+    assert 1 < result.distinct <= 7
+    again = evaluate(parts, name="a", episodes=7, epsilon=1.0)
+    assert (again.returns, again.lengths) == (result.returns, result.lengths)
+    assert evaluate(parts, name="b", episodes=7, epsilon=1.0).lengths != result.lengths
+
+
+def test_a_callback_that_raises_still_lets_the_others_finish() -> None:
+    class Breaks(Callback):
+        def on_step(self, step: Step, counters: Counters) -> None:
+            raise RuntimeError("broken")
+
+    ledger = Ledger()
+    with pytest.raises(RuntimeError, match="broken"):
+        Loop(assemble("tabular,chain"), [Breaks(), ledger]).run()
+    assert ledger.order == ["start", "end"]
+
+
+def test_only_overridden_events_are_listened_to() -> None:
+    loop: Any = Loop(assemble("tabular,chain"), [Callback()])
+    assert loop._on_step == loop._on_update == loop._on_episode == []

@@ -1,0 +1,132 @@
+"""Tabular Q-learning: its update against a reference, the chapter's run, and exact optima."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from envs.chain import ChainEnv
+from envs.grid import GridEnv
+from framework.assembly import assemble
+from framework.loop import Loop
+from framework.testing import enforce
+from framework.types import Batch, Counters, Loss, Optimizer
+from plugins.tabular import Assignment, QLearning, QTable
+
+S, A, B = 5, 3, 7
+values = st.floats(-1e3, 1e3)
+
+
+def batch_of(obs: np.ndarray, action: np.ndarray, reward: np.ndarray, discount: np.ndarray, after: np.ndarray) -> Batch:
+    return Batch(
+        ids=np.arange(len(obs)), obs=obs, action=action, reward=reward, discount=discount, weights=np.ones(len(obs)),
+        read_next_obs=lambda: after,
+    )  # fmt: skip
+
+
+@given(
+    table=hnp.arrays(np.float64, (S, A), elements=values),
+    obs=hnp.arrays(np.int64, B, elements=st.integers(0, S - 1)),
+    action=hnp.arrays(np.int64, B, elements=st.integers(0, A - 1)),
+    reward=hnp.arrays(np.float64, B, elements=values),
+    discount=hnp.arrays(np.float64, B, elements=st.floats(0, 1)),
+    after=hnp.arrays(np.int64, B, elements=st.integers(0, S - 1)),
+    rate=st.floats(0.01, 1),
+)
+def test_the_update_is_the_bellman_update(table, obs, action, reward, discount, after, rate) -> None:
+    policy = QTable(S, A, 0.0)
+    policy.load_state_dict({"table": table})
+    batch = batch_of(obs, action, reward, discount, after)
+    errors = enforce(QLearning(policy), Loss)(batch, Counters())
+    targets = [r + g * max(table[s]) for r, g, s in zip(reward, discount, after, strict=True)]
+    assert np.allclose(errors.update, targets, rtol=1e-12, atol=1e-12)
+    assert np.allclose(errors.priority, [abs(y - table[s, a]) for y, s, a in zip(targets, obs, action, strict=True)])
+    assert np.array_equal(policy.table, table), "a loss changes nothing"
+    enforce(Assignment(policy, rate), Optimizer).apply(batch, errors)
+    expected = table.copy()
+    for s, a, y in zip(obs, action, targets, strict=True):
+        expected[s, a] += rate * (y - expected[s, a])
+    assert np.allclose(policy.table, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_a_learning_rate_of_one_is_an_assignment_to_the_last_bit() -> None:
+    policy = QTable(2, 2, 1e17)
+    batch = batch_of(np.array([0]), np.array([1]), np.array([0.1]), np.array([0.0]), np.array([1]))
+    Assignment(policy, 1.0).apply(batch, QLearning(policy)(batch, Counters()))
+    assert policy.table[0, 1] == 0.1
+
+
+def test_nothing_behind_a_terminal_state_comes_through() -> None:
+    policy = QTable(2, 2, 0.0)
+    policy.table[1] = np.nan
+    batch = batch_of(np.array([0]), np.array([0]), np.array([2.0]), np.array([0.0]), np.array([1]))
+    assert QLearning(policy)(batch, Counters()).update.tolist() == [2.0]
+
+
+class TestChapter:
+    """Every row of the chapter's tabular table, in the run that `chapter,chain` makes."""
+
+    def test_its_values_are_in_force(self) -> None:
+        flat = assemble("chapter,chain").config.flat()
+        expected = {
+            "run.episodes": 100, "tabular.learning_rate": 1.0, "tabular.initial": 0.0, "returns.gamma": 0.9,
+            "exploration.shape": "linear", "exploration.start": 1.0, "exploration.final": 0.0,
+            "exploration.horizon": 100, "exploration.unit": "episodes",
+        }  # fmt: skip
+        assert {key: flat[key] for key in expected} == expected
+
+    def test_its_table_is_five_by_two_zeros(self) -> None:
+        policy = assemble("chapter,chain").policy
+        assert np.array_equal(policy.table, np.zeros((5, 2)))
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_its_outcome_is_the_known_optimum(self, seed: int) -> None:
+        parts = assemble("chapter,chain", {"run.seed": seed})
+        Loop(parts).run()
+        table = parts.policy.table
+        known = {(3, 1): 2, (2, 1): 1.8, (1, 1): 1.62, (3, 0): 1.62, (2, 0): 1.458, (1, 0): -1}
+        for (state, action), value in known.items():
+            assert abs(table[state, action] - value) < 1e-9
+        assert [parts.act(state) for state in (1, 2, 3)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("num_envs", [1, 4])
+@pytest.mark.parametrize("names", ["tabular", "tabular,nstep"])
+def test_it_learns_the_exact_optimum_of_the_grid(names: str, num_envs: int) -> None:
+    """Deterministic moves and α = 1: once every pair has been tried often enough, the table is exact.
+
+    With more than one step the returns of exploring moves are part of the target, so only one step is exact.
+    """
+    parts = assemble(
+        f"{names},grid,framework.testing",
+        {"run.episodes": 1500, "exploration.final": 1.0, "run.num_envs": num_envs},
+    )
+    Loop(parts).run()
+    exact = GridEnv().q_star(0.9)
+    open_states = np.flatnonzero(np.abs(exact).sum(axis=1))
+    if names == "tabular":
+        assert np.abs(parts.policy.table - exact)[open_states].max() < 1e-9
+    else:
+        assert parts.policy.table.max() == pytest.approx(1.0)
+
+
+def test_a_smaller_rate_averages_a_slippery_grid() -> None:
+    """α = 0.1 on slip 0.2: the greedy policy's value is close to the optimum's."""
+    parts = assemble(
+        "tabular,grid",
+        {"run.episodes": 4000, "grid.slip": 0.2, "tabular.learning_rate": 0.1, "exploration.final": 0.3},
+    )
+    Loop(parts).run()
+    exact = GridEnv(slip=0.2).q_star(0.9)
+    start = 8
+    assert abs(parts.policy.table[start].max() - exact[start].max()) < 0.1
+
+
+def test_chain_of_another_length() -> None:
+    parts = assemble("tabular,chain", {"chain.length": 9, "run.episodes": 600, "exploration.horizon": 600})
+    Loop(parts).run()
+    exact = ChainEnv(length=9).q_star(0.9)
+    assert np.abs(parts.policy.table - exact)[1:-1].max() < 1e-9
