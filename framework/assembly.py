@@ -34,7 +34,6 @@ from framework.types import (
 )
 from framework.vector import Stream, vectorise
 
-
 Wrapper = Callable[[Any], gymnasium.Env[Any, Any]]
 
 ENDS = ("run.steps", "run.episodes", "run.until")
@@ -144,12 +143,18 @@ def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tup
         dropped = [path for path in given if path.partition(".")[0] not in loaded]
         if dropped:
             notes.append(f"{bundle} sets {', '.join(dropped)}, whose plugins are not loaded: left out")
-        weaker.append(Source(f"bundle {bundle}", {path: value for path, value in given.items() if path not in dropped}))
-    if any(path in ENDS for source in sources for path in source.values):
-        # an end that the user names is the only one
-        weaker = [Source(source.label, {p: v for p, v in source.values.items() if p not in ENDS}) for source in weaker]
+        kept = {path: value for path, value in given.items() if path not in dropped}
+        weaker = [*_without_ends(weaker, [kept]), Source(f"bundle {bundle}", kept)]
+    weaker = _without_ends(weaker, [source.values for source in sources])
     own = Source("command line", {"run.plugins": tuple(named)})
     return plugins, build_config(sections, [*weaker, *sources, own]), notes
+
+
+def _without_ends(weaker: Sequence[Source], stronger: Sequence[Mapping[str, Any]]) -> list[Source]:
+    """The weaker sources, less their ends of the run if a stronger one names an end: that is then the only one."""
+    if not any(path in ENDS for values in stronger for path in values):
+        return list(weaker)
+    return [Source(source.label, {p: v for p, v in source.values.items() if p not in ENDS}) for source in weaker]
 
 
 def assemble(
@@ -205,9 +210,7 @@ def _make_policy(slots: Slots, spaces: Spaces, config: Config, seeds: Seeds) -> 
         ) from error
 
 
-def _fill(
-    plugins: Plugins, config: Config, notes: Sequence[str], seeds: Seeds, slots: Slots, stream: Stream
-) -> Parts:
+def _fill(plugins: Plugins, config: Config, notes: Sequence[str], seeds: Seeds, slots: Slots, stream: Stream) -> Parts:
     spaces = stream.spaces
     policy = _make_policy(slots, spaces, config, seeds)
     exploration = slots.fill("make_exploration", Exploration, spaces=spaces, config=config, seeds=seeds)
@@ -248,7 +251,13 @@ def _fill(
 
 
 def _open_stream(
-    plugins: Plugins, slots: Slots, config: Config, seeds: Seeds, role: Role, num_envs: int, name: str,
+    plugins: Plugins,
+    slots: Slots,
+    config: Config,
+    seeds: Seeds,
+    role: Role,
+    num_envs: int,
+    name: str,
     more_wrappers: Sequence[Wrapper] = (),
 ) -> Stream:
     made: Any = slots.fill("make_env", object, config=config, seeds=seeds, role=role, num_envs=num_envs)

@@ -51,7 +51,9 @@ def _print_plugin(console: Console, name: str, plugin: Any) -> None:
         for key, info in section.model_fields.items():
             kind = section.model_json_schema()["properties"][key]
             table.add_row(
-                escape(f"{section.section_name}.{key}"), escape(_type(kind)), escape(repr(info.default)),
+                escape(f"{section.section_name}.{key}"),
+                escape(_type(kind)),
+                escape(repr(info.default)),
                 escape(info.description or ""),
             )
         console.print(table)

@@ -77,10 +77,11 @@ def make_sampler(seeds: Seeds) -> Sampler:
 def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, config: Config) -> Buffer:
     capacity = config[ReplayOptions].capacity
     needed, free = bytes_needed(spaces, capacity), psutil.virtual_memory().available
+    fits = capacity * free // needed // 2
     if needed > free:
         raise UsageError(
             f"replay.capacity = {capacity} needs {needed / 1e9:.2f} GB for {spaces.describe()}, and "
-            f"{free / 1e9:.2f} GB of memory are free: lower it with --set replay.capacity={capacity * free // needed // 2}"
+            f"{free / 1e9:.2f} GB of memory are free: lower it with --set replay.capacity={fits}"
         )
     return FrameReplay(spaces, capacity, sampler, returns)
 

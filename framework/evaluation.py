@@ -11,9 +11,7 @@ from framework.options import EvaluationOptions
 from framework.types import Counters, EvaluationResult
 
 
-def evaluate(
-    agent: Agent, *, name: str, episodes: int | None = None, epsilon: float | None = None
-) -> EvaluationResult:
+def evaluate(agent: Agent, *, name: str, episodes: int | None = None, epsilon: float | None = None) -> EvaluationResult:
     """Play episodes ε-greedily and report raw returns.
 
     Every environment plays a fixed quota, so that short episodes are not favoured by finishing first.

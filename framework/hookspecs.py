@@ -19,13 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
 if TYPE_CHECKING:
     import gymnasium
-    import typer
 
     from framework.assembly import RunInfo
     from framework.config import Config, Section
@@ -61,12 +60,12 @@ _hookspec = pluggy.HookspecMarker(PROJECT)
 
 def slot(function: F) -> F:
     """Declare a hook that one plugin fills; plugins may declare slots of their own, prefixed with their name."""
-    return cast(F, _hookspec(function, firstresult=True))
+    return _hookspec(function, firstresult=True)
 
 
 def gathered(function: F) -> F:
     """Declare a hook to which every plugin may contribute."""
-    return cast(F, _hookspec(function))
+    return _hookspec(function)
 
 
 @dataclass(frozen=True)
@@ -96,11 +95,6 @@ def add_hookspecs(plugins: Plugins) -> None:
 
 
 @gathered
-def add_commands(app: typer.Typer) -> None:
-    """Add commands to `python -m framework`, which calls this for installed plugins named on its line."""
-
-
-@gathered
 def config_sections() -> Sequence[type[Section]]:
     """The plugin's options: subclasses of `Section`, every field typed, described and with a default."""
     raise NotImplementedError
@@ -120,7 +114,9 @@ def recommended_values(names: Sequence[str]) -> Mapping[str, Any]:
 
 
 @slot
-def make_env(config: Config, seeds: Seeds, role: Role, num_envs: int) -> gymnasium.vector.VectorEnv | Callable[[], gymnasium.Env]:
+def make_env(
+    config: Config, seeds: Seeds, role: Role, num_envs: int
+) -> gymnasium.vector.VectorEnv[Any, Any, Any] | Callable[[], gymnasium.Env[Any, Any]]:
     """A gymnasium vector environment, or a factory of single ones for the engine to put side by side.
 
     Called once for each role in use: "train", "evaluate" (raw rewards, full episodes) and "watch"
@@ -128,10 +124,11 @@ def make_env(config: Config, seeds: Seeds, role: Role, num_envs: int) -> gymnasi
     `stack_padding` ("repeat" or "zero"), `frame_skip` (int, 1), `reward_clip` (low, high; what the learner gets)
     and `protocol` (a dict for the manifest).
     """
+    raise NotImplementedError
 
 
 @gathered
-def env_wrapper(config: Config, role: Role) -> Callable[[gymnasium.Env], gymnasium.Env]:
+def env_wrapper(config: Config, role: Role) -> Callable[[gymnasium.Env[Any, Any]], gymnasium.Env[Any, Any]]:
     """A function that wraps each single environment; applied in the order in which the plugins were named."""
     raise NotImplementedError
 
@@ -165,7 +162,7 @@ def make_returns(config: Config) -> Returns:
 
 @slot
 def make_sampler(config: Config, seeds: Seeds) -> Sampler:
-    """Which transitions a batch holds, and with what weights. Engine default: uniform, without replacement in a batch."""
+    """Which transitions a batch holds, and with what weights. Engine default: uniform, none twice in a batch."""
     raise NotImplementedError
 
 

@@ -118,5 +118,3 @@ def _listeners(callbacks: Sequence[Callback], event: str) -> list[Callable[..., 
         for callback in callbacks
         if getattr(type(callback), event) is not getattr(Callback, event)
     ]
-
-

@@ -182,7 +182,7 @@ class Plugins:
             yield f"{where}: only slots can be decorated; '{found.hook}' gathers what every plugin returns"
 
     def _missing(self, to_add: Sequence[str]) -> Iterable[str]:
-        """Slots of the engine that nothing fills, with the plugins that could; those of a plugin to add are left out."""
+        """Slots of the engine that nothing fills, with the plugins that could; those of plugins to add are left out."""
         gaps: dict[tuple[str, ...], list[str]] = {}
         for slot in self.slots():
             if self.winner(slot) is None and hasattr(hookspecs, slot):
@@ -281,4 +281,4 @@ def _clashes(values: Sequence[tuple[str, dict[str, Any]]]) -> Iterable[str]:
         for path, value in given.items():
             other, before = first.setdefault(path, (name, value))
             if before != value:
-                yield f"{other} and {name} give {path} different values ({before!r} and {value!r}): name one, or --set it"
+                yield f"{other} and {name} give {path} different values ({before!r} and {value!r}): name one of them"

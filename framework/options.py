@@ -17,7 +17,9 @@ class RunOptions(Section, name="run"):
     episodes: int | None = Field(None, ge=1, description="stop after this many episodes")
     until: float | None = Field(None, description="stop when an evaluation's mean return reaches this")
     num_envs: int = Field(1, ge=1, le=4096, description="environments side by side")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where networks live; auto is CUDA where there is one")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where networks live; auto is CUDA where there is one"
+    )
 
 
 class EvaluationOptions(Section, name="evaluation"):

@@ -100,7 +100,9 @@ def load(run: str | Path, weights: str | None = None) -> Agent:
     saved = [folder / WEIGHTS[name] for name in ([weights] if weights else WEIGHTS)]
     path = next((candidate for candidate in saved if candidate.is_file()), None)
     if path is None:
-        raise UsageError(f"'{folder}' has no saved weights ({', '.join(str(name.relative_to(folder)) for name in saved)})")
+        raise UsageError(
+            f"'{folder}' has no saved weights ({', '.join(str(name.relative_to(folder)) for name in saved)})"
+        )
     values = read_toml(folder / "config.toml")
     agent = assemble_agent(values.get("run.plugins", ()), [Source(f"file {folder / 'config.toml'}", values)])
     agent.policy.load_state_dict(load_state(path))
@@ -115,5 +117,3 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-

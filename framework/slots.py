@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from framework.errors import FrameworkError, UsageError, listed
@@ -55,6 +55,11 @@ class Slots:
             raise PluginError(f"plugin '{winner.plugin}' raised in {slot}: {type(error).__name__}: {error}") from error
         return result
 
+    def constructor(self, slot: str, /, **arguments: Any) -> Any:
+        """Fill a slot that holds a function: see `fill`."""
+        kind: Any = Callable
+        return self.fill(slot, kind, **arguments)
+
     def fill_if_used(self, slot: str, expected: type[T], *, by: str, argument: str, **arguments: Any) -> T | None:
         """Build what a slot holds unless the winner of slot `by` has no use for it: then None."""
         if self._plugins.consumes(by, argument):
@@ -103,11 +108,11 @@ class Slots:
         raise UsageError(f"{plugin}.{slot} returned a {type(result).__name__}, which is no {name}{lacks}")
 
 
-
-
 def _members(protocol: Any) -> list[str]:
     """What a protocol asks for: its public names and the two operators that parts have."""
-    return [name for name in dir(protocol) if not name.startswith("_") or name in vars(protocol) and name in OPERATORS]
+    return [
+        name for name in dir(protocol) if not name.startswith("_") or (name in vars(protocol) and name in OPERATORS)
+    ]
 
 
 OPERATORS = ("__call__", "__len__")

@@ -46,7 +46,7 @@ def enforce(part: Any, protocol: type) -> Any:
         ShapeError: naming the part, the method and the value that does not fit.
     """
     if inspect.isroutine(part):
-        return _checked(part, protocol.__call__, getattr(part, "__qualname__", "part"))  # type: ignore[operator]
+        return _checked(part, protocol.__call__, getattr(part, "__qualname__", "part"))
     kind = type(part)
     methods = {
         name: _checked(getattr(kind, name), declared, kind.__name__)
@@ -79,9 +79,8 @@ def _checked(function: Callable[..., Any], declared: Callable[..., Any], owner: 
 
 def _demand(value: Any, hint: Any, where: str) -> None:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type) and isinstance(value, hint):
-        fields = typing.get_type_hints(hint)
-        for field in dataclasses.fields(hint):
-            _demand(getattr(value, field.name), fields[field.name], f"{where}.{field.name}")
+        for name, declared in _fields(hint).items():
+            _demand(getattr(value, name), declared, f"{where}.{name}")
     elif typing.get_origin(hint) is tuple:
         parts = typing.get_args(hint)
         if not isinstance(value, tuple) or len(value) != len(parts):
@@ -91,6 +90,12 @@ def _demand(value: Any, hint: Any, where: str) -> None:
     elif not is_bearable(value, hint):
         shown = f"{value.dtype}{list(value.shape)}" if hasattr(value, "dtype") else repr(value)
         raise ShapeError(f"{where} should be {hint}, got {shown}")
+
+
+@functools.cache
+def _fields(kind: type) -> dict[str, Any]:
+    hints = typing.get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
 def _decorator(slot: str, protocol: type) -> Callable[[], Generator[None, Any, Any]]:

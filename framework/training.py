@@ -64,7 +64,11 @@ def train(
     check_ends(parts)
     path = create_run_folder(Path(folder), parts) if folder is not None else None
     info = RunInfo(parts, path, show_progress)
-    made = [callback for _, given in parts.plugins.gather("make_callbacks", config=parts.config, run=info) for callback in given]
+    made = [
+        callback
+        for _, given in parts.plugins.gather("make_callbacks", config=parts.config, run=info)
+        for callback in given
+    ]
     loop = Loop(parts, [*made, *callbacks])
     try:
         with _interruptible(loop) as interrupted:

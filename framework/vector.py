@@ -76,13 +76,14 @@ class Stream:
         self._resetting = np.zeros(env.num_envs, np.bool_)
         self._first = np.ones(env.num_envs, np.bool_)
         self._actions: Int64[np.ndarray, " N"] = np.empty(0, np.int64)
-        frames, _ = env.reset(seed=self._seeds())
+        seeds: Any = self._seeds()
+        frames, _ = env.reset(seed=seeds)
         self._frames = self._copy(frames)
         self._stack = FrameStack(self.spaces.frame_stack, self.spaces.stack_padding)
         self._stack.push(self._frames, self._first)
 
     @property
-    def observations(self) -> Shaped[np.ndarray, "N *obs"]:
+    def observations(self) -> Shaped[np.ndarray, N * obs]:
         return self._stack.observations
 
     def begin(self, actions: Int64[np.ndarray, " N"]) -> None:
@@ -137,15 +138,16 @@ class Stream:
     def close(self) -> None:
         self.env.close()
 
-    def _next_episodes(self, ended: Bool[np.ndarray, " N"], frames: Any) -> Shaped[np.ndarray, "N *frame"]:
+    def _next_episodes(self, ended: Bool[np.ndarray, " N"], frames: Any) -> Shaped[np.ndarray, N * frame]:
         """The frames to act on now that some episodes have ended."""
         if self._mode is AutoresetMode.DISABLED:
-            frames, _ = self.env.reset(seed=self._seeds(), options={"reset_mask": ended})
+            seeds: Any = self._seeds()
+            frames, _ = self.env.reset(seed=seeds, options={"reset_mask": ended})
         return self._copy(frames)
 
     def _seeds(self) -> list[int]:
         return [self._episode_seed(env_id, int(episode)) for env_id, episode in enumerate(self._episode)]
 
-    def _copy(self, frames: Any) -> Shaped[np.ndarray, "N *frame"]:
+    def _copy(self, frames: Any) -> Shaped[np.ndarray, N * frame]:
         """Environments may hand out the array that they will write to next."""
         return np.array(frames, dtype=self.spaces.frame.dtype)

@@ -1,1 +1,1 @@
-"""The shipped plugins. Each enters by the same door as a stranger's: the entry points of the group `framework.plugins`."""
+"""The shipped plugins. Each enters by a stranger's door: the entry points of the group `framework.plugins`."""

@@ -46,6 +46,8 @@ PONG = Bundle(
         "pong.size": 84,
         "pong.actions": "minimal",
         "pong.stack": 4,
+        "pong.noop_max": 0,
+        "pong.fire_on_reset": True,
         "pong.frame_skip": 4,
     },
 )

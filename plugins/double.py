@@ -1,4 +1,4 @@
-"""Double Q-learning (van Hasselt et al. 2016, eq. 4): the online network selects the action that the target network evaluates."""
+"""Double Q-learning (van Hasselt et al. 2016, eq. 4): the online network selects, the target network evaluates."""
 
 from __future__ import annotations
 

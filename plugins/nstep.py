@@ -1,4 +1,4 @@
-"""n-step returns (Sutton 1988; in Rainbow, Hessel et al. 2018, eq. 3): R = Σ_{j<n} γ^j r_{t+j}, bootstrapped with γ^n."""
+"""n-step returns (Sutton 1988; Hessel et al. 2018, eq. 3): R = Σ_{j<n} γ^j r_{t+j}, bootstrapped with γ^n."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from framework.types import Returns
 class NStepOptions(Section, name="nstep"):
     """How far a return looks."""
 
-    n: int = Field(3, ge=1, le=1000, description="steps of reward before the bootstrap; fewer where the episode ends first")
+    n: int = Field(
+        3, ge=1, le=1000, description="steps of reward before the bootstrap; fewer where the episode ends first"
+    )
 
 
 @hookimpl

@@ -19,7 +19,19 @@ from framework.hookspecs import hookimpl
 from framework.options import LearningOptions
 from framework.pacing import NoSync, ReplayRatio
 from framework.replay.samplers import InOrderSampler
-from framework.types import Batch, Cadence, Counters, Errors, Loss, Optimizer, Policy, Sampler, Spaces, State, TargetSync
+from framework.types import (
+    Batch,
+    Cadence,
+    Counters,
+    Errors,
+    Loss,
+    Optimizer,
+    Policy,
+    Sampler,
+    Spaces,
+    State,
+    TargetSync,
+)
 
 
 class TabularOptions(Section, name="tabular"):
@@ -46,7 +58,7 @@ class QTable:
 
 
 class QLearning:
-    """δ = r + discount · max_a' Q(s', a') − Q(s, a): squared as the loss, absolute as the priority, the target as the update."""
+    """δ = r + discount · max_a' Q(s', a') − Q(s, a): its square is the loss, |δ| the priority, y the update."""
 
     def __init__(self, policy: QTable) -> None:
         self._policy = policy

@@ -98,7 +98,7 @@ class FrameReplay:
         )
         version = self._version
 
-        def read_next_obs() -> Shaped[np.ndarray, "B *obs"]:
+        def read_next_obs() -> Shaped[np.ndarray, B * obs]:
             if version != self._version:
                 raise RuntimeError("next_obs was read after the buffer had changed")
             return self._observations(lanes, start + length)
@@ -142,9 +142,7 @@ class FrameReplay:
         ids = starts * self._lanes + lanes[:, None]
         self._sampler.retire(ids[lost & (overwritten >= 0)[:, None]])
 
-    def _activate(
-        self, lanes: Int64[np.ndarray, " M"], last: Int64[np.ndarray, " M"]
-    ) -> None:
+    def _activate(self, lanes: Int64[np.ndarray, " M"], last: Int64[np.ndarray, " M"]) -> None:
         """Activate the pending starts of these lanes up to `last`."""
         first = self._pending[lanes]
         count = np.maximum(last - first + 1, 0)
@@ -156,7 +154,7 @@ class FrameReplay:
 
     def _observations(
         self, lanes: Int64[np.ndarray, " B"], positions: Int64[np.ndarray, " B"]
-    ) -> Shaped[np.ndarray, "B *obs"]:
+    ) -> Shaped[np.ndarray, B * obs]:
         slots = self._slot(lanes, positions)
         if self._stack == 1:
             return self._frames[slots]

@@ -1,4 +1,4 @@
-"""DQN (Mnih et al. 2015): a network for the values, another for the targets, and hooks of its own for every part of them.
+"""DQN (Mnih et al. 2015): a network for the values, another for the targets, and hooks for every part of them.
 
 Variants extend it by filling one of its hooks; see `plugins.dqn.hookspecs`.
 """
@@ -42,10 +42,10 @@ def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> P
     device = choose_device(config[RunOptions].device)
     if options.threads:
         torch.set_num_threads(options.threads)
-    torso = slots.fill("dqn_torso", object, spaces=spaces, config=config)
-    linear = slots.fill("dqn_linear", object, config=config, seeds=seeds)
-    stream = slots.fill("dqn_stream", object, linear=linear, config=config)
-    head = slots.fill("dqn_head", object, spaces=spaces, config=config)
+    torso = slots.constructor("dqn_torso", spaces=spaces, config=config)
+    linear = slots.constructor("dqn_linear", config=config, seeds=seeds)
+    stream = slots.constructor("dqn_stream", linear=linear, config=config)
+    head = slots.constructor("dqn_head", spaces=spaces, config=config)
 
     def build() -> QNetwork:
         body = torso()
@@ -57,7 +57,7 @@ def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> P
 
 @hookimpl(trylast=True)
 def make_loss(policy: DQNPolicy, config: Config, slots: Slots) -> Loss:
-    return DQNLoss(policy, slots.fill("dqn_bootstrap", object, config=config))
+    return DQNLoss(policy, slots.constructor("dqn_bootstrap", config=config))
 
 
 @hookimpl(trylast=True)

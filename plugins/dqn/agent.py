@@ -49,12 +49,12 @@ class DQNPolicy:
             tensor = tensor.pin_memory().to(self.device, non_blocking=True)
         return tensor.to(torch.get_default_dtype()) if tensor.dtype == torch.float64 else tensor
 
-    def action_values(self, obs: Shaped[np.ndarray, "N *obs"], explore: bool) -> Float[np.ndarray, "N A"]:
+    def action_values(self, obs: Shaped[np.ndarray, N * obs], explore: bool) -> Float[np.ndarray, "N A"]:
         if self.online.training is not explore:
             self.online.train(explore)
         with torch.inference_mode():
             output = cast(Output, self.online(self.tensor(obs)))
-            return cast(np.ndarray, output.values.cpu().numpy())
+            return output.values.cpu().numpy()
 
     def update_target(self, fraction: float) -> None:
         """target ← fraction · online + (1 − fraction) · target; integer buffers are copied."""
@@ -115,17 +115,13 @@ class DQNLoss:
             policy.tensor(batch.reward),
             policy.tensor(batch.discount),
         )
-        return Errors(
-            loss=loss.detach().cpu().numpy(), priority=priority.cpu().numpy().astype(np.float64), update=loss
-        )
+        return Errors(loss=loss.detach().cpu().numpy(), priority=priority.cpu().numpy().astype(np.float64), update=loss)
 
 
 class GradientStep:
     """One step of Adam down the weighted mean of the losses."""
 
-    def __init__(
-        self, policy: DQNPolicy, learning_rate: float, epsilon: float, max_norm: float
-    ) -> None:
+    def __init__(self, policy: DQNPolicy, learning_rate: float, epsilon: float, max_norm: float) -> None:
         self._policy, self._max_norm = policy, max_norm
         self._parameters = list(policy.online.parameters())
         self._adam = torch.optim.Adam(self._parameters, lr=learning_rate, eps=epsilon, fused=True)
@@ -140,7 +136,9 @@ class GradientStep:
         bad = ~np.isfinite(errors.loss)
         if bad.any():
             ids = batch.ids[bad].tolist()
-            raise NonFiniteLoss(f"the loss of {len(ids)} of {len(bad)} transitions is NaN or infinite (ids {ids[:5]})", ids)
+            raise NonFiniteLoss(
+                f"the loss of {len(ids)} of {len(bad)} transitions is NaN or infinite (ids {ids[:5]})", ids
+            )
         loss = (losses * self._policy.tensor(batch.weights)).mean()
         self._adam.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -57,10 +57,10 @@ class Head(Protocol):
 
 
 Bootstrap: TypeAlias = Callable[["Output", Callable[[], "Output"]], Float[Tensor, "B A"]]
-"""(the target network's output, a function giving the online network's) at the next observation → distribution over actions."""
+"""(target network's output, function giving the online one's) at the next observation → distribution over actions."""
 
 TorsoConstructor: TypeAlias = Callable[[], nn.Module]
-"""() → a module from observations to features [B, F], with F in its attribute `features`. Scales raw observations itself."""
+"""() → module from observations to features [B, F], F in its attribute `features`. It scales observations itself."""
 
 LinearConstructor: TypeAlias = Callable[[int, int], nn.Module]
 """(inputs, outputs) → a linear layer."""
@@ -100,5 +100,3 @@ def dqn_head(spaces: Spaces, config: Config) -> HeadConstructor:
 def dqn_bootstrap(config: Config) -> Bootstrap:
     """Which next actions the target looks at. Default: the best one in the target network's eyes."""
     raise NotImplementedError
-
-

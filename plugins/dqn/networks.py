@@ -44,7 +44,7 @@ class FullyConnected(nn.Module):
         self.layers = nn.Sequential(nn.Flatten(), *layers)
         self.features = sizes[-1]
 
-    def forward(self, obs: Shaped[Tensor, "B *obs"]) -> Float[Tensor, "B F"]:
+    def forward(self, obs: Shaped[Tensor, B * obs]) -> Float[Tensor, "B F"]:
         return cast(Tensor, self.layers(obs.to(torch.get_default_dtype())))
 
 
@@ -61,7 +61,7 @@ class Convolutional(nn.Module):
         self.layers = nn.Sequential(*modules, nn.Flatten())
         self.features = channels * height * width
         # channels-last convolutions are up to twice as fast on processors
-        self.layers.to(memory_format=torch.channels_last)
+        self.layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, obs: Shaped[Tensor, "B C H W"]) -> Float[Tensor, "B F"]:
         scaled = obs.to(torch.get_default_dtype(), memory_format=torch.channels_last).mul_(1 / 255)
@@ -84,10 +84,12 @@ def torso_for(spaces: Spaces, mlp: tuple[int, ...]) -> TorsoConstructor:
     if len(shape) == 2:
         shape = (1, *shape)
     if len(shape) != 3 or min(shape[1:]) < 18:
-        raise UnsupportedSpace("flat observations or uint8 images [channels, height, width] of at least 18 pixels a side")
+        raise UnsupportedSpace(
+            "flat observations or uint8 images [channels, height, width] of at least 18 pixels a side"
+        )
     layers = NATURE if min(shape[1:]) >= 64 else SMALL
-    image = cast(tuple[int, int, int], shape)
-    return lambda: Unsqueezed(image, layers) if len(space.shape or ()) == 2 else Convolutional(image, layers)
+    kind = Unsqueezed if len(space.shape) == 2 else Convolutional
+    return lambda: kind(shape, layers)
 
 
 class Unsqueezed(Convolutional):
@@ -110,7 +112,7 @@ class Stream(nn.Module):
             self.layers = nn.Sequential(linear(features, outputs))
 
     def forward(self, features: Float[Tensor, "B F"]) -> Float[Tensor, "B A width"]:
-        return cast(Tensor, self.layers(features)).unflatten(1, self.shape)
+        return cast(Tensor, self.layers(features).unflatten(1, self.shape))
 
 
 class QNetwork(nn.Module):
@@ -120,5 +122,5 @@ class QNetwork(nn.Module):
         super().__init__()
         self.torso, self.stream, self.head = torso, stream, head
 
-    def forward(self, obs: Shaped[Tensor, "B *obs"]) -> Output:
+    def forward(self, obs: Shaped[Tensor, B * obs]) -> Output:
         return self.head(self.torso(obs), self.stream)

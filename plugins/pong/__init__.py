@@ -46,6 +46,29 @@ ACTION_SETS: dict[str, tuple[str, ...]] = {
 """ALE's names of an agent's actions, by index. RIGHT moves the paddle up and LEFT down."""
 
 
+RECOMMENDED: dict[str, Any] = {
+    "run.num_envs": 4,
+    "run.steps": 1_000_000,
+    "run.until": 18.0,
+    "evaluation.every": 25_000,
+    "returns.gamma": 0.98,
+    "replay.capacity": 100_000,
+    "learning.starts": 3_000,
+    "learning.updates_per_step": 0.5,
+    "learning.batch_size": 32,
+    "target.every": 500,
+    "target.unit": "env_steps",
+    "exploration.shape": "exponential",
+    "exploration.start": 1.0,
+    "exploration.final": 0.02,
+    "exploration.horizon": 15_000,
+    "exploration.unit": "env_steps",
+    "dqn.learning_rate": 2.5e-4,
+    "dqn.hidden": 256,
+}
+"""What suits Pong on two cores, as options of the other plugins."""
+
+
 class PongOptions(Section, name="pong"):
     """Which Pong is played, and how it is shown."""
 
@@ -63,7 +86,7 @@ class PongOptions(Section, name="pong"):
         0.0, ge=0, le=1, description="Probability, at each emulator frame, that the previous action is repeated."
     )
     noop_max: int = Field(
-        0, ge=0, le=200, description="Up to so many emulator frames without action start an episode; 0: none."
+        30, ge=0, le=200, description="Up to so many emulator frames without action start an episode; 0: none."
     )
     fire_on_reset: bool = Field(
         False, description="Press FIRE for one emulator frame at the start of an episode. Pong serves without it."
@@ -133,7 +156,7 @@ def config_sections() -> Sequence[type[Section]]:
 
 @hookimpl
 def recommended_values(names: Sequence[str]) -> Mapping[str, Any]:
-    return {"run.num_envs": 4}
+    return RECOMMENDED
 
 
 @hookimpl

@@ -85,13 +85,9 @@ def test_what_is_no_assignment_is_refused(text: str) -> None:
         parse_assignment(text)
 
 
-@given(
-    gamma=st.floats(0, 1), seed=st.integers(0, 2**63 - 1), horizon=st.integers(1, 10**9), start=st.floats(0, 1)
-)
+@given(gamma=st.floats(0, 1), seed=st.integers(0, 2**63 - 1), horizon=st.integers(1, 10**9), start=st.floats(0, 1))
 def test_a_configuration_survives_its_own_toml(gamma: float, seed: int, horizon: int, start: float) -> None:
-    values = {
-        "returns.gamma": gamma, "run.seed": seed, "exploration.horizon": horizon, "exploration.start": start
-    }  # fmt: skip
+    values = {"returns.gamma": gamma, "run.seed": seed, "exploration.horizon": horizon, "exploration.start": start}
     config = configure("tabular,chain", [Source("x", values)])[1]
     document = tomllib.loads(config.to_toml())
     flat = {f"{name}.{key}": value for name, table in document.items() for key, value in table.items()}

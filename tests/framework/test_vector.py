@@ -87,10 +87,17 @@ def test_every_mode_gives_the_transitions_of_a_plain_loop(
         if mode is not AutoresetMode.NEXT_STEP:
             assert len(step) == n
         for row, env_id in enumerate(step.env_id):
-            found[env_id].append((
-                bool(step.first[row]), step.obs[row].tolist(), int(step.action[row]), float(step.reward[row]),
-                bool(step.terminated[row]), bool(step.truncated[row]), step.next_obs[row].tolist(),
-            ))  # fmt: skip
+            found[env_id].append(
+                (
+                    bool(step.first[row]),
+                    step.obs[row].tolist(),
+                    int(step.action[row]),
+                    float(step.reward[row]),
+                    bool(step.terminated[row]),
+                    bool(step.truncated[row]),
+                    step.next_obs[row].tolist(),
+                )
+            )
     for script, transitions in zip(several, found, strict=True):
         actions = [transition[2] for transition in transitions]
         assert transitions == plain_loop(script, actions)

@@ -78,9 +78,14 @@ def some_batch(parts: Parts, discount: float = 0.9) -> Batch:
     n = parts.spaces.observation.n
     obs, after = np.arange(B) % n, (np.arange(B) + 1) % n
     return Batch(
-        ids=np.arange(B), obs=obs, action=np.arange(B) % 2, reward=np.arange(B) * 1.0, discount=np.full(B, discount),
-        weights=np.ones(B), read_next_obs=lambda: after,
-    )  # fmt: skip
+        ids=np.arange(B),
+        obs=obs,
+        action=np.arange(B) % 2,
+        reward=np.arange(B) * 1.0,
+        discount=np.full(B, discount),
+        weights=np.ones(B),
+        read_next_obs=lambda: after,
+    )
 
 
 class TestGradients:
@@ -142,9 +147,13 @@ class TestGradients:
         for sign in (100.0, -100.0):
             value = torch.zeros(1, A, requires_grad=True)
             loss, _ = ScalarHead("huber").loss(
-                Values(value), torch.tensor([1]), Values(torch.zeros(1, A)), torch.zeros(1, A),
-                torch.tensor([sign]), torch.tensor([0.0]),
-            )  # fmt: skip
+                Values(value),
+                torch.tensor([1]),
+                Values(torch.zeros(1, A)),
+                torch.zeros(1, A),
+                torch.tensor([sign]),
+                torch.tensor([0.0]),
+            )
             (grad,) = torch.autograd.grad(loss.sum(), value)
             assert grad.tolist() == [[0.0, -np.sign(sign), 0.0]]
 
@@ -154,10 +163,14 @@ class TestGradients:
         whole = parts.loss(batch, Counters()).loss
         for row in range(B):
             single = Batch(
-                ids=batch.ids[[row]], obs=batch.obs[[row]], action=batch.action[[row]], reward=batch.reward[[row]],
-                discount=batch.discount[[row]], weights=batch.weights[[row]],
+                ids=batch.ids[[row]],
+                obs=batch.obs[[row]],
+                action=batch.action[[row]],
+                reward=batch.reward[[row]],
+                discount=batch.discount[[row]],
+                weights=batch.weights[[row]],
                 read_next_obs=lambda row=row: batch.next_obs[[row]],
-            )  # fmt: skip
+            )
             assert parts.loss(single, Counters()).loss[0] == pytest.approx(whole[row], rel=1e-9)
 
 
@@ -248,8 +261,9 @@ class TestTorsos:
         torso(torch.full((1, 4, 42, 42), 255, dtype=torch.uint8))
         torso(torch.full((1, 4, 42, 42), 51, dtype=torch.uint8))
         assert [(tensor.min().item(), tensor.max().item()) for tensor in seen] == [
-            (pytest.approx(1.0), pytest.approx(1.0)), (pytest.approx(0.2), pytest.approx(0.2)),
-        ]  # fmt: skip
+            (pytest.approx(1.0), pytest.approx(1.0)),
+            (pytest.approx(0.2), pytest.approx(0.2)),
+        ]
 
     def test_other_observations(self) -> None:
         flat = torso_for(self.spaces(gymnasium.spaces.Box(-1, 1, (4,), np.float32)), (8, 5))()
@@ -284,13 +298,28 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 def test_the_chapters_hyperparameters_are_in_force() -> None:
     flat = assemble("chapter,pong").config.flat()
     expected = {
-        "learning.batch_size": 64, "exploration.start": 1.0, "exploration.final": 0.005,
-        "exploration.shape": "exponential", "exploration.horizon": 100_000, "exploration.unit": "env_steps",
-        "returns.gamma": 0.99, "learning.starts": 10_000, "learning.updates_per_step": 1.0,
-        "dqn.learning_rate": 1e-4, "dqn.loss": "squared", "dqn.hidden": 512, "replay.capacity": 20_000,
-        "run.episodes": 2_000, "run.num_envs": 1, "target.every": 1_000, "target.unit": "env_steps",
-        "pong.size": 84, "pong.stack": 4, "pong.frame_skip": 4, "pong.actions": "minimal",
-    }  # fmt: skip
+        "learning.batch_size": 64,
+        "exploration.start": 1.0,
+        "exploration.final": 0.005,
+        "exploration.shape": "exponential",
+        "exploration.horizon": 100_000,
+        "exploration.unit": "env_steps",
+        "returns.gamma": 0.99,
+        "learning.starts": 10_000,
+        "learning.updates_per_step": 1.0,
+        "dqn.learning_rate": 1e-4,
+        "dqn.loss": "squared",
+        "dqn.hidden": 512,
+        "replay.capacity": 20_000,
+        "run.episodes": 2_000,
+        "run.num_envs": 1,
+        "target.every": 1_000,
+        "target.unit": "env_steps",
+        "pong.size": 84,
+        "pong.stack": 4,
+        "pong.frame_skip": 4,
+        "pong.actions": "minimal",
+    }
     assert {key: flat[key] for key in expected} == expected
 
 
@@ -301,10 +330,15 @@ def test_a_linear_network_on_one_hot_states_is_the_table(names: str) -> None:
     parts = assemble(
         names,
         {
-            "run.steps": 4_000, "dqn.hidden": 0, "dqn.learning_rate": 0.01, "exploration.final": 1.0,
-            "learning.starts": 100, "target.every": 50, "run.num_envs": 2,
+            "run.steps": 4_000,
+            "dqn.hidden": 0,
+            "dqn.learning_rate": 0.01,
+            "exploration.final": 1.0,
+            "learning.starts": 100,
+            "target.every": 50,
+            "run.num_envs": 2,
         },
-    )  # fmt: skip
+    )
     Loop(parts).run()
     values = parts.policy.action_values(np.arange(5), False)
     assert np.abs(values - ChainEnv().q_star(0.9))[1:-1].max() < 0.02

@@ -22,9 +22,14 @@ values = st.floats(-1e3, 1e3)
 
 def batch_of(obs: np.ndarray, action: np.ndarray, reward: np.ndarray, discount: np.ndarray, after: np.ndarray) -> Batch:
     return Batch(
-        ids=np.arange(len(obs)), obs=obs, action=action, reward=reward, discount=discount, weights=np.ones(len(obs)),
+        ids=np.arange(len(obs)),
+        obs=obs,
+        action=action,
+        reward=reward,
+        discount=discount,
+        weights=np.ones(len(obs)),
         read_next_obs=lambda: after,
-    )  # fmt: skip
+    )
 
 
 @given(
@@ -72,10 +77,16 @@ class TestChapter:
     def test_its_values_are_in_force(self) -> None:
         flat = assemble("chapter,chain").config.flat()
         expected = {
-            "run.episodes": 100, "tabular.learning_rate": 1.0, "tabular.initial": 0.0, "returns.gamma": 0.9,
-            "exploration.shape": "linear", "exploration.start": 1.0, "exploration.final": 0.0,
-            "exploration.horizon": 100, "exploration.unit": "episodes",
-        }  # fmt: skip
+            "run.episodes": 100,
+            "tabular.learning_rate": 1.0,
+            "tabular.initial": 0.0,
+            "returns.gamma": 0.9,
+            "exploration.shape": "linear",
+            "exploration.start": 1.0,
+            "exploration.final": 0.0,
+            "exploration.horizon": 100,
+            "exploration.unit": "episodes",
+        }
         assert {key: flat[key] for key in expected} == expected
 
     def test_its_table_is_five_by_two_zeros(self) -> None:
@@ -102,7 +113,7 @@ def test_it_learns_the_exact_optimum_of_the_grid(names: str, num_envs: int) -> N
     """
     parts = assemble(
         f"{names},grid,framework.testing",
-        {"run.episodes": 1500, "exploration.final": 1.0, "run.num_envs": num_envs},
+        {"run.episodes": 400, "exploration.final": 1.0, "run.num_envs": num_envs},
     )
     Loop(parts).run()
     exact = GridEnv().q_star(0.9)
@@ -117,7 +128,7 @@ def test_a_smaller_rate_averages_a_slippery_grid() -> None:
     """α = 0.1 on slip 0.2: the greedy policy's value is close to the optimum's."""
     parts = assemble(
         "tabular,grid",
-        {"run.episodes": 4000, "grid.slip": 0.2, "tabular.learning_rate": 0.1, "exploration.final": 0.3},
+        {"run.episodes": 2000, "grid.slip": 0.2, "tabular.learning_rate": 0.1, "exploration.final": 0.3},
     )
     Loop(parts).run()
     exact = GridEnv(slip=0.2).q_star(0.9)

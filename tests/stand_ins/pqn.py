@@ -1,9 +1,19 @@
 """Stands for a family with a rollout buffer of its own, which has no use for a sampler or one-step returns."""
 
-from plugins.dqn import add_hookspecs, config_sections, dqn_bootstrap, dqn_head, dqn_linear, dqn_stream, dqn_torso
-from plugins.dqn import make_loss, make_optimizer, make_policy
 from framework.hookspecs import hookimpl
 from framework.types import Spaces
+from plugins.dqn import (
+    add_hookspecs,
+    config_sections,
+    dqn_bootstrap,
+    dqn_head,
+    dqn_linear,
+    dqn_stream,
+    dqn_torso,
+    make_loss,
+    make_optimizer,
+    make_policy,
+)
 
 
 class Rollout:
@@ -23,6 +33,14 @@ def make_buffer(spaces: Spaces) -> Rollout:
 
 
 __all__ = [
-    "add_hookspecs", "config_sections", "dqn_bootstrap", "dqn_head", "dqn_linear", "dqn_stream", "dqn_torso",
-    "make_loss", "make_optimizer", "make_policy",
-]  # fmt: skip
+    "add_hookspecs",
+    "config_sections",
+    "dqn_bootstrap",
+    "dqn_head",
+    "dqn_linear",
+    "dqn_stream",
+    "dqn_torso",
+    "make_loss",
+    "make_optimizer",
+    "make_policy",
+]

@@ -127,16 +127,28 @@ class ReplayMachine(RuleBasedStateMachine):
         action = successor % 3
         reward = successor.astype(np.float64)
         step = Step(
-            env_id=rows, first=self.first[rows], obs=self.pixels(self.obs[rows]), action=action, reward=reward,
-            raw_reward=reward, terminated=terminated, truncated=truncated, next_obs=self.pixels(successor),
-        )  # fmt: skip
+            env_id=rows,
+            first=self.first[rows],
+            obs=self.pixels(self.obs[rows]),
+            action=action,
+            reward=reward,
+            raw_reward=reward,
+            terminated=terminated,
+            truncated=truncated,
+            next_obs=self.pixels(successor),
+        )
         self.replay.add(step)
         step.obs[...] = step.next_obs[...] = 0  # the buffer must have copied
         for row, env_id in enumerate(rows):
             self.plain[env_id].add(
-                bool(self.first[env_id]), int(self.obs[env_id]), action=int(action[row]), reward=float(reward[row]),
-                terminated=bool(terminated[row]), truncated=bool(truncated[row]), successor=int(successor[row]),
-            )  # fmt: skip
+                bool(self.first[env_id]),
+                int(self.obs[env_id]),
+                action=int(action[row]),
+                reward=float(reward[row]),
+                terminated=bool(terminated[row]),
+                truncated=bool(truncated[row]),
+                successor=int(successor[row]),
+            )
         ended = terminated | truncated
         self.first[rows] = ended
         self.obs[rows] = np.where(ended, self.fresh(len(rows)), successor)
@@ -227,7 +239,13 @@ def test_a_saved_replay_gives_the_same_batches() -> None:
 
 def one_step(first: bool = True, tag: int = 1, terminated: bool = False) -> Step:
     return Step(
-        env_id=np.zeros(1, np.int64), first=np.array([first]), obs=np.full((1, 2), tag, np.uint16),
-        action=np.zeros(1, np.int64), reward=np.ones(1), raw_reward=np.ones(1), terminated=np.array([terminated]),
-        truncated=np.zeros(1, np.bool_), next_obs=np.full((1, 2), tag + 1, np.uint16),
-    )  # fmt: skip
+        env_id=np.zeros(1, np.int64),
+        first=np.array([first]),
+        obs=np.full((1, 2), tag, np.uint16),
+        action=np.zeros(1, np.int64),
+        reward=np.ones(1),
+        raw_reward=np.ones(1),
+        terminated=np.array([terminated]),
+        truncated=np.zeros(1, np.bool_),
+        next_obs=np.full((1, 2), tag + 1, np.uint16),
+    )
