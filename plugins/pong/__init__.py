@@ -51,6 +51,10 @@ RECOMMENDED: dict[str, Any] = {
     "run.steps": 1_000_000,
     "run.until": 18.0,
     "evaluation.every": 25_000,
+}
+"""What suits Pong, whoever plays."""
+
+RECOMMENDED_FOR_DQN: dict[str, Any] = {
     "returns.gamma": 0.98,
     "replay.capacity": 100_000,
     "learning.starts": 3_000,
@@ -66,7 +70,7 @@ RECOMMENDED: dict[str, Any] = {
     "dqn.learning_rate": 2.5e-4,
     "dqn.hidden": 256,
 }
-"""What suits Pong on two cores, as options of the other plugins."""
+"""What suits a small network that learns Pong on two cores."""
 
 
 class PongOptions(Section, name="pong"):
@@ -156,7 +160,7 @@ def config_sections() -> Sequence[type[Section]]:
 
 @hookimpl
 def recommended_values(names: Sequence[str]) -> Mapping[str, Any]:
-    return RECOMMENDED
+    return {**RECOMMENDED, **RECOMMENDED_FOR_DQN} if "dqn" in names else RECOMMENDED
 
 
 @hookimpl

@@ -57,7 +57,7 @@ def test_factories_can_be_sent_to_another_process(plugin: Any) -> None:
 
 
 def test_without_max_steps_nothing_is_truncated() -> None:
-    env = chain.make_env(build_config(SECTIONS, []), "train")()
+    env = chain.make_env(build_config(SECTIONS, [Source("test", {"chain.max_steps": 0})]), "train")()
     env.reset(seed=0)
     assert not any(env.step(np.int64(step % 2))[3] for step in range(2000))
 

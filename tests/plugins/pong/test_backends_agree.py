@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from plugins.pong import ACTION_SETS, PongOptions
 from plugins.pong.native import NativePong
 from plugins.pong.single import pong_env
+
+plain = partial(PongOptions, noop_max=0)
+"""Options without the no-ops that both back ends draw in ways of their own."""
 
 BACKENDS = ["native", "wrappers"]
 
@@ -61,7 +65,7 @@ def compare(options: PongOptions, steps: int, games: int = 1, reseed: bool = Tru
 
 @pytest.mark.parametrize(("size", "games"), [(42, 2), (84, 1)])
 def test_whole_games_are_equal_but_for_the_stale_last_frame_of_the_native_back_end(size: int, games: int) -> None:
-    last_equal, returns = compare(PongOptions(size=size), steps=900, games=games)
+    last_equal, returns = compare(plain(size=size), steps=900, games=games)
     assert len(returns) >= games
     assert all(-21 <= value <= -15 for value in returns), "random play loses, and by at most 21"
     assert not any(last_equal)
@@ -80,19 +84,19 @@ def test_whole_games_are_equal_but_for_the_stale_last_frame_of_the_native_back_e
     ids=lambda value: "" if isinstance(value, int) else "-".join(f"{k}={v}" for k, v in value.items()),
 )
 def test_every_rule_that_both_know_means_the_same_in_both(options: dict[str, Any], steps: int) -> None:
-    last_equal, _ = compare(PongOptions(**options), steps)
+    last_equal, _ = compare(plain(**options), steps)
     assert last_equal, "truncated episodes were meant to be among them"
 
 
 def test_resets_without_seeds_agree_where_nothing_is_drawn() -> None:
-    last_equal, _ = compare(PongOptions(max_frames=100), steps=80, reseed=False)
+    last_equal, _ = compare(plain(max_frames=100), steps=80, reseed=False)
     assert len(last_equal) == 3
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_an_end_by_points_counts_as_termination_even_at_the_frame_limit(backend: str) -> None:
     """Without a move the game lasts 3,056 frames."""
-    env = make(backend, PongOptions(frame_skip=8, max_frames=3_056))
+    env = make(backend, plain(frame_skip=8, max_frames=3_056))
     env.reset(seed=[0])
     ends = [tuple(bool(flag[0]) for flag in env.step(np.zeros(1, np.int64))[2:4]) for _ in range(3_056 // 8)]
     assert ends[-1] == (True, False)
@@ -102,7 +106,7 @@ def test_an_end_by_points_counts_as_termination_even_at_the_frame_limit(backend:
 def noops(backend: str, most: int, fire: bool = False) -> list[int]:
     """Emulator frames that pass before an episode's first observation, for seeds 0, 1, …"""
     seeds = 6 if backend == "native" else 24  # each costs the native back end 0.2 seconds
-    env = make(backend, PongOptions(noop_max=most, fire_on_reset=fire))
+    env = make(backend, plain(noop_max=most, fire_on_reset=fire))
     return [int(env.reset(seed=[seed])[1]["episode_frame_number"][0]) for seed in range(seeds)]
 
 
@@ -123,7 +127,7 @@ def test_fire_takes_the_place_of_one_no_op_in_native_and_comes_before_them_in_wr
 def test_the_seed_decides_the_game_where_anything_is_drawn_and_nothing_elsewhere(
     backend: str, options: dict[str, Any], matters: bool
 ) -> None:
-    env = make(backend, PongOptions(**options))
+    env = make(backend, plain(**options))
     games = [play(env, seed, steps=40) for seed in (5, 6, 5)]
     assert games[0] == games[2]
     assert (games[0] != games[1]) == matters
@@ -132,7 +136,7 @@ def test_the_seed_decides_the_game_where_anything_is_drawn_and_nothing_elsewhere
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_game_begun_again_is_as_good_as_a_new_one(backend: str) -> None:
     """Nothing may survive a reset, above all where the emulator is not loaded anew (nothing is drawn)."""
-    env, new = (make(backend, PongOptions()) for _ in range(2))
+    env, new = (make(backend, plain()) for _ in range(2))
     first = play(env, seed=1, steps=80)
     play(env, seed=2, steps=33)
     assert play(env, seed=3, steps=80) == first == play(new, seed=4, steps=80)

@@ -11,6 +11,7 @@ from typing import Any
 import gymnasium
 import pytest
 
+from framework.assembly import configure
 from framework.config import Config, Source, build_config
 from framework.errors import UsageError
 from plugins import pong
@@ -87,7 +88,14 @@ def test_evaluation_is_training_without_the_clipping() -> None:
 def test_what_the_engine_reads() -> None:
     found = describe(PongOptions(stack=3, padding="zero", frame_skip=2), "train")
     assert (found["frame_stack"], found["stack_padding"], found["frame_skip"]) == (3, "zero", 2)
-    assert pong.recommended_values(["dqn", "pong"]) == {"run.num_envs": 4}
+
+
+def test_what_it_recommends_depends_on_who_plays() -> None:
+    """Every recommendation is an option that exists, and those for networks are kept from others."""
+    _, config, _ = configure("dqn,pong")
+    assert config.flat()["run.num_envs"] == 4
+    assert config.sources["dqn.learning_rate"] == "recommended by pong"
+    assert "learning.starts" not in pong.recommended_values(["tabular", "pong"])
 
 
 def test_action_sets_have_their_sizes_and_ale_knows_them_all() -> None:

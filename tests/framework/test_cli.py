@@ -1,0 +1,177 @@
+"""The command line, as a person meets it: in a process of its own, from a folder that is not the checkout."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import framework
+
+
+def command(*words: str, cwd: Path, timeout: float = 90) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+    return subprocess.run(
+        [sys.executable, "-m", "framework", *words],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def test_a_run_leaves_its_folder_and_can_be_evaluated_watched_and_loaded(tmp_path: Path) -> None:
+    done = command("run", "--plugins", "tabular,chain", "--run-dir", "r", "--eval-every", "100", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.startswith("episode ")]
+    assert len(lines) == 100
+    figures = r"episode \d+ \| return -?\d+\.\d \| best -?\d+\.\d \| mean of last 100 -?\d+\.\d\d \| epsilon \d\.\d{3}"
+    assert all(re.fullmatch(figures, line) for line in lines), lines[0]
+    assert lines[-1].endswith("epsilon 0.000")
+    assert "GB when full" in done.stdout
+
+    folder = tmp_path / "r"
+    config = tomllib.loads((folder / "config.toml").read_text())
+    assert config["run"]["plugins"] == ["tabular", "chain"]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["slots"]["make_policy"] == "tabular"
+    assert manifest["versions"]["numpy"] == np.__version__
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert sum(row["kind"] == "episode" for row in rows) == 100
+    assert any(row["kind"] == "evaluation" for row in rows)
+    for picture in ("curves.png", "epsilon.png"):
+        assert (folder / picture).read_bytes()[:4] == b"\x89PNG"
+    weights = {"best/evaluation", "best/mean_100", "last"}
+    assert all(load_file(folder / f"{name}.safetensors") for name in weights)
+    assert list(folder.glob("events*"))
+    assert not [path for path in folder.rglob("*") if path.suffix in {".pkl", ".pt", ".pickle"}]
+
+    played = command("evaluate", "r", "--episodes", "20", "--epsilon", "0", "--weights", "last", cwd=tmp_path)
+    assert played.stdout.startswith("mean 2.00 ± 0.00 over 20 episodes"), played.stderr
+    seen = command("watch", "r", "--video", "walk.gif", "--weights", "last", cwd=tmp_path)
+    assert "episode 1 | return 2.0" in seen.stdout, seen.stderr
+    assert (tmp_path / "walk.gif").read_bytes()[:3] == b"GIF"
+
+    agent = framework.load(folder, "last")
+    assert [agent.act(state) for state in (1, 2, 3)] == [1, 1, 1]
+    assert agent.act(np.array([1, 2])).tolist() == [1, 1]
+    with pytest.raises(ValueError, match="observations have shape"):
+        agent.act(np.zeros((2, 2)))
+
+    again = command("run", "--config", "r/config.toml", "--run-dir", "again", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    table = load_file(tmp_path / "again" / "last.safetensors")
+    assert all(np.array_equal(table[name], array) for name, array in load_file(folder / "last.safetensors").items())
+
+
+WRONG = [
+    (["run"], "name the plugins"),
+    (["run", "-p", "tabular,chian"], "unknown plugin 'chian'. Did you mean 'chain'?"),
+    (["run", "-p", "tabular,chain", "--set", "tabular.learning_rate=2"], "tabular.learning_rate = 2 (from --set)"),
+    (["run", "-p", "tabular,chain", "--set", "tabular.alpha=1"], "'tabular' has no option 'alpha'"),
+    (["run", "-p", "tabular,chain", "--set", "nonsense"], "write it as --set section.key=value"),
+    (["run", "-p", "tabular,chain", "--seed", "many"], "Invalid value for '--seed'"),
+    (["run", "-p", "tabular,chain", "--steps", "0"], "Invalid value for '--steps'"),
+    (["run", "-p", "tabular,chain", "--device", "tpu"], "run.device = 'tpu'"),
+    (["run", "-p", "tabular,chain", "--until", "1"], "run.until needs evaluations"),
+    (["run", "-p", "tabular,chain", "--config", "none.toml"], "No such file"),
+    (["run", "-p", "tabular,chain", "--run-dir", "full"], "is not empty"),
+    (["run", "-p", "tabular,chain", "--set", "replay.capacity=1"], "replay.capacity = 1"),
+    (["rnu"], "rnu"),
+    (["evaluate", "nowhere"], "is no run's folder"),
+    (["watch", "nowhere"], "is no run's folder"),
+    (["plugins", "nothing"], "unknown plugin 'nothing'"),
+    (["config", "-p", "dqn"], "nothing provides make_env: add chain, grid or pong"),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"), WRONG, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
+def test_a_wrong_input_ends_with_code_2_one_message_and_nothing_written(
+    words: list[str], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("keep")
+    done = command(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["full", "mine.txt"]
+
+
+def test_a_run_without_an_end_is_refused() -> None:
+    parts = framework.assemble("tabular,chain", {"run.seed": 1})
+    object.__setattr__(parts.config, "_sections", {**parts.config._sections})
+    from framework.options import RunOptions
+
+    parts.config._sections[RunOptions] = RunOptions()
+    with pytest.raises(framework.UsageError, match="the run has no end"):
+        framework.train(parts)
+
+
+def test_help_and_a_tabular_run_never_import_torch(tmp_path: Path) -> None:
+    """And so they start at once; what costs time is measured in benchmarks, not here."""
+    code = (
+        "import sys; sys.argv[1:] = {words}\n"
+        "from framework.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print('torch' in sys.modules, file=sys.stderr)"
+    )
+    for words in (["--help"], ["run", "-p", "tabular,chain", "--run-dir", "r"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(words=words)], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert done.stderr.splitlines()[-1] == "False", done.stderr
+
+
+def test_ctrl_c_ends_a_run_in_good_order(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "framework", "run", "-p", "tabular,grid", "--steps", "100000000", "--run-dir", "r"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    metrics = tmp_path / "r" / "metrics.jsonl"
+    deadline = time.monotonic() + 60
+    while not (metrics.exists() and metrics.stat().st_size > 2_000):
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted after" in out
+    assert (tmp_path / "r" / "curves.png").exists()
+    assert (tmp_path / "r" / "last.safetensors").exists()
+
+
+def test_plugins_are_listed_with_what_they_fill_and_their_options(tmp_path: Path) -> None:
+    done = command("plugins", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for text in ("tabular.learning_rate", "fills make_env", "dqn_bootstrap", "exploration.horizon", "pong.size"):
+        assert text in done.stdout
+
+
+def test_a_plugin_that_raises_is_named_and_its_traceback_shown(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from framework.hookspecs import hookimpl\n@hookimpl\ndef make_returns(): return 1 / 0\n"
+    )
+    done = command("run", "-p", "tabular,chain,./mine.py", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "plugin 'mine' raised in make_returns: ZeroDivisionError" in done.stderr
+    assert "mine.py" in done.stderr

@@ -1,0 +1,146 @@
+"""The wheel, installed away from the checkout, with a stranger's plugin beside it; and the house's own rules."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+STRANGER = '''
+"""A stranger's bonus for every step."""
+import gymnasium
+from framework.config import Field, Section
+from framework.hookspecs import hookimpl
+
+class Options(Section, name="bonus"):
+    """How much."""
+    size: float = Field(0.0, description="added to every reward")
+
+@hookimpl
+def config_sections():
+    return [Options]
+
+@hookimpl
+def env_wrapper(config):
+    size = config[Options].size
+    return lambda env: gymnasium.wrappers.TransformReward(env, lambda reward: reward + size)
+'''
+
+
+def run(*words: str | Path, cwd: Path) -> str:
+    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    done = subprocess.run(words, cwd=cwd, env=clean, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of a fresh environment with the wheel and a stranger's package in it.
+
+    What the wheel depends on is lent by this environment, so that the test needs no network.
+    """
+    folder = tmp_path_factory.mktemp("installed")
+    source = folder / "source"
+    tracked = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "framework", "plugins", "envs"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    for name in [*tracked, "pyproject.toml", "README.md", "LICENSE"]:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_bytes((REPOSITORY / name).read_bytes())
+    stranger = folder / "stranger"
+    stranger.mkdir()
+    (stranger / "stranger_bonus.py").write_text(STRANGER)
+    (stranger / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+        '[project]\nname = "stranger-bonus"\nversion = "1"\n'
+        '[project.entry-points."framework.plugins"]\nbonus = "stranger_bonus"\n'
+        '[tool.setuptools]\npy-modules = ["stranger_bonus"]\n'
+    )
+    wheels = folder / "wheels"
+    for package in (source, stranger):
+        run(
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--no-deps",
+            "--no-build-isolation",
+            "--wheel-dir",
+            wheels,
+            package,
+            cwd=folder,
+        )
+    venv.create(folder / "env", with_pip=False)
+    python = folder / "env" / "bin" / "python"
+    site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip())
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--target",
+        site,
+        *sorted(wheels.glob("*.whl")),
+        cwd=folder,
+    )
+    # a path file in a borrowed folder is not read, so the editable install of the checkout stays out
+    (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return python
+
+
+def test_the_wheel_runs_the_chain_away_from_the_checkout(python: Path, tmp_path: Path) -> None:
+    where = run(python, "-c", "import framework, plugins, envs; print(framework.__file__)", cwd=tmp_path)
+    assert str(REPOSITORY) not in where
+    out = run(python, "-m", "framework", "run", "-p", "tabular,chain", "--run-dir", "r", cwd=tmp_path)
+    assert "finished after" in out
+    assert "mean 2.00" in run(python, "-m", "framework", "evaluate", "r", "--weights", "last", cwd=tmp_path)
+
+
+def test_the_wheel_runs_a_strangers_plugin_by_its_name(python: Path, tmp_path: Path) -> None:
+    words = ("-m", "framework", "run", "-p", "tabular,chain,bonus", "--set", "bonus.size=10", "--run-dir", "r")
+    out = run(python, *words, cwd=tmp_path)
+    assert re.search(r"return (2|3|4|5|6|7|8|9)\d\.0", out), "two steps and more bring ten each"
+    assert "bonus.size" in run(python, "-m", "framework", "plugins", "bonus", cwd=tmp_path)
+
+
+def test_tests_are_not_in_the_wheel(python: Path, tmp_path: Path) -> None:
+    out = run(python, "-c", "import importlib.metadata as m; print(m.files('pluggable-q'))", cwd=tmp_path)
+    assert "hookspecs.py" in out
+    assert "tests" not in out
+    assert "py.typed" in out
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    readme, ci = (REPOSITORY / "README.md").read_text(), (REPOSITORY / ".ci" / "run").read_text()
+    commands = re.findall(r"```sh\n(python3 -m venv .*)\n```", readme)
+    assert len(commands) == 2
+    assert "framework run --plugins dqn,pong" in commands[0]
+    assert commands[1] in ci
+
+
+def test_the_engine_imports_no_torch_no_plugins_and_no_environments() -> None:
+    """What is imported in the end, not only what is written; the linter has the rule for what is written."""
+    code = (
+        "import pkgutil, importlib, sys, framework\n"
+        "names = [m.name for m in pkgutil.walk_packages(framework.__path__, 'framework.')]\n"
+        "[importlib.import_module(n) for n in names if not n.endswith(('__main__', 'testing'))]\n"
+        "print(sorted({m.partition('.')[0] for m in sys.modules} & {'torch', 'plugins', 'envs'}))"
+    )
+    assert run(sys.executable, "-c", code, cwd=REPOSITORY).strip() == "[]"
