@@ -29,7 +29,7 @@ class EpsilonGreedy:
         self._generator = generator
 
     def choose(
-        self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, N * obs], counters: Counters
+        self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
     ) -> Int64[np.ndarray, " N"]:
         epsilon = self._epsilon(counters)
         count, actions = values.shape
@@ -40,7 +40,7 @@ class EpsilonGreedy:
         return np.where(draws < epsilon, (draws * (actions / epsilon)).astype(np.int64) % actions, greedy)
 
     def probabilities(
-        self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, N * obs], counters: Counters
+        self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
     ) -> Float64[np.ndarray, "N A"]:
         epsilon = self._epsilon(counters)
         count, actions = values.shape

@@ -44,9 +44,9 @@ class FrameStack:
     def __init__(self, k: int, padding: Padding) -> None:
         self._k = k
         self._padding = padding
-        self.observations: Shaped[np.ndarray, N * obs] = np.empty(0)
+        self.observations: Shaped[np.ndarray, "N *obs"] = np.empty(0)
 
-    def push(self, frames: Shaped[np.ndarray, N * frame], first: Bool[np.ndarray, " N"]) -> None:
+    def push(self, frames: Shaped[np.ndarray, "N *frame"], first: Bool[np.ndarray, " N"]) -> None:
         """Add each environment's newest frame; where `first`, its episode begins with it."""
         if self._k == 1:
             self.observations = frames

@@ -68,13 +68,13 @@ class Step:
 
     env_id: Int64[np.ndarray, " M"]
     first: Bool[np.ndarray, " M"]
-    obs: Shaped[np.ndarray, M * frame]
+    obs: Shaped[np.ndarray, "M *frame"]
     action: Int64[np.ndarray, " M"]
     reward: Float64[np.ndarray, " M"]
     raw_reward: Float64[np.ndarray, " M"]
     terminated: Bool[np.ndarray, " M"]
     truncated: Bool[np.ndarray, " M"]
-    next_obs: Shaped[np.ndarray, M * frame]
+    next_obs: Shaped[np.ndarray, "M *frame"]
     frames: int = 1
     """Emulator frames that one row stands for (the frame skip)."""
 
@@ -123,15 +123,15 @@ class Batch:
     """
 
     ids: Int64[np.ndarray, " B"]
-    obs: Shaped[np.ndarray, B * obs]
+    obs: Shaped[np.ndarray, "B *obs"]
     action: Int64[np.ndarray, " B"]
     reward: Float64[np.ndarray, " B"]
     discount: Float64[np.ndarray, " B"]
     weights: Float64[np.ndarray, " B"]
-    read_next_obs: Callable[[], Shaped[np.ndarray, B * obs]] = field(repr=False)
+    read_next_obs: Callable[[], Shaped[np.ndarray, "B *obs"]] = field(repr=False)
 
     @cached_property
-    def next_obs(self) -> Shaped[np.ndarray, B * obs]:
+    def next_obs(self) -> Shaped[np.ndarray, "B *obs"]:
         """The observations to bootstrap from, read when first asked for."""
         return self.read_next_obs()
 
@@ -168,7 +168,7 @@ class Policy(Protocol):
     `explore` is true while training: a policy that explores by itself (noisy layers) does so only then.
     """
 
-    def action_values(self, obs: Shaped[np.ndarray, N * obs], explore: bool) -> Float[np.ndarray, "N A"]: ...
+    def action_values(self, obs: Shaped[np.ndarray, "N *obs"], explore: bool) -> Float[np.ndarray, "N A"]: ...
 
     def state_dict(self) -> State: ...
 
@@ -189,11 +189,11 @@ class Exploration(Protocol):
     """Turns values into actions with a random stream of its own."""
 
     def choose(
-        self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, N * obs], counters: Counters
+        self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
     ) -> Int64[np.ndarray, " N"]: ...
 
     def probabilities(
-        self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, N * obs], counters: Counters
+        self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
     ) -> Float64[np.ndarray, "N A"]:
         """The distribution that `choose` draws from. Draws nothing."""
         ...

@@ -83,7 +83,7 @@ class Stream:
         self._stack.push(self._frames, self._first)
 
     @property
-    def observations(self) -> Shaped[np.ndarray, N * obs]:
+    def observations(self) -> Shaped[np.ndarray, "N *obs"]:
         return self._stack.observations
 
     def begin(self, actions: Int64[np.ndarray, " N"]) -> None:
@@ -138,7 +138,7 @@ class Stream:
     def close(self) -> None:
         self.env.close()
 
-    def _next_episodes(self, ended: Bool[np.ndarray, " N"], frames: Any) -> Shaped[np.ndarray, N * frame]:
+    def _next_episodes(self, ended: Bool[np.ndarray, " N"], frames: Any) -> Shaped[np.ndarray, "N *frame"]:
         """The frames to act on now that some episodes have ended."""
         if self._mode is AutoresetMode.DISABLED:
             seeds: Any = self._seeds()
@@ -148,6 +148,6 @@ class Stream:
     def _seeds(self) -> list[int]:
         return [self._episode_seed(env_id, int(episode)) for env_id, episode in enumerate(self._episode)]
 
-    def _copy(self, frames: Any) -> Shaped[np.ndarray, N * frame]:
+    def _copy(self, frames: Any) -> Shaped[np.ndarray, "N *frame"]:
         """Environments may hand out the array that they will write to next."""
         return np.array(frames, dtype=self.spaces.frame.dtype)

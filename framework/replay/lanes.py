@@ -98,7 +98,7 @@ class FrameReplay:
         )
         version = self._version
 
-        def read_next_obs() -> Shaped[np.ndarray, B * obs]:
+        def read_next_obs() -> Shaped[np.ndarray, "B *obs"]:
             if version != self._version:
                 raise RuntimeError("next_obs was read after the buffer had changed")
             return self._observations(lanes, start + length)
@@ -154,7 +154,7 @@ class FrameReplay:
 
     def _observations(
         self, lanes: Int64[np.ndarray, " B"], positions: Int64[np.ndarray, " B"]
-    ) -> Shaped[np.ndarray, B * obs]:
+    ) -> Shaped[np.ndarray, "B *obs"]:
         slots = self._slot(lanes, positions)
         if self._stack == 1:
             return self._frames[slots]

@@ -49,7 +49,7 @@ class DQNPolicy:
             tensor = tensor.pin_memory().to(self.device, non_blocking=True)
         return tensor.to(torch.get_default_dtype()) if tensor.dtype == torch.float64 else tensor
 
-    def action_values(self, obs: Shaped[np.ndarray, N * obs], explore: bool) -> Float[np.ndarray, "N A"]:
+    def action_values(self, obs: Shaped[np.ndarray, "N *obs"], explore: bool) -> Float[np.ndarray, "N A"]:
         if self.online.training is not explore:
             self.online.train(explore)
         with torch.inference_mode():

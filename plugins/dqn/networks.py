@@ -44,7 +44,7 @@ class FullyConnected(nn.Module):
         self.layers = nn.Sequential(nn.Flatten(), *layers)
         self.features = sizes[-1]
 
-    def forward(self, obs: Shaped[Tensor, B * obs]) -> Float[Tensor, "B F"]:
+    def forward(self, obs: Shaped[Tensor, "B *obs"]) -> Float[Tensor, "B F"]:
         return cast(Tensor, self.layers(obs.to(torch.get_default_dtype())))
 
 
@@ -122,5 +122,5 @@ class QNetwork(nn.Module):
         super().__init__()
         self.torso, self.stream, self.head = torso, stream, head
 
-    def forward(self, obs: Shaped[Tensor, B * obs]) -> Output:
+    def forward(self, obs: Shaped[Tensor, "B *obs"]) -> Output:
         return self.head(self.torso(obs), self.stream)
