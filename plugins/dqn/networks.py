@@ -19,7 +19,7 @@ from plugins.dqn.hookspecs import Head, LinearConstructor, Output, TorsoConstruc
 NATURE = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 """(channels, kernel, stride) of each layer of the network of Mnih et al. 2015, for images of 64 pixels and more."""
 
-SMALL = ((32, 4, 2), (32, 3, 2), (32, 3, 2))
+SMALL = ((16, 4, 2), (32, 3, 2), (32, 3, 2))
 """The same for images of fewer pixels; it needs 18 at least."""
 
 

@@ -58,7 +58,7 @@ RECOMMENDED_FOR_DQN: dict[str, Any] = {
     "returns.gamma": 0.98,
     "replay.capacity": 100_000,
     "learning.starts": 3_000,
-    "learning.updates_per_step": 0.5,
+    "learning.updates_per_step": 1.0,
     "learning.batch_size": 32,
     "target.every": 500,
     "target.unit": "env_steps",

@@ -250,7 +250,7 @@ class TestTorsos:
     @pytest.mark.parametrize("size", [18, 36, 42, 63])
     def test_small_images_get_the_small_network(self, size: int) -> None:
         torso = torso_for(self.image(size), ())()
-        assert tuple(layer.out_channels for layer in torso.layers if isinstance(layer, torch.nn.Conv2d)) == (32, 32, 32)
+        assert tuple(layer.out_channels for layer in torso.layers if isinstance(layer, torch.nn.Conv2d)) == (16, 32, 32)
         assert len(SMALL) == 3
         assert torso(torch.zeros(2, 4, size, size, dtype=torch.uint8)).shape == (2, torso.features)
 
