@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 import numpy as np
 
@@ -29,12 +30,17 @@ class Loop:
         self._on_episode = _listeners(callbacks, "on_episode")
 
     def run(self) -> None:
-        """Train until the first of run.steps, run.episodes and run.until. `on_end` is called however it ends."""
+        """Train until the first of run.steps, run.episodes and run.until.
+
+        Every callback's `on_end` is called, in their order, however the run ends and whatever another raises.
+        """
         parts, counters = self._parts, self.counters
         overlap = parts.cadence.overlap
-        for callback in self._callbacks:
-            callback.on_start(counters)
-        try:
+        with ExitStack() as ends:
+            for callback in reversed(self._callbacks):
+                ends.callback(callback.on_end, counters)
+            for callback in self._callbacks:
+                callback.on_start(counters)
             while not self._finished():
                 if not overlap:
                     self._learn()
@@ -48,9 +54,6 @@ class Loop:
                 self._report(step)
             if not overlap:
                 self._learn()
-        finally:
-            for callback in self._callbacks:
-                callback.on_end(counters)
 
     def stop(self) -> None:
         """End the run after the step under way."""

@@ -21,10 +21,10 @@ DISTRIBUTION = "pluggable-q"
 
 WEIGHTS = {
     "evaluation": "best/evaluation.safetensors",
-    "mean_100": "best/mean_100.safetensors",
     "last": "last.safetensors",
+    "mean_100": "best/mean_100.safetensors",
 }
-"""What a run may have saved, the preferred first."""
+"""What a run may have saved, the preferred first. A lucky first episode can hold the best running mean for long."""
 
 
 @runtime_checkable
@@ -84,7 +84,7 @@ def load(run: str | Path, weights: str | None = None) -> Agent:
 
     Args:
         run: the run's folder.
-        weights: "evaluation", "mean_100" or "last"; default the first of them that the run saved.
+        weights: "evaluation", "last" or "mean_100"; default the first of them that the run saved.
 
     Raises:
         UsageError: if this is no run's folder, it has no such weights, or its plugins are not to be had.

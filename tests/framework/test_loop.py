@@ -180,6 +180,22 @@ def test_a_callback_that_raises_still_lets_the_others_finish() -> None:
     assert ledger.order == ["start", "end"]
 
 
+def test_every_callback_ends_whatever_another_raises() -> None:
+    class BreaksAtTheStart(Callback):
+        def on_start(self, counters: Counters) -> None:
+            raise RuntimeError("no start")
+
+    class BreaksAtTheEnd(Callback):
+        def on_end(self, counters: Counters) -> None:
+            raise RuntimeError("no end")
+
+    for breaks, message in ((BreaksAtTheStart(), "no start"), (BreaksAtTheEnd(), "no end")):
+        before, after = Ledger(), Ledger()
+        with pytest.raises(RuntimeError, match=message):
+            Loop(assemble("tabular,chain"), [before, breaks, after]).run()
+        assert before.order[-1] == after.order[-1] == "end"
+
+
 def test_only_overridden_events_are_listened_to() -> None:
     loop: Any = Loop(assemble("tabular,chain"), [Callback()])
     assert loop._on_step == loop._on_update == loop._on_episode == []

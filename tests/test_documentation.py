@@ -1,0 +1,66 @@
+"""What the pages tell people to type is typed here."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+README = (REPOSITORY / "README.md").read_text()
+PLUGINS = (REPOSITORY / "docs" / "plugins.md").read_text()
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+
+
+def shell(line: str, cwd: Path) -> str:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(line, shell=True, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def test_the_sixty_seconds_of_the_readme(tmp_path: Path) -> None:
+    (tour,) = [block for block in blocks(README, "sh") if "runs/first" in block]
+    lines = tour.strip().splitlines()
+    assert len(lines) == 6
+    for line in lines[:5]:
+        out = shell(line, tmp_path)
+        if "evaluate" in line:
+            assert out.startswith("mean 2.00 ± 0.00")
+    # the last one learns Pong; it must at least begin
+    begun = lines[5].replace("--seed 1", "--seed 1 --steps 40 --set learning.starts=20")
+    assert "finished after" in shell(begun, tmp_path)
+    (python,) = [block for block in blocks(README, "python") if "framework.assemble" in block]
+    assert shell(f"python - <<'END'\n{python}\nEND", tmp_path).splitlines()[-2:] == ["1", "2.0"]
+
+
+def test_the_readmes_variant_is_the_shipped_one() -> None:
+    (variant,) = [block for block in blocks(README, "python") if "dqn_bootstrap" in block]
+    shipped = (REPOSITORY / "plugins" / "double.py").read_text()
+    for line in variant.strip().splitlines():
+        assert line in shipped.splitlines()
+
+
+def test_the_guides_plugin_runs_and_is_listed(tmp_path: Path) -> None:
+    (plugin,) = [block for block in blocks(PLUGINS, "python") if "class BoltzmannOptions" in block]
+    (tmp_path / "boltzmann.py").write_text(plugin)
+    commands = re.findall(r"`(python -m framework [^`]*boltzmann[^`]*)`", PLUGINS)
+    assert len(commands) == 2
+    for line in commands:
+        shell(line, tmp_path)
+    (test,) = [block for block in blocks(PLUGINS, "python") if "def test_" in block]
+    (tmp_path / "test_it.py").write_text(test)
+    shell("python -m pytest -q -p no:cacheprovider test_it.py", tmp_path)
+
+
+@pytest.mark.parametrize("page", sorted(REPOSITORY.glob("*.md")) + sorted(REPOSITORY.glob("docs/**/*.md")))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
