@@ -48,7 +48,7 @@ DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 RunArgument = Annotated[Path, typer.Argument(help="A run's folder, as 'run' made it.", show_default=False)]
 WeightsOption = Annotated[
     str | None,
-    typer.Option(help="evaluation (the best by it), last or mean_100 (the best by it). Default: the first of them that exists."),
+    typer.Option(help="evaluation or mean_100 (the best by either) or last. Default: evaluation, else last."),
 ]
 
 
