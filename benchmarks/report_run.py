@@ -61,9 +61,8 @@ def main(
         print(line)
     values = read_toml(run / "config.toml")
     before = assemble_agent(values["run.plugins"], [Source("run", values)])
-    print(
-        f"\n| greedy over {episodes} games | mean | worst | best | different games |\n| --- | ---: | ---: | ---: | ---: |"
-    )
+    print(f"\n| greedy over {episodes} games | mean | worst | best | different games |")
+    print("| --- | ---: | ---: | ---: | ---: |")
     for label, agent in (("untrained", before), ("trained", load(run, weights))):
         print(described(label, evaluate(agent, name="report", episodes=episodes)), flush=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -11,9 +11,9 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from framework.config import Config, Source, build_config
-from framework.errors import UnsupportedSpace, UsageError
-from framework.manager import Plugins, load_plugins
+from framework.config import Config, Section, Source, build_config
+from framework.errors import FrameworkError, UnsupportedSpace, UsageError
+from framework.manager import Expected, PluginError, Plugins, load_plugins
 from framework.options import RunOptions
 from framework.seeding import Seeds
 from framework.slots import Slots
@@ -35,6 +35,20 @@ from framework.types import (
 from framework.vector import Stream, vectorise
 
 Wrapper = Callable[[Any], gymnasium.Env[Any, Any]]
+
+SECTIONS = Expected(
+    "a sequence of Section classes",
+    lambda given: (
+        isinstance(given, Sequence)
+        and all(isinstance(section, type) and issubclass(section, Section) for section in given)
+    ),
+)
+VALUES = Expected(
+    "a mapping of 'section.key' to values",
+    lambda given: isinstance(given, Mapping) and all(isinstance(path, str) for path in given),
+)
+WRAPPER = Expected("a function from an environment to an environment", callable)
+"""What the gathered hooks must return."""
 
 ENDS = ("run.steps", "run.episodes", "run.until")
 """The options that end a run."""
@@ -125,36 +139,68 @@ def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tup
     """
     named = plugin_names(names)
     plugins = load_plugins(named)
-    sections = [section for _, given in plugins.gather("config_sections") for section in given]
+    sections = _sections(plugins)
     loaded = {section.section_name for section in sections}
-    if len(loaded) < len(sections):
-        raise UsageError("two plugins have an option section of the same name")
     notes: list[str] = []
-    weaker: list[Source] = []
-    recommended: dict[str, tuple[str, Any]] = {}
-    for plugin, given in plugins.gather("recommended_values", names=plugins.names):
+    recommendations: list[Source] = []
+    for plugin, given in plugins.gather("recommended_values", VALUES, names=plugins.names):
         kept = {path: value for path, value in given.items() if path.partition(".")[0] in loaded}
-        for path, value in kept.items():
-            other, before = recommended.setdefault(path, (plugin, value))
-            if before != value:
-                raise UsageError(f"{other} and {plugin} recommend different values for {path}: --set it")
-        weaker.append(Source(f"recommended by {plugin}", kept))
+        recommendations.append(Source(f"recommended by {plugin}", kept))
+    bundles: list[Source] = []
     for bundle, given in plugins.values:
         dropped = [path for path in given if path.partition(".")[0] not in loaded]
         if dropped:
             notes.append(f"{bundle} sets {', '.join(dropped)}, whose plugins are not loaded: left out")
         kept = {path: value for path, value in given.items() if path not in dropped}
-        weaker = [*_without_ends(weaker, [kept]), Source(f"bundle {bundle}", kept)]
-    weaker = _without_ends(weaker, [source.values for source in sources])
-    own = Source("command line", {"run.plugins": tuple(named)})
-    return plugins, build_config(sections, [*weaker, *sources, own]), notes
+        bundles.append(Source(f"bundle {bundle}", kept))
+    stronger = {path for source in (*bundles, *sources) for path in source.values}
+    problems = list(_disagreements(recommendations, stronger))
+    if problems:
+        raise UsageError(problems)
+    own = Source("command line", {"run.plugins": tuple(_absolute(name) for name in named)})
+    settled: list[Source] = []
+    for source in (*recommendations, *bundles, *sources, own):
+        settled = [*_without_ends(settled, source.values), source]
+    return plugins, build_config(sections, settled), notes
 
 
-def _without_ends(weaker: Sequence[Source], stronger: Sequence[Mapping[str, Any]]) -> list[Source]:
-    """The weaker sources, less their ends of the run if a stronger one names an end: that is then the only one."""
-    if not any(path in ENDS for values in stronger for path in values):
-        return list(weaker)
-    return [Source(source.label, {p: v for p, v in source.values.items() if p not in ENDS}) for source in weaker]
+def _sections(plugins: Plugins) -> list[type[Section]]:
+    owners: dict[str, str] = {}
+    sections = []
+    for plugin, given in plugins.gather("config_sections", SECTIONS):
+        for section in given:
+            other = owners.setdefault(section.section_name, plugin)
+            if other != plugin:
+                raise UsageError(f"{other} and {plugin} both have a section '{section.section_name}': rename one")
+            sections.append(section)
+    return sections
+
+
+def _disagreements(recommendations: Sequence[Source], stronger: set[str]) -> Iterable[str]:
+    """Recommendations that contradict each other and that nothing stronger settles."""
+    first: dict[str, tuple[str, Any]] = {}
+    for source in recommendations:
+        for path, value in source.values.items():
+            other, before = first.setdefault(path, (source.label, value))
+            if before != value and path not in stronger:
+                others = f"{other.removeprefix('recommended by ')} and {source.label.removeprefix('recommended by ')}"
+                yield f"{others} recommend {before!r} and {value!r} for {path}: choose with --set {path}=…"
+
+
+def _absolute(name: str) -> str:
+    """A plugin file by its whole path, so that the run can be loaded from anywhere."""
+    return str(Path(name).resolve()) if name.endswith(".py") else name
+
+
+def _without_ends(weaker: Sequence[Source], stronger: Mapping[str, Any]) -> list[Source]:
+    """The weaker sources, less what a stronger one makes void.
+
+    An end of the run that it names is the only one; without evaluations no evaluation can end the run.
+    """
+    void = set(ENDS) if not set(ENDS).isdisjoint(stronger) else set()
+    if stronger.get("evaluation.every") == 0:
+        void.add("run.until")
+    return [Source(source.label, {p: v for p, v in source.values.items() if p not in void}) for source in weaker]
 
 
 def assemble(
@@ -261,21 +307,26 @@ def _open_stream(
     more_wrappers: Sequence[Wrapper] = (),
 ) -> Stream:
     made: Any = slots.fill("make_env", object, config=config, seeds=seeds, role=role, num_envs=num_envs)
-    wrappers = [wrap for _, wrap in plugins.gather("env_wrapper", config=config, role=role)]
+    wrappers = [wrap for _, wrap in plugins.gather("env_wrapper", WRAPPER, config=config, role=role)]
     wrappers += more_wrappers
     owner = slots.filled["make_env"]
-    if not isinstance(made, gymnasium.vector.VectorEnv):
-        if not callable(made):
-            raise UsageError(f"{owner}.make_env must return a VectorEnv or a factory, not {type(made).__name__}")
-        made = vectorise(_wrapped(made, wrappers), num_envs)
-    elif wrappers:
+    if isinstance(made, gymnasium.vector.VectorEnv) and wrappers:
         made.close()
         raise UsageError(f"{owner} makes its environments side by side, so env_wrapper plugins cannot wrap them")
+    if not isinstance(made, gymnasium.vector.VectorEnv) and not callable(made):
+        raise UsageError(f"{owner}.make_env must return a VectorEnv or a factory, not {type(made).__name__}")
     try:
-        return Stream(made, lambda env_id, episode: seeds.episode(name, env_id, episode))
+        env = made if isinstance(made, gymnasium.vector.VectorEnv) else vectorise(_wrapped(made, wrappers), num_envs)
+        if env.num_envs != num_envs:
+            env.close()
+            raise UsageError(f"made {env.num_envs} environments where {num_envs} were asked for")
+        return Stream(env, lambda env_id, episode: seeds.episode(name, env_id, episode))
     except UsageError as error:
-        made.close()
         raise UsageError([f"{owner}: {problem}" for problem in error.problems]) from error
+    except FrameworkError:
+        raise
+    except Exception as error:
+        raise PluginError(f"the environment of '{owner}' cannot be made: {type(error).__name__}: {error}") from error
 
 
 def _wrapped(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -125,8 +126,8 @@ def run(
         for note in parts.notes:
             typer.echo(note)
         typer.echo(f"plugins  {', '.join(parts.plugins.names)} | seed {options.seed} | {parts.spaces.describe()}")
-        if isinstance(parts.buffer, Described):
-            size = parts.buffer.manifest()
+        size = parts.buffer.manifest() if isinstance(parts.buffer, Described) else {}
+        if {"capacity", "bytes"} <= set(size):
             typer.echo(f"replay   {size['capacity']:,} frames, {size['bytes'] / 1e9:.3f} GB when full")
         typer.echo(f"folder   {folder}")
         outcome = train(parts, folder, show_progress=True)
@@ -228,6 +229,9 @@ def show_config(
 
 def main() -> None:
     """Run the command line; errors that the framework raises on purpose end with a message and their exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")  # Greek letters and TOML files must not depend on the locale
     try:
         app()
     except FrameworkError as error:

@@ -38,7 +38,7 @@ class Section(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        if not name:
+        if not name.isidentifier():
             raise TypeError(f"{cls.__name__} needs a section name: class {cls.__name__}(Section, name='…')")
         cls.section_name = name
         for key, info in cls.model_fields.items():
@@ -152,12 +152,16 @@ def _unknown(path: str, by_name: Mapping[str, type[Section]]) -> str:
 def parse_assignment(text: str) -> tuple[str, Any]:
     """ "section.key=value" → (path, value); the value is read as TOML, and as plain text where it is none.
 
+    The word none, which TOML lacks, unsets an option that may be unset.
+
     Raises:
         UsageError: if there is no "=" or no section.
     """
     path, equals, value = (part.strip() for part in text.partition("="))
     if not equals or "." not in path:
         raise UsageError(f"--set {text}: write it as --set section.key=value")
+    if value.lower() == "none":
+        return path, None
     try:
         return path, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -165,7 +169,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 
 
 def read_toml(path: Path) -> Values:
-    """A configuration file as flat values.
+    """A configuration file as flat values. `run.plugins`, if it is there, is a list of names.
 
     Raises:
         UsageError: if it cannot be read, is no TOML, or holds anything but tables of options.
@@ -173,13 +177,17 @@ def read_toml(path: Path) -> Values:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"--config {path}: {error.strerror}") from error
+        raise UsageError(f"{path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"--config {path}: not valid TOML: {error}") from error
+        raise UsageError(f"{path}: not valid TOML: {error}") from error
     loose = [key for key, value in document.items() if not isinstance(value, dict)]
     if loose:
-        raise UsageError(f"--config {path}: '{loose[0]}' stands outside a [section]")
-    return {f"{name}.{key}": value for name, table in document.items() for key, value in table.items()}
+        raise UsageError(f"{path}: '{loose[0]}' stands outside a [section]")
+    values = {f"{name}.{key}": value for name, table in document.items() for key, value in table.items()}
+    plugins = values.get("run.plugins", [])
+    if not isinstance(plugins, list) or not all(isinstance(name, str) for name in plugins):
+        raise UsageError(f"{path}: run.plugins must be a list of names, not {plugins!r}")
+    return values
 
 
 __all__ = ["Config", "Field", "Section", "Source", "build_config", "parse_assignment", "read_toml"]

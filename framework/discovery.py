@@ -7,9 +7,9 @@ source of the installed plugins without running it.
 from __future__ import annotations
 
 import ast
-import importlib
 import importlib.util
 import sys
+import zlib
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -43,13 +43,13 @@ def resolve(text: str) -> tuple[str, object]:
         owners = sorted(f"'{point.dist.name if point.dist else point.value}'" for point in points)
         raise UsageError(f"plugin '{text}' is provided by {' and by '.join(owners)}: uninstall all but one")
     if points:
-        return text, _import(points[0].value, text)
+        return text, _import(points[0], text)
     if text.endswith(".py") or "/" in text:
         return Path(text).stem, _import_file(Path(text))
     if "." in text and _find(text):
-        return text.rpartition(".")[2], _import(text, text)
+        return text.rpartition(".")[2], _import(EntryPoint(text, text, GROUP), text)
     if _find(text):
-        return text, _import(text, text)
+        return text, _import(EntryPoint(text, text, GROUP), text)
     known = list(installed())
     if not known:
         raise UsageError(f"unknown plugin '{text}': no plugins are installed; run 'pip install -e .' in the checkout")
@@ -68,11 +68,13 @@ def _find(dotted: str) -> bool:
     return spec is not None and spec.origin is not None
 
 
-def _import(module: str, text: str) -> ModuleType:
+def _import(point: EntryPoint, text: str) -> object:
     try:
-        return importlib.import_module(module)
+        return point.load()
     except ImportError as error:
-        raise UsageError(_import_problem(module, text, error)) from error
+        raise UsageError(_import_problem(point.module, text, error)) from error
+    except (Exception, SystemExit) as error:
+        raise UsageError(f"plugin '{text}' cannot be imported: {type(error).__name__}: {error}") from error
 
 
 def _import_problem(module: str, text: str, error: ImportError) -> str:
@@ -91,22 +93,21 @@ def _import_problem(module: str, text: str, error: ImportError) -> str:
 
 def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
-        raise UsageError(f"plugin file '{path}' does not exist")
+        raise UsageError(f"plugin file '{path}' {'is a folder' if path.is_dir() else 'does not exist'}")
     if not path.stem.isidentifier():
         raise UsageError(f"plugin file '{path}': '{path.stem}' is no Python name; rename it, with _ for other signs")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # a name of its own, so that a file can never hide a module; the same file is the same module
+    name = f"framework_plugin_{path.stem}_{zlib.crc32(str(path.resolve()).encode()):08x}"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"plugin file '{path}' is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    # dataclasses and pydantic look their module up by name; a file must not hide a module that exists
-    sys.modules.setdefault(path.stem, module)
+    sys.modules[name] = module  # dataclasses and pydantic look their module up by name
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
         raise UsageError(f"plugin file '{path}' cannot be imported: {type(error).__name__}: {error}") from error
-    finally:
-        if sys.modules.get(path.stem) is module and not hasattr(module, "__name__"):
-            del sys.modules[path.stem]
     return module
 
 
@@ -115,7 +116,7 @@ def providers() -> dict[str, tuple[str, ...]]:
     """hook → the installed plugins that implement it, read from their source without importing them."""
     found: dict[str, list[str]] = {}
     for name, points in installed().items():
-        for hook in _implemented(points[0].value):
+        for hook in _implemented(points[0].module):
             found.setdefault(hook, []).append(name)
     return {hook: tuple(names) for hook, names in found.items()}
 

@@ -33,7 +33,7 @@ class UnsupportedSpace(UsageError):
 
 
 class NonFiniteLoss(FrameworkError):
-    """The loss of a batch is NaN or infinite. Raised before the optimiser's step: the weights are still good."""
+    """The loss of a batch is NaN or infinite. Raised before the optimiser's step."""
 
     def __init__(self, message: str, ids: Sequence[int]) -> None:
         super().__init__(message)

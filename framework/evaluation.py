@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 
 from framework.assembly import Agent
 from framework.exploration import EpsilonGreedy
@@ -11,7 +12,14 @@ from framework.options import EvaluationOptions
 from framework.types import Counters, EvaluationResult
 
 
-def evaluate(agent: Agent, *, name: str, episodes: int | None = None, epsilon: float | None = None) -> EvaluationResult:
+def evaluate(
+    agent: Agent,
+    *,
+    name: str = "evaluation",
+    episodes: int | None = None,
+    epsilon: float | None = None,
+    after_step: Callable[[], None] | None = None,
+) -> EvaluationResult:
     """Play episodes ε-greedily and report raw returns.
 
     Every environment plays a fixed quota, so that short episodes are not favoured by finishing first.
@@ -20,6 +28,7 @@ def evaluate(agent: Agent, *, name: str, episodes: int | None = None, epsilon: f
         name: the games and the random actions are seeded from it.
         episodes: how many in all; default the option evaluation.episodes.
         epsilon: default the option evaluation.epsilon.
+        after_step: called after each step; what it raises ends the evaluation.
     """
     options = agent.config[EvaluationOptions]
     episodes = options.episodes if episodes is None else episodes
@@ -40,6 +49,8 @@ def evaluate(agent: Agent, *, name: str, episodes: int | None = None, epsilon: f
             stream.begin(exploration.choose(values, obs, counters))
             step = stream.finish()
             counters.advance(step)
+            if after_step is not None:
+                after_step()
             for row, env_id in enumerate(step.env_id.tolist()):
                 total[env_id] += step.raw_reward[row]
                 length[env_id] += 1

@@ -33,11 +33,11 @@ class EpsilonGreedy:
     ) -> Int64[np.ndarray, " N"]:
         epsilon = self._epsilon(counters)
         count, actions = values.shape
-        draws = self._generator.random(count)
+        draws = np.asarray(self._generator.random(count))
         greedy = values.argmax(axis=1)
-        if epsilon == 0:
-            return greedy
-        return np.where(draws < epsilon, (draws * (actions / epsilon)).astype(np.int64) % actions, greedy)
+        random = draws < epsilon
+        greedy[random] = np.minimum(draws[random] / epsilon * actions, actions - 1).astype(np.int64)
+        return greedy
 
     def probabilities(
         self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters

@@ -8,9 +8,10 @@ from contextlib import ExitStack
 import numpy as np
 
 from framework.assembly import Parts
+from framework.errors import NonFiniteLoss
 from framework.evaluation import evaluate
 from framework.options import EvaluationOptions, RunOptions
-from framework.types import Callback, Episode, EvaluationResult, Step
+from framework.types import Batch, Callback, Episode, Errors, EvaluationResult, Step
 
 
 class Loop:
@@ -56,7 +57,7 @@ class Loop:
                 self._learn()
 
     def stop(self) -> None:
-        """End the run after the step under way."""
+        """End the run after the step under way, in training or in an evaluation."""
         self._stopping = True
 
     def _learn(self) -> None:
@@ -66,6 +67,8 @@ class Loop:
         while counters.updates < due and len(parts.buffer):
             batch = parts.buffer.sample(parts.cadence.batch_size, counters)
             errors = parts.loss(batch, counters)
+            if not np.isfinite(errors.loss).all():
+                raise _non_finite(batch, errors)
             parts.optimizer.apply(batch, errors)
             parts.buffer.reprioritize(batch.ids, errors.priority)
             counters.updates += 1
@@ -90,15 +93,22 @@ class Loop:
         if every and self.counters.env_steps // every > self._evaluations:
             self.evaluate()
 
-    def evaluate(self) -> EvaluationResult:
-        """Evaluate now and tell the callbacks."""
+    def evaluate(self) -> EvaluationResult | None:
+        """Evaluate now and tell the callbacks; None if the run was stopped meanwhile."""
         every = self._parts.config[EvaluationOptions].every
         self._evaluations = self.counters.env_steps // every if every else self._evaluations + 1
-        result = evaluate(self._parts, name=f"periodic/{self._evaluations}")
+        try:
+            result = evaluate(self._parts, name=f"periodic/{self._evaluations}", after_step=self._stop_evaluation)
+        except _Stopped:
+            return None
         self.last_evaluation = result
         for callback in self._callbacks:
             callback.on_evaluation(result, self.counters)
         return result
+
+    def _stop_evaluation(self) -> None:
+        if self._stopping:
+            raise _Stopped
 
     def _finished(self) -> bool:
         options, counters = self._parts.config[RunOptions], self.counters
@@ -112,6 +122,20 @@ class Loop:
                 and self.last_evaluation.mean >= options.until
             )
         )
+
+
+class _Stopped(Exception):
+    """An evaluation was cut short because the run is to end."""
+
+
+def _non_finite(batch: Batch, errors: Errors) -> NonFiniteLoss:
+    bad = ~np.isfinite(errors.loss)
+    ids = batch.ids[bad].tolist()
+    return NonFiniteLoss(
+        f"the loss of {len(ids)} of {len(bad)} transitions is NaN or infinite (ids {ids[:5]}); the weights are those "
+        "of the last good update. A NaN reward or observation, or a learning rate that is too high, is the usual cause",
+        ids,
+    )
 
 
 def _listeners(callbacks: Sequence[Callback], event: str) -> list[Callable[..., None]]:

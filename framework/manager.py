@@ -6,7 +6,7 @@ All that is wrong with a composition is collected and reported at once.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -40,6 +40,14 @@ class Implementation:
     rank: int
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What a gathered hook must return, in words and as a test."""
+
+    what: str
+    accepts: Callable[[Any], bool]
+
+
 class Plugins:
     """The plugins of one run, verified. Each run builds its own; nothing is global.
 
@@ -60,7 +68,7 @@ class Plugins:
         ]
         for implementation in self.implementing("add_hookspecs"):
             call(implementation, plugins=self)
-        problems = list(self._problems())
+        problems = [*self._idle(plugins), *self._problems()]
         if problems:
             raise UsageError(problems)
         for name, plugin in plugins.items():
@@ -104,20 +112,43 @@ class Plugins:
             if found.rank == CLAIM and not found.wrapper and self.is_slot(found.hook)
         ]
 
+    def decorators(self, slot: str) -> list[str]:
+        """Who decorates a slot."""
+        return [found.plugin for found in self._implementations if found.hook == slot and found.wrapper]
+
     def consumes(self, slot: str, argument: str) -> bool:
         """Whether the winner of a slot, or a decorator of it, takes this argument."""
         winner = self.winner(slot)
         takers = [found for found in self._implementations if found.hook == slot and (found.wrapper or found == winner)]
         return any(argument in taker.arguments for taker in takers)
 
-    def gather(self, hook: str, **arguments: Any) -> list[tuple[str, Any]]:
-        """Call a gathered hook: (plugin, result) in the order in which the plugins were named, Nones left out."""
+    def gather(self, hook: str, expected: Expected, **arguments: Any) -> list[tuple[str, Any]]:
+        """Call a gathered hook: (plugin, result) in the order in which the plugins were named, Nones left out.
+
+        Raises:
+            UsageError: naming a plugin whose result is not what was expected.
+        """
         order = {name: position for position, name in enumerate([ENGINE, *self.names])}
-        results = [
-            (found.plugin, call(found, **arguments))
-            for found in sorted(self.implementing(hook), key=lambda found: order[found.plugin])
-        ]
-        return [(plugin, result) for plugin, result in results if result is not None]
+        results = []
+        for found in sorted(self.implementing(hook), key=lambda found: order[found.plugin]):
+            result = call(found, **arguments)
+            if result is None:
+                continue
+            if not expected.accepts(result):
+                raise UsageError(f"{found.plugin}.{hook} must return {expected.what}, not {result!r}")
+            results.append((found.plugin, result))
+        return results
+
+    def _idle(self, plugins: dict[str, object]) -> Iterable[str]:
+        """Named plugins that would do nothing, most often because a decorator was forgotten."""
+        working = {found.plugin for found in self._implementations}
+        hooks = [name for name in vars(self.manager.hook) if not name.startswith("_")]
+        for name, plugin in plugins.items():
+            bare = [hook for hook in hooks if inspect.isfunction(vars(plugin).get(hook))] if name not in working else []
+            if bare:
+                yield f"{name} marks no hook: put @hookimpl on {listed(bare)}"
+            elif name not in working:
+                yield f"{name} is no plugin: it implements no hook"
 
     def _problems(self) -> Iterable[str]:
         yield from self._conflicts()
@@ -178,6 +209,8 @@ class Plugins:
         options = getattr(found.function, f"{PROJECT}_impl", {})
         if self.is_slot(found.hook) and options.get("tryfirst"):
             yield f"{where}: tryfirst means nothing on a slot; use hookimpl to claim it"
+        if found.wrapper and not inspect.isgeneratorfunction(found.function):
+            yield f"{where}: a decorator is a generator function: 'part = yield', then return it"
         if found.wrapper and not self.is_slot(found.hook):
             yield f"{where}: only slots can be decorated; '{found.hook}' gathers what every plugin returns"
 
@@ -249,7 +282,11 @@ def load_plugins(names: Sequence[str]) -> Plugins:
         if plugins.setdefault(name, plugin) is not plugin:
             problems.append(f"two plugins are called '{name}': rename one")
             continue
-        found = _bundle(name, plugin, wanted)
+        try:
+            found = _bundle(name, plugin, wanted)
+        except UsageError as error:
+            problems.extend(error.problems)
+            continue
         queue.extend(part for part in found.plugins if part not in plugins and part not in queue)
         if found.values:
             values.append((name, dict(found.values)))
@@ -269,9 +306,18 @@ def _bundle(name: str, plugin: object, wanted: Sequence[str]) -> Bundle:
     if function is None or not hasattr(function, f"{PROJECT}_impl"):
         return Bundle()
     arguments = tuple(inspect.signature(function).parameters)
+    if not set(arguments) <= {"names"}:
+        raise UsageError(f"{name}.bundle asks for {listed(arguments)}; its only argument is names")
     result = call(Implementation(name, "bundle", function, arguments, False, CLAIM), names=wanted)
-    if not isinstance(result, Bundle):
-        raise UsageError(f"{name}.bundle must return a Bundle, not {type(result).__name__}")
+    fits = (
+        isinstance(result, Bundle)
+        and not isinstance(result.plugins, str)
+        and all(isinstance(part, str) for part in result.plugins)
+        and isinstance(result.values, Mapping)
+        and all(isinstance(path, str) for path in result.values)
+    )
+    if not fits:
+        raise UsageError(f"{name}.bundle must return Bundle([names], {{'section.key': value}}), not {result!r}")
     return result
 
 

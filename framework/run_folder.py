@@ -24,7 +24,7 @@ WEIGHTS = {
     "last": "last.safetensors",
     "mean_100": "best/mean_100.safetensors",
 }
-"""What a run may have saved, the preferred first. A lucky first episode can hold the best running mean for long."""
+"""What a run may have saved, the preferred first."""
 
 
 @runtime_checkable
@@ -51,12 +51,16 @@ def create_run_folder(folder: Path, parts: Parts) -> Path:
         UsageError: if the folder holds anything already or cannot be made.
     """
     try:
-        if folder.exists() and any(folder.iterdir()):
-            raise UsageError(f"the run folder '{folder}' is not empty: choose another with --run-dir")
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.toml").write_text(parts.config.to_toml(), encoding="utf-8")
+        if any(folder.iterdir()):
+            raise FileExistsError
+        # "x": of two runs that start at once, one gets the folder
+        with (folder / "config.toml").open("x", encoding="utf-8") as file:
+            file.write(parts.config.to_toml())
         text = json.dumps(manifest(parts), indent=2, default=str)
         (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
+    except FileExistsError:
+        raise UsageError(f"the run folder '{folder}' is in use: choose another with --run-dir") from None
     except OSError as error:
         raise UsageError(f"the run folder '{folder}' cannot be made: {error.strerror}") from error
     return folder
@@ -105,7 +109,10 @@ def load(run: str | Path, weights: str | None = None) -> Agent:
         )
     values = read_toml(folder / "config.toml")
     agent = assemble_agent(values.get("run.plugins", ()), [Source(f"file {folder / 'config.toml'}", values)])
-    agent.policy.load_state_dict(load_state(path))
+    try:
+        agent.policy.load_state_dict(load_state(path))
+    except UsageError as error:
+        raise UsageError(f"{path} does not fit {folder / 'config.toml'}: {error}") from error
     return agent
 
 

@@ -53,6 +53,8 @@ class Slots:
             raise
         except Exception as error:
             raise PluginError(f"plugin '{winner.plugin}' raised in {slot}: {type(error).__name__}: {error}") from error
+        if self._plugins.decorators(slot):
+            self._check(f"{listed(self._plugins.decorators(slot))}, decorating {slot},", slot, result)
         return result
 
     def constructor(self, slot: str, /, **arguments: Any) -> Any:
@@ -89,23 +91,22 @@ class Slots:
 
         def check() -> Generator[None, Any, Any]:
             result = yield
-            self._check(slot, result)
+            self._check(f"{self.filled[slot]}.{slot}", slot, result)
             return result
 
         guard = type("Guard", (), {slot: staticmethod(hookimpl(wrapper=True, trylast=True)(check))})()
         self._plugins.manager.register(guard, f"guard of {slot}")
 
-    def _check(self, slot: str, result: Any) -> None:
+    def _check(self, who: str, slot: str, result: Any) -> None:
         expected = self._expected[slot]
-        plugin = self.filled[slot]
         name = getattr(expected, "__name__", str(expected))
         if result is None:
-            raise UsageError(f"{plugin}.{slot} returned None instead of a {name}: is a 'return' missing?")
+            raise UsageError(f"{who} returned None instead of a {name}: is a 'return' missing?")
         if isinstance(result, expected):
             return
         lacking = [name for name in _members(expected) if not hasattr(result, name)]
         lacks = f": it lacks {listed(lacking)}" if lacking else ""
-        raise UsageError(f"{plugin}.{slot} returned a {type(result).__name__}, which is no {name}{lacks}")
+        raise UsageError(f"{who} returned a {type(result).__name__}, which is no {name}{lacks}")
 
 
 def _members(protocol: Any) -> list[str]:

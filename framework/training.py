@@ -13,9 +13,15 @@ from types import FrameType
 from framework.assembly import ENDS, Parts, RunInfo
 from framework.errors import UsageError
 from framework.loop import Loop
+from framework.manager import Expected
 from framework.options import EvaluationOptions, RunOptions
 from framework.run_folder import create_run_folder
 from framework.types import Callback, Counters, EvaluationResult
+
+CALLBACKS = Expected(
+    "a sequence of framework.types.Callback objects",
+    lambda given: isinstance(given, Sequence) and all(isinstance(callback, Callback) for callback in given),
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,11 @@ def check_ends(parts: Parts) -> None:
     if not any(getattr(options, end.partition(".")[2]) is not None for end in ENDS):
         raise UsageError("the run has no end: set one with --steps, --episodes or --until")
     if options.until is not None and not parts.config[EvaluationOptions].every:
-        raise UsageError("run.until needs evaluations: set evaluation.every, for example with --eval-every 10000")
+        source = parts.config.sources.get("run.until", "default")
+        raise UsageError(
+            f"run.until = {options.until} (from {source}) needs evaluations: set evaluation.every, for example with "
+            "--eval-every 10000, or --set run.until=none"
+        )
 
 
 def train(
@@ -58,15 +68,17 @@ def train(
         callbacks: further listeners.
 
     Raises:
-        UsageError: if the run would never end, or the folder is in use.
+        UsageError: if the run would never end, the folder is in use, or the parts were trained before.
         NonFiniteLoss: if a loss is NaN or infinite.
     """
     check_ends(parts)
+    if parts.counters.env_steps:
+        raise UsageError("these parts have been trained already: assemble new ones for another run")
     path = create_run_folder(Path(folder), parts) if folder is not None else None
     info = RunInfo(parts, path, show_progress)
     made = [
         callback
-        for _, given in parts.plugins.gather("make_callbacks", config=parts.config, run=info)
+        for _, given in parts.plugins.gather("make_callbacks", CALLBACKS, config=parts.config, run=info)
         for callback in given
     ]
     loop = Loop(parts, [*made, *callbacks])

@@ -280,7 +280,7 @@ class Loss(Protocol):
 
 @runtime_checkable
 class Optimizer(Protocol):
-    """Moves the policy. The only reader of `batch.weights`; raises `NonFiniteLoss` before a step would spoil it."""
+    """Moves the policy. The only reader of `batch.weights`. The loop has seen to it that every loss is finite."""
 
     def apply(self, batch: Batch, errors: Errors) -> None: ...
 

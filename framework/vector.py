@@ -46,13 +46,17 @@ def spaces_of(env: VectorEnv[Any, Any, Any]) -> Spaces:
         served = isinstance(frame, gymnasium.spaces.Box)
     if not served:
         raise UsageError(f"observation space {frame} is not served: it must be a Box, or Discrete counted from 0")
-    k = int(env.metadata.get("frame_stack", 1))
+    k, padding = env.metadata.get("frame_stack", 1), env.metadata.get("stack_padding", "repeat")
+    if not isinstance(k, int) or not 1 <= k <= 256 or (k > 1 and not isinstance(frame, gymnasium.spaces.Box)):
+        raise UsageError(f"frame_stack = {k!r} is not served: it must be 1 to 256, and more than 1 needs Box frames")
+    if padding not in ("repeat", "zero"):
+        raise UsageError(f"stack_padding = {padding!r} is not served: it must be 'repeat' or 'zero'")
     return Spaces(
         observation=stacked_space(frame, k),
         action=action,
         frame=frame,
         frame_stack=k,
-        stack_padding=env.metadata.get("stack_padding", "repeat"),
+        stack_padding=padding,
         num_envs=env.num_envs,
     )
 
@@ -76,8 +80,7 @@ class Stream:
         self._resetting = np.zeros(env.num_envs, np.bool_)
         self._first = np.ones(env.num_envs, np.bool_)
         self._actions: Int64[np.ndarray, " N"] = np.empty(0, np.int64)
-        seeds: Any = self._seeds()
-        frames, _ = env.reset(seed=seeds)
+        frames = self._first_frames()
         self._frames = self._copy(frames)
         self._stack = FrameStack(self.spaces.frame_stack, self.spaces.stack_padding)
         self._stack.push(self._frames, self._first)
@@ -144,6 +147,16 @@ class Stream:
             seeds: Any = self._seeds()
             frames, _ = self.env.reset(seed=seeds, options={"reset_mask": ended})
         return self._copy(frames)
+
+    def _first_frames(self) -> Any:
+        seeds: Any = self._seeds()
+        try:
+            return self.env.reset(seed=seeds)[0]
+        except (TypeError, ValueError, gymnasium.error.Error):
+            # some vector environments know one seed for all; such a one must reset its episodes by itself
+            if self._mode is AutoresetMode.DISABLED:
+                raise
+            return self.env.reset(seed=seeds[0])[0]
 
     def _seeds(self) -> list[int]:
         return [self._episode_seed(env_id, int(episode)) for env_id, episode in enumerate(self._episode)]

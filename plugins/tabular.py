@@ -14,7 +14,7 @@ from gymnasium.spaces import Discrete
 from jaxtyping import Float64, Int64
 
 from framework.config import Config, Field, Section
-from framework.errors import UnsupportedSpace
+from framework.errors import UnsupportedSpace, UsageError
 from framework.hookspecs import hookimpl
 from framework.options import LearningOptions
 from framework.pacing import NoSync, ReplayRatio
@@ -54,7 +54,17 @@ class QTable:
         return {"table": self.table.copy()}
 
     def load_state_dict(self, state: State) -> None:
-        self.table[...] = state["table"]
+        """Restore the table.
+
+        Raises:
+            UsageError: if it is of another size.
+        """
+        table = state.get("table")
+        if not isinstance(table, np.ndarray) or table.shape != self.table.shape:
+            raise UsageError(
+                f"the weights are no table of {self.table.shape[0]} states and {self.table.shape[1]} actions"
+            )
+        self.table[...] = table
 
 
 class QLearning:

@@ -8,7 +8,7 @@ from pathlib import Path
 from framework.recording.files import replacing
 from framework.recording.rows import to_json
 from framework.recording.states import load_state, save_state
-from framework.recording.statistics import EpisodeStatistics
+from framework.recording.statistics import WINDOW, EpisodeStatistics
 from framework.types import Callback, Counters, Episode, EvaluationResult, Policy, State
 
 __all__ = ["BestWeights", "load_state", "save_state"]
@@ -17,10 +17,10 @@ __all__ = ["BestWeights", "load_state", "save_state"]
 class BestWeights(Callback):
     """Saves the policy's state whenever it is the best so far, and at the end.
 
-    `best/mean_100.safetensors` goes by the running mean return of the last 100 training episodes (of all
-    while there are fewer), `best/evaluation.safetensors` by the mean return of an evaluation; a tie keeps
-    the earlier. `last.safetensors` is what the run ended with. A JSON file beside each says when that
-    was: `value` (the measure; the running mean for the last), `env_steps`, `updates`, `episode`.
+    `best/mean_100.safetensors` goes by the running mean return of the last 100 training episodes, once there
+    are so many (before, one lucky episode would win), `best/evaluation.safetensors` by the mean return of an
+    evaluation; of equals, the later is kept. `last.safetensors` is what the run ended with. A JSON file beside
+    each says when that was: `value` (the measure; the running mean for the last), `env_steps`, `updates`, `episode`.
     """
 
     def __init__(self, folder: Path, policy: Policy, statistics: EpisodeStatistics) -> None:
@@ -36,7 +36,8 @@ class BestWeights(Callback):
 
     def on_episode(self, episode: Episode, counters: Counters) -> None:
         mean = self._statistics.of(episode, counters).mean
-        self._offer("mean_100", mean, episode.number, counters)
+        if episode.number >= WINDOW:
+            self._offer("mean_100", mean, episode.number, counters)
 
     def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
         self._offer("evaluation", result.mean, counters.episodes, counters)
@@ -52,7 +53,7 @@ class BestWeights(Callback):
         self._best = {measure: float(value) for measure, value in state.items()}
 
     def _offer(self, measure: str, value: float, episode: int, counters: Counters) -> None:
-        if value > self._best.get(measure, -math.inf):
+        if value >= self._best.get(measure, -math.inf):
             (self._folder / "best").mkdir(exist_ok=True)
             self._save(self._folder / "best" / measure, value, episode, counters)
             self._best[measure] = value

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from framework.errors import NonFiniteLoss, UsageError
+from framework.errors import UsageError
 from framework.seeding import Seeds
 from framework.types import Batch, Counters, Errors, State
 from plugins.dqn.hookspecs import Bootstrap, Output
@@ -35,7 +35,7 @@ class DQNPolicy:
 
     def __init__(self, build: Callable[[], QNetwork], device: torch.device, seeds: Seeds) -> None:
         self.device = device
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng():
             torch.manual_seed(seeds.integer("network"))
             self.online = build().to(device)
         self.target = copy.deepcopy(self.online).requires_grad_(False)
@@ -75,6 +75,8 @@ class DQNPolicy:
         Raises:
             UsageError: if the weights are of another network.
         """
+        if not {"online", "target"} <= set(state):
+            raise UsageError("the weights are of another kind of policy")
         for network, saved in ((self.online, state["online"]), (self.target, state["target"])):
             tensors = {name: torch.from_numpy(np.array(array)) for name, array in saved.items()}
             try:
@@ -127,18 +129,8 @@ class GradientStep:
         self._adam = torch.optim.Adam(self._parameters, lr=learning_rate, eps=epsilon, fused=True)
 
     def apply(self, batch: Batch, errors: Errors) -> None:
-        """Move the online network.
-
-        Raises:
-            NonFiniteLoss: before anything has changed, naming the transitions.
-        """
+        """Move the online network."""
         losses = cast(Tensor, errors.update)
-        bad = ~np.isfinite(errors.loss)
-        if bad.any():
-            ids = batch.ids[bad].tolist()
-            raise NonFiniteLoss(
-                f"the loss of {len(ids)} of {len(bad)} transitions is NaN or infinite (ids {ids[:5]})", ids
-            )
         loss = (losses * self._policy.tensor(batch.weights)).mean()
         self._adam.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -77,8 +77,9 @@ def torso_for(spaces: Spaces, mlp: tuple[int, ...]) -> TorsoConstructor:
     space = spaces.observation
     if isinstance(space, gymnasium.spaces.Discrete):
         return lambda: OneHot(int(space.n))
-    assert space.shape is not None
-    shape = space.shape
+    shape = space.shape or ()
+    if not shape:
+        raise UnsupportedSpace("observations with at least one axis, or Discrete ones")
     if space.dtype != np.uint8 or len(shape) < 2:
         return lambda: FullyConnected(math.prod(shape), mlp)
     if len(shape) == 2:
@@ -88,7 +89,7 @@ def torso_for(spaces: Spaces, mlp: tuple[int, ...]) -> TorsoConstructor:
             "flat observations or uint8 images [channels, height, width] of at least 18 pixels a side"
         )
     layers = NATURE if min(shape[1:]) >= 64 else SMALL
-    kind = Unsqueezed if len(space.shape) == 2 else Convolutional
+    kind = Unsqueezed if len(space.shape or ()) == 2 else Convolutional
     return lambda: kind(shape, layers)
 
 

@@ -16,4 +16,9 @@ class DQNOptions(Section, name="dqn"):
     learning_rate: float = Field(1e-3, gt=0, description="of Adam")
     adam_epsilon: float = Field(1e-8, gt=0, description="added to Adam's denominator")
     max_grad_norm: float = Field(10.0, ge=0, description="gradients are scaled down to this norm; 0 is never")
-    threads: int = Field(0, ge=0, description="threads of torch; 0 leaves torch's own choice")
+    threads: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="threads of torch; one leaves a core to the emulators, more pay for large networks",
+    )

@@ -25,7 +25,7 @@ def test_hooks_are_called_in_the_order_of_their_page(monkeypatch: pytest.MonkeyP
     calls: list[str] = []
     gather, fill = manager.Plugins.gather, slots.Slots.fill
     monkeypatch.setattr(
-        manager.Plugins, "gather", lambda self, hook, **kw: (calls.append(hook), gather(self, hook, **kw))[1]
+        manager.Plugins, "gather", lambda self, hook, *a, **kw: (calls.append(hook), gather(self, hook, *a, **kw))[1]
     )
     monkeypatch.setattr(
         slots.Slots, "fill", lambda self, slot, *a, **kw: (calls.append(slot), fill(self, slot, *a, **kw))[1]

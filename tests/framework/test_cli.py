@@ -12,6 +12,7 @@ import time
 import tomllib
 from pathlib import Path
 
+import imageio
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -53,6 +54,8 @@ def test_a_run_leaves_its_folder_and_can_be_evaluated_watched_and_loaded(tmp_pat
     assert any(row["kind"] == "evaluation" for row in rows)
     for picture in ("curves.png", "epsilon.png"):
         assert (folder / picture).read_bytes()[:4] == b"\x89PNG"
+    config_text = (folder / "config.toml").read_text()
+    trained = load_file(folder / "last.safetensors")
     weights = {"best/evaluation", "best/mean_100", "last"}
     assert all(load_file(folder / f"{name}.safetensors") for name in weights)
     assert list(folder.glob("events*"))
@@ -63,6 +66,9 @@ def test_a_run_leaves_its_folder_and_can_be_evaluated_watched_and_loaded(tmp_pat
     seen = command("watch", "r", "--video", "walk.gif", "--weights", "last", cwd=tmp_path)
     assert "episode 1 | return 2.0" in seen.stdout, seen.stderr
     assert (tmp_path / "walk.gif").read_bytes()[:3] == b"GIF"
+    assert len(imageio.mimread(tmp_path / "walk.gif")) >= 3, "the end of the walk is shown, too"
+    assert "cannot be written" in command("watch", "r", "--video", "r.gif/x.gif", cwd=tmp_path).stderr
+    assert "must end in .mp4 or .gif" in command("watch", "r", "--video", "walk.avi", cwd=tmp_path).stderr
 
     agent = framework.load(folder, "last")
     assert [agent.act(state) for state in (1, 2, 3)] == [1, 1, 1]
@@ -70,10 +76,21 @@ def test_a_run_leaves_its_folder_and_can_be_evaluated_watched_and_loaded(tmp_pat
     with pytest.raises(ValueError, match="observations have shape"):
         agent.act(np.zeros((2, 2)))
 
+    (folder / "last.safetensors").write_bytes((folder / "last.safetensors").read_bytes()[:-8])
+    damaged = command("evaluate", "r", cwd=tmp_path, timeout=60)
+    assert (damaged.returncode, "Traceback" in damaged.stderr) == (0, False), "evaluation's weights come first"
+    damaged = command("evaluate", "r", "--weights", "last", cwd=tmp_path)
+    assert damaged.returncode == 1
+    assert "last.safetensors" in damaged.stderr
+
     again = command("run", "--config", "r/config.toml", "--run-dir", "again", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     table = load_file(tmp_path / "again" / "last.safetensors")
-    assert all(np.array_equal(table[name], array) for name, array in load_file(folder / "last.safetensors").items())
+    assert all(np.array_equal(table[name], array) for name, array in trained.items())
+    (tmp_path / "again" / "config.toml").write_text(config_text.replace("length = 5", "length = 7"))
+    foreign = command("evaluate", "again", cwd=tmp_path)
+    assert foreign.returncode == 2
+    assert "does not fit again/config.toml: the weights are no table of 7 states" in foreign.stderr
 
 
 WRONG = [
@@ -85,9 +102,9 @@ WRONG = [
     (["run", "-p", "tabular,chain", "--seed", "many"], "Invalid value for '--seed'"),
     (["run", "-p", "tabular,chain", "--steps", "0"], "Invalid value for '--steps'"),
     (["run", "-p", "tabular,chain", "--device", "tpu"], "run.device = 'tpu'"),
-    (["run", "-p", "tabular,chain", "--until", "1"], "run.until needs evaluations"),
-    (["run", "-p", "tabular,chain", "--config", "none.toml"], "No such file"),
-    (["run", "-p", "tabular,chain", "--run-dir", "full"], "is not empty"),
+    (["run", "-p", "tabular,chain", "--until", "1"], "run.until = 1.0 (from command line) needs evaluations"),
+    (["run", "-p", "tabular,chain", "--config", "none.toml"], "none.toml: No such file"),
+    (["run", "-p", "tabular,chain", "--run-dir", "full"], "is in use: choose another"),
     (["run", "-p", "tabular,chain", "--set", "replay.capacity=1"], "replay.capacity = 1"),
     (["rnu"], "rnu"),
     (["evaluate", "nowhere"], "is no run's folder"),

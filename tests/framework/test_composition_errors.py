@@ -114,6 +114,94 @@ def test_a_hook_that_does_not_fit(tmp_path: Path, body: str, message: str) -> No
     assert "mine" in problem
 
 
+RETURNS = [
+    ("def config_sections(): return 3", "mine.config_sections must return a sequence of Section classes, not 3"),
+    ("def recommended_values(): return [1]", "mine.recommended_values must return a mapping"),
+    ("def env_wrapper(): return 5", "mine.env_wrapper must return a function"),
+    ("def bundle(): return Bundle('nstep')", "mine.bundle must return Bundle([names]"),
+    ("def bundle(nams): return Bundle()", "mine.bundle asks for nams; its only argument is names"),
+    ("def make_env(): return 3", "make_env"),
+]
+
+
+@pytest.mark.parametrize(("body", "message"), RETURNS)
+def test_a_hook_that_returns_something_else(tmp_path: Path, body: str, message: str) -> None:
+    (problem,) = problems(f"tabular,chain,{plugin(tmp_path, 'mine', '@hookimpl' + chr(10) + body)}")
+    assert message in problem
+
+
+def test_a_decorator_must_be_a_generator_and_return_the_part(tmp_path: Path) -> None:
+    bare = plugin(tmp_path, "bare", "@hookimpl(wrapper=True)\ndef make_returns(): return 3")
+    assert "a decorator is a generator function" in problems(f"tabular,chain,{bare}")[0]
+    loses = plugin(tmp_path, "loses", "@hookimpl(wrapper=True)\ndef make_returns():\n    yield")
+    (problem,) = problems(f"tabular,chain,{loses}")
+    assert problem == "loses, decorating make_returns, returned None instead of a Returns: is a 'return' missing?"
+
+
+def test_a_plugin_that_does_nothing_is_not_ignored(tmp_path: Path) -> None:
+    bare = plugin(tmp_path, "bare", "def make_returns(config): ...")
+    assert problems(f"tabular,chain,{bare}") == ["bare marks no hook: put @hookimpl on make_returns"]
+    assert problems("tabular,chain,numpy") == ["numpy is no plugin: it implements no hook"]
+
+
+def test_recommendations_that_disagree_until_something_stronger_settles_it(tmp_path: Path) -> None:
+    path = plugin(tmp_path, "mine", "@hookimpl\ndef recommended_values(): return {'learning.batch_size': 8}")
+    assert problems(f"tabular,chain,{path}") == [
+        "tabular and mine recommend 1 and 8 for learning.batch_size: choose with --set learning.batch_size=…"
+    ]
+    assemble(f"tabular,chain,{path}", {"learning.batch_size": 2}).close()
+
+
+def test_two_plugins_with_one_section(tmp_path: Path) -> None:
+    body = "class O(Section, name='tabular'): ...\n@hookimpl\ndef config_sections(): return [O]"
+    (problem,) = problems(f"tabular,chain,{plugin(tmp_path, 'mine', body)}")
+    assert problem == "tabular and mine both have a section 'tabular': rename one"
+
+
+def test_a_plugin_file_never_hides_a_module(tmp_path: Path) -> None:
+    path = plugin(tmp_path, "colorsys", "@hookimpl\ndef recommended_values(): return {}")
+    assemble(f"tabular,chain,{path}").close()
+    import colorsys
+
+    assert hasattr(colorsys, "rgb_to_hls")
+
+
+def test_an_environment_that_cannot_be_made_names_its_plugin(tmp_path: Path) -> None:
+    from framework.manager import PluginError
+
+    broken = "import gymnasium\n@hookimpl\ndef make_env(): return lambda: gymnasium.make('CartPoel-v1')"
+    with pytest.raises(PluginError, match="the environment of 'broken' cannot be made"):
+        assemble(f"dqn,{plugin(tmp_path, 'broken', broken)}")
+    few = """
+    from gymnasium.vector import SyncVectorEnv
+    from envs.chain import ChainEnv
+
+    @hookimpl
+    def make_env(): return SyncVectorEnv([ChainEnv] * 2)
+    """
+    assert problems(f"tabular,{plugin(tmp_path, 'few', few)}", {"run.num_envs": 5}) == [
+        "few: made 2 environments where 5 were asked for"
+    ]
+
+
+def test_cartpole_and_its_own_vector_environment(tmp_path: Path) -> None:
+    body = """
+    import gymnasium
+
+    @hookimpl
+    def make_env(num_envs): return {made}
+    """
+    single = plugin(tmp_path, "single", body.format(made="lambda: gymnasium.make('CartPole-v1')"))
+    vector = plugin(tmp_path, "vector", body.format(made="gymnasium.make_vec('CartPole-v1', num_envs)"))
+    from framework.loop import Loop
+
+    for path in (single, vector):
+        parts = assemble(f"dqn,{path},framework.testing", {"run.steps": 120, "run.num_envs": 2, "learning.starts": 40})
+        Loop(parts).run()
+        assert parts.counters.updates > 0
+        parts.close()
+
+
 def test_a_hook_that_raises_is_named_with_its_plugin(tmp_path: Path) -> None:
     from framework.manager import PluginError
 

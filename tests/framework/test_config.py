@@ -79,6 +79,19 @@ def test_assignments_are_read_as_toml_or_else_as_text(text: str, expected: tuple
     assert parse_assignment(text) == expected
 
 
+def test_none_unsets_and_a_stronger_end_replaces_a_weaker_one_whatever_its_source() -> None:
+    assert settle({"run.episodes": None})["run.episodes"] is None
+    assert parse_assignment("run.until=none") == ("run.until", None)
+    file, flag = Source("file", {"run.episodes": 100}), Source("command line", {"run.steps": 5})
+    flat = configure("tabular,chain", [file, flag])[1].flat()
+    assert (flat["run.episodes"], flat["run.steps"]) == (None, 5)
+
+
+def test_without_evaluations_no_recommended_evaluation_ends_the_run() -> None:
+    assert settle({}, names="dqn,pong")["run.until"] == 18
+    assert settle({"evaluation.every": 0}, names="dqn,pong")["run.until"] is None
+
+
 @pytest.mark.parametrize("text", ["", "a", "a.b", "a=1", "=1"])
 def test_what_is_no_assignment_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"section\.key=value"):
@@ -101,6 +114,9 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("a = = 1")
     with pytest.raises(UsageError, match="not valid TOML"):
         read_toml(tmp_path / "bad.toml")
+    (tmp_path / "names.toml").write_text("[run]\nplugins = 3")
+    with pytest.raises(UsageError, match=r"run\.plugins must be a list of names, not 3"):
+        read_toml(tmp_path / "names.toml")
     (tmp_path / "loose.toml").write_text("gamma = 1")
     with pytest.raises(UsageError, match="stands outside a"):
         read_toml(tmp_path / "loose.toml")
@@ -116,6 +132,12 @@ def test_an_option_without_a_description_or_default_is_a_type_error() -> None:
 
         class Required(Section, name="mine"):
             speed: int = Field(description="how fast")
+
+    for name in ("", "a.b"):
+        with pytest.raises(TypeError, match="needs a section name"):
+
+            class Misnamed(Section, name=name):
+                pass
 
     with pytest.raises(TypeError, match="needs a section name"):
 

@@ -66,6 +66,11 @@ class TestEpsilonGreedy:
         error = np.sqrt(expected * (1 - expected) / 80_000)
         assert (np.abs(counts - expected) <= 5 * error).all()
 
+    @given(st.floats(0, 1), st.integers(0, 2**32))
+    def test_every_epsilon_gives_a_legal_action(self, epsilon: float, seed: int) -> None:
+        exploration = EpsilonGreedy(lambda counters: epsilon, np.random.default_rng(seed))
+        assert set(exploration.choose(np.zeros((9, 3)), np.zeros(9), Counters()).tolist()) <= {0, 1, 2}
+
     def test_environments_choose_independently(self) -> None:
         exploration = EpsilonGreedy(lambda counters: 1.0, np.random.default_rng(2))
         choices = np.array([exploration.choose(np.zeros((2, 4)), np.zeros(2), Counters()) for _ in range(4_000)])

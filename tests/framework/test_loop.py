@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from framework.assembly import Parts, assemble
+from framework.errors import NonFiniteLoss, UsageError
 from framework.evaluation import evaluate
 from framework.loop import Loop
+from framework.training import train
 from framework.types import Batch, Callback, Counters, Episode, Errors, EvaluationResult, Step
 
 CHECKED = "framework.testing"
@@ -180,6 +182,13 @@ def test_a_callback_that_raises_still_lets_the_others_finish() -> None:
     assert ledger.order == ["start", "end"]
 
 
+def test_parts_are_trained_once() -> None:
+    parts = assemble("tabular,chain", {"run.steps": 5})
+    train(parts)
+    with pytest.raises(UsageError, match="trained already"):
+        train(parts)
+
+
 def test_every_callback_ends_whatever_another_raises() -> None:
     class BreaksAtTheStart(Callback):
         def on_start(self, counters: Counters) -> None:
@@ -194,6 +203,41 @@ def test_every_callback_ends_whatever_another_raises() -> None:
         with pytest.raises(RuntimeError, match=message):
             Loop(assemble("tabular,chain"), [before, breaks, after]).run()
         assert before.order[-1] == after.order[-1] == "end"
+
+
+@pytest.mark.parametrize("names", ["tabular,chain", "dqn,chain"])
+def test_a_non_finite_loss_halts_before_the_weights_are_spoilt(names: str) -> None:
+    parts = assemble(names, {"run.steps": 200, "learning.starts": 0, "learning.updates_per_step": 1.0})
+    sample, taken = parts.buffer.sample, []
+
+    def poisoned(n: int, counters: Counters) -> Batch:
+        batch = sample(n, counters)
+        taken.append(hash_of(parts))
+        if len(taken) == 20:
+            batch.reward[0] = np.nan
+        return batch
+
+    parts.buffer.sample = poisoned
+    with pytest.raises(NonFiniteLoss, match="of the last good update") as caught:
+        Loop(parts).run()
+    assert len(caught.value.ids) == 1
+    assert parts.counters.updates == 19
+    assert hash_of(parts) == taken[-1]
+
+
+def test_stopping_ends_an_evaluation_too() -> None:
+    parts = assemble("tabular,chain", {"run.steps": 1_000, "evaluation.every": 100, "evaluation.epsilon": 1.0})
+
+    class Stops(Ledger):
+        def on_step(self, step: Step, counters: Counters) -> None:
+            if counters.env_steps == 100:
+                loop.stop()
+
+    ledger = Stops()
+    loop = Loop(parts, [ledger])
+    loop.run()
+    assert parts.counters.env_steps == 100
+    assert ledger.evaluations == []
 
 
 def test_only_overridden_events_are_listened_to() -> None:
