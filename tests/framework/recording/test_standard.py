@@ -26,7 +26,7 @@ def test_a_run_leaves_everything_behind(tmp_path: Path, capsys: pytest.CaptureFi
     assert (tmp_path / "curves.png").stat().st_size > 10_000
     assert (tmp_path / "epsilon.png").exists()
     lines = capsys.readouterr().out.splitlines()
-    assert sum(line.startswith("episode ") for line in lines) == 60
+    assert sum(line.startswith("episode ") for line in lines) == 120
     assert sum(line.startswith("evaluation ") for line in lines) == sum(row["kind"] == "evaluation" for row in rows) > 0
 
 
