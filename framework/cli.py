@@ -27,7 +27,7 @@ PluginsOption = Annotated[
     typer.Option(
         "--plugins",
         "-p",
-        help="Comma-separated: installed names (see the command 'plugins'), dotted modules or .py files; "
+        help="Comma-separated: installed names (see the command 'plugins'), gym:ID, dotted modules or .py files; "
         "no:NAME takes out a part that a bundle brought in.",
         show_default=False,
     ),

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from framework.errors import UsageError, did_you_mean
+from framework.gym_environment import PREFIX, GymEnvironment
 
 GROUP = "framework.plugins"
 
@@ -33,11 +34,13 @@ def resolve(text: str) -> tuple[str, object]:
     """The plugin that `text` names: (its short name, the module).
 
     Args:
-        text: an installed plugin's name, a dotted module, or the path of a `.py` file.
+        text: an installed plugin's name, a dotted module, the path of a `.py` file, or `gym:` and a gymnasium id.
 
     Raises:
         UsageError: if nothing of that name is found, two distributions provide it, or its import fails.
     """
+    if text.startswith(PREFIX):
+        return text, GymEnvironment(text.removeprefix(PREFIX))
     points = installed().get(text, [])
     if len(points) > 1:
         owners = sorted(f"'{point.dist.name if point.dist else point.value}'" for point in points)

@@ -195,11 +195,16 @@ def test_cartpole_and_its_own_vector_environment(tmp_path: Path) -> None:
     vector = plugin(tmp_path, "vector", body.format(made="gymnasium.make_vec('CartPole-v1', num_envs)"))
     from framework.loop import Loop
 
-    for path in (single, vector):
+    for path in (single, vector, "gym:CartPole-v1"):
         parts = assemble(f"dqn,{path},framework.testing", {"run.steps": 120, "run.num_envs": 2, "learning.starts": 40})
         Loop(parts).run()
         assert parts.counters.updates > 0
         parts.close()
+
+
+def test_an_id_that_gymnasium_does_not_know() -> None:
+    (problem,) = problems("dqn,gym:CartPoel-v1")
+    assert problem.startswith("gym:CartPoel-v1: Environment `CartPoel` doesn't exist")
 
 
 def test_a_hook_that_raises_is_named_with_its_plugin(tmp_path: Path) -> None:
