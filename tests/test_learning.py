@@ -11,7 +11,15 @@ from framework.assembly import assemble
 from framework.evaluation import evaluate
 from framework.loop import Loop
 
-VARIANTS = ["dqn", "dqn,double", "dqn,nstep", "dqn,double,nstep"]
+VARIANTS = [
+    "dqn",
+    "dqn,double",
+    "dqn,dueling",
+    "dqn,nstep",
+    "dqn,per",
+    "dqn,polyak",
+    "dqn,double,dueling,nstep,per,polyak",
+]
 
 
 @pytest.mark.slow

@@ -1,0 +1,32 @@
+"""Dueling networks (Wang et al. 2016, eq. 9): Q(s, a) = V(s) + A(s, a) − mean of A(s, ·), for each output."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from framework.config import Config
+from framework.hookspecs import hookimpl
+from plugins.dqn.hookspecs import LinearConstructor, StreamConstructor
+from plugins.dqn.networks import Stream
+from plugins.dqn.options import DQNOptions
+
+
+class DuelingStream(nn.Module):
+    """Two streams from the same features [B, F]: one value and A advantages, added to [B, A, width]."""
+
+    def __init__(self, linear: LinearConstructor, features: int, actions: int, width: int, hidden: int) -> None:
+        super().__init__()
+        self.value = Stream(linear, features, 1, width, hidden)
+        self.advantage = Stream(linear, features, actions, width, hidden)
+
+    def forward(self, features: Float[Tensor, "B F"]) -> Float[Tensor, "B A width"]:
+        advantage = self.advantage(features)
+        combined: Tensor = self.value(features) + advantage - advantage.mean(dim=1, keepdim=True)
+        return combined
+
+
+@hookimpl
+def dqn_stream(linear: LinearConstructor, config: Config) -> StreamConstructor:
+    hidden = config[DQNOptions].hidden
+    return lambda features, actions, width: DuelingStream(linear, features, actions, width, hidden)

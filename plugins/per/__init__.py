@@ -1,0 +1,115 @@
+"""Prioritised experience replay (Schaul et al. 2016): P(i) = p_i^α / Σ p^α with p_i = |δ_i| + ε (section 3.3).
+
+Weights are w_i = (N · P(i))^−β, divided by the largest *of the batch* (section 3.4); β grows to 1. A new
+transition has the largest priority that was ever seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from framework.config import Config, Field, Section
+from framework.errors import FrameworkError
+from framework.hookspecs import hookimpl
+from framework.schedules import linear
+from framework.seeding import Seeds
+from framework.types import Counters, Sampler, State
+from plugins.per.sumtree import SumTree
+
+
+class PEROptions(Section, name="per"):
+    """How much priorities matter, and how far their bias is corrected."""
+
+    alpha: float = Field(0.5, ge=0, le=1, description="exponent of the priorities; 0 is uniform sampling")
+    beta: float = Field(
+        0.4, ge=0, le=1, description="exponent of the importance weights at the start; 1 corrects fully"
+    )
+    beta_horizon: int = Field(100_000, ge=1, description="environment steps after which beta is 1")
+    epsilon: float = Field(1e-6, gt=0, description="added to each priority, so that none is 0")
+
+
+class Prioritized:
+    """Ids in proportion to their priorities, one from each of n equal shares of the sum, with replacement."""
+
+    def __init__(self, options: PEROptions, generator: np.random.Generator) -> None:
+        self._options, self._generator = options, generator
+        self._tree = SumTree(0)
+        self._ids = np.empty(0, np.int64)
+        self._size = 0
+        self._largest = 1.0
+
+    def allocate(self, capacity: int) -> None:
+        self._tree = SumTree(capacity)
+        self._ids = np.full(capacity, -1, np.int64)
+
+    def activate(self, ids: Int64[np.ndarray, " K"]) -> None:
+        leaves = ids % len(self._ids)
+        self._ids[leaves] = ids
+        self._tree[leaves] = self._largest
+        self._size += len(ids)
+
+    def retire(self, ids: Int64[np.ndarray, " K"]) -> None:
+        leaves = (ids % len(self._ids))[self._active(ids)]
+        if len(leaves):
+            self._ids[leaves] = -1
+            self._tree[leaves] = 0.0
+            self._size -= len(leaves)
+
+    def sample(self, n: int, counters: Counters) -> tuple[Int64[np.ndarray, " B"], Float64[np.ndarray, " B"]]:
+        if not self._size:
+            return np.empty(0, np.int64), np.empty(0)
+        shares = (np.arange(n) + self._generator.random(n)) / n
+        leaves = self._tree.find(shares * self._tree.total)
+        probability = self._tree[leaves] / self._tree.total
+        beta = linear(self._options.beta, 1.0, self._options.beta_horizon, counters.env_steps)
+        weights = (self._size * probability) ** -beta
+        return self._ids[leaves], weights / weights.max()
+
+    def reprioritize(self, ids: Int64[np.ndarray, " B"], priorities: Float64[np.ndarray, " B"]) -> None:
+        """Set the priorities of the ids that are still there.
+
+        Raises:
+            FrameworkError: for a priority that is negative, NaN or infinite.
+        """
+        if not np.isfinite(priorities).all() or (priorities < 0).any():
+            raise FrameworkError(f"priorities must be finite and at least 0, got {priorities.tolist()}")
+        active = self._active(ids)
+        if not active.any():
+            return
+        scaled = (priorities[active] + self._options.epsilon) ** self._options.alpha
+        self._tree[ids[active] % len(self._ids)] = scaled
+        self._largest = max(self._largest, float(scaled.max()))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def state_dict(self) -> State:
+        return {
+            "ids": self._ids.copy(),
+            "priorities": self._tree[np.arange(len(self._ids))],
+            "largest": self._largest,
+            "generator": self._generator.bit_generator.state,
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        self._ids[:] = state["ids"]
+        self._tree[np.arange(len(self._ids))] = state["priorities"]
+        self._size = int((self._ids >= 0).sum())
+        self._largest = float(state["largest"])
+        self._generator.bit_generator.state = state["generator"]
+
+    def _active(self, ids: Int64[np.ndarray, " K"]) -> Bool[np.ndarray, " K"]:
+        return (ids >= 0) & (self._ids[ids % len(self._ids)] == ids)
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [PEROptions]
+
+
+@hookimpl
+def make_sampler(config: Config, seeds: Seeds) -> Sampler:
+    return Prioritized(config[PEROptions], seeds.generator("per"))
