@@ -218,7 +218,7 @@ def show_config(
 
       python -m framework config --plugins chapter,pong > chapter.toml
     """
-    from framework.assembly import configure
+    from framework.composition import configure
 
     sources = _sources(config, assignments, {})
     _, settled, notes = configure(_names(plugins, sources), sources)

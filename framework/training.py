@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from framework.assembly import ENDS, Parts, RunInfo
+from framework.assembly import Parts, RunInfo
+from framework.composition import ENDS
 from framework.errors import UsageError
 from framework.loop import Loop
 from framework.manager import Expected

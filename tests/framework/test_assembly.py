@@ -11,8 +11,8 @@ import pytest
 from framework import defaults, hookspecs
 from framework.assembly import assemble
 from framework.errors import UsageError
+from framework.loading import load_plugins
 from framework.loop import Loop
-from framework.manager import load_plugins
 from framework.replay.returns import NStepReturns
 
 REPOSITORY = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from typing import Any
 import gymnasium
 import pytest
 
-from framework.assembly import configure
+from framework.composition import configure
 from framework.config import Config, Source, build_config
 from framework.errors import UsageError
 from plugins import pong
