@@ -11,15 +11,8 @@ from framework.assembly import assemble
 from framework.evaluation import evaluate
 from framework.loop import Loop
 
-VARIANTS = [
-    "dqn",
-    "dqn,double",
-    "dqn,dueling",
-    "dqn,nstep",
-    "dqn,per",
-    "dqn,polyak",
-    "dqn,double,dueling,nstep,per,polyak",
-]
+VARIANTS = ["dqn", *(f"dqn,{name}" for name in ("double", "dueling", "nstep", "per", "polyak", "online", "c51", "qr"))]
+VARIANTS.append("dqn,double,dueling,nstep,per,polyak,qr")
 
 
 @pytest.mark.slow

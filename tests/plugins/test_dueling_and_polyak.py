@@ -65,6 +65,15 @@ def test_tau_one_is_a_copy_after_each_update() -> None:
     assert all(np.array_equal(state["online"][name], state["target"][name]) for name in state["online"])
 
 
-def test_a_policy_without_a_target_is_refused() -> None:
-    with pytest.raises(UsageError, match="polyak needs a policy with a target network; QTable has none"):
-        assemble("tabular,polyak,chain")
+def test_online_keeps_no_older_network() -> None:
+    parts = assemble("dqn,online,chain", {"run.steps": 60, "learning.starts": 20})
+    Loop(parts).run()
+    state = parts.policy.state_dict()
+    assert parts.counters.updates > 5
+    assert all(np.array_equal(state["online"][name], state["target"][name]) for name in state["online"])
+
+
+@pytest.mark.parametrize("name", ["polyak", "online"])
+def test_a_policy_without_a_target_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} needs a policy with a target network; QTable has none"):
+        assemble(f"tabular,{name},chain")

@@ -1,0 +1,96 @@
+"""C51 (Bellemare et al. 2017, algorithm 1): the return of each action as a distribution over fixed atoms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from pydantic import model_validator
+from torch import Tensor, nn
+
+from framework.config import Config, Field, Section
+from framework.hookspecs import hookimpl
+from plugins.dqn.hookspecs import HeadConstructor
+from plugins.dqn.maths import bootstrapped
+
+
+class C51Options(Section, name="c51"):
+    """The atoms."""
+
+    atoms: int = Field(51, ge=2, description="atoms, evenly spaced")
+    v_min: float = Field(-10.0, description="the lowest atom: no return below it can be told from it")
+    v_max: float = Field(10.0, description="the highest atom")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> C51Options:
+        if self.v_min >= self.v_max:
+            raise ValueError(f"v_min = {self.v_min} must lie below v_max = {self.v_max}")
+        return self
+
+
+def project(
+    probabilities: Float[Tensor, "B M"], positions: Float[Tensor, "B M"], support: Float[Tensor, " N"]
+) -> Float[Tensor, "B N"]:
+    """Share masses at any positions among the atoms of an even support (eq. 7).
+
+    A mass between two atoms goes to both in proportion to its nearness, one on an atom to it alone, one
+    outside to the nearest end. The sum is kept, and the mean too where nothing lies outside.
+    """
+    spacing = support[1] - support[0]
+    clipped = positions.clamp(support[0], support[-1])
+    nearness = (1 - (clipped[:, None, :] - support[None, :, None]).abs() / spacing).clamp(min=0)
+    return (nearness * probabilities[:, None, :]).sum(dim=2)
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """Log-probabilities [B, A, N] of the atoms, and the means [B, A]."""
+
+    logs: Float[Tensor, "B A N"]
+    values: Float[Tensor, "B A"]
+
+
+class CategoricalHead(nn.Module):
+    """Cross-entropy between the projected target and the distribution of the action taken; it is the priority, too."""
+
+    def __init__(self, atoms: int, v_min: float, v_max: float) -> None:
+        super().__init__()
+        self.width = atoms
+        self.support: Tensor
+        self.register_buffer("support", torch.linspace(v_min, v_max, atoms))
+
+    def forward(self, features: Float[Tensor, "B F"], stream: nn.Module) -> Categorical:
+        logs = torch.log_softmax(stream(features), dim=2)
+        return Categorical(logs, (logs.exp() * self.support).sum(dim=2))
+
+    def loss(
+        self,
+        online: Categorical,
+        action: Int64[Tensor, " B"],
+        target: Categorical,
+        policy: Float[Tensor, "B A"],
+        reward: Float[Tensor, " B"],
+        discount: Float[Tensor, " B"],
+    ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+        """(cross-entropy, the same as the priority) of each transition."""
+        following = (policy[:, :, None] * target.logs.exp()).sum(dim=1)
+        # where nothing is bootstrapped all atoms fall on the reward, so that any distribution will do
+        following = torch.where(discount[:, None] == 0, torch.full_like(following, 1 / self.width), following)
+        positions = bootstrapped(reward[:, None], discount[:, None], self.support[None, :].expand_as(following))
+        goal = project(following, positions, self.support)
+        taken = online.logs[torch.arange(len(action), device=action.device), action]
+        loss = -(goal * taken).sum(dim=1)
+        return loss, loss.detach()
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [C51Options]
+
+
+@hookimpl
+def dqn_head(config: Config) -> HeadConstructor:
+    options = config[C51Options]
+    return lambda features: CategoricalHead(options.atoms, options.v_min, options.v_max)

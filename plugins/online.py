@@ -1,0 +1,15 @@
+"""No target network: what is bootstrapped from is the online network, as it is after each update."""
+
+from __future__ import annotations
+
+from framework.errors import UsageError
+from framework.hookspecs import hookimpl
+from framework.pacing import HardSync
+from framework.types import Policy, Targeted, TargetSync
+
+
+@hookimpl
+def make_target_sync(policy: Policy) -> TargetSync:
+    if not isinstance(policy, Targeted):
+        raise UsageError(f"online needs a policy with a target network; {type(policy).__name__} has none")
+    return HardSync(policy, every=1, unit="updates")
