@@ -10,6 +10,7 @@ import pytest
 
 import framework
 from framework.assembly import Parts, assemble
+from framework.loading import load_plugins
 from framework.loop import Loop
 
 SHORT = {
@@ -69,8 +70,14 @@ def test_a_recorded_run_says_what_was_played_and_can_be_loaded(tmp_path: Path) -
     assert agent.act(np.zeros((4, 42, 42), np.uint8)) in range(3)
 
 
+def test_with_dqn_it_brings_n_step_returns_that_can_be_taken_out() -> None:
+    assert load_plugins(["dqn", "pong"]).names == ["dqn", "pong", "nstep"]
+    assert load_plugins(["dqn", "pong", "no:nstep"]).names == ["dqn", "pong"]
+    assert load_plugins(["chapter", "pong"]).names == ["chapter", "pong", "dqn"]
+
+
 def test_a_stack_that_acts_is_the_stack_that_is_sampled() -> None:
-    parts = assemble("dqn,pong", {**SHORT, "run.num_envs": 2})
+    parts = assemble("dqn,pong,no:nstep", {**SHORT, "run.num_envs": 2})
     seen: dict[bytes, int] = {}
     for _ in range(40):
         for stack in parts.stream.observations:
