@@ -21,7 +21,7 @@ VARIANTS.append("dqn,double,dueling,nstep,per,polyak,qr")
 @pytest.mark.parametrize("names", VARIANTS)
 @pytest.mark.parametrize(("env", "model"), [("chain", ChainEnv()), ("grid", GridEnv())], ids=["chain", "grid"])
 def test_every_variant_finds_the_optimal_policy(names: str, env: str, model: ChainEnv | GridEnv, seed: int) -> None:
-    """The greedy action is an optimal one in every state that the start can reach by optimal play."""
+    """The greedy policy's discounted return from the start is the optimal one."""
     parts = assemble(f"{names},{env}", {"run.seed": seed})
     Loop(parts).run()
     exact = model.q_star(0.9)
