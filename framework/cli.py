@@ -9,6 +9,18 @@ from typing import Annotated, Any
 
 import typer
 
+from framework.cli_options import (
+    ConfigOption,
+    JobsOption,
+    PluginsArgument,
+    PluginsOption,
+    RunArgument,
+    SetOption,
+    WeightsOption,
+    names_of,
+    sources_of,
+    trains,
+)
 from framework.errors import FrameworkError
 
 app = typer.Typer(
@@ -22,72 +34,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-PluginsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--plugins",
-        "-p",
-        help="Comma-separated: installed names (see the command 'plugins'), gym:ID, dotted modules or .py files; "
-        "no:NAME takes out a part that a bundle brought in.",
-        show_default=False,
-    ),
-]
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="TOML file of options, as the command 'config' prints it.")
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", "-s", help="section.key=value, stronger than everything else; may be repeated."),
-]
-SeedOption = Annotated[int | None, typer.Option(help="Root of every random stream: --set run.seed=…", min=0)]
-StepsOption = Annotated[int | None, typer.Option(help="Stop after this many environment steps.", min=1)]
-EpisodesOption = Annotated[int | None, typer.Option(help="Stop after this many episodes.", min=1)]
-UntilOption = Annotated[float | None, typer.Option(help="Stop when an evaluation's mean return reaches this.")]
-EveryOption = Annotated[int | None, typer.Option(help="Environment steps between evaluations; 0 is never.", min=0)]
-NumEnvsOption = Annotated[int | None, typer.Option(help="Environments side by side.", min=1)]
-DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
-RunArgument = Annotated[Path, typer.Argument(help="A run's folder, as 'run' made it.", show_default=False)]
-WeightsOption = Annotated[
-    str | None,
-    typer.Option(help="evaluation or mean_100 (the best by either) or last. Default: evaluation, else last."),
-]
-
-
-def _sources(config: Path | None, assignments: list[str] | None, flags: dict[str, Any]) -> list[Any]:
-    """What the user says, weakest first: the file, --set, the flags that stand for single options."""
-    from framework.config import Source, parse_assignment, read_toml
-
-    sources = [Source(f"file {config}", read_toml(config))] if config else []
-    sources.append(Source("--set", dict(parse_assignment(text) for text in assignments or [])))
-    given = {path: value for path, value in flags.items() if value is not None}
-    return [*sources, Source("command line", given)]
-
-
-def _names(plugins: str | None, sources: list[Any]) -> Any:
-    """The plugins of --plugins, or else of the file."""
-    from framework.errors import UsageError
-
-    if plugins is not None:
-        return plugins
-    for source in reversed(sources):
-        if source.values.get("run.plugins"):
-            return source.values["run.plugins"]
-    raise UsageError("name the plugins: --plugins tabular,chain (the command 'plugins' lists them)")
-
 
 @app.command()
+@trains
 def run(
     plugins: PluginsOption = None,
-    config: ConfigOption = None,
-    assignments: SetOption = None,
-    seed: SeedOption = None,
-    steps: StepsOption = None,
-    episodes: EpisodesOption = None,
-    until: UntilOption = None,
-    eval_every: EveryOption = None,
-    num_envs: NumEnvsOption = None,
-    device: DeviceOption = None,
-    run_dir: Annotated[Path | None, typer.Option(help="Folder of the run. Default: a new one under runs/.")] = None,
+    *,
+    sources: list[Any],
+    run_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--run-dir", "--study-dir", help="Folder of the run, or with --seeds of the study. Default: under runs/."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(help="Runs, with seeds one after the other, side by side, with a table and a plot.", min=1)
+    ] = 1,
+    jobs: JobsOption = None,
 ) -> None:
     """Train an agent and record the run: metrics, TensorBoard events, best weights, curves.
 
@@ -102,27 +65,26 @@ def run(
       python -m framework run --plugins dqn,double,nstep,pong --set nstep.n=5 --seed 1
 
       python -m framework run --plugins chapter,pong
+
+      python -m framework run --plugins dqn,chain --seeds 5
     """
     from framework.assembly import assemble
+    from framework.errors import UsageError
     from framework.options import RunOptions
     from framework.run_folder import Described, default_folder
     from framework.training import check_ends, train
 
-    flags = {
-        "run.seed": seed,
-        "run.steps": steps,
-        "run.episodes": episodes,
-        "run.until": until,
-        "run.num_envs": num_envs,
-        "run.device": device,
-        "evaluation.every": eval_every,
-    }
-    sources = _sources(config, assignments, flags)
-    parts = assemble(_names(plugins, sources), sources=sources)
+    if seeds > 1:
+        from framework.study.command import seeds_study
+
+        raise typer.Exit(seeds_study(names_of(plugins, sources), sources, seeds, jobs, run_dir))
+    if jobs is not None:
+        raise UsageError("--jobs is for several runs: add --seeds")
+    parts = assemble(names_of(plugins, sources), sources=sources)
     try:
         check_ends(parts)
         options = parts.config[RunOptions]
-        folder = run_dir if run_dir is not None else default_folder(options.plugins, options.seed)
+        folder = run_dir if run_dir is not None else default_folder(options.plugins, f"seed{options.seed}")
         for note in parts.notes:
             typer.echo(note)
         typer.echo(f"plugins  {', '.join(parts.plugins.names)} | seed {options.seed} | {parts.spaces.describe()}")
@@ -140,6 +102,40 @@ def run(
     )
     if outcome.interrupted:
         raise typer.Exit(130)
+
+
+@app.command()
+@trains
+def ablate(
+    plugins: PluginsArgument = None,
+    *,
+    sources: list[Any],
+    seeds: Annotated[int, typer.Option(help="Runs of each arm, with seeds one after the other.", min=1)] = 3,
+    jobs: JobsOption = None,
+    study_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the study; that of the same study goes on. Default: a new one under runs/."),
+    ] = None,
+) -> None:
+    """Find out what each part is worth: run a composition, and the composition less each of its parts.
+
+    An arm lacks one plugin, named or brought in by a bundle; only the environment and the family stay in all of them.
+
+    The folder gets results.csv, summary.md, study.png and curves.png, and every run as an ordinary one in ARM/seed-K.
+
+    After Ctrl-C (exit code 130) or a kill, the same command with the same --study-dir goes on.
+
+    A process gives one thread to its libraries; options such as dqn.threads are followed.
+
+    Examples:
+
+      python -m framework ablate dqn,double,nstep,chain --seeds 3
+
+      python -m framework ablate ./my_bundle.py,pong --steps 300000 --study-dir runs/ablation
+    """
+    from framework.study.command import ablation_study
+
+    raise typer.Exit(ablation_study(names_of(plugins, sources), sources, seeds, jobs, study_dir))
 
 
 @app.command()
@@ -220,8 +216,8 @@ def show_config(
     """
     from framework.composition import configure
 
-    sources = _sources(config, assignments, {})
-    _, settled, notes = configure(_names(plugins, sources), sources)
+    sources = sources_of(config, assignments, {})
+    _, settled, notes = configure(names_of(plugins, sources), sources)
     for note in notes:
         typer.echo(note, err=True)
     typer.echo(settled.to_toml(), nl=False)

@@ -46,7 +46,7 @@ def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tup
     """
     named = plugin_names(names)
     plugins = load_plugins(named)
-    sections = _sections(plugins)
+    sections = gather_sections(plugins)
     loaded = {section.section_name for section in sections}
     notes: list[str] = []
     recommendations: list[Source] = []
@@ -64,14 +64,24 @@ def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tup
     problems = list(_disagreements(recommendations, stronger))
     if problems:
         raise UsageError(problems)
-    own = Source("command line", {"run.plugins": tuple(_absolute(name) for name in named)})
+    own = Source("command line", {"run.plugins": tuple(absolute(name) for name in named)})
+    return plugins, build_config(sections, settle((*recommendations, *bundles, *sources, own))), notes
+
+
+def settle(sources: Iterable[Source]) -> list[Source]:
+    """Sources, weakest first, each less what a stronger one makes void."""
     settled: list[Source] = []
-    for source in (*recommendations, *bundles, *sources, own):
+    for source in sources:
         settled = [*_without_ends(settled, source.values), source]
-    return plugins, build_config(sections, settled), notes
+    return settled
 
 
-def _sections(plugins: Plugins) -> list[type[Section]]:
+def gather_sections(plugins: Plugins) -> list[type[Section]]:
+    """Every section of options of a set of plugins.
+
+    Raises:
+        UsageError: if two plugins' sections have one name.
+    """
     owners: dict[str, str] = {}
     sections = []
     for plugin, given in plugins.gather("config_sections", SECTIONS):
@@ -94,9 +104,9 @@ def _disagreements(recommendations: Sequence[Source], stronger: set[str]) -> Ite
                 yield f"{others} recommend {before!r} and {value!r} for {path}: choose with --set {path}=…"
 
 
-def _absolute(name: str) -> str:
+def absolute(name: str) -> str:
     """A plugin file by its whole path, so that the run can be loaded from anywhere."""
-    return str(Path(name).resolve()) if name.endswith(".py") else name
+    return str(Path(name).resolve()) if name.endswith(".py") and not name.startswith("no:") else name
 
 
 def _without_ends(weaker: Sequence[Source], stronger: Mapping[str, Any]) -> list[Source]:

@@ -10,7 +10,7 @@ from framework import defaults
 from framework.discovery import resolve
 from framework.errors import UsageError, listed
 from framework.hookspecs import PROJECT, Bundle
-from framework.manager import CLAIM, ENGINE, Implementation, Plugins, call
+from framework.manager import CLAIM, ENGINE, Implementation, Origin, Plugins, call
 
 
 def load_plugins(names: Sequence[str]) -> Plugins:
@@ -27,10 +27,11 @@ def load_plugins(names: Sequence[str]) -> Plugins:
     problems: list[str] = [] if wanted else ["no plugins were named; for example: --plugins tabular,chain"]
     plugins: dict[str, object] = {ENGINE: defaults}
     values: list[tuple[str, dict[str, Any]]] = []
+    origins: dict[str, Origin] = {}
     taken_out: set[str] = set()
-    queue = list(wanted)
+    queue: list[tuple[str, str | None]] = [(name, None) for name in wanted]
     while queue:
-        text = queue.pop(0)
+        text, bundle = queue.pop(0)
         if text in removed:
             taken_out.add(text)
             continue
@@ -42,12 +43,14 @@ def load_plugins(names: Sequence[str]) -> Plugins:
         if plugins.setdefault(name, plugin) is not plugin:
             problems.append(f"two plugins are called '{name}': rename one")
             continue
+        origins.setdefault(name, Origin(text, bundle))
         try:
             found = _bundle(name, plugin, wanted)
         except UsageError as error:
             problems.extend(error.problems)
             continue
-        queue.extend(part for part in found.plugins if part not in plugins and part not in queue)
+        queued = [text for text, _ in queue]
+        queue.extend((part, name) for part in found.plugins if part not in plugins and part not in queued)
         if found.values:
             values.append((name, dict(found.values)))
     for name in removed:
@@ -58,7 +61,7 @@ def load_plugins(names: Sequence[str]) -> Plugins:
     problems.extend(_clashes(values))
     if problems:
         raise UsageError(problems)
-    return Plugins(plugins, values)
+    return Plugins(plugins, values, origins)
 
 
 def _bundle(name: str, plugin: object, wanted: Sequence[str]) -> Bundle:

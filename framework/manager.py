@@ -6,7 +6,7 @@ All that is wrong with a composition is collected and reported at once.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -48,14 +48,28 @@ class Expected:
     accepts: Callable[[Any], bool]
 
 
+@dataclass(frozen=True)
+class Origin:
+    """How a plugin came into a composition: the text that names it, and the bundle that brought it in, if one did."""
+
+    text: str
+    bundle: str | None
+
+
 class Plugins:
     """The plugins of one run, verified. Each run builds its own; nothing is global.
 
-    `values` are what bundles set, as (bundle, {"section.key": value}).
+    `values` are what bundles set, as (bundle, {"section.key": value}); `origins` says how each plugin came in.
     """
 
-    def __init__(self, plugins: dict[str, object], values: Sequence[tuple[str, dict[str, Any]]] = ()) -> None:
+    def __init__(
+        self,
+        plugins: dict[str, object],
+        values: Sequence[tuple[str, dict[str, Any]]] = (),
+        origins: Mapping[str, Origin] | None = None,
+    ) -> None:
         self.values = list(values)
+        self.origins = dict(origins or {})
         self.names = [name for name in plugins if name != ENGINE]
         self.manager = pluggy.PluginManager(PROJECT)
         self._owner_of_spec: dict[str, str] = {}

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -34,10 +34,10 @@ class Described(Protocol):
     def manifest(self) -> Mapping[str, Any]: ...
 
 
-def default_folder(plugins: tuple[str, ...], seed: int) -> Path:
-    """runs/<plugins>-<seed>-<date and time>, not taken yet."""
+def default_folder(plugins: Sequence[str], what: str) -> Path:
+    """runs/<plugins>-<what>-<date and time>, not taken yet."""
     names = "-".join("".join(sign if sign.isalnum() else "_" for sign in Path(name).stem) for name in plugins)
-    stem = f"{names}-seed{seed}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+    stem = f"{names}-{what}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
     taken = 0
     while (folder := Path("runs") / (f"{stem}-{taken}" if taken else stem)).exists():
         taken += 1

@@ -41,6 +41,12 @@ def test_the_sixty_seconds_of_the_readme(tmp_path: Path) -> None:
     assert shell(f"python - <<'END'\n{python}\nEND", tmp_path).splitlines()[-2:] == ["1", "2.0"]
 
 
+def test_the_studies_of_the_readme(tmp_path: Path) -> None:
+    (studies,) = [block for block in blocks(README, "sh") if "ablate" in block]
+    for line in studies.strip().splitlines():
+        assert "| of each seed" in shell(line, tmp_path)
+
+
 def test_the_readmes_variant_is_the_shipped_one() -> None:
     (variant,) = [block for block in blocks(README, "python") if "dqn_bootstrap" in block]
     shipped = (REPOSITORY / "plugins" / "double.py").read_text()
@@ -49,9 +55,9 @@ def test_the_readmes_variant_is_the_shipped_one() -> None:
 
 
 def test_the_guides_plugin_runs_and_is_listed(tmp_path: Path) -> None:
-    (plugin,) = [block for block in blocks(PLUGINS, "python") if "class BoltzmannOptions" in block]
-    (tmp_path / "boltzmann.py").write_text(plugin)
-    commands = re.findall(r"`(python -m framework [^`]*boltzmann[^`]*)`", PLUGINS)
+    (plugin,) = [block for block in blocks(PLUGINS, "python") if "class RankOptions" in block]
+    (tmp_path / "rank.py").write_text(plugin)
+    commands = re.findall(r"`(python -m framework [^`]*rank[^`]*)`", PLUGINS)
     assert len(commands) == 2
     for line in commands:
         shell(line, tmp_path)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framework.recording.drawing import BLACK, BLUE, GREEN, VERMILION, save_figure
 from framework.recording.metrics import METRICS
 from framework.recording.rows import read_rows
 from framework.types import Callback, Counters
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Rows = Sequence[dict[str, Any]]
-
-# Okabe and Ito's palette, which stays distinct to colour-blind readers; the curves differ in weight and dash too.
-BLUE, VERMILION, GREEN, BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
 
 
 def draw_figures(folder: Path) -> list[Path]:
@@ -35,9 +33,9 @@ def draw_figures(folder: Path) -> list[Path]:
     evaluations = [row for row in rows if row.get("kind") == "evaluation"]
     if not episodes:
         return []
-    drawn = [_save(_curves(folder.resolve().name, episodes, evaluations), folder / "curves.png")]
+    drawn = [save_figure(_curves(folder.resolve().name, episodes, evaluations), folder / "curves.png")]
     if _has_epsilon(episodes):
-        drawn.append(_save(_epsilon(folder.resolve().name, episodes), folder / "epsilon.png"))
+        drawn.append(save_figure(_epsilon(folder.resolve().name, episodes), folder / "epsilon.png"))
     return drawn
 
 
@@ -127,13 +125,6 @@ def _new_figure(title: str) -> tuple[Figure, Axes]:
     axes.set_xlabel("episode")
     axes.grid(alpha=0.25)
     return figure, axes
-
-
-def _save(figure: Figure, path: Path) -> Path:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    FigureCanvasAgg(figure).print_figure(path, dpi=150)
-    return path
 
 
 def _column(rows: Rows, key: str) -> list[float]:

@@ -106,11 +106,21 @@ WRONG = [
     (["run", "-p", "tabular,chain", "--config", "none.toml"], "none.toml: No such file"),
     (["run", "-p", "tabular,chain", "--run-dir", "full"], "is in use: choose another"),
     (["run", "-p", "tabular,chain", "--set", "replay.capacity=1"], "replay.capacity = 1"),
+    (["run", "-p", "tabular,chain", "--seeds", "0"], "Invalid value for '--seeds'"),
+    (["run", "-p", "tabular,chain", "--jobs", "2"], "--jobs is for several runs: add --seeds"),
+    (["run", "-p", "tabular,chain", "--seeds", "2", "--jobs", "0"], "Invalid value for '--jobs'"),
+    (["run", "-p", "tabular,chain", "--seeds", "2", "--run-dir", "full"], "holds something else than a study"),
+    (["run", "-p", "tabular,chain", "--set", "run.episodes=none", "--seeds", "2"], "the run has no end"),
+    (["ablate"], "name the plugins"),
+    (["ablate", "tabular,chian"], "unknown plugin 'chian'. Did you mean 'chain'?"),
+    (["ablate", "tabular,chain"], "nothing can be left out of this composition"),
+    (["ablate", "tabular,nstep,chain", "--study-dir", "full"], "holds something else than a study"),
+    (["ablate", "tabular,nstep,chain", "--set", "run.episodes=none"], "the run has no end"),
     (["rnu"], "rnu"),
     (["evaluate", "nowhere"], "is no run's folder"),
     (["watch", "nowhere"], "is no run's folder"),
     (["plugins", "nothing"], "unknown plugin 'nothing'"),
-    (["config", "-p", "dqn"], "nothing provides make_env: add chain, grid or pong"),
+    (["config", "-p", "dqn"], "nothing provides make_env: add cartpole, chain, grid, minatar or pong"),
 ]
 
 

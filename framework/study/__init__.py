@@ -1,0 +1,38 @@
+"""Studies: several arms, each with several seeds, as ordinary runs in processes of their own.
+
+    study = run_study([Arm("dqn", "dqn,chain"), Arm("double", "dqn,double,chain")], range(3), "runs/double")
+    print(markdown_table(summarise(study.results)))
+
+`read_study` reads a study that has been run. scipy, matplotlib and rich are imported when they are first used.
+"""
+
+from framework.study.arms import Arm, CheckedArm, ablation, check_arm
+from framework.study.figures import draw_curves, draw_summary
+from framework.study.report import markdown_table, write_report
+from framework.study.results import Curve, RunResult, read_run, read_study
+from framework.study.statistics import Estimate, Summary, estimate, interquartile_mean, summarise
+from framework.study.study import Failure, Study, run_checked, run_study
+
+__all__ = [
+    "Arm",
+    "CheckedArm",
+    "Curve",
+    "Estimate",
+    "Failure",
+    "RunResult",
+    "Study",
+    "Summary",
+    "ablation",
+    "check_arm",
+    "draw_curves",
+    "draw_summary",
+    "estimate",
+    "interquartile_mean",
+    "markdown_table",
+    "read_run",
+    "read_study",
+    "run_checked",
+    "run_study",
+    "summarise",
+    "write_report",
+]

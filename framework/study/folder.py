@@ -1,0 +1,126 @@
+"""A study's folder: what its arms are, so that the same command goes on with it and another is refused."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from framework.errors import FrameworkError, UsageError
+from framework.recording.files import replacing
+from framework.study.arms import CheckedArm
+from framework.study.runs import Run, folder_name
+
+STUDY = "study.json"
+LOCK = ".lock"
+
+Definition = Mapping[str, Any]
+"""An arm as JSON: its plugins and values."""
+
+
+@contextmanager
+def open_study(folder: Path, arms: Sequence[CheckedArm]) -> Iterator[None]:
+    """Make the folder or go on with it, and keep other studies out of it meanwhile.
+
+    A study may get further arms and seeds later. The code of the plugins is not compared.
+
+    Raises:
+        UsageError: if the folder holds anything else, or an arm of the same name with other plugins or values, is in
+            use by a study that is running, or cannot be made.
+    """
+    wanted = {arm.label: definition(arm) for arm in arms}
+    if folder.is_dir() and not (folder / STUDY).is_file() and any(file.name != LOCK for file in folder.iterdir()):
+        raise UsageError(f"the folder '{folder}' holds something else than a study: choose another with --study-dir")
+    _compare(folder, wanted)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK).open("w")
+    except OSError as error:
+        raise UsageError(f"the study folder '{folder}' cannot be made: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released when the process ends, however it ends
+        except OSError as error:
+            raise UsageError(f"the study in '{folder}' is running: wait for it or choose another folder") from error
+        _compare(folder, wanted)
+        known = read_arms(folder) if (folder / STUDY).is_file() else {}
+        with replacing(folder / STUDY) as temporary:
+            temporary.write_text(json.dumps({"arms": {**known, **wanted}}, indent=2) + "\n", encoding="utf-8")
+        yield
+
+
+def read_arms(folder: Path) -> dict[str, Definition]:
+    """The arms of a study: label → plugins and values, in the order in which they were added.
+
+    Raises:
+        UsageError: if this is no study's folder.
+        FrameworkError: if the file is damaged.
+    """
+    path = folder / STUDY
+    if not path.is_file():
+        raise UsageError(f"'{folder}' is no study's folder: it has no {STUDY}")
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["arms"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FrameworkError(f"{path}: damaged: {error!r}") from error
+
+
+def definition(arm: CheckedArm) -> Definition:
+    """An arm as study.json holds it."""
+    return json.loads(json.dumps({"plugins": arm.plugins, "values": dict(arm.values)}, default=str))
+
+
+def put_aside(run: Run) -> Path | None:
+    """Move what an earlier run left that did not end in good order; give its new place, or None if there is nothing."""
+    if not run.folder.exists():
+        return None
+    number = 1
+    while (aside := run.folder.with_name(f"{run.folder.name}.unfinished-{number}")).exists():
+        number += 1
+    run.folder.rename(aside)
+    if run.output.exists():
+        run.output.rename(aside / "output.txt")
+    return aside
+
+
+def check_labels(arms: Sequence[CheckedArm]) -> None:
+    """Refuse arms whose runs would share a folder.
+
+    Raises:
+        UsageError: if there is no arm, a label is empty, or two are the same as names of folders.
+    """
+    if not arms:
+        raise UsageError("a study needs an arm")
+    taken: dict[str, str] = {}
+    for arm in arms:
+        name = folder_name(arm.label).casefold()
+        if not name:
+            raise UsageError(f"an arm's label {arm.label!r} is no name for a folder: choose another")
+        if name in taken:
+            raise UsageError(f"the arms '{taken[name]}' and '{arm.label}' would share a folder: rename one")
+        taken[name] = arm.label
+
+
+def _compare(folder: Path, wanted: Mapping[str, Definition]) -> None:
+    known = read_arms(folder) if (folder / STUDY).is_file() else {}
+    problems = [
+        f"its arm '{label}' differs: {'; '.join(_differences(known[label], arm))}"
+        for label, arm in wanted.items()
+        if label in known and known[label] != arm
+    ]
+    if problems:
+        raise UsageError(
+            [f"the folder '{folder}' holds another study: choose another folder with --study-dir", *problems]
+        )
+
+
+def _differences(known: Definition, wanted: Definition) -> Iterator[str]:
+    if known["plugins"] != wanted["plugins"]:
+        yield f"plugins {','.join(known['plugins'])} there, {','.join(wanted['plugins'])} here"
+    for path in sorted({*known["values"], *wanted["values"]}):
+        there, here = (side["values"].get(path, "not set") for side in (known, wanted))
+        if there != here:
+            yield f"{path} {there} there, {here} here"

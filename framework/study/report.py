@@ -1,0 +1,94 @@
+"""A study on a page: the table of its arms, every run's figures as CSV, and the plots."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from framework.recording.files import replacing
+from framework.study.figures import draw_curves, draw_summary
+from framework.study.results import RunResult
+from framework.study.statistics import Estimate, Summary, shown, summarise
+
+DEFINITIONS = (
+    "Final return: the mean raw return of the last 100 training episodes. Area under the curve: that running mean, "
+    "averaged over the run's environment steps. Beside every seed's figure: the interquartile mean and, from "
+    "three seeds on, its 95 % percentile bootstrap interval. In the first plot, a point is a seed, a tick the "
+    "interquartile mean and a bar its interval; in the second, a thin line is a seed and the thick one their "
+    "interquartile mean. What is dotted is the first arm."
+)
+
+LENGTHS_DIFFER = 1.01
+"""A longest run of more than this times the shortest one is worth a note."""
+
+
+def write_report(results: Sequence[RunResult], folder: Path, notes: Sequence[str] = ()) -> list[Path]:
+    """Write results.csv, summary.md, study.png and curves.png; give their paths.
+
+    Args:
+        results: of at least one run.
+        folder: of the study.
+        notes: for the page.
+    """
+    summaries = summarise(results)
+    page = [
+        f"# {folder.resolve().name}",
+        markdown_table(summaries),
+        DEFINITIONS,
+        *(f"- {note}" for note in (*remarks(results), *notes)),
+        "![Final return and area under the curve of each arm](study.png)",
+        "![The running mean return of each arm against environment steps](curves.png)",
+    ]
+    with replacing(folder / "summary.md") as temporary:
+        temporary.write_text("\n\n".join(page) + "\n", encoding="utf-8")
+    with replacing(folder / "results.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        rows = [result.row() for result in results]
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return [
+        folder / "results.csv",
+        folder / "summary.md",
+        draw_summary(summaries, folder / "study.png"),
+        draw_curves(summaries, folder / "curves.png"),
+    ]
+
+
+def markdown_table(summaries: Sequence[Summary]) -> str:
+    """One row an arm. Its columns are padded, so that it reads as well in a terminal."""
+    evaluated = any(summary.evaluation is not None for summary in summaries)
+    header = ["arm", "final return", "of each seed", "area under the curve", "of each seed"]
+    if evaluated:
+        header += ["last evaluation", "of each seed"]
+    rows = [header, ["---"] * len(header)]
+    for summary in summaries:
+        runs = summary.runs
+        row = [summary.arm, str(summary.final), _each(run.final for run in runs)]
+        row += [str(summary.area), _each(run.area for run in runs)]
+        if evaluated:
+            row += [_or_dash(summary.evaluation), _each(run.evaluation for run in runs)]
+        rows.append([cell.replace("|", "\\|") for cell in row])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    )
+
+
+def remarks(results: Sequence[RunResult]) -> list[str]:
+    """What a reader of the figures must know."""
+    shortest, longest = (pick(result.steps for result in results) for pick in (min, max))
+    if longest > LENGTHS_DIFFER * shortest:
+        return [
+            f"The runs are {shortest:,} to {longest:,} environment steps long, so their areas under the curve are "
+            "averages over different lengths: end runs by --steps to compare them."
+        ]
+    return []
+
+
+def _each(values: Iterable[float | None]) -> str:
+    return ", ".join(shown(value) for value in values)
+
+
+def _or_dash(given: Estimate | None) -> str:
+    return "–" if given is None else str(given)

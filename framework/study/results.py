@@ -1,0 +1,134 @@
+"""What a run came to: its final return, the area under its curve, and the curve. One definition for every arm.
+
+The curve is the running mean of the raw returns of the last 100 training episodes (of all, while there are
+fewer) against environment steps. A mean stands from the end of one episode to the end of the next; the first also
+stands for the steps before it. An episode that is not finished does not count.
+
+* *final return*: where the curve ends: the mean of the last 100 episodes that were finished.
+* *area under the curve*: the curve's average over the run's environment steps. It is a mean return, too, and
+  the higher, the sooner the agent was good. Runs compare by it if they are equally long.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from framework.errors import FrameworkError, UsageError
+from framework.recording.metrics import METRICS
+from framework.recording.rows import read_rows
+from framework.study.folder import read_arms
+from framework.study.runs import RESULT, folder_name
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A running mean return against environment steps: a step function with a value from each episode's end on."""
+
+    steps: Int64[np.ndarray, " E"]
+    """Environment steps at the ends of the episodes; several may end at the same one."""
+    values: Float64[np.ndarray, " E"]
+    end: int
+    """Environment steps of the whole run."""
+
+    def at(self, steps: Int64[np.ndarray, " S"]) -> Float64[np.ndarray, " S"]:
+        """The value after so many steps; NaN before the first episode's end and after the run's."""
+        latest = np.searchsorted(self.steps, steps, side="right") - 1
+        known = (latest >= 0) & (steps <= self.end)
+        if not len(self.steps):
+            return np.full(len(steps), np.nan)
+        return np.where(known, self.values[latest], np.nan)
+
+    def area(self) -> float | None:
+        """The average over the run's steps; None without a finished episode."""
+        if not len(self.steps):
+            return None
+        counts = np.append(np.diff(self.steps) > 0, True)  # of episodes that end at the same step, the last
+        steps, values = self.steps[counts], self.values[counts]
+        return float(np.average(values, weights=np.diff([0, *steps[1:].tolist(), self.end])))
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run of a study came to. Returns are raw; None is unknown, as without a finished episode."""
+
+    arm: str
+    seed: int
+    final: float | None
+    area: float | None
+    evaluation: float | None
+    """The mean return of the last periodic evaluation, if there was one."""
+    steps: int
+    episodes: int
+    seconds: float | None
+    """Spent training until the last recorded row, evaluation excluded."""
+    folder: Path
+    curve: Curve = field(repr=False, compare=False)
+
+    def row(self) -> dict[str, Any]:
+        """Everything but the curve."""
+        return {
+            item.name: str(value) if isinstance(value := getattr(self, item.name), Path) else value
+            for item in fields(self)
+            if item.name != "curve"
+        }
+
+
+def read_run(folder: Path, arm: str, seed: int) -> RunResult:
+    """Read the result of a run that has ended from what it recorded.
+
+    Raises:
+        FrameworkError: if a file of the run is missing or damaged.
+    """
+    rows = read_rows(folder / METRICS)
+    try:
+        end = int(json.loads((folder / "last.json").read_text(encoding="utf-8"))["env_steps"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FrameworkError(f"{folder / 'last.json'}: cannot be read: {error!r}") from error
+    episodes = [row for row in rows if row["kind"] == "episode"]
+    evaluations = [row for row in rows if row["kind"] == "evaluation"]
+    curve = Curve(
+        np.array([row["env_steps"] for row in episodes], np.int64),
+        np.array([math.nan if row["mean_100"] is None else row["mean_100"] for row in episodes], np.float64),
+        end,
+    )
+    return RunResult(
+        arm=arm,
+        seed=seed,
+        final=_finite(float(curve.values[-1])) if episodes else None,
+        area=_finite(curve.area()),
+        evaluation=_finite(evaluations[-1]["mean"]) if evaluations else None,
+        steps=end,
+        episodes=len(episodes),
+        seconds=float(rows[-1]["seconds"]) if rows else None,
+        folder=folder,
+        curve=curve,
+    )
+
+
+def read_study(folder: str | Path) -> list[RunResult]:
+    """The results of every run of a study that ended in good order, arm by arm as they were started.
+
+    Raises:
+        UsageError: if this is no study's folder.
+        FrameworkError: if a file of a run is missing or damaged.
+    """
+    path = Path(folder)
+    found = []
+    for label in read_arms(path):
+        complete = [file.parent for file in (path / folder_name(label)).glob(f"seed-*/{RESULT}")]
+        seeds = sorted((int(run.name.removeprefix("seed-")), run) for run in complete)
+        found += [read_run(run, label, seed) for seed, run in seeds]
+    if not found:
+        raise UsageError(f"'{path}' holds no run that ended in good order")
+    return found
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

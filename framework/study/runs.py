@@ -1,0 +1,63 @@
+"""One run of a study: its place in the study's folder, and the command that makes it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framework.study.arms import CheckedArm
+
+RESULT = "result.json"
+"""In a run's folder: the run ended in good order, and this is what it came to."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """An arm with a seed."""
+
+    arm: CheckedArm
+    seed: int
+    folder: Path
+
+    @property
+    def label(self) -> str:
+        return f"{self.arm.label}, seed {self.seed}"
+
+    @property
+    def output(self) -> Path:
+        """What the process prints, beside the run's folder, which has to be empty when it starts."""
+        return self.folder.with_name(f"{self.folder.name}.output.txt")
+
+    @property
+    def is_complete(self) -> bool:
+        return (self.folder / RESULT).is_file()
+
+    @property
+    def command(self) -> list[str]:
+        """`python -m framework run …`, in a process that ends with this one."""
+        assignments = [f"--set={path}={as_toml(value)}" for path, value in self.arm.values.items()]
+        return [
+            *(sys.executable, "-m", "framework.study.child", "run"),
+            *(f"--plugins={','.join(self.arm.plugins)}", *assignments),
+            *(f"--seed={self.seed}", f"--run-dir={self.folder}"),
+        ]
+
+
+def runs_of(arms: Sequence[CheckedArm], seeds: Sequence[int], folder: Path) -> list[Run]:
+    """Every arm with the first seed, then with the second, so that a study that is cut short compares all arms."""
+    return [Run(arm, seed, folder / folder_name(arm.label) / f"seed-{seed}") for seed in seeds for arm in arms]
+
+
+def folder_name(label: str) -> str:
+    """A label as the name of a folder."""
+    return "".join(sign if sign.isalnum() or sign in "_." else "-" for sign in label).lstrip(".")
+
+
+def as_toml(value: Any) -> str:
+    """A value as `--set` reads it."""
+    import tomlkit
+
+    return "none" if value is None else tomlkit.item(value).as_string()

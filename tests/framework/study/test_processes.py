@@ -1,0 +1,182 @@
+"""Processes that run side by side, and that all end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from framework.study.processes import run_jobs
+
+
+@dataclass(frozen=True)
+class Script:
+    """A job that is a few lines of Python."""
+
+    code: str
+    output: Path
+
+    @property
+    def command(self) -> Sequence[str]:
+        return [sys.executable, "-c", self.code]
+
+
+@dataclass
+class Record:
+    codes: list[int] = field(default_factory=list)
+    most: int = 0
+
+    def ended(self, job: Script, code: int, interrupted: bool) -> None:
+        self.codes.append(code)
+
+    def interrupted(self) -> None: ...
+
+    def tick(self, running: Sequence[Script]) -> None:
+        self.most = max(self.most, len(running))
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+MEET = """
+import pathlib, sys, time
+folder = pathlib.Path({folder!r})
+(folder / "{number}").touch()
+until = time.monotonic() + 60
+while len(list(folder.iterdir())) < 2:
+    assert time.monotonic() < until
+    time.sleep(0.01)
+"""
+
+
+def test_jobs_run_side_by_side(tmp_path: Path) -> None:
+    """Each waits for the other, so one after the other they would never end."""
+    (meeting := tmp_path / "meeting").mkdir()
+    scripts = [Script(MEET.format(folder=str(meeting), number=n), tmp_path / f"{n}.txt") for n in range(2)]
+    record = Record()
+    assert not run_jobs(scripts, 2, record)
+    assert record.codes == [0, 0]
+    assert record.most == 2
+
+
+COUNTED = """
+import time
+def note(sign):
+    with open({file!r}, "a") as file: file.write(sign)
+note("+"); time.sleep(0.1); note("-")
+"""
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_no_more_than_so_many_at_once(at_once: int, tmp_path: Path) -> None:
+    events = tmp_path / "events"
+    scripts = [Script(COUNTED.format(file=str(events)), tmp_path / f"{n}.txt") for n in range(5)]
+    run_jobs(scripts, at_once, record := Record())
+    running = [events.read_text()[: place + 1].count("+") - events.read_text()[:place].count("-") for place in range(9)]
+    assert max(running) <= at_once
+    assert record.codes == [0] * 5
+
+
+def test_output_exit_codes_and_threads(tmp_path: Path) -> None:
+    code = "import os, sys; print(os.environ['OMP_NUM_THREADS'], file=sys.stderr); sys.exit(3)"
+    scripts = [Script(code, tmp_path / "new" / "1.txt"), Script("import os; os.abort()", tmp_path / "2.txt")]
+    run_jobs(scripts, 1, record := Record())
+    assert record.codes == [3, -signal.SIGABRT]
+    assert (tmp_path / "new" / "1.txt").read_text() == "1\n"
+
+
+def test_an_error_here_ends_them(tmp_path: Path) -> None:
+    class Angry(Record):
+        def tick(self, running: Sequence[Script]) -> None:
+            if (tmp_path / "pid").exists() and (tmp_path / "pid").read_text():
+                raise RuntimeError("enough")
+
+    code = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    with pytest.raises(RuntimeError, match="enough"):
+        run_jobs([Script(code, tmp_path / "1.txt")], 1, Angry())
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+
+HOST = """
+import sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from test_processes import Record, Script
+from framework.study.processes import run_jobs
+folder = Path({folder!r})
+code = '''
+import os, signal, time
+{obey}
+open({folder!r} + f"/pid-{{os.getpid()}}", "w").close()
+time.sleep(600)
+'''
+record = Record()
+interrupted = run_jobs([Script(code, folder / f"{{n}}.txt") for n in range(3)], 2, record)
+print(interrupted, record.codes, flush=True)
+"""
+
+
+def host(folder: Path, obey: str) -> tuple[subprocess.Popen[str], list[int]]:
+    """A process that runs three jobs, two at once, and the ids of the two that it started."""
+    code = HOST.format(tests=str(Path(__file__).parent), folder=str(folder), obey=textwrap.dedent(obey))
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: len(list(folder.glob("pid-*"))) == 2 or process.poll() is not None)
+    return process, [int(path.name.removeprefix("pid-")) for path in folder.glob("pid-*")]
+
+
+def gone(pids: Sequence[int]) -> bool:
+    return not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)
+
+
+def test_ctrl_c_is_passed_on_once_and_nothing_new_starts(tmp_path: Path) -> None:
+    """A second SIGINT would end the job with another code."""
+    process, pids = host(tmp_path, "signal.signal(signal.SIGINT, lambda *_: os._exit(7))")
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert out.splitlines()[-1] == "True [7, 7]"
+    assert gone(pids)
+    assert len(list(tmp_path.glob("pid-*"))) == 2
+
+
+def test_a_second_ctrl_c_kills(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    process, pids = host(tmp_path, f"signal.signal(signal.SIGINT, lambda *_: open({str(told)!r}, 'w').close())")
+    process.send_signal(signal.SIGINT)
+    wait_for(told.exists)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert out.splitlines()[-1] == f"True [{-signal.SIGKILL}, {-signal.SIGKILL}]"
+    assert gone(pids)
+
+
+def test_sigterm_terminates_them_and_ends_with_its_code(tmp_path: Path) -> None:
+    process, pids = host(tmp_path, "")
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert gone(pids)
+
+
+def test_a_run_ends_when_its_study_is_killed(tmp_path: Path) -> None:
+    words = ["run", "-p", "tabular,grid", "--steps", "100000000", "--seeds", "2", "--jobs", "2", "--run-dir", "s"]
+    process = subprocess.Popen([sys.executable, "-m", "framework", *words], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    wait_for(lambda: len(list(tmp_path.glob("s/*/seed-?/metrics.jsonl"))) == 2 or process.poll() is not None)
+    children = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+    assert len(children) == 2
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(60)
+    wait_for(lambda: gone(children))
