@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from framework.config import Config, Field, Section
 from framework.hookspecs import hookimpl
 from plugins.dqn.hookspecs import HeadConstructor
-from plugins.dqn.maths import bootstrapped
+from plugins.dqn.maths import bootstrapped, taken
 
 
 class C51Options(Section, name="c51"):
@@ -80,8 +80,7 @@ class CategoricalHead(nn.Module):
         following = torch.where(discount[:, None] == 0, torch.full_like(following, 1 / self.width), following)
         positions = bootstrapped(reward[:, None], discount[:, None], self.support[None, :].expand_as(following))
         goal = project(following, positions, self.support)
-        taken = online.logs[torch.arange(len(action), device=action.device), action]
-        loss = -(goal * taken).sum(dim=1)
+        loss = -(goal * taken(online.logs, action)).sum(dim=1)
         return loss, loss.detach()
 
 

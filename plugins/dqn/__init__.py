@@ -20,7 +20,14 @@ from framework.types import Loss, Optimizer, Policy, Spaces
 from plugins.dqn import hookspecs
 from plugins.dqn.agent import DQNLoss, DQNPolicy, GradientStep, choose_device
 from plugins.dqn.head import ScalarHead
-from plugins.dqn.hookspecs import Bootstrap, HeadConstructor, LinearConstructor, StreamConstructor, TorsoConstructor
+from plugins.dqn.hookspecs import (
+    Bonus,
+    Bootstrap,
+    HeadConstructor,
+    LinearConstructor,
+    StreamConstructor,
+    TorsoConstructor,
+)
 from plugins.dqn.maths import greedy
 from plugins.dqn.networks import QNetwork, Stream, torso_for
 from plugins.dqn.options import DQNOptions
@@ -44,7 +51,7 @@ def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> P
     torso = slots.constructor("dqn_torso", spaces=spaces, config=config)
     linear = slots.constructor("dqn_linear", config=config, seeds=seeds)
     stream = slots.constructor("dqn_stream", linear=linear, config=config)
-    head = slots.constructor("dqn_head", spaces=spaces, config=config)
+    head = slots.constructor("dqn_head", spaces=spaces, config=config, seeds=seeds)
 
     def build() -> QNetwork:
         body = torso()
@@ -56,13 +63,15 @@ def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> P
 
 @hookimpl(trylast=True)
 def make_loss(policy: DQNPolicy, config: Config, slots: Slots) -> Loss:
-    return DQNLoss(policy, slots.constructor("dqn_bootstrap", config=config))
+    bootstrap = slots.constructor("dqn_bootstrap", config=config)
+    return DQNLoss(policy, bootstrap, slots.constructor("dqn_bonus", config=config))
 
 
 @hookimpl(trylast=True)
 def make_optimizer(policy: DQNPolicy, config: Config) -> Optimizer:
     options = config[DQNOptions]
-    return GradientStep(policy, options.learning_rate, options.adam_epsilon, options.max_grad_norm)
+    adam = torch.optim.Adam(policy.online.parameters(), options.learning_rate, eps=options.adam_epsilon, fused=True)
+    return GradientStep(policy, adam, options.max_grad_norm)
 
 
 @hookimpl(trylast=True)
@@ -90,3 +99,8 @@ def dqn_head(config: Config) -> HeadConstructor:
 @hookimpl(trylast=True)
 def dqn_bootstrap() -> Bootstrap:
     return lambda target, online: greedy(target.values)
+
+
+@hookimpl(trylast=True)
+def dqn_bonus() -> Bonus:
+    return lambda target_before, action, target, discount: torch.zeros_like(discount)

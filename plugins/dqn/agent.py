@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from framework.errors import UsageError
 from framework.seeding import Seeds
 from framework.types import Batch, Counters, Errors, State
-from plugins.dqn.hookspecs import Bootstrap, Output
+from plugins.dqn.hookspecs import Bonus, Bootstrap, Output
 from plugins.dqn.networks import QNetwork
+from plugins.dqn.sources import load_sources, save_sources
 
 
 def choose_device(name: str) -> torch.device:
@@ -31,7 +32,7 @@ def choose_device(name: str) -> torch.device:
 
 
 class DQNPolicy:
-    """An online network and its target, equal at the start and in storage of their own."""
+    """An online network and its target, equal at the start, in storage of their own, with shared sources of noise."""
 
     def __init__(self, build: Callable[[], QNetwork], device: torch.device, seeds: Seeds) -> None:
         self.device = device
@@ -67,7 +68,11 @@ class DQNPolicy:
                     slow.lerp_(fast, fraction)
 
     def state_dict(self) -> State:
-        return {"online": _to_numpy(self.online), "target": _to_numpy(self.target)}
+        return {
+            "online": _to_numpy(self.online),
+            "target": _to_numpy(self.target),
+            "sources": save_sources(self.online),
+        }
 
     def load_state_dict(self, state: State) -> None:
         """Restore both networks.
@@ -83,6 +88,7 @@ class DQNPolicy:
                 network.load_state_dict(tensors)
             except RuntimeError as error:
                 raise UsageError(f"the weights are of another network: {error}") from error
+        load_sources(self.online, state.get("sources", {}))
 
     def manifest(self) -> Mapping[str, Any]:
         """What the run's manifest says of the network and the numeric path."""
@@ -99,47 +105,41 @@ class DQNPolicy:
 class DQNLoss:
     """ℓ between Q(s, a) and r + discount · Σ_a' π(a') Q_target(s', a'), with the gradient through Q(s, a) alone."""
 
-    def __init__(self, policy: DQNPolicy, bootstrap: Bootstrap) -> None:
-        self._policy, self._bootstrap = policy, bootstrap
+    def __init__(self, policy: DQNPolicy, bootstrap: Bootstrap, bonus: Bonus) -> None:
+        self._policy, self._bootstrap, self._bonus = policy, bootstrap, bonus
 
     def __call__(self, batch: Batch, counters: Counters) -> Errors:
         policy = self._policy
         policy.online.train()
-        next_obs = policy.tensor(batch.next_obs)
+        obs, next_obs, action = (policy.tensor(array) for array in (batch.obs, batch.next_obs, batch.action))
+        reward, discount = policy.tensor(batch.reward), policy.tensor(batch.discount)
         with torch.no_grad():
             target = policy.target(next_obs)
             distribution = self._bootstrap(target, lambda: cast(Output, policy.online(next_obs)))
-        loss, priority = policy.online.head.loss(
-            policy.online(policy.tensor(batch.obs)),
-            policy.tensor(batch.action),
-            target,
-            distribution,
-            policy.tensor(batch.reward),
-            policy.tensor(batch.discount),
-        )
+            reward = reward + self._bonus(lambda: cast(Output, policy.target(obs)), action, target, discount)
+        loss, priority = policy.online.head.loss(policy.online(obs), action, target, distribution, reward, discount)
         return Errors(loss=loss.detach().cpu().numpy(), priority=priority.cpu().numpy().astype(np.float64), update=loss)
 
 
 class GradientStep:
-    """One step of Adam down the weighted mean of the losses."""
+    """One step of a torch optimiser down the weighted mean of the losses; `max_norm` 0 clips no gradient."""
 
-    def __init__(self, policy: DQNPolicy, learning_rate: float, epsilon: float, max_norm: float) -> None:
-        self._policy, self._max_norm = policy, max_norm
+    def __init__(self, policy: DQNPolicy, optimizer: torch.optim.Optimizer, max_norm: float) -> None:
+        self._policy, self._optimizer, self._max_norm = policy, optimizer, max_norm
         self._parameters = list(policy.online.parameters())
-        self._adam = torch.optim.Adam(self._parameters, lr=learning_rate, eps=epsilon, fused=True)
 
     def apply(self, batch: Batch, errors: Errors) -> None:
         """Move the online network."""
         losses = cast(Tensor, errors.update)
         loss = (losses * self._policy.tensor(batch.weights)).mean()
-        self._adam.zero_grad(set_to_none=True)
+        self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self._max_norm:
             nn.utils.clip_grad_norm_(self._parameters, self._max_norm)
-        self._adam.step()
+        self._optimizer.step()
 
     def state_dict(self) -> State:
-        state = self._adam.state_dict()["state"]
+        state = self._optimizer.state_dict()["state"]
         return {
             str(index): {key: value.cpu().numpy().copy() for key, value in moments.items()}
             for index, moments in state.items()
@@ -150,7 +150,8 @@ class GradientStep:
             int(index): {key: torch.from_numpy(np.array(value)) for key, value in saved.items()}
             for index, saved in state.items()
         }
-        self._adam.load_state_dict({"state": moments, "param_groups": self._adam.state_dict()["param_groups"]})
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
 def _to_numpy(module: nn.Module) -> dict[str, np.ndarray]:

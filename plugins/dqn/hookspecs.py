@@ -56,6 +56,12 @@ class Head(Protocol):
         ...
 
 
+Bonus: TypeAlias = Callable[
+    [Callable[[], "Output"], Int64[Tensor, " B"], "Output", Float[Tensor, " B"]], Float[Tensor, " B"]
+]
+"""(function giving the target network's output at the observation, action, its output at the next one, discount) →
+what is added to each reward."""
+
 Bootstrap: TypeAlias = Callable[["Output", Callable[[], "Output"]], Float[Tensor, "B A"]]
 """(target network's output, function giving the online one's) at the next observation → distribution over actions."""
 
@@ -91,7 +97,7 @@ def dqn_stream(linear: LinearConstructor, config: Config) -> StreamConstructor:
 
 
 @slot
-def dqn_head(spaces: Spaces, config: Config) -> HeadConstructor:
+def dqn_head(spaces: Spaces, config: Config, seeds: Seeds) -> HeadConstructor:
     """Numbers → action values and their loss. Default: one number is the value."""
     raise NotImplementedError
 
@@ -99,4 +105,10 @@ def dqn_head(spaces: Spaces, config: Config) -> HeadConstructor:
 @slot
 def dqn_bootstrap(config: Config) -> Bootstrap:
     """Which next actions the target looks at. Default: the best one in the target network's eyes."""
+    raise NotImplementedError
+
+
+@slot
+def dqn_bonus(config: Config) -> Bonus:
+    """What the learner's rewards gain. Default: nothing."""
     raise NotImplementedError

@@ -25,6 +25,6 @@ def expected_value(values: Float[Tensor, "B A"], policy: Float[Tensor, "B A"]) -
     return (policy * values).sum(dim=1)
 
 
-def taken(values: Float[Tensor, "B A"], action: Int64[Tensor, " B"]) -> Float[Tensor, " B"]:
-    """Q(s, a) of the actions taken."""
-    return values.gather(1, action[:, None])[:, 0]
+def taken(values: Float[Tensor, "B A *rest"], action: Int64[Tensor, " B"]) -> Float[Tensor, "B *rest"]:
+    """What belongs to the actions taken: Q(s, a), or its atoms or quantiles."""
+    return values[torch.arange(len(action), device=action.device), action]

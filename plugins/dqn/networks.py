@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import cast
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -21,6 +21,9 @@ NATURE = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 
 SMALL = ((16, 4, 2), (32, 3, 2), (32, 3, 2))
 """The same for images of fewer pixels; it needs 18 at least."""
+
+TINY = ((16, 3, 1),)
+"""The network of Young & Tian 2019, for the boards of MinAtar and whatever else has fewer; it needs 3 at least."""
 
 
 class OneHot(nn.Module):
@@ -48,8 +51,26 @@ class FullyConnected(nn.Module):
         return cast(Tensor, self.layers(obs.to(torch.get_default_dtype())))
 
 
+def image_shape(space: gymnasium.Space[Any]) -> tuple[int, int, int] | None:
+    """(channels, height, width) of uint8 images, with an axis for channels or without; None for anything else."""
+    shape = space.shape or ()
+    if space.dtype != np.uint8 or len(shape) not in (2, 3):
+        return None
+    channels = shape[0] if len(shape) == 3 else 1
+    return channels, shape[-2], shape[-1]
+
+
+def scaled(obs: Shaped[Tensor, "B *obs"]) -> Float[Tensor, "B C H W"]:
+    """uint8 images [B, C, H, W] or [B, H, W] in [0, 1].
+
+    Channels are last in memory, where convolutions are up to twice as fast on processors.
+    """
+    images = obs if obs.ndim == 4 else obs[:, None]
+    return images.to(torch.get_default_dtype(), memory_format=torch.channels_last).mul_(1 / 255)
+
+
 class Convolutional(nn.Module):
-    """uint8 images [B, C, H, W], scaled to [0, 1], through convolutions with ReLU."""
+    """uint8 images [B, C, H, W] or [B, H, W], scaled to [0, 1], through convolutions with ReLU."""
 
     def __init__(self, shape: tuple[int, int, int], layers: tuple[tuple[int, int, int], ...]) -> None:
         super().__init__()
@@ -60,12 +81,10 @@ class Convolutional(nn.Module):
             channels, height, width = out, (height - kernel) // stride + 1, (width - kernel) // stride + 1
         self.layers = nn.Sequential(*modules, nn.Flatten())
         self.features = channels * height * width
-        # channels-last convolutions are up to twice as fast on processors
         self.layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, obs: Shaped[Tensor, "B C H W"]) -> Float[Tensor, "B F"]:
-        scaled = obs.to(torch.get_default_dtype(), memory_format=torch.channels_last).mul_(1 / 255)
-        return cast(Tensor, self.layers(scaled))
+    def forward(self, obs: Shaped[Tensor, "B *obs"]) -> Float[Tensor, "B F"]:
+        return cast(Tensor, self.layers(scaled(obs)))
 
 
 def torso_for(spaces: Spaces, mlp: tuple[int, ...]) -> TorsoConstructor:
@@ -82,22 +101,14 @@ def torso_for(spaces: Spaces, mlp: tuple[int, ...]) -> TorsoConstructor:
         raise UnsupportedSpace("observations with at least one axis, or Discrete ones")
     if space.dtype != np.uint8 or len(shape) < 2:
         return lambda: FullyConnected(math.prod(shape), mlp)
-    if len(shape) == 2:
-        shape = (1, *shape)
-    if len(shape) != 3 or min(shape[1:]) < 18:
+    image = image_shape(space)
+    if image is None or min(image[1:]) < 3:
         raise UnsupportedSpace(
-            "flat observations or uint8 images [channels, height, width] of at least 18 pixels a side"
+            "flat observations or uint8 images [channels, height, width] of at least 3 pixels a side"
         )
-    layers = NATURE if min(shape[1:]) >= 64 else SMALL
-    kind = Unsqueezed if len(space.shape or ()) == 2 else Convolutional
-    return lambda: kind(shape, layers)
-
-
-class Unsqueezed(Convolutional):
-    """Images [B, H, W] without an axis for channels."""
-
-    def forward(self, obs: Shaped[Tensor, "B H W"]) -> Float[Tensor, "B F"]:
-        return super().forward(obs[:, None])
+    side = min(image[1:])
+    layers = NATURE if side >= 64 else SMALL if side >= 18 else TINY
+    return lambda: Convolutional(image, layers)
 
 
 class Stream(nn.Module):

@@ -17,7 +17,8 @@ from framework.errors import UsageError
 from framework.loop import Loop
 from plugins.c51 import Categorical, CategoricalHead, project
 from plugins.dqn.maths import greedy
-from plugins.qr import QuantileHead, Quantiles, quantile_huber
+from plugins.dqn.quantiles import Quantiles, quantile_huber
+from plugins.qr import QuantileHead
 
 B, A, N, M = 7, 3, 5, 11
 
@@ -61,7 +62,7 @@ def test_the_projection_is_that_of_the_paper(mass: np.ndarray, where: np.ndarray
 )
 def test_the_quantile_loss_is_that_of_the_paper(quantiles, samples, weights, kappa) -> None:
     levels = (np.arange(N) + 0.5) / N
-    found = quantile_huber(*(torch.from_numpy(x) for x in (quantiles, samples, weights, levels)), kappa).numpy()
+    found = quantile_huber(*(torch.from_numpy(x) for x in (quantiles, samples, weights, levels[None])), kappa).numpy()
     for row in range(B):
         expected = 0.0
         for i in range(N):
@@ -89,7 +90,7 @@ class TestCrafted:
         target = head(torch.tensor([[[1.0, 1.2], [-5.0, 5.0]]]), identity)
         choice = greedy(target.values)
         assert choice.tolist() == [[1.0, 0.0]]
-        online = Quantiles(torch.tensor([[[1.0, 1.2], [0.0, 0.0]]]), torch.zeros(1, 2))
+        online = Quantiles(torch.tensor([[[1.0, 1.2], [0.0, 0.0]]]), torch.tensor([[0.25, 0.75]]))
         loss, _ = head.loss(online, torch.tensor([0]), target, choice, torch.zeros(1), torch.ones(1))
         # θ = (1, 1.2), τ = (¼, ¾): each of the two errors of 0.2 costs ¼ · 0.02, weighted by a half
         assert loss.item() == pytest.approx(2 * 0.25 * 0.02 / 2)
@@ -121,7 +122,7 @@ def test_atoms_in_the_wrong_order_are_refused() -> None:
         assemble("dqn,c51,chain", {"c51.v_min": 1.0, "c51.v_max": -1.0})
 
 
-@pytest.mark.parametrize("head", ["c51", "qr"])
+@pytest.mark.parametrize("head", ["c51", "qr", "iqn"])
 def test_they_compose_with_the_rest(head: str) -> None:
     torch.set_default_dtype(torch.float32)
     names = f"dqn,{head},double,dueling,nstep,per,polyak,chain,framework.testing"
@@ -134,7 +135,7 @@ def test_they_compose_with_the_rest(head: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "options"), [("c51", {"c51.v_min": -2.0, "c51.v_max": 2.0}), ("qr", {"qr.quantiles": 11})]
+    ("head", "options"), [("c51", {"c51.v_min": -2.0, "c51.v_max": 2.0}), ("qr", {"qr.quantiles": 11, "qr.kappa": 0.1}), ("iqn", {"iqn.kappa": 0.1})]
 )
 def test_they_recover_a_reward_of_two_values(head: str, options: dict[str, float], tmp_path) -> None:
     """One step, +1 or −1 with equal chances: the distribution has both, and their mean is 0."""
@@ -142,23 +143,24 @@ def test_they_recover_a_reward_of_two_values(head: str, options: dict[str, float
     arm = tmp_path / "arm.py"
     arm.write_text(
         "import gymnasium\n"
+        "import numpy as np\n"
         "from framework.hookspecs import hookimpl\n"
         "class Arm(gymnasium.Env):\n"
-        "    observation_space = gymnasium.spaces.Discrete(1)\n"
+        "    observation_space = gymnasium.spaces.Box(0.0, 1.0, (8,))\n"
         "    action_space = gymnasium.spaces.Discrete(2)\n"
         "    def reset(self, *, seed=None, options=None):\n"
         "        super().reset(seed=seed)\n"
-        "        return 0, {}\n"
+        "        return np.ones(8, np.float32), {}\n"
         "    def step(self, action):\n"
-        "        return 0, float(self.np_random.choice([-1.0, 1.0])), True, False, {}\n"
+        "        return np.ones(8, np.float32), float(self.np_random.choice([-1.0, 1.0])), True, False, {}\n"
         "@hookimpl\n"
         "def make_env(): return Arm\n"
     )
-    values = {"run.steps": 3_000, "dqn.hidden": 0, "dqn.learning_rate": 0.02, "exploration.final": 1.0, **options}
+    values = {"run.steps": 3_000, "dqn.hidden": 0, "dqn.mlp": (), "dqn.learning_rate": 0.01, "exploration.final": 1.0, **options}
     parts = assemble(["dqn", head, str(arm)], values)
     Loop(parts).run()
     with torch.no_grad():
-        output = parts.policy.online(torch.zeros(1, dtype=torch.int64))
+        output = parts.policy.online.eval()(torch.ones(1, 8))
     assert output.values.abs().max() < 0.25
     if head == "c51":
         support = parts.policy.online.head.support
@@ -166,6 +168,6 @@ def test_they_recover_a_reward_of_two_values(head: str, options: dict[str, float
         for value in (-1.0, 1.0):
             assert abs(probability[(support - value).abs() < 0.2].sum().item() - 0.5) < 0.15
     else:
-        low, high = output.quantiles[0, 0].sort().values[[1, -2]]
-        assert abs(low.item() + 1) < 0.2
-        assert abs(high.item() - 1) < 0.2
+        levels, quantiles = output.levels[0], output.quantiles[0, 0]
+        for value, where in ((-1.0, (levels > 0.1) & (levels < 0.35)), (1.0, (levels > 0.65) & (levels < 0.9))):
+            assert (quantiles[where] - value).abs().max() < 0.2

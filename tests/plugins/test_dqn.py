@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -22,7 +22,19 @@ from framework.types import Batch, Counters, Spaces, Targeted
 from plugins.dqn.agent import DQNPolicy, choose_device
 from plugins.dqn.head import ScalarHead, Values
 from plugins.dqn.maths import bootstrapped, greedy
-from plugins.dqn.networks import NATURE, SMALL, Convolutional, FullyConnected, OneHot, QNetwork, Stream, torso_for
+from plugins.dqn.networks import (
+    NATURE,
+    SMALL,
+    TINY,
+    Convolutional,
+    FullyConnected,
+    OneHot,
+    QNetwork,
+    Stream,
+    image_shape,
+    scaled,
+    torso_for,
+)
 
 B, A = 7, 3
 
@@ -85,6 +97,7 @@ def some_batch(parts: Parts, discount: float = 0.9) -> Batch:
         discount=np.full(B, discount),
         weights=np.ones(B),
         read_next_obs=lambda: after,
+        read_next_action=lambda: np.full(len(obs), -1),
     )
 
 
@@ -170,6 +183,7 @@ class TestGradients:
                 discount=batch.discount[[row]],
                 weights=batch.weights[[row]],
                 read_next_obs=lambda row=row: batch.next_obs[[row]],
+                read_next_action=lambda row=row: batch.next_action[[row]],
             )
             assert parts.loss(single, Counters()).loss[0] == pytest.approx(whole[row], rel=1e-9)
 
@@ -242,6 +256,44 @@ class TestTorsos:
         assert len(SMALL) == 3
         assert torso(torch.zeros(2, 4, size, size, dtype=torch.uint8)).shape == (2, torso.features)
 
+    def test_boards_get_the_network_of_minatar(self) -> None:
+        """conv 16@3×3/1, flatten to 1024, linear 128, linear A: Young & Tian 2019 on Breakout's four channels."""
+        torso = torso_for(self.spaces(gymnasium.spaces.Box(0, 255, (4, 10, 10), np.uint8)), ())()
+        convs = [layer for layer in torso.layers if isinstance(layer, torch.nn.Conv2d)]
+        assert tuple((c.out_channels, c.kernel_size[0], c.stride[0]) for c in convs) == TINY
+        assert torso.features == 1024
+        network = QNetwork(torso, Stream(torch.nn.Linear, 1024, A, 1, 128), ScalarHead("huber"))
+        assert sum(parameter.numel() for parameter in network.parameters()) == 592 + 131_200 + 129 * A
+        image = torch.randint(0, 256, (2, 4, 10, 10), dtype=torch.uint8)
+        convolved = torch.nn.functional.conv2d(image / 255, convs[0].weight, convs[0].bias)
+        assert torch.allclose(torso(image), convolved.clamp(min=0).flatten(1))
+
+    @given(
+        channels=st.integers(1, 7), height=st.integers(3, 70), width=st.integers(3, 70), axis=st.sampled_from([2, 3])
+    )
+    @settings(max_examples=40, deadline=None)
+    def test_features_are_as_many_as_announced(self, channels: int, height: int, width: int, axis: int) -> None:
+        shape = (channels, height, width)[3 - axis :]
+        torso = torso_for(self.spaces(gymnasium.spaces.Box(0, 255, shape, np.uint8)), ())()
+        assert torso(torch.zeros(2, *shape, dtype=torch.uint8)).shape == (2, torso.features)
+        first = 16 if min(height, width) < 64 else 32
+        assert torso.layers[0].out_channels == first
+        assert (len(torso.layers) == 3) is (min(height, width) < 18)
+
+    def test_which_observations_are_images(self) -> None:
+        def box(*shape: int, dtype: type = np.uint8) -> gymnasium.Space:
+            return gymnasium.spaces.Box(0, 255, shape, dtype)
+
+        assert image_shape(box(5, 6)) == (1, 5, 6)
+        assert image_shape(box(4, 5, 6)) == (4, 5, 6)
+        others = (box(6), box(2, 4, 5, 6), box(4, 5, 6, dtype=np.float32), gymnasium.spaces.Discrete(3))
+        assert [image_shape(space) for space in others] == [None] * 4
+
+    def test_scaling_leaves_the_pixels_alone(self) -> None:
+        image = torch.full((1, 5, 6), 255, dtype=torch.uint8)
+        assert scaled(image).tolist() == [[[[pytest.approx(1.0)] * 6] * 5]]
+        assert (image == 255).all()
+
     def test_pixels_are_scaled_once_and_in_the_torso(self) -> None:
         torso = torso_for(self.image(42), ())()
         seen: list[torch.Tensor] = []
@@ -262,9 +314,9 @@ class TestTorsos:
         single = torso_for(self.image(42, stack=1), ())()
         assert single(torch.zeros(2, 42, 42, dtype=torch.uint8)).shape == (2, single.features)
 
-    @pytest.mark.parametrize("shape", [(10, 10), (4, 42, 42, 3)])
+    @pytest.mark.parametrize("shape", [(2, 2), (4, 10, 2), (4, 42, 42, 3)])
     def test_images_that_no_torso_suits(self, shape: tuple[int, ...]) -> None:
-        with pytest.raises(UnsupportedSpace, match="at least 18 pixels"):
+        with pytest.raises(UnsupportedSpace, match="at least 3 pixels"):
             torso_for(self.spaces(gymnasium.spaces.Box(0, 255, shape, np.uint8)), ())
 
 

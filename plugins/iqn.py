@@ -1,0 +1,91 @@
+"""Implicit quantile networks (Dabney et al. 2018b): the return's quantile at any level τ that is asked for.
+
+Z_τ(s, a) = f(ψ(s) ⊙ φ(τ))_a with φ_j(τ) = ReLU(Σ_{i<n} cos(π i τ) w_ij + b_j) (eq. 4): the torso is ψ, the stream f.
+Levels are drawn from U[0, 1) in training, for each row its own; an evaluation takes the same evenly spaced ones always.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.nn import functional
+
+from framework.config import Config, Field, Section
+from framework.hookspecs import hookimpl
+from framework.seeding import Seeds
+from plugins.dqn.hookspecs import HeadConstructor
+from plugins.dqn.quantiles import Quantiles, quantile_loss
+from plugins.dqn.sources import RandomSource
+
+
+class IQNOptions(Section, name="iqn"):
+    """The levels, their embedding and the loss."""
+
+    samples: int = Field(8, ge=1, description="random levels for each row in training: N, N' and K of eqs. 2 and 3")
+    even: int = Field(32, ge=1, description="evenly spaced levels in an evaluation")
+    cosines: int = Field(64, ge=1, description="n of the embedding")
+    kappa: float = Field(1.0, gt=0, description="errors beyond this count linearly")
+
+
+def cosines(levels: Float[Tensor, "B N"], count: int) -> Float[Tensor, "B N count"]:
+    """cos(π i τ) for i = 0 … count − 1."""
+    return torch.cos(math.pi * torch.arange(count).to(levels) * levels[:, :, None])
+
+
+class ImplicitQuantileHead(nn.Module):
+    """The quantile Huber loss between quantiles at random levels; also the priority."""
+
+    width = 1
+
+    def __init__(self, features: int, options: IQNOptions, random: RandomSource) -> None:
+        super().__init__()
+        self.random = random
+        self._options = options
+        self.embedding = nn.Linear(options.cosines, features)
+
+    def forward(self, features: Float[Tensor, "B F"], stream: nn.Module) -> Quantiles:
+        return self.at(self.levels(features), features, stream)
+
+    def levels(self, features: Float[Tensor, "B F"]) -> Float[Tensor, "B N"]:
+        """Levels to ask for: random ones in training, even ones otherwise."""
+        if self.training:
+            return self.random.uniform(len(features), self._options.samples, like=features)
+        count = self._options.even
+        return ((torch.arange(count).to(features) + 0.5) / count).expand(len(features), count)
+
+    def at(self, levels: Float[Tensor, "B N"], features: Float[Tensor, "B F"], stream: nn.Module) -> Quantiles:
+        """The quantiles at these levels."""
+        embedded = functional.relu(self.embedding(cosines(levels, self._options.cosines)))
+        rows = (features[:, None, :] * embedded).flatten(0, 1)
+        quantiles: Tensor = stream(rows).reshape(*levels.shape, -1)
+        return Quantiles(quantiles.transpose(1, 2), levels)
+
+    def loss(
+        self,
+        online: Quantiles,
+        action: Int64[Tensor, " B"],
+        target: Quantiles,
+        policy: Float[Tensor, "B A"],
+        reward: Float[Tensor, " B"],
+        discount: Float[Tensor, " B"],
+    ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+        """(quantile Huber loss of eq. 3, the same as the priority) of each transition."""
+        loss = quantile_loss(online, action, target, policy, reward, discount, self._options.kappa)
+        return loss, loss.detach()
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [IQNOptions]
+
+
+@hookimpl
+def dqn_head(config: Config, seeds: Seeds) -> HeadConstructor:
+    options = config[IQNOptions]
+    random = RandomSource("iqn", seeds)
+    return lambda features: ImplicitQuantileHead(features, options, random)

@@ -1,0 +1,77 @@
+"""Munchausen DQN (Vieillard et al. 2020, eq. 1): a bonus for actions that the policy likes, and a soft bootstrap.
+
+y = r + α · [τ ln π(a|s)]₀ + γ · Σ_a' π(a'|s') · (Q_target(s', a') − τ ln π(a'|s')), with π = softmax(Q_target / τ)
+and [x]₀ = x clipped to [l₀, 0]. α = 0 is Soft DQN. The bonus belongs to one step, so returns of several are refused.
+Distributional heads get the mixture of the next actions' returns, shifted by the entropy; M-IQN (appendix B.1 of the
+paper) takes the mean over actions within each quantile instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from framework.config import Config, Field, Section
+from framework.errors import UsageError
+from framework.hookspecs import hookimpl
+from framework.types import Returns
+from plugins.dqn.hookspecs import Bonus, Bootstrap, Output
+from plugins.dqn.maths import bootstrapped, expected_value, taken
+
+
+class MunchausenOptions(Section, name="munchausen"):
+    """The bonus and the softness."""
+
+    alpha: float = Field(0.9, ge=0, lt=1, description="share of the log-policy that is added to the reward")
+    temperature: float = Field(0.03, gt=0, description="τ of the policy, in units of value; near 0 it is greedy")
+    lowest: float = Field(-1.0, le=0, description="l₀: the log-policy, times τ, counts as no less than this")
+
+
+def scaled_log_policy(values: Float[Tensor, "B A"], temperature: float) -> Float[Tensor, "B A"]:
+    """τ ln softmax(Q / τ), without overflow at any temperature (appendix B.1)."""
+    shifted = values - values.max(dim=1, keepdim=True).values
+    return shifted - temperature * torch.logsumexp(shifted / temperature, dim=1, keepdim=True)
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [MunchausenOptions]
+
+
+@hookimpl
+def dqn_bootstrap(config: Config) -> Bootstrap:
+    temperature = config[MunchausenOptions].temperature
+    return lambda target, online: torch.softmax(target.values / temperature, dim=1)
+
+
+@hookimpl
+def dqn_bonus(config: Config) -> Bonus:
+    options = config[MunchausenOptions]
+
+    def bonus(
+        target_before: Callable[[], Output],
+        action: Int64[Tensor, " B"],
+        target: Output,
+        discount: Float[Tensor, " B"],
+    ) -> Float[Tensor, " B"]:
+        log_policy = scaled_log_policy(target.values, options.temperature)
+        policy = torch.softmax(target.values / options.temperature, dim=1)
+        entropy = -expected_value(log_policy, policy)
+        before = taken(scaled_log_policy(target_before().values, options.temperature), action)
+        return bootstrapped(options.alpha * before.clamp(options.lowest, 0), discount, entropy)
+
+    return bonus
+
+
+@hookimpl(wrapper=True)
+def make_returns() -> Generator[None, Returns, Returns]:
+    returns = yield
+    if returns.horizon > 1:
+        raise UsageError(
+            f"munchausen's bonus is of one step, and these returns span {returns.horizon}: drop munchausen or the "
+            "longer returns (no:nstep, where pong brings nstep in)"
+        )
+    return returns

@@ -1,0 +1,98 @@
+"""Implicit quantiles against a slow reference."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from framework.seeding import Seeds
+from plugins.dqn.maths import greedy
+from plugins.dqn.networks import Stream
+from plugins.dqn.quantiles import Quantiles
+from plugins.dqn.sources import RandomSource
+from plugins.iqn import ImplicitQuantileHead, IQNOptions
+from plugins.qr import QuantileHead
+
+B, F, A = 4, 5, 3
+
+
+def head(**options: float) -> ImplicitQuantileHead:
+    return ImplicitQuantileHead(F, IQNOptions(**options), RandomSource("iqn", Seeds(0))).double()
+
+
+def stream(hidden: int = 6) -> Stream:
+    return Stream(nn.Linear, F, A, 1, hidden).double()
+
+
+@given(
+    samples=st.integers(1, 5), cosines=st.integers(1, 9), training=st.booleans(), seed=st.integers(0, 9), data=st.data()
+)
+def test_the_quantiles_are_those_of_equation_4(samples, cosines, training, seed, data) -> None:
+    made = head(samples=samples, even=samples + 1, cosines=cosines).train(training)
+    top = stream()
+    features = torch.from_numpy(np.random.default_rng(seed).normal(size=(B, F)))
+    output = made(features, top)
+    count = samples if training else samples + 1
+    assert output.quantiles.shape == (B, A, count)
+    assert output.levels.shape == (B, count)
+    weight, bias = (parameter.detach().numpy() for parameter in (made.embedding.weight, made.embedding.bias))
+    row, column = data.draw(st.integers(0, B - 1)), data.draw(st.integers(0, count - 1))
+    level = output.levels[row, column].item()
+    product = np.zeros(F)
+    for j in range(F):
+        phi = sum(math.cos(math.pi * i * level) * weight[j, i] for i in range(cosines)) + bias[j]
+        product[j] = features[row, j].item() * max(phi, 0.0)
+    expected = top(torch.from_numpy(product)[None])[0, :, 0]
+    assert torch.allclose(output.quantiles[row, :, column], expected, atol=1e-12)
+    assert torch.allclose(output.values, output.quantiles.mean(dim=2))
+
+
+def test_levels_are_random_for_each_row_in_training_and_even_otherwise() -> None:
+    made = head(samples=7, even=4)
+    features = torch.randn(B, F, dtype=torch.float64)
+    first, second = made.levels(features), made.levels(features)
+    assert ((first >= 0) & (first < 1)).all()
+    assert len(torch.unique(torch.cat([first, second]))) == 2 * B * 7
+    made.eval()
+    assert torch.equal(made.levels(features), torch.tensor([[0.125, 0.375, 0.625, 0.875]] * B, dtype=torch.float64))
+
+
+def test_with_the_levels_of_qr_the_loss_is_that_of_qr() -> None:
+    n = 6
+    fixed = QuantileHead(n, 1.0).double()
+    online, target = torch.randn(2, B, A, n, dtype=torch.float64)
+    action, reward = torch.arange(B) % A, torch.randn(B, dtype=torch.float64)
+    discount = torch.tensor([0.9, 0.0, 0.5, 1.0], dtype=torch.float64)
+    levels = fixed.levels[None]
+    arguments = (
+        action,
+        Quantiles(target, levels),
+        greedy(target.mean(dim=2)),
+        reward,
+        discount,
+    )
+    expected, _ = fixed.loss(Quantiles(online, levels), *arguments)
+    found, priority = head().loss(Quantiles(online, levels.expand(B, n)), *arguments)
+    assert torch.allclose(found, expected)
+    assert torch.equal(found, priority)
+
+
+def test_the_loss_weighs_each_quantile_by_its_own_level() -> None:
+    """Rows of different levels: |τ − 1{u<0}| by hand, errors of ±2 with κ = 1 cost 1.5."""
+    online = Quantiles(torch.zeros(2, 1, 2), torch.tensor([[0.1, 0.6], [0.3, 0.9]]))
+    target = Quantiles(torch.full((2, 1, 1), 2.0), torch.tensor([[0.5]]))
+    loss, _ = head().loss(
+        online, torch.zeros(2, dtype=torch.int64), target, torch.ones(2, 1), torch.zeros(2), torch.ones(2)
+    )
+    assert loss.tolist() == pytest.approx([1.5 * 0.7, 1.5 * 1.2])
+    below = Quantiles(torch.full((2, 1, 1), -2.0), torch.tensor([[0.5]]))
+    loss, _ = head().loss(
+        online, torch.zeros(2, dtype=torch.int64), below, torch.ones(2, 1), torch.zeros(2), torch.ones(2)
+    )
+    assert loss.tolist() == pytest.approx([1.5 * 1.3, 1.5 * 0.8])
