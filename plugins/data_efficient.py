@@ -1,0 +1,51 @@
+"""Data-efficient Rainbow (van Hasselt et al. 2019, appendix E): Rainbow for a budget of 100,000 steps.
+
+It learns at every step, looks 20 steps ahead and has a smaller network: two convolutions of 5×5 with a stride of 5.
+As with `rainbow`, the pace of learning is the paper's on Atari and the environment's own elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from framework.config import Config
+from framework.hookspecs import Bundle, hookimpl
+from framework.types import Spaces
+from plugins.dqn.hookspecs import TorsoConstructor
+from plugins.dqn.networks import Convolutional, image_shape, torso_for
+from plugins.dqn.options import DQNOptions
+from plugins.rainbow import OF_PARTS, ON_ATARI, PARTS
+
+LAYERS = ((32, 5, 5), (64, 5, 5))
+"""(channels, kernel, stride) of each convolution; images of fewer than 25 pixels a side are left to dqn's torso."""
+
+HERE: Mapping[str, Any] = {**OF_PARTS, "nstep.n": 20, "noisy.sigma": 0.1}
+
+HERE_ON_ATARI: Mapping[str, Any] = {
+    **ON_ATARI,
+    **HERE,
+    "run.steps": 100_000,
+    "per.beta_horizon": 100_000,
+    "replay.capacity": 100_000,
+    "learning.starts": 1_600,
+    "learning.updates_per_step": 1.0,
+    "target.every": 2_000,
+    "target.unit": "updates",
+    "dqn.hidden": 256,
+    "dqn.learning_rate": 1e-4,
+    "dqn.max_grad_norm": 10.0,
+}
+
+
+@hookimpl
+def bundle(names: Sequence[str]) -> Bundle:
+    return Bundle(PARTS, HERE_ON_ATARI if "pong" in names else HERE)
+
+
+@hookimpl
+def dqn_torso(spaces: Spaces, config: Config) -> TorsoConstructor:
+    shape = image_shape(spaces.observation)
+    if shape is not None and min(shape[1:]) >= 25:
+        return lambda: Convolutional(shape, LAYERS)
+    return torso_for(spaces, config[DQNOptions].mlp)

@@ -1,0 +1,53 @@
+"""Rainbow (Hessel et al. 2018): six improvements of DQN in one agent, with the hyperparameters of its table 1.
+
+The table was found on Atari, so `rainbow,pong` has all of it. Elsewhere the parts keep the values that belong to them,
+and the environment recommends how fast to learn. `rainbow,no:per,pong` is Rainbow without prioritised replay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from framework.hookspecs import Bundle, hookimpl
+
+PARTS = ("dqn", "double", "dueling", "nstep", "per", "noisy", "c51")
+
+OF_PARTS: Mapping[str, Any] = {
+    "nstep.n": 3,
+    "per.alpha": 0.5,
+    "per.beta": 0.4,
+    "noisy.sigma": 0.5,
+    "c51.atoms": 51,
+}
+
+ON_ATARI: Mapping[str, Any] = {
+    **OF_PARTS,
+    "c51.v_min": -10.0,
+    "c51.v_max": 10.0,
+    "per.beta_horizon": 50_000_000,
+    "run.steps": 50_000_000,
+    "run.num_envs": 1,
+    "returns.gamma": 0.99,
+    "replay.capacity": 1_000_000,
+    "learning.starts": 20_000,
+    "learning.batch_size": 32,
+    "learning.updates_per_step": 0.25,
+    "target.every": 8_000,
+    "target.unit": "env_steps",
+    "dqn.hidden": 512,
+    "dqn.learning_rate": 6.25e-5,
+    "dqn.adam_epsilon": 1.5e-4,
+    "dqn.max_grad_norm": 0.0,
+    "pong.size": 84,
+    "pong.actions": "minimal",
+    "pong.stack": 4,
+    "pong.noop_max": 30,
+    "pong.frame_skip": 4,
+}
+"""Frames of the paper are four times as many as environment steps: 200 million make 50 million steps."""
+
+
+@hookimpl
+def bundle(names: Sequence[str]) -> Bundle:
+    return Bundle(PARTS, ON_ATARI if "pong" in names else OF_PARTS)

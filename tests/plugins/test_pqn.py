@@ -1,0 +1,200 @@
+"""PQN: λ-returns against brute force, the rollout against what was added, the agent against exact optima."""
+
+from __future__ import annotations
+
+import gymnasium
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from framework.assembly import assemble
+from framework.errors import UsageError
+from framework.loop import Loop
+from framework.types import Counters, Spaces, Step
+from plugins.pqn import PQNOptions, Rollout, RolloutCadence, lambda_returns
+
+GAMMA = 0.9
+
+
+def brute_force(t: int, reward, discount, value, ended, lam: float) -> float:
+    """(1 − λ) Σ_n λ^(n−1) G^(n) over the n-step returns of one environment's row t; the longest takes what is left."""
+    horizon = t
+    while horizon < len(reward) - 1 and not ended[horizon]:
+        horizon += 1
+    steps = horizon - t + 1
+    returns = []
+    for n in range(1, steps + 1):
+        total, factor = 0.0, 1.0
+        for k in range(t, t + n):
+            total += factor * reward[k]
+            factor *= GAMMA
+        last = t + n - 1
+        total += 0.0 if discount[last] == 0 else factor * value[last]
+        returns.append(total)
+    weights = [(1 - lam) * lam ** (n - 1) for n in range(1, steps)] + [lam ** (steps - 1)]
+    return sum(weight * total for weight, total in zip(weights, returns, strict=True))
+
+
+@st.composite
+def rollouts(draw: st.DrawFn):
+    """Rows of several environments in turn: (lane, reward, discount, value, ended)."""
+    lanes, rows = draw(st.integers(1, 3)), draw(st.integers(1, 12))
+    lane = [draw(st.integers(0, lanes - 1)) for _ in range(rows)]
+    number = st.floats(-5, 5)
+    reward = [draw(number) for _ in range(rows)]
+    end = [draw(st.sampled_from(["no", "no", "terminated", "truncated"])) for _ in range(rows)]
+    value = [float("nan") if kind == "terminated" and draw(st.booleans()) else draw(number) for kind in end]
+    discount = [0.0 if kind == "terminated" else GAMMA for kind in end]
+    return (
+        np.array(lane),
+        np.array(reward),
+        np.array(discount),
+        np.array(value),
+        np.array([kind != "no" for kind in end]),
+    )
+
+
+@given(rollout=rollouts(), lam=st.sampled_from([0.0, 0.3, 0.65, 1.0]))
+def test_lambda_returns_are_the_mixture_of_all_n_step_returns(rollout, lam: float) -> None:
+    lane, *arrays = rollout
+    found = lambda_returns(lane, *arrays, lam)
+    for environment in set(lane.tolist()):
+        rows = np.flatnonzero(lane == environment)
+        own = [array[rows] for array in arrays]
+        for t, row in enumerate(rows):
+            assert found[row] == pytest.approx(brute_force(t, *own, lam), rel=1e-9, abs=1e-9)
+
+
+@given(rollout=rollouts())
+def test_lambda_0_is_one_step(rollout) -> None:
+    lane, reward, discount, value, ended = rollout
+    expected = reward + np.where(discount == 0, 0, discount * value)
+    assert np.array_equal(lambda_returns(lane, reward, discount, value, ended, 0.0), expected)
+
+
+class Worth:
+    """Action values that tell states apart: Q(s, ·) = (s, s / 2)."""
+
+    def action_values(self, obs: np.ndarray, explore: bool) -> np.ndarray:
+        assert not explore
+        return np.stack([obs * 1.0, obs / 2], axis=1)
+
+
+def spaces(num_envs: int) -> Spaces:
+    space = gymnasium.spaces.Discrete(10_000)
+    return Spaces(space, gymnasium.spaces.Discrete(2), space, 1, "repeat", num_envs)
+
+
+@settings(max_examples=60)
+@given(
+    num_envs=st.integers(1, 3), rounds=st.integers(1, 3), epochs=st.integers(1, 3), lam=st.floats(0, 1), data=st.data()
+)
+def test_a_rollout_gives_every_transition_once_an_epoch_with_its_return(num_envs, rounds, epochs, lam, data) -> None:
+    """Whatever ends, and even where environments miss steps (as those that reset alone do)."""
+    options = PQNOptions(rollout=4, lam=lam, epochs=epochs, minibatches=2)
+    generator = np.random.default_rng(0)
+    rollout = Rollout(spaces(num_envs), Worth(), options, GAMMA, generator)  # type: ignore[arg-type]
+    state, first, resting = np.zeros(num_envs, np.int64), np.ones(num_envs, bool), np.zeros(num_envs, bool)
+    number = 0
+    for _ in range(rounds):
+        rows: list[tuple[int, int, float, bool, bool, int]] = []
+        while len(rows) < 4 * num_envs:
+            ids = np.flatnonzero(~resting)
+            resting[:] = False
+            if not len(ids):
+                continue
+            kinds = [data.draw(st.sampled_from(["no", "no", "terminated", "truncated"])) for _ in ids]
+            terminated = np.array([kind == "terminated" for kind in kinds])
+            truncated = np.array([kind == "truncated" for kind in kinds])
+            number += 1
+            following = number * 10 + ids
+            step = Step(
+                env_id=ids,
+                first=first[ids].copy(),
+                obs=state[ids].copy(),
+                action=ids % 2,
+                reward=number + ids * 0.1,
+                raw_reward=number + ids * 0.1,
+                terminated=terminated,
+                truncated=truncated,
+                next_obs=following,
+            )
+            rollout.add(step)
+            rows += zip(ids, state[ids], step.reward, terminated, truncated, following, strict=True)
+            first[ids] = step.ended
+            state[ids] = np.where(step.ended, number * 10 + 5, following)
+            resting[ids] = step.ended & data.draw(st.booleans())
+        lane, obs, reward, terminated, truncated, following = (np.array(column) for column in zip(*rows, strict=True))
+        returns = lambda_returns(
+            lane, reward, np.where(terminated, 0, GAMMA), following * 1.0, terminated | truncated, lam
+        )
+        expected = sorted(zip(obs.tolist(), returns.tolist(), strict=True))
+        for _ in range(epochs):
+            batches = [rollout.sample(99, Counters()) for _ in range(2)]
+            assert abs(len(batches[0]) - len(batches[1])) <= 1
+            found = [pair for batch in batches for pair in zip(batch.obs.tolist(), batch.reward.tolist(), strict=True)]
+            assert np.allclose(sorted(found), expected)
+            assert all((batch.discount == 0).all() and (batch.weights == 1).all() for batch in batches)
+        assert len(rollout) == 0
+
+
+@given(num_envs=st.integers(1, 5), rollout=st.integers(1, 9), steps=st.integers(0, 300))
+def test_updates_are_due_when_every_environment_has_made_a_rollout(num_envs: int, rollout: int, steps: int) -> None:
+    cadence = RolloutCadence(4, rollout * num_envs, 6)
+    assert cadence.due(Counters(env_steps=steps * num_envs)) == steps // rollout * 6
+
+
+def test_it_is_a_bundle_of_dqn_and_layer_norm_without_replay_and_target() -> None:
+    parts = assemble("pqn,chain")
+    assert parts.filled["make_policy"] == "dqn"
+    assert {parts.filled[slot] for slot in ("make_buffer", "make_loss", "make_target_sync", "make_cadence")} == {"pqn"}
+    assert parts.returns is None and parts.sampler is None
+    assert any(type(module).__name__ == "LayerNorm" for module in parts.policy.online.modules())
+    plain = assemble("pqn,no:layer_norm,chain")
+    assert not any(type(module).__name__ == "LayerNorm" for module in plain.policy.online.modules())
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ("pqn,nstep,chain", "nstep fills make_returns, which pqn provides itself: keep one"),
+        ("pqn,per,chain", "per fills make_sampler, which pqn provides itself: keep one"),
+        ("pqn,polyak,chain", "polyak and pqn both provide make_target_sync: keep one"),
+        ("pqn,double,chain", "double fills dqn_bootstrap, which nothing here uses: drop double"),
+    ],
+)
+def test_what_it_does_not_use_is_refused(names: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        assemble(names)
+    assert list(caught.value.problems) == [message]
+
+
+def test_too_many_minibatches() -> None:
+    with pytest.raises(UsageError, match="9 are too many for rollouts of 4 steps in 2 environments"):
+        assemble("pqn,chain", {"pqn.minibatches": 9, "pqn.rollout": 4, "run.num_envs": 2})
+
+
+@pytest.mark.parametrize("names", ["pqn", "pqn,dueling,noisy", "pqn,c51", "pqn,qr", "pqn,iqn"])
+def test_it_trains_with_other_networks_and_heads(names: str) -> None:
+    parts = assemble(f"{names},chain,framework.testing", {"run.steps": 1100, "run.num_envs": 4})
+    Loop(parts).run()
+    assert parts.counters.updates == parts.cadence.due(parts.counters) > 0
+    assert np.isfinite(parts.policy.action_values(np.arange(5), explore=False)).all()
+
+
+def test_a_rollout_goes_on_where_it_was_saved() -> None:
+    def parts_after(steps: int):
+        parts = assemble("pqn,chain", {"run.steps": steps, "run.num_envs": 2, "pqn.rollout": 16})
+        Loop(parts).run()
+        return parts
+
+    first = parts_after(40)
+    saved = first.buffer.state_dict()
+    second = assemble("pqn,chain", {"run.num_envs": 2, "pqn.rollout": 16, "run.seed": 5})
+    second.policy.load_state_dict(first.policy.state_dict())
+    second.buffer.load_state_dict(saved)
+    assert len(second.buffer) == len(first.buffer) == 8
+    one, other = (parts.buffer.sample(99, Counters()) for parts in (first, second))
+    assert np.array_equal(one.ids, other.ids)
+    assert np.array_equal(one.reward, other.reward)
