@@ -1,4 +1,4 @@
-"""Tiny environments whose optimum is known. Importing this package registers them with gymnasium and loads none."""
+"""Environments. Importing this package registers the tiny ones with gymnasium and loads none."""
 
 from gymnasium import register
 

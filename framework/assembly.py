@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -153,26 +154,43 @@ def assemble_agent(names: str | Sequence[str], sources: Sequence[Source] = ()) -
 
 
 def _make_policy(slots: Slots, spaces: Spaces, config: Config, seeds: Seeds) -> Policy:
-    try:
+    with _spaces_served("make_policy", slots, spaces):
         return slots.fill("make_policy", Policy, spaces=spaces, config=config, seeds=seeds, slots=slots)
+
+
+@contextmanager
+def _spaces_served(slot: str, slots: Slots, spaces: Spaces) -> Iterator[None]:
+    """Name who cannot serve the spaces, and who made them."""
+    try:
+        yield
     except UnsupportedSpace as error:
         raise UsageError(
-            f"{slots.filled['make_policy']} needs {error.needs}; {slots.filled['make_env']} gives {spaces.describe()}"
+            f"{slots.filled[slot]} needs {error.needs}; {slots.filled['make_env']} gives {spaces.describe()}"
         ) from error
 
 
 def _fill(plugins: Plugins, config: Config, notes: Sequence[str], seeds: Seeds, slots: Slots, stream: Stream) -> Parts:
     spaces = stream.spaces
     policy = _make_policy(slots, spaces, config, seeds)
-    exploration = slots.fill("make_exploration", Exploration, spaces=spaces, config=config, seeds=seeds)
+    with _spaces_served("make_exploration", slots, spaces):
+        exploration = slots.fill("make_exploration", Exploration, spaces=spaces, config=config, seeds=seeds)
     returns = slots.fill_if_used("make_returns", Returns, by="make_buffer", argument="returns", config=config)
     sampler = slots.fill_if_used(
         "make_sampler", Sampler, by="make_buffer", argument="sampler", config=config, seeds=seeds
     )
     buffer = slots.fill(
-        "make_buffer", Buffer, spaces=spaces, sampler=sampler, returns=returns, policy=policy, config=config
+        "make_buffer",
+        Buffer,
+        spaces=spaces,
+        sampler=sampler,
+        returns=returns,
+        policy=policy,
+        config=config,
+        seeds=seeds,
     )
-    loss = slots.fill("make_loss", Loss, policy=policy, config=config, seeds=seeds, slots=slots)
+    loss = slots.fill(
+        "make_loss", Loss, policy=policy, exploration=exploration, config=config, seeds=seeds, slots=slots
+    )
     optimizer = slots.fill("make_optimizer", Optimizer, policy=policy, config=config)
     target_sync = slots.fill("make_target_sync", TargetSync, policy=policy, config=config)
     cadence = slots.fill("make_cadence", Cadence, config=config)

@@ -116,22 +116,28 @@ def _import_file(path: Path) -> ModuleType:
 
 @cache
 def providers() -> dict[str, tuple[str, ...]]:
-    """hook → the installed plugins that implement it, read from their source without importing them."""
-    found: dict[str, list[str]] = {}
+    """hook → the installed plugins that could provide it, read from their source without importing them.
+
+    Where families offer defaults, only they are named: what else claims the hook is a variant of one of them.
+    """
+    claims: dict[str, list[str]] = {}
+    families: dict[str, list[str]] = {}
     for name, points in installed().items():
-        for hook in _implemented(points[0].module):
-            found.setdefault(hook, []).append(name)
-    return {hook: tuple(names) for hook, names in found.items()}
+        for hook, marks in _implemented(points[0].module).items():
+            if "wrapper" not in marks:
+                (families if "trylast" in marks else claims).setdefault(hook, []).append(name)
+    return {hook: tuple(names) for hook, names in (claims | families).items()}
 
 
-def _implemented(module: str) -> set[str]:
+def _implemented(module: str) -> dict[str, str]:
+    """hook → the source of its mark, as "hookimpl(trylast=True)"."""
     try:
         spec = importlib.util.find_spec(module)
         tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8")) if spec and spec.origin else ast.parse("")
     except (ImportError, OSError, SyntaxError):
-        return set()
+        return {}
     return {
-        node.name
+        node.name: ast.unparse(decorator)
         for node in tree.body
         if isinstance(node, ast.FunctionDef)
         for decorator in node.decorator_list

@@ -147,7 +147,10 @@ def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> P
 
 @slot
 def make_exploration(spaces: Spaces, config: Config, seeds: Seeds) -> Exploration:
-    """How values become actions while training. Engine default: ε-greedy on a schedule."""
+    """How values become actions while training. Engine default: ε-greedy on a schedule.
+
+    Raise `UnsupportedSpace` for spaces it cannot serve.
+    """
     raise NotImplementedError
 
 
@@ -167,7 +170,9 @@ def make_sampler(config: Config, seeds: Seeds) -> Sampler:
 
 
 @slot
-def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, policy: Policy, config: Config) -> Buffer:
+def make_buffer(
+    spaces: Spaces, sampler: Sampler, returns: Returns, policy: Policy, config: Config, seeds: Seeds
+) -> Buffer:
     """Where transitions are kept. Engine default: a ring of frames for each environment, each frame stored once."""
     raise NotImplementedError
 
@@ -176,8 +181,11 @@ def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, policy: Poli
 
 
 @slot
-def make_loss(policy: Policy, config: Config, seeds: Seeds, slots: Slots) -> Loss:
-    """The error of a batch."""
+def make_loss(policy: Policy, exploration: Exploration, config: Config, seeds: Seeds, slots: Slots) -> Loss:
+    """The error of a batch.
+
+    exploration: for on-policy losses, which ask how the agent acts.
+    """
     raise NotImplementedError
 
 

@@ -178,7 +178,7 @@ class Regression:
 
     def __call__(self, batch: Batch, counters: Counters) -> Errors:
         policy = self._policy
-        policy.online.train()
+        policy.set_training(True)
         online = policy.online(policy.tensor(batch.obs))
         reward, discount = policy.tensor(batch.reward), policy.tensor(batch.discount)
         # with a discount of 0 nothing that is given as the target comes through

@@ -51,11 +51,15 @@ class DQNPolicy:
         return tensor.to(torch.get_default_dtype()) if tensor.dtype == torch.float64 else tensor
 
     def action_values(self, obs: Shaped[np.ndarray, "N *obs"], explore: bool) -> Float[np.ndarray, "N A"]:
-        if self.online.training is not explore:
-            self.online.train(explore)
+        self.set_training(explore)
         with torch.inference_mode():
             output = cast(Output, self.online(self.tensor(obs)))
             return output.values.cpu().numpy()
+
+    def set_training(self, training: bool) -> None:
+        """Put the online network in training mode or out of it; asking modules costs, so only where it changes."""
+        if self.online.training is not training:
+            self.online.train(training)
 
     def update_target(self, fraction: float) -> None:
         """target ← fraction · online + (1 − fraction) · target; integer buffers are copied."""
@@ -110,7 +114,7 @@ class DQNLoss:
 
     def __call__(self, batch: Batch, counters: Counters) -> Errors:
         policy = self._policy
-        policy.online.train()
+        policy.set_training(True)
         obs, next_obs, action = (policy.tensor(array) for array in (batch.obs, batch.next_obs, batch.action))
         reward, discount = policy.tensor(batch.reward), policy.tensor(batch.discount)
         with torch.no_grad():

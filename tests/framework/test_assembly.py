@@ -47,6 +47,7 @@ def test_hooks_are_called_in_the_order_of_their_page(monkeypatch: pytest.MonkeyP
         "make_buffer",
         "make_loss",
         "dqn_bootstrap",
+        "dqn_bonus",
         "make_optimizer",
         "make_target_sync",
         "make_cadence",

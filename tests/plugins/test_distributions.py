@@ -135,7 +135,12 @@ def test_they_compose_with_the_rest(head: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "options"), [("c51", {"c51.v_min": -2.0, "c51.v_max": 2.0}), ("qr", {"qr.quantiles": 11, "qr.kappa": 0.1}), ("iqn", {"iqn.kappa": 0.1})]
+    ("head", "options"),
+    [
+        ("c51", {"c51.v_min": -2.0, "c51.v_max": 2.0}),
+        ("qr", {"qr.quantiles": 11, "qr.kappa": 0.1}),
+        ("iqn", {"iqn.kappa": 0.1}),
+    ],
 )
 def test_they_recover_a_reward_of_two_values(head: str, options: dict[str, float], tmp_path) -> None:
     """One step, +1 or −1 with equal chances: the distribution has both, and their mean is 0."""
@@ -156,7 +161,14 @@ def test_they_recover_a_reward_of_two_values(head: str, options: dict[str, float
         "@hookimpl\n"
         "def make_env(): return Arm\n"
     )
-    values = {"run.steps": 3_000, "dqn.hidden": 0, "dqn.mlp": (), "dqn.learning_rate": 0.01, "exploration.final": 1.0, **options}
+    values = {
+        "run.steps": 3_000,
+        "dqn.hidden": 0,
+        "dqn.mlp": (),
+        "dqn.learning_rate": 0.01,
+        "exploration.final": 1.0,
+        **options,
+    }
     parts = assemble(["dqn", head, str(arm)], values)
     Loop(parts).run()
     with torch.no_grad():

@@ -1,0 +1,249 @@
+"""MinAtar, five Atari games in miniature, and the plugin `minatar` that offers them.
+
+Young & Tian 2019, *MinAtar: An Atari-Inspired Testbed for Thorough and Reproducible Reinforcement Learning
+Experiments* (arXiv:1903.03176). The games are those of their package; the environment around them is ours, for
+three reasons: an episode is a function of its seed and actions alone, images have their channels first, as
+networks want them, and nothing is drawn by a library for plots.
+
+Where this departs from the paper's protocol, and how to return to it: agents choose among the actions that do
+something in their game (`minatar.actions=full` is the paper's six), and an episode is truncated after 5 000 steps
+(`minatar.max_steps=0`). Repeated actions and growing difficulty are the paper's. Rewards are never clipped.
+
+The package is licensed GPL-3.0-or-later. Nothing here imports it before an environment is made: with it come
+pandas and seaborn, which take a second.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box, Discrete
+from gymnasium.wrappers import TimeLimit
+from jaxtyping import UInt8
+
+from framework.config import Config, Field, Section
+from framework.errors import UsageError
+from framework.hookspecs import hookimpl
+from framework.types import Role
+
+SIDE = 10
+"""Of every game's board, in cells."""
+
+CELL = 32
+"""Side of a cell in pixels: even, as video encoders want it."""
+
+ACTIONS = ("noop", "left", "up", "right", "down", "fire")
+"""What the package's actions mean, by their number."""
+
+COLOURS = (
+    (240, 240, 240),
+    (230, 75, 60),
+    (90, 110, 130),
+    (70, 150, 220),
+    (250, 200, 60),
+    (110, 200, 110),
+    (180, 110, 200),
+    (245, 145, 60),
+    (100, 210, 210),
+    (235, 150, 180),
+)
+"""Of each channel, on black; no game has more."""
+
+RECOMMENDED: dict[str, Any] = {
+    "run.num_envs": 8,
+    "run.steps": 300_000,
+    "evaluation.every": 20_000,
+    "evaluation.episodes": 20,
+}
+"""What suits MinAtar, whoever plays."""
+
+RECOMMENDED_FOR_DQN: dict[str, Any] = {
+    "replay.capacity": 100_000,
+    "learning.batch_size": 64,
+    "learning.starts": 2_000,
+    "learning.updates_per_step": 0.125,
+    "target.every": 4_000,
+    "target.unit": "env_steps",
+    "exploration.shape": "linear",
+    "exploration.start": 1.0,
+    "exploration.final": 0.02,
+    "exploration.horizon": 20_000,
+    "exploration.unit": "env_steps",
+    "dqn.learning_rate": 5e-4,
+    "dqn.hidden": 128,
+    "c51.v_min": 0.0,
+    "c51.v_max": 30.0,
+}
+"""What suits the paper's small network on one core: few updates of large batches, one for each step of all games."""
+
+Game = Literal["asterix", "breakout", "freeway", "seaquest", "space_invaders"]
+Channels = UInt8[np.ndarray, "C 10 10"]
+Picture = UInt8[np.ndarray, "height width 3"]
+
+
+class MinAtarEnv(gymnasium.Env[Channels, np.int64]):
+    """
+    ## Description
+    One of MinAtar's games on a board of 10 × 10 cells.
+
+    ## Observation space
+    `Box(0, 255, (C, 10, 10), uint8)`: one channel for each kind of object, 255 where one is and 0 elsewhere.
+    C is 4 in Asterix and Breakout, 6 in Space Invaders, 7 in Freeway and 10 in Seaquest.
+
+    ## Action space
+    `Discrete(n)`: indices into `actions`, names from `ACTIONS`. With probability `sticky_action_prob` the game
+    takes its previous action instead, at an episode's first step a noop.
+
+    ## Rewards
+    +1 for a treasure, a brick, a road crossed, an enemy or an alien hit; in Seaquest up to +10 for surfacing with
+    six divers.
+
+    ## Start
+    The package's. After `reset(seed=…)` it is drawn, as everything else in the episode, from that seed: the episode
+    is the package's own after its `seed`. Without a seed the random stream goes on.
+
+    ## End
+    The games' own ends terminate, Freeway's clock of 2 500 steps among them. Nothing is truncated here: the plugin
+    does that.
+
+    ## Arguments
+    game: "asterix", "breakout", "freeway", "seaquest" or "space_invaders".
+    actions: "minimal", those that do something in this game, or "full", all six.
+    sticky_action_prob: in [0, 1].
+    difficulty_ramping: whether Asterix, Seaquest and Space Invaders become harder in the course of an episode.
+    render_mode: "rgb_array" or None.
+
+    Raises:
+        UsageError: if the package is missing.
+        ValueError: for another render mode.
+    """
+
+    # Gymnasium declares metadata as a plain attribute, which a ClassVar may not override.
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 15}  # noqa: RUF012
+
+    def __init__(
+        self,
+        game: Game = "breakout",
+        actions: Literal["minimal", "full"] = "minimal",
+        sticky_action_prob: float = 0.1,
+        difficulty_ramping: bool = True,
+        render_mode: str | None = None,
+    ) -> None:
+        modes = self.metadata["render_modes"]
+        if render_mode is not None and render_mode not in modes:
+            raise ValueError(f"render_mode must be None or one of {modes}, got {render_mode!r}")
+        self.render_mode = render_mode
+        self._game = _package().Environment(game, sticky_action_prob, difficulty_ramping)
+        chosen = self._game.minimal_action_set() if actions == "minimal" else range(len(ACTIONS))
+        self._chosen = tuple(chosen)
+        self.actions = tuple(ACTIONS[number] for number in self._chosen)
+        channels: dict[str, int] = self._game.env.channels
+        self.channels = tuple(sorted(channels, key=channels.__getitem__))
+        self.observation_space = Box(0, 255, (len(self.channels), SIDE, SIDE), np.uint8)
+        self.action_space = Discrete(len(self.actions))
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Channels, dict[str, Any]]:
+        """A new episode. No options are read; info is empty. Raises ValueError for a seed outside [0, 2³²)."""
+        super().reset(seed=seed)
+        self._game.seed(seed)
+        self._game.last_action = 0  # the package would repeat the last action of the episode before
+        self._game.reset()
+        return self._observation(), {}
+
+    def step(self, action: np.int64 | int) -> tuple[Channels, float, bool, bool, dict[str, Any]]:
+        """Let the game act once; truncated is always false and info empty. Raises ValueError for an unknown action."""
+        if not 0 <= action < len(self._chosen):
+            raise ValueError(f"action must be in 0…{len(self._chosen) - 1}, got {action!r}")
+        reward, terminated = self._game.act(self._chosen[int(action)])
+        return self._observation(), float(reward), bool(terminated), False, {}
+
+    def render(self) -> Picture | None:
+        """The board, `CELL` pixels a cell; where several objects are, the last channel's. None without a render mode.
+
+        The order of the channels is that of the package's own window.
+        """
+        if self.render_mode is None:
+            return None
+        board = np.zeros((SIDE, SIDE, 3), np.uint8)
+        for channel, colour in zip(self._observation(), COLOURS, strict=False):
+            board[channel > 0] = colour
+        return board.repeat(CELL, axis=0).repeat(CELL, axis=1)
+
+    def _observation(self) -> Channels:
+        state = self._game.state().transpose(2, 0, 1)
+        return np.multiply(state, 255, dtype=np.uint8, order="C")
+
+
+def _package() -> Any:
+    """The package `minatar`.
+
+    Raises:
+        UsageError: if it is not installed.
+    """
+    try:
+        return importlib.import_module("minatar")
+    except ModuleNotFoundError as error:
+        if error.name != "minatar":
+            raise
+        raise UsageError("the package MinAtar is not installed: pip install 'pluggable-q[minatar]'") from error
+
+
+class MinAtarOptions(Section, name="minatar"):
+    """Which game of MinAtar is played, and by which rules."""
+
+    game: Game = Field("breakout", description="the game")
+    actions: Literal["minimal", "full"] = Field(
+        "minimal",
+        description="minimal: the actions that do something in the game, which is learnt sooner; "
+        "full: all six in every game, as in the paper",
+    )
+    sticky_action_prob: float = Field(
+        0.1, ge=0, le=1, description="probability, at each step, that the previous action is repeated"
+    )
+    difficulty_ramping: bool = Field(
+        True, description="asterix, seaquest and space_invaders become harder in the course of an episode"
+    )
+    max_steps: int = Field(
+        5_000,
+        ge=0,
+        description="steps after which an episode is truncated, twice the length of Freeway's, so that "
+        "a game without end of its own does not hold up the run; 0: no limit",
+    )
+
+
+def minatar_env(options: MinAtarOptions, render_mode: str | None = None) -> gymnasium.Env[Channels, np.int64]:
+    """One game as the engine wants it. Its metadata's `protocol` says everything that decides which game is played."""
+    env = MinAtarEnv(options.game, options.actions, options.sticky_action_prob, options.difficulty_ramping, render_mode)
+    protocol = {
+        **options.model_dump(mode="json"),
+        "minatar": importlib.metadata.version("MinAtar"),
+        "action_set": options.actions,
+        "actions": list(env.actions),
+        "channels": list(env.channels),
+        "reward_clip": None,
+    }
+    env.metadata = {**env.metadata, "protocol": protocol}
+    return TimeLimit(env, options.max_steps) if options.max_steps else env
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [MinAtarOptions]
+
+
+@hookimpl
+def recommended_values(names: Sequence[str]) -> Mapping[str, Any]:
+    return {**RECOMMENDED, **RECOMMENDED_FOR_DQN} if "dqn" in names else RECOMMENDED
+
+
+@hookimpl
+def make_env(config: Config, role: Role) -> Callable[[], gymnasium.Env[Channels, np.int64]]:
+    return partial(minatar_env, config[MinAtarOptions], "rgb_array" if role == "watch" else None)

@@ -1,0 +1,91 @@
+"""The residual network of IMPALA for images (Espeholt et al. 2018, figure 3, right: the deep one).
+
+Each stage is a 3 × 3 convolution, a max-pooling that halves the side (rounded up), and two residual blocks,
+x + conv(ReLU(conv(ReLU(x)))). After the last comes a ReLU; the hidden layer above is `dqn.hidden`.
+
+Later agents widen it (`impala.width`) and pool what it gives to a fixed side before they flatten it
+(`impala.pool`): Beyond the Rainbow (Clark et al. 2024) takes 2 and 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+from torch.nn import functional
+
+from framework.config import Config, Field, Section
+from framework.errors import UnsupportedSpace
+from framework.hookspecs import hookimpl
+from framework.types import Spaces
+from plugins.dqn.hookspecs import TorsoConstructor
+from plugins.dqn.networks import image_shape, scaled
+
+STAGES = (16, 32, 32)
+"""Channels of each stage at width 1."""
+
+
+class ImpalaOptions(Section, name="impala"):
+    """The size of the residual network."""
+
+    width: int = Field(1, ge=1, description="multiplies the channels of every convolution")
+    pool: int = Field(
+        0, ge=0, description="side to which the last stage is max-pooled before it is flattened; 0: not pooled"
+    )
+
+
+class Residual(nn.Module):
+    """x + conv(ReLU(conv(ReLU(x)))), shapes unchanged."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        return x + cast(Tensor, self.second(functional.relu(self.first(functional.relu(x)))))
+
+
+class Impala(nn.Module):
+    """uint8 images [B, C, H, W] or [B, H, W], scaled to [0, 1], to features [B, F], none of them negative."""
+
+    def __init__(self, shape: tuple[int, int, int], width: int = 1, pool: int = 0) -> None:
+        super().__init__()
+        channels, height, across = shape
+        modules: list[nn.Module] = []
+        for stage in STAGES:
+            out = stage * width
+            modules += [nn.Conv2d(channels, out, 3, padding=1), nn.MaxPool2d(3, 2, padding=1)]
+            modules += [Residual(out), Residual(out)]
+            channels, height, across = out, (height + 1) // 2, (across + 1) // 2
+        modules.append(nn.ReLU())
+        if pool:
+            modules.append(nn.AdaptiveMaxPool2d(pool))
+            height = across = pool
+        self.layers = nn.Sequential(*modules, nn.Flatten())
+        self.features = channels * height * across
+        self.layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, obs: Shaped[Tensor, "B *obs"]) -> Float[Tensor, "B F"]:
+        return cast(Tensor, self.layers(scaled(obs)))
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [ImpalaOptions]
+
+
+@hookimpl
+def dqn_torso(spaces: Spaces, config: Config) -> TorsoConstructor:
+    options = config[ImpalaOptions]
+    image = image_shape(spaces.observation)
+    # the last stage has ⌈side / 8⌉ cells a side, and pooling cannot make more of them
+    least = max(1, 8 * (options.pool - 1) + 1)
+    if image is None or min(image[1:]) < least:
+        sides = f" of at least {least} pixels a side" if least > 1 else ""
+        pooled = f" with impala.pool = {options.pool}" if options.pool else ""
+        raise UnsupportedSpace(f"uint8 images [channels, height, width]{sides} for impala{pooled}")
+    return lambda: Impala(image, options.width, options.pool)

@@ -1,0 +1,214 @@
+"""Every pair of shipped plugins: what people read is what a table of claims, written by hand, says they should."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import combinations
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from framework import hookspecs
+from framework.assembly import assemble
+from framework.discovery import installed
+from framework.errors import UsageError, listed
+from framework.loading import load_plugins
+from plugins.dqn import hookspecs as of_dqn
+
+FAMILIES = {
+    "dqn": ("make_policy", "make_loss", "make_optimizer"),
+    "tabular": ("make_policy", "make_sampler", "make_loss", "make_optimizer", "make_target_sync", "make_cadence"),
+}
+ENVIRONMENTS = ("cartpole", "chain", "grid", "minatar", "pong")
+CLAIMS: dict[str, tuple[str, ...]] = {
+    "boltzmann": ("make_exploration",),
+    "c51": ("dqn_head",),
+    "chapter": (),
+    "data_efficient": ("dqn_torso",),
+    "double": ("dqn_bootstrap",),
+    "double_q": ("make_policy", "make_loss"),
+    "dqn": (),
+    "dueling": ("dqn_stream",),
+    "expected_sarsa": ("make_loss",),
+    "impala": ("dqn_torso",),
+    "iqn": ("dqn_head",),
+    "layer_norm": (),
+    "munchausen": ("dqn_bootstrap", "dqn_bonus"),
+    "noisy": ("make_exploration", "dqn_linear"),
+    "nstep": ("make_returns",),
+    "online": ("make_target_sync",),
+    "per": ("make_sampler",),
+    "polyak": ("make_target_sync",),
+    "pqn": ("make_buffer", "make_loss", "make_optimizer", "make_target_sync", "make_cadence"),
+    "qr": ("dqn_head",),
+    "rainbow": (),
+    "sarsa": ("make_loss",),
+    "tabular": (),
+    "ucb": ("make_exploration",),
+    **dict.fromkeys(ENVIRONMENTS, ("make_env",)),
+}
+EXTENDS_DQN = {"c51", "data_efficient", "double", "dueling", "impala", "iqn", "layer_norm", "munchausen", "noisy", "qr"}
+RAINBOW = ("dqn", "double", "dueling", "nstep", "per", "noisy", "c51")
+BUNDLES = {"pqn": ("dqn", "layer_norm"), "rainbow": RAINBOW, "data_efficient": RAINBOW}
+
+SLOTS = [name for page in (hookspecs, of_dqn) for name in vars(page) if name.startswith(("make_", "dqn_"))]
+PAIRS = list(combinations(sorted(CLAIMS), 2))
+
+
+def test_the_table_has_every_plugin() -> None:
+    assert set(installed()) == set(CLAIMS)
+
+
+@dataclass(frozen=True)
+class Composition:
+    """The plugins of some names, their bundles unfolded."""
+
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> Composition:
+        given = set(names)
+        for name in list(given):
+            given |= set(BUNDLES.get(name, ()))
+        if "chapter" in given:
+            given |= {"dqn"} if "pong" in given else {"tabular"} if "chain" in given else set()
+        if {"dqn", "pong"} <= set(names):
+            given |= {"nstep"}
+        return cls(frozenset(given))
+
+    def problems(self) -> set[str]:
+        """What is wrong with it before anything is built."""
+        if {"data_efficient", "rainbow"} <= self.names:
+            return {
+                f"data_efficient and rainbow give {option} different values ({one} and {other}): name one of them"
+                for option, one, other in (("nstep.n", 20, 3), ("noisy.sigma", 0.1, 0.5))
+            }
+        if "chapter" in self.names and not {"chain", "pong"} & self.names:
+            return {"chapter holds values for two environments: add chain or pong"}
+        return {*self._conflicts(), *self._missing()}
+
+    def _conflicts(self) -> Iterable[str]:
+        groups: dict[tuple[str, ...], list[str]] = {}
+        for table in (CLAIMS, FAMILIES):
+            for slot in SLOTS:
+                rivals = tuple(sorted(name for name in self.names if slot in table.get(name, ())))
+                if len(rivals) > 1:
+                    groups.setdefault(rivals, []).append(slot)
+        for rivals, slots in groups.items():
+            yield f"{listed(rivals)} {'both' if len(rivals) == 2 else 'all'} provide {listed(slots)}: keep one"
+
+    def _missing(self) -> Iterable[str]:
+        extending = sorted(self.names & EXTENDS_DQN) if "dqn" not in self.names else []
+        if extending:
+            verb = {1: "extends", 2: "both extend"}.get(len(extending), "all extend")
+            yield f"{listed(extending)} {verb} 'dqn': add dqn"
+        gaps = [
+            slot
+            for slot in FAMILIES["dqn"]
+            if not any(slot in (*CLAIMS[name], *FAMILIES.get(name, ())) for name in self.names)
+        ]
+        if gaps and not extending:
+            yield f"nothing provides {listed(gaps, 'or')}: add dqn or tabular"
+        if not self.names & set(ENVIRONMENTS):
+            yield f"nothing provides make_env: add {listed(ENVIRONMENTS, 'or')}"
+
+
+def found(names: Iterable[str]) -> set[str]:
+    try:
+        load_plugins(list(names))
+    except UsageError as error:
+        return set(error.problems)
+    return set()
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=",".join)
+def test_alone_a_pair_is_told_what_it_lacks_and_where_it_collides(pair: tuple[str, str]) -> None:
+    assert found(pair) == Composition.of(pair).problems()
+
+
+def whole(pair: tuple[str, str]) -> list[str]:
+    """The pair with the family and the environment that it lacks."""
+    names = list(pair)
+    given = Composition.of(pair).names
+    if not given & set(FAMILIES):
+        wants_a_table = {"double_q", "expected_sarsa", "sarsa", "ucb"} & given and not EXTENDS_DQN & given
+        names.append("tabular" if wants_a_table else "dqn")
+    if not given & set(ENVIRONMENTS):
+        names.append("chain")
+    return names
+
+
+OBSERVATIONS = {
+    "cartpole": "(4,) float32 observations",
+    "chain": "Discrete(5) observations",
+    "grid": "Discrete(12) observations",
+    "minatar": "(4, 10, 10) uint8 observations",
+    "pong": "4 stacked (42, 42) uint8 frames",
+}
+
+
+def problems_when_built(names: frozenset[str]) -> set[str]:
+    """What a composition without conflicts and gaps is told when its parts meet."""
+    (environment,) = names & set(ENVIRONMENTS)
+    seen = OBSERVATIONS[environment]
+    if "double_q" in names and "tabular" not in names:
+        return {"double_q extends 'tabular': add tabular"}
+    if "impala" in names and environment not in ("minatar", "pong"):
+        return {f"dqn needs uint8 images [channels, height, width] for impala; {environment} gives {seen}"}
+    if "tabular" in names and environment not in ("chain", "grid"):
+        table = "double_q" if "double_q" in names else "tabular"
+        return {f"{table} needs Discrete observations; {environment} gives {seen}"}
+    if {"munchausen", "nstep"} <= names:
+        return {
+            "munchausen's bonus is of one step, and these returns span 3: drop munchausen or the longer returns "
+            "(no:nstep, where pong brings nstep in)"
+        }
+    for name in ("expected_sarsa", "sarsa"):
+        if name in names and "dqn" in names:
+            return {
+                f"{name} learns the Q-table of 'tabular', and dqn makes a DQNPolicy: name tabular in place of dqn, "
+                f"or drop {name}"
+            }
+    for name in ("online", "polyak"):
+        if name in names and "tabular" in names:
+            table = "TwoTables" if "double_q" in names else "QTable"
+            return {f"{name} needs a policy with a target network; {table} has none"}
+    if "pqn" in names:
+        endings = {
+            "dqn_bootstrap": "nothing here uses: drop {}",
+            "dqn_bonus": "nothing here uses: drop {}",
+            "make_returns": "pqn provides itself: keep one",
+            "make_sampler": "pqn provides itself: keep one",
+        }
+        return {
+            f"{name} fills {slot}, which {endings[slot].format(name)}"
+            for name in names
+            for slot in set(CLAIMS[name]) & set(endings)
+        }
+    return set()
+
+
+WHOLE = [tuple(names) for names in map(whole, PAIRS) if not Composition.of(names).problems()]
+
+
+def check_whole(names: tuple[str, ...]) -> None:
+    try:
+        assemble(list(names)).close()
+        told = set()
+    except UsageError as error:
+        told = set(error.problems)
+    assert told == problems_when_built(Composition.of(names).names)
+
+
+@settings(max_examples=12, deadline=None, phases=[Phase.generate])
+@given(names=st.sampled_from(WHOLE))
+def test_a_sample_of_pairs_made_whole(names: tuple[str, ...]) -> None:
+    check_whole(names)
+
+
+@pytest.mark.compositions
+@pytest.mark.parametrize("names", WHOLE, ids=",".join)
+def test_made_whole_a_pair_assembles_or_says_why_not(names: tuple[str, ...]) -> None:
+    check_whole(names)
