@@ -76,10 +76,9 @@ def verdict(summary: Summary, base: Summary) -> str:
 def table(summaries: Sequence[Summary]) -> str:
     """One row an arm, the best area first."""
     base = summaries[0]
-    pace = speed(base)
     rows = [
-        "| arm | area under the curve | of each seed | against dqn | final return | of each seed | time |",
-        "| --- | ---: | ---: | --- | ---: | ---: | ---: |",
+        "| arm | area under the curve | of each seed | against dqn | final return | of each seed |",
+        "| --- | ---: | ---: | --- | ---: | ---: |",
     ]
     for summary in sorted(summaries, key=lambda arm: arm.area.value or -np.inf, reverse=True):
         areas, finals = (
@@ -87,30 +86,22 @@ def table(summaries: Sequence[Summary]) -> str:
             for column in ([run.area for run in summary.runs], [run.final for run in summary.runs])
         )
         rows.append(
-            f"| {summary.arm} | {summary.area} | {areas} | {verdict(summary, base)} | {summary.final} | {finals} | "
-            f"{pace / speed(summary):.1f} |"
+            f"| {summary.arm} | {summary.area} | {areas} | {verdict(summary, base)} | {summary.final} | {finals} |"
         )
     return "\n".join(rows)
 
 
-def speed(summary: Summary) -> float:
-    """Environment steps a second, of all its runs."""
-    return sum(run.steps for run in summary.runs) / sum(run.seconds for run in summary.runs)
-
-
-def section(name: str, study: Study, seeds: int, jobs: int) -> str:
+def section(name: str, study: Study, seeds: int) -> str:
     """The part of the page that shows one study; its plots are copied beside the page."""
     environment, values = STUDIES[name]
     summaries = summarise(study.results)
     for plot in ("study", "curves"):
         shutil.copyfile(study.folder / f"{plot}.png", PAGE.parent / f"variants-{name}-{plot}.png")
     options = ", ".join(f"`{path}={value}`" for path, value in values.items())
-    rate = speed(summaries[0])
     return "\n\n".join(
         [
             f"## {name}",
-            f"`{environment}` with {options}; seeds 0 to {seeds - 1}. `dqn` made {rate:,.0f} environment steps a "
-            f"second with {jobs} runs side by side; *time* is the arm's time for a step, in units of dqn's.",
+            f"`{environment}` with {options}; seeds 0 to {seeds - 1}.",
             table(summaries),
             f"![Final return and area under the curve of each arm on {name}](variants-{name}-study.png)",
             f"![The running mean return of each arm on {name}](variants-{name}-curves.png)",
@@ -118,7 +109,7 @@ def section(name: str, study: Study, seeds: int, jobs: int) -> str:
     )
 
 
-def page(studies: Mapping[str, Study], seeds: int, jobs: int) -> str:
+def page(studies: Mapping[str, Study], seeds: int) -> str:
     """The whole page."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "gymnasium", "MinAtar", "numpy"))
     return "\n\n".join(
@@ -132,7 +123,7 @@ def page(studies: Mapping[str, Study], seeds: int, jobs: int) -> str:
             "*Final return*: that mean in the end. Beside every seed's figure: the interquartile mean and the 95 % "
             "percentile bootstrap interval. *Against dqn*: **above** if every seed's area is larger than every "
             "one of dqn's, below if every one is smaller. Three seeds are few: what overlaps is not told apart.",
-            *(section(name, study, seeds, jobs) for name, study in studies.items()),
+            *(section(name, study, seeds) for name, study in studies.items()),
             f"Python {platform.python_version()}, {packages}, one thread a run.",
         ]
     )
@@ -158,7 +149,7 @@ def main(
         if studies[name].failures:
             raise FrameworkError("\n".join(map(str, studies[name].failures)))
     if not only:
-        PAGE.write_text(page(studies, seeds, jobs) + "\n", encoding="utf-8")
+        PAGE.write_text(page(studies, seeds) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

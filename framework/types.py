@@ -129,11 +129,20 @@ class Batch:
     discount: Float64[np.ndarray, " B"]
     weights: Float64[np.ndarray, " B"]
     read_next_obs: Callable[[], Shaped[np.ndarray, "B *obs"]] = field(repr=False)
+    read_next_action: Callable[[], Int64[np.ndarray, " B"]] = field(repr=False)
 
     @cached_property
     def next_obs(self) -> Shaped[np.ndarray, "B *obs"]:
         """The observations to bootstrap from, read when first asked for."""
         return self.read_next_obs()
+
+    @cached_property
+    def next_action(self) -> Int64[np.ndarray, " B"]:
+        """The actions taken on `next_obs`, read when first asked for.
+
+        −1 where there is none: the episode ended there, for either reason, or none has been taken yet.
+        """
+        return self.read_next_action()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -240,7 +249,7 @@ class Returns(Protocol):
 
     @property
     def horizon(self) -> int:
-        """n, the most steps a window may span; at least 1."""
+        """n, the most steps a window may span; at least 1. A start is not sampled before its window is whole."""
         ...
 
     def fold(

@@ -132,7 +132,7 @@ class Rollout:
         batch = self._frames.sample(len(self._sampler), counters)
         lanes, ended = np.concatenate(self._lanes), np.concatenate(self._ended)
         self._lanes, self._ended = [], []
-        next_obs = batch.next_obs
+        next_obs, _ = batch.next_obs, batch.next_action  # read before more is added
         pieces = np.array_split(np.arange(len(batch)), self._options.minibatches)
         next_value = np.concatenate(
             [self._policy.action_values(next_obs[piece], explore=False).max(axis=1) for piece in pieces if len(piece)]
@@ -167,7 +167,12 @@ class Rollout:
 
 def _rows(batch: Batch, rows: Int64[np.ndarray, " B"]) -> Batch:
     arrays = {name: getattr(batch, name)[rows] for name in ("ids", "obs", "action", "reward", "discount", "weights")}
-    return replace(batch, **arrays, read_next_obs=lambda: batch.next_obs[rows])
+    return replace(
+        batch,
+        **arrays,
+        read_next_obs=lambda: batch.next_obs[rows],
+        read_next_action=lambda: batch.next_action[rows],
+    )
 
 
 class Regression:

@@ -7,7 +7,7 @@ which they happen, before the next action is chosen. With α = 1 it is an assign
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from gymnasium.spaces import Discrete
@@ -19,6 +19,7 @@ from framework.hookspecs import hookimpl
 from framework.options import LearningOptions
 from framework.pacing import NoSync, ReplayRatio
 from framework.replay.samplers import InOrderSampler
+from framework.slots import Slots
 from framework.types import (
     Batch,
     Cadence,
@@ -41,6 +42,12 @@ class TabularOptions(Section, name="tabular"):
     initial: float = Field(0.0, description="every entry of the table at the start")
 
 
+class Tabular(Protocol):
+    """A policy whose values are cells of an array of float64: `table`, [S, A] or several such."""
+
+    table: Float64[np.ndarray, "*tables S A"]
+
+
 class QTable:
     """Q-values of every state and action: `table`, float64 [S, A]."""
 
@@ -54,44 +61,73 @@ class QTable:
         return {"table": self.table.copy()}
 
     def load_state_dict(self, state: State) -> None:
-        """Restore the table.
+        """Restore the table. Raises UsageError if it is of another size."""
+        restore(self.table, state, "table")
 
-        Raises:
-            UsageError: if it is of another size.
-        """
-        table = state.get("table")
-        if not isinstance(table, np.ndarray) or table.shape != self.table.shape:
-            raise UsageError(
-                f"the weights are no table of {self.table.shape[0]} states and {self.table.shape[1]} actions"
-            )
-        self.table[...] = table
+
+def restore(table: Float64[np.ndarray, "*tables S A"], state: State, kind: str) -> None:
+    """Overwrite a table with the saved one.
+
+    Raises:
+        UsageError: if that is no such `kind` of table, or of another size.
+    """
+    saved = state.get("table")
+    if not isinstance(saved, np.ndarray) or saved.shape != table.shape:
+        states, actions = table.shape[-2:]
+        raise UsageError(f"the weights are no {kind} of {states} states and {actions} actions")
+    table[...] = saved
+
+
+def table_of(policy: Policy, slots: Slots) -> QTable:
+    """The policy, for a loss that wants tabular's.
+
+    Raises:
+        UsageError: naming whose loss it is and whose policy, if that is another.
+    """
+    if isinstance(policy, QTable):
+        return policy
+    loss, owner = slots.filled["make_loss"], slots.filled["make_policy"]
+    raise UsageError(
+        f"{loss} learns the Q-table of 'tabular', and {owner} makes a {type(policy).__name__}: "
+        f"name tabular in place of {owner}, or drop {loss}"
+    )
+
+
+def temporal_difference(
+    policy: Tabular, cells: tuple[Int64[np.ndarray, " B"], ...], batch: Batch, bootstrap: Float64[np.ndarray, " B"]
+) -> Errors:
+    """δ = y − table[cells] with y = r + discount · bootstrap: its square is the loss, |δ| the priority.
+
+    `update` is (cells, y), as `Assignment` takes it. Where nothing is bootstrapped, not even a NaN comes through.
+    """
+    target = batch.reward + np.where(batch.discount == 0, 0.0, batch.discount * bootstrap)
+    error = target - policy.table[cells]
+    return Errors(loss=error**2, priority=np.abs(error), update=(cells, target))
 
 
 class QLearning:
-    """δ = r + discount · max_a' Q(s', a') − Q(s, a): its square is the loss, |δ| the priority, y the update."""
+    """y = r + discount · max_a' Q(s', a')."""
 
     def __init__(self, policy: QTable) -> None:
         self._policy = policy
 
     def __call__(self, batch: Batch, counters: Counters) -> Errors:
         best = self._policy.table[batch.next_obs].max(axis=1)
-        # where nothing is bootstrapped, not even a NaN may come through
-        target = batch.reward + np.where(batch.discount == 0, 0.0, batch.discount * best)
-        error = target - self._policy.table[batch.obs, batch.action]
-        return Errors(loss=error**2, priority=np.abs(error), update=target)
+        return temporal_difference(self._policy, (batch.obs, batch.action), batch, best)
 
 
 class Assignment:
-    """Q(s, a) ← (1 − α w) · Q(s, a) + α w · target, row by row; w is the row's importance weight."""
+    """table[cell] ← (1 − α w) · table[cell] + α w · y, row by row; w is the row's importance weight."""
 
-    def __init__(self, policy: QTable, learning_rate: float) -> None:
+    def __init__(self, policy: Tabular, learning_rate: float) -> None:
         self._policy, self._learning_rate = policy, learning_rate
 
     def apply(self, batch: Batch, errors: Errors) -> None:
         table = self._policy.table
+        cells, targets = errors.update
         rates = self._learning_rate * batch.weights
-        for state, action, rate, target in zip(batch.obs, batch.action, rates, errors.update, strict=True):
-            table[state, action] = (1 - rate) * table[state, action] + rate * target
+        for *cell, rate, target in zip(*cells, rates, targets, strict=True):
+            table[*cell] = (1 - rate) * table[*cell] + rate * target
 
 
 @hookimpl
@@ -122,7 +158,7 @@ def make_loss(policy: QTable) -> Loss:
 
 
 @hookimpl(trylast=True)
-def make_optimizer(policy: QTable, config: Config) -> Optimizer:
+def make_optimizer(policy: Tabular, config: Config) -> Optimizer:
     return Assignment(policy, config[TabularOptions].learning_rate)
 
 

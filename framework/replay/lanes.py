@@ -45,7 +45,7 @@ class FrameReplay:
         if length < shortest:
             raise UsageError(
                 f"replay.capacity = {capacity} leaves {length} frames to each of {lanes} environments; stacks of "
-                f"{spaces.frame_stack} and {returns.horizon}-step returns need at least {shortest * lanes} in all"
+                f"{spaces.frame_stack} and windows of {returns.horizon} need at least {shortest * lanes} in all"
             )
         self._spaces, self._sampler, self._returns = spaces, sampler, returns
         self._lanes, self._length, self._stack = lanes, length, spaces.frame_stack
@@ -89,19 +89,22 @@ class FrameReplay:
         self._activate(lanes, np.where(step.ended, start, start - self._returns.horizon + 1))
 
     def sample(self, n: int, counters: Counters) -> Batch:
-        """At most n transitions, as the sampler chooses; `next_obs` must be read before the next `add`."""
+        """At most n transitions, as the sampler chooses; what is read late must be read before the next `add`."""
         ids, weights = self._sampler.sample(n, counters)
         lanes, start = ids % self._lanes, ids // self._lanes
         steps = self._slot(lanes[:, None], start[:, None] + np.arange(self._returns.horizon))
         reward, discount, length = self._returns.fold(
             self._reward[steps], self._terminated[steps], self._truncated[steps]
         )
-        version = self._version
+        version, after = self._version, start + length
 
         def read_next_obs() -> Shaped[np.ndarray, "B *obs"]:
-            if version != self._version:
-                raise RuntimeError("next_obs was read after the buffer had changed")
-            return self._observations(lanes, start + length)
+            self._refuse_if_changed(version, "next_obs")
+            return self._observations(lanes, after)
+
+        def read_next_action() -> Int64[np.ndarray, " B"]:
+            self._refuse_if_changed(version, "next_action")
+            return self._actions_after(lanes, after)
 
         return Batch(
             ids=ids,
@@ -111,6 +114,7 @@ class FrameReplay:
             discount=discount,
             weights=weights,
             read_next_obs=read_next_obs,
+            read_next_action=read_next_action,
         )
 
     def reprioritize(self, ids: Int64[np.ndarray, " B"], priorities: Shaped[np.ndarray, " B"]) -> None:
@@ -151,6 +155,18 @@ class FrameReplay:
             positions = np.repeat(first, count) + offset
             self._sampler.activate(positions * self._lanes + np.repeat(lanes, count))
             self._pending[lanes] = first + count
+
+    def _refuse_if_changed(self, version: int, what: str) -> None:
+        if version != self._version:
+            raise RuntimeError(f"{what} was read after the buffer had changed")
+
+    def _actions_after(
+        self, lanes: Int64[np.ndarray, " B"], positions: Int64[np.ndarray, " B"]
+    ) -> Int64[np.ndarray, " B"]:
+        """The actions of these positions, each the successor of a transition; −1 where none starts there (yet)."""
+        before = self._slot(lanes, positions - 1)
+        known = (positions < self._head[lanes]) & ~(self._terminated[before] | self._truncated[before])
+        return np.where(known, self._action[self._slot(lanes, positions)], -1)
 
     def _observations(
         self, lanes: Int64[np.ndarray, " B"], positions: Int64[np.ndarray, " B"]

@@ -29,6 +29,7 @@ def batch_of(obs: np.ndarray, action: np.ndarray, reward: np.ndarray, discount: 
         discount=discount,
         weights=np.ones(len(obs)),
         read_next_obs=lambda: after,
+        read_next_action=lambda: np.full(len(obs), -1),
     )
 
 
@@ -47,7 +48,7 @@ def test_the_update_is_the_bellman_update(table, obs, action, reward, discount, 
     batch = batch_of(obs, action, reward, discount, after)
     errors = enforce(QLearning(policy), Loss)(batch, Counters())
     targets = [r + g * max(table[s]) for r, g, s in zip(reward, discount, after, strict=True)]
-    assert np.allclose(errors.update, targets, rtol=1e-12, atol=1e-12)
+    assert np.allclose(errors.update[1], targets, rtol=1e-12, atol=1e-12)
     assert np.allclose(errors.priority, [abs(y - table[s, a]) for y, s, a in zip(targets, obs, action, strict=True)])
     assert np.array_equal(policy.table, table), "a loss changes nothing"
     enforce(Assignment(policy, rate), Optimizer).apply(batch, errors)
@@ -68,7 +69,7 @@ def test_nothing_behind_a_terminal_state_comes_through() -> None:
     policy = QTable(2, 2, 0.0)
     policy.table[1] = np.nan
     batch = batch_of(np.array([0]), np.array([0]), np.array([2.0]), np.array([0.0]), np.array([1]))
-    assert QLearning(policy)(batch, Counters()).update.tolist() == [2.0]
+    assert QLearning(policy)(batch, Counters()).update[1].tolist() == [2.0]
 
 
 class TestChapter:

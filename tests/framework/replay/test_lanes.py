@@ -65,6 +65,13 @@ class PlainHistory:
                 return window
         return window if len(window) == n else None
 
+    def action_after(self, window: list[Transition]) -> int:
+        """The action that followed a window in its episode; −1 if none did."""
+        following = self.transitions.index(window[-1]) + 1
+        if window[-1].terminated or window[-1].truncated or following == len(self.transitions):
+            return -1
+        return self.transitions[following].action
+
     def eligible(self, length: int, n: int, k: int) -> dict[int, list[Transition]]:
         """position → window of the starts that may be sampled, when only the last `length` frames are kept."""
         oldest = self.frames - length
@@ -175,6 +182,7 @@ class ReplayMachine(RuleBasedStateMachine):
             after = [*last.seen, last.successor]
             assert np.array_equal(batch.next_obs[row].reshape(-1, 2), stacked(after, self.k, self.padding))
             assert batch.action[row] == start.action
+            assert batch.next_action[row] == self.plain[id_ % self.num_envs].action_after(window)
             assert batch.reward[row] == sum(GAMMA**j * item.reward for j, item in enumerate(window))
             assert batch.discount[row] == (0 if last.terminated else GAMMA ** len(window))
             assert batch.weights[row] == 1
@@ -197,8 +205,9 @@ def test_a_late_read_of_the_successor_is_refused() -> None:
     replay.add(step)
     batch = replay.sample(1, Counters())
     replay.add(step)
-    with pytest.raises(RuntimeError, match="after the buffer had changed"):
-        _ = batch.next_obs
+    for late in ("next_obs", "next_action"):
+        with pytest.raises(RuntimeError, match=f"{late} was read after the buffer had changed"):
+            getattr(batch, late)
 
 
 def test_a_lane_too_short_for_one_window_is_refused_with_the_number() -> None:

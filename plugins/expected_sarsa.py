@@ -1,0 +1,37 @@
+"""Expected SARSA (van Seijen et al. 2009, eq. 5; Sutton & Barto 2018, eq. 6.9).
+
+y = r + γ · Σ_a π(a|s') Q(s', a), where π is how the agent acts at the time of the update. Where π is greedy, it is
+Q-learning. With `nstep` only the last step is an expectation: the rewards before are those of the actions taken.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float64
+
+from framework.hookspecs import hookimpl
+from framework.slots import Slots
+from framework.types import Batch, Counters, Errors, Exploration, Loss, Policy
+from plugins.tabular import QTable, table_of, temporal_difference
+
+
+def expectation(
+    policy: QTable, exploration: Exploration, batch: Batch, counters: Counters
+) -> Float64[np.ndarray, " B"]:
+    """Σ_a π(a|s') Q(s', a)."""
+    values = policy.action_values(batch.next_obs, explore=True)
+    return (exploration.probabilities(values, batch.next_obs, counters) * values).sum(axis=1)
+
+
+class ExpectedSarsa:
+    def __init__(self, policy: QTable, exploration: Exploration) -> None:
+        self._policy, self._exploration = policy, exploration
+
+    def __call__(self, batch: Batch, counters: Counters) -> Errors:
+        expected = expectation(self._policy, self._exploration, batch, counters)
+        return temporal_difference(self._policy, (batch.obs, batch.action), batch, expected)
+
+
+@hookimpl
+def make_loss(policy: Policy, exploration: Exploration, slots: Slots) -> Loss:
+    return ExpectedSarsa(table_of(policy, slots), exploration)
