@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,7 +18,7 @@ from framework.config import Config, Field, Section
 from framework.hookspecs import hookimpl
 from framework.seeding import Seeds
 from plugins.dqn.hookspecs import HeadConstructor
-from plugins.dqn.quantiles import Quantiles, quantile_loss
+from plugins.dqn.quantiles import QuantileLoss, Quantiles
 from plugins.dqn.sources import RandomSource
 
 
@@ -36,13 +36,13 @@ def cosines(levels: Float[Tensor, "B N"], count: int) -> Float[Tensor, "B N coun
     return torch.cos(math.pi * torch.arange(count).to(levels) * levels[:, :, None])
 
 
-class ImplicitQuantileHead(nn.Module):
-    """The quantile Huber loss between quantiles at random levels; also the priority."""
+class ImplicitQuantileHead(QuantileLoss):
+    """Quantiles at levels that are drawn anew for every row; eq. 3 is their loss."""
 
     width = 1
 
     def __init__(self, features: int, options: IQNOptions, random: RandomSource) -> None:
-        super().__init__()
+        super().__init__(options.kappa)
         self.random = random
         self._options = options
         self.embedding = nn.Linear(options.cosines, features)
@@ -63,19 +63,6 @@ class ImplicitQuantileHead(nn.Module):
         rows = (features[:, None, :] * embedded).flatten(0, 1)
         quantiles: Tensor = stream(rows).reshape(*levels.shape, -1)
         return Quantiles(quantiles.transpose(1, 2), levels)
-
-    def loss(
-        self,
-        online: Quantiles,
-        action: Int64[Tensor, " B"],
-        target: Quantiles,
-        policy: Float[Tensor, "B A"],
-        reward: Float[Tensor, " B"],
-        discount: Float[Tensor, " B"],
-    ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-        """(quantile Huber loss of eq. 3, the same as the priority) of each transition."""
-        loss = quantile_loss(online, action, target, policy, reward, discount, self._options.kappa)
-        return loss, loss.detach()
 
 
 @hookimpl

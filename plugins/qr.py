@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from framework.config import Config, Field, Section
 from framework.hookspecs import hookimpl
 from plugins.dqn.hookspecs import HeadConstructor
-from plugins.dqn.quantiles import Quantiles, quantile_loss
+from plugins.dqn.quantiles import QuantileLoss, Quantiles
 
 
 class QROptions(Section, name="qr"):
@@ -21,30 +21,17 @@ class QROptions(Section, name="qr"):
     kappa: float = Field(1.0, gt=0, description="errors beyond this count linearly (eq. 9)")
 
 
-class QuantileHead(nn.Module):
-    """The quantile Huber loss between the action taken and all that the next actions may bring; also the priority."""
+class QuantileHead(QuantileLoss):
+    """The stream's numbers are the quantiles, at the middles of N equal parts of [0, 1]."""
 
     def __init__(self, quantiles: int, kappa: float) -> None:
-        super().__init__()
-        self.width, self._kappa = quantiles, kappa
+        super().__init__(kappa)
+        self.width = quantiles
         self.levels: Tensor
         self.register_buffer("levels", (torch.arange(quantiles) + 0.5) / quantiles)
 
     def forward(self, features: Float[Tensor, "B F"], stream: nn.Module) -> Quantiles:
         return Quantiles(stream(features), self.levels[None])
-
-    def loss(
-        self,
-        online: Quantiles,
-        action: Int64[Tensor, " B"],
-        target: Quantiles,
-        policy: Float[Tensor, "B A"],
-        reward: Float[Tensor, " B"],
-        discount: Float[Tensor, " B"],
-    ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-        """(quantile Huber loss, the same as the priority) of each transition."""
-        loss = quantile_loss(online, action, target, policy, reward, discount, self._kappa)
-        return loss, loss.detach()
 
 
 @hookimpl

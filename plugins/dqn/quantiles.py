@@ -1,4 +1,4 @@
-"""What quantile heads share: the output, and the quantile Huber loss between one action and all that may follow."""
+"""What quantile heads share: their output, and the quantile Huber loss between one action and all that may follow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from plugins.dqn.maths import bootstrapped, taken
@@ -43,19 +43,28 @@ def quantile_huber(
     return (slant * huber * weights[:, None, :]).sum(dim=2).sum(dim=1)
 
 
-def quantile_loss(
-    online: Quantiles,
-    action: Int64[Tensor, " B"],
-    target: Quantiles,
-    policy: Float[Tensor, "B A"],
-    reward: Float[Tensor, " B"],
-    discount: Float[Tensor, " B"],
-    kappa: float,
-) -> Float[Tensor, " B"]:
-    """The loss against r + discount · Z(s'), with Z the mixture of the next actions' returns that `policy` weights."""
-    width = target.quantiles.shape[2]
-    samples = bootstrapped(reward[:, None], discount[:, None], target.quantiles.flatten(1))
-    weights = (policy / width).repeat_interleave(width, dim=1)
-    # where nothing is bootstrapped every sample is the reward, so that any weights will do
-    weights = torch.where(discount[:, None] == 0, torch.full_like(weights, 1 / weights.shape[1]), weights)
-    return quantile_huber(taken(online.quantiles, action), samples, weights, online.levels, kappa)
+class QuantileLoss(nn.Module):
+    """The loss of heads that give quantiles: the quantile Huber loss, which is the priority, too."""
+
+    def __init__(self, kappa: float) -> None:
+        super().__init__()
+        self._kappa = kappa
+
+    def loss(
+        self,
+        online: Quantiles,
+        action: Int64[Tensor, " B"],
+        target: Quantiles,
+        policy: Float[Tensor, "B A"],
+        reward: Float[Tensor, " B"],
+        discount: Float[Tensor, " B"],
+    ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+        """Against r + discount · Z(s'), with Z the mixture of the next actions' returns that `policy` weights."""
+        width = target.quantiles.shape[2]
+        samples = bootstrapped(reward[:, None], discount[:, None], target.quantiles.flatten(1))
+        weights = (policy / width).repeat_interleave(width, dim=1)
+        # where nothing is bootstrapped every sample is the reward, so that any weights will do
+        weights = torch.where(discount[:, None] == 0, torch.full_like(weights, 1 / weights.shape[1]), weights)
+        taken_quantiles = taken(online.quantiles, action)
+        loss = quantile_huber(taken_quantiles, samples, weights, online.levels, self._kappa)
+        return loss, loss.detach()
