@@ -27,7 +27,9 @@ PARTS = (
 )  # fmt: skip
 COMPOSITIONS: dict[str, dict[str, Any]] = {
     "tabular": {},
-    **{f"tabular,{name}": {} for name in ("boltzmann", "double_q", "expected_sarsa", "nstep", "sarsa", "ucb")},
+    **{f"tabular,{name}": {} for name in ("boltzmann", "double_q", "expected_sarsa", "sarsa", "ucb")},
+    # three steps hold actions that were explored: an average over several visits is wanted
+    "tabular,nstep": {"tabular.learning_rate": 0.2},
     "dqn": {},
     **{f"dqn,{name}": {} for name in PARTS},
     "dqn,double,dueling,nstep,per,polyak,qr": {},
