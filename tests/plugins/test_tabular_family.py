@@ -269,7 +269,7 @@ def test_expected_sarsa_is_its_equation(table: np.ndarray, batch: Batch, epsilon
         mean = sum((epsilon / A + (1 - epsilon) * (a == best)) * value for a, value in enumerate(after))
         assert found == pytest.approx(batch.reward[row] + batch.discount[row] * mean, rel=1e-12, abs=1e-9)
         error = found - table[batch.obs[row], batch.action[row]]
-        assert (errors.loss[row], errors.priority[row]) == (error**2, abs(error))
+        assert (errors.loss[row], errors.priority[row]) == (error * error, abs(error))
 
 
 @given(table=tables, batch=batches, epsilon=st.floats(0, 1))
