@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from framework.cli_options import (
+    NAMES_HELP,
     ConfigOption,
     JobsOption,
     PluginsArgument,
@@ -136,6 +137,55 @@ def ablate(
     from framework.study.command import ablation_study
 
     raise typer.Exit(ablation_study(names_of(plugins, sources), sources, seeds, jobs, study_dir))
+
+
+@app.command()
+def check(
+    names: Annotated[str, typer.Argument(help=NAMES_HELP, show_default=False)],
+    beside: Annotated[
+        str | None,
+        typer.Option(
+            "--with",
+            help="Further plugins, with which the composition must be whole. Default: the plugin's CHECK_WITH, else "
+            "what it extends, each family that fits, and chain.",
+            show_default=False,
+        ),
+    ] = None,
+    pattern: Annotated[str, typer.Option("-k", help="Only checks whose name matches this regular expression.")] = "",
+    component: Annotated[list[str] | None, typer.Option(help="Only this component; may be repeated.")] = None,
+    assignments: SetOption = None,
+    thorough: Annotated[bool, typer.Option("--thorough", help="Ten times the examples, of a random seed.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Of the examples. Default: 0.", min=0, show_default=False)] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Processes side by side. Default: the usable cores.", min=1, show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+    only_list: Annotated[bool, typer.Option("--list", help="Print the checks and their properties only.")] = False,
+) -> None:
+    """Prove a plugin right in seconds, before it costs hours: put it through every check that applies.
+
+    A failure shows the property, the smallest counter-example, the likely causes and the command that repeats it.
+
+    The plugin runs in processes of its own: one that hangs, exits or eats memory is a failure, and the rest goes on.
+
+    Exit code 0: all passed; 1: a check failed; 2: there was nothing to check.
+
+    Examples:
+
+      python -m framework check dqn,double,per,chain
+
+      python -m framework check ./my_variant.py --component loss
+
+      python -m framework check nstep --with dqn,grid -k discount
+    """
+    from framework.conformance.command import check_command
+    from framework.conformance.session import Request
+    from framework.study.processes import usable_cores
+
+    values = dict(sources_of(None, assignments, {})[0].values)
+    jobs = jobs or usable_cores()
+    request = Request(names, beside, values, pattern, tuple(component or ()), thorough, seed, jobs)
+    raise typer.Exit(check_command(request, as_json=as_json, only_list=only_list))
 
 
 @app.command()

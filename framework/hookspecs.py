@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from framework.assembly import RunInfo
     from framework.config import Config, Section
+    from framework.conformance.checks import Check
     from framework.manager import Plugins
     from framework.seeding import Seeds
     from framework.slots import Slots
@@ -221,5 +222,17 @@ def make_callbacks(config: Config, run: RunInfo) -> Sequence[Callback]:
     """Listeners of the run's events.
 
     run: the run's folder and parts. Called by `train`, once everything else stands.
+    """
+    raise NotImplementedError
+
+
+# ── Proof ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@gathered
+def conformance_checks() -> Sequence[Check]:
+    """Checks of the plugin's own promises, for the command `check`; see `framework.conformance.checks`.
+
+    Called by that command alone: import the module that holds the checks within the function.
     """
     raise NotImplementedError

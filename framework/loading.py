@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from framework import defaults
@@ -18,6 +19,28 @@ def load_plugins(names: Sequence[str]) -> Plugins:
 
     Args:
         names: as on the command line; `no:NAME` takes a part out of what bundles brought in.
+
+    Raises:
+        UsageError: with every problem that was found.
+    """
+    found = expand(names)
+    return Plugins(found.plugins, found.values, found.origins)
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """What some names stand for, bundles unfolded; not verified yet. The engine's own plugin is among them."""
+
+    plugins: dict[str, object]
+    values: list[tuple[str, dict[str, Any]]]
+    origins: dict[str, Origin]
+
+
+def expand(names: Sequence[str]) -> Expanded:
+    """Resolve names and unfold bundles.
+
+    Args:
+        names: as for `load_plugins`.
 
     Raises:
         UsageError: with every problem that was found.
@@ -45,7 +68,7 @@ def load_plugins(names: Sequence[str]) -> Plugins:
             continue
         origins.setdefault(name, Origin(text, bundle))
         try:
-            found = _bundle(name, plugin, wanted)
+            found = bundle_of(name, plugin, wanted)
         except UsageError as error:
             problems.extend(error.problems)
             continue
@@ -61,10 +84,15 @@ def load_plugins(names: Sequence[str]) -> Plugins:
     problems.extend(_clashes(values))
     if problems:
         raise UsageError(problems)
-    return Plugins(plugins, values, origins)
+    return Expanded(plugins, values, origins)
 
 
-def _bundle(name: str, plugin: object, wanted: Sequence[str]) -> Bundle:
+def bundle_of(name: str, plugin: object, wanted: Sequence[str]) -> Bundle:
+    """What a plugin brings in beside the plugins that were named; an empty bundle where it is none.
+
+    Raises:
+        UsageError: if its hook asks for, or returns, anything else than it may.
+    """
     function = getattr(plugin, "bundle", None)
     if function is None or not hasattr(function, f"{PROJECT}_impl"):
         return Bundle()

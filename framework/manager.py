@@ -78,7 +78,7 @@ class Plugins:
         self._implementations = [
             implementation
             for name in sorted(plugins, key=lambda name: (name != ENGINE, name))
-            for implementation in _implementations(self.manager, name, plugins[name])
+            for implementation in implementations(self.manager, name, plugins[name])
         ]
         for implementation in self.implementing("add_hookspecs"):
             call(implementation, plugins=self)
@@ -188,10 +188,9 @@ class Plugins:
 
     def _unmatched(self, unmatched: Sequence[Implementation]) -> Any:
         """Hooks that nothing declares: of a plugin to add, or misspelt. Returns the names of plugins to add."""
-        known = {*installed(), *self.names}
         extend: dict[str, list[str]] = {}
         for found in unmatched:
-            owner = max((name for name in known if found.hook.startswith(f"{name}_")), key=len, default="")
+            owner = owner_of(found.hook, {*installed(), *self.names})
             if owner and owner not in self.names:
                 names = extend.setdefault(owner, [])
                 if found.plugin not in names:
@@ -241,7 +240,8 @@ class Plugins:
             yield f"nothing provides {listed(slots, 'or')}{mend}"
 
 
-def _implementations(manager: pluggy.PluginManager, name: str, plugin: object) -> Iterable[Implementation]:
+def implementations(manager: pluggy.PluginManager, name: str, plugin: object) -> Iterable[Implementation]:
+    """Every hook that a plugin implements, declared or not."""
     for attribute in dir(plugin):
         options = manager.parse_hookimpl_opts(plugin, attribute)
         if options is None:
@@ -255,6 +255,11 @@ def _implementations(manager: pluggy.PluginManager, name: str, plugin: object) -
             wrapper=bool(options["wrapper"] or options["hookwrapper"]),
             rank=DEFAULT if name == ENGINE else FAMILY if options["trylast"] else CLAIM,
         )
+
+
+def owner_of(hook: str, names: Iterable[str]) -> str:
+    """Which of some plugins a hook belongs to, by the prefix of its name; "" if none."""
+    return max((name for name in names if hook.startswith(f"{name}_")), key=len, default="")
 
 
 def call(found: Implementation, **arguments: Any) -> Any:

@@ -1,8 +1,11 @@
-"""For tests: a plugin that enforces the protocols' annotations, shapes and all, on every part of a run.
+"""For the tests of plugins: the harness's checks as pytest tests, and a plugin that enforces the protocols.
 
-Name it among the plugins, as in `assemble("dqn,chain,framework.testing")`. What each part is given and
-what it returns is then checked against its protocol in `framework.types`; the part's own hints prove nothing.
-Needs beartype.
+`parametrize_with_checks("./my_variant.py")` is one line that runs what the command `check` runs, one test id each.
+The fixtures `assembled` and `trained` are in `framework.pytest_plugin`, which pytest finds by itself.
+
+Named among the plugins, as in `assemble("dqn,chain,framework.testing")`, this module checks what each part is given
+and what it returns against its protocol in `framework.types`, shapes and dtypes included; the part's own hints prove
+nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +22,16 @@ from jaxtyping import jaxtyped
 
 from framework import types
 from framework.hookspecs import hookimpl
+
+
+def __getattr__(name: str) -> Any:
+    # pytest is needed by tests alone, and this module is a plugin, too
+    if name == "parametrize_with_checks":
+        from framework.conformance.suite import parametrize_with_checks
+
+        return parametrize_with_checks
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 PROTOCOLS: dict[str, type] = {
     "make_policy": types.Policy,

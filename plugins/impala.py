@@ -24,6 +24,8 @@ from framework.types import Spaces
 from plugins.dqn.hookspecs import TorsoConstructor
 from plugins.dqn.networks import image_shape, scaled
 
+CHECK_WITH = "dqn,minatar"
+
 STAGES = (16, 32, 32)
 """Channels of each stage at width 1."""
 

@@ -1,0 +1,1 @@
+"""The harness behind the command `check`: properties that every part must have, on environments with known answers."""

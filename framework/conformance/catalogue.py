@@ -1,0 +1,50 @@
+"""Which checks there are: the engine's, one module for each component, and those that plugins bring."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Sequence
+from types import ModuleType
+
+from framework import conformance
+from framework.conformance.checks import COMPONENTS, Check
+from framework.errors import UsageError
+from framework.manager import Expected, Plugins
+
+CHECKS = Expected(
+    "a sequence of framework.conformance.checks.Check objects",
+    lambda given: isinstance(given, Sequence) and all(isinstance(check, Check) for check in given),
+)
+
+
+def checks_in(module: ModuleType) -> list[Check]:
+    """The checks that a module defines, in the order in which they stand there."""
+    return [value for value in vars(module).values() if isinstance(value, Check)]
+
+
+def engine_checks() -> list[Check]:
+    """The engine's own checks, which hold for every composition."""
+    names = {module.name for module in pkgutil.iter_modules(conformance.__path__)} & set(COMPONENTS)
+    modules = [importlib.import_module(f"{conformance.__name__}.{name}") for name in COMPONENTS if name in names]
+    return [check for module in modules for check in checks_in(module)]
+
+
+def collect(plugins: Plugins) -> list[Check]:
+    """Every check for a composition, in the order of `COMPONENTS`, the engine's before those of plugins.
+
+    Raises:
+        UsageError: if a plugin brings something else, or two checks have one name.
+    """
+    brought = [check for _, given in plugins.gather("conformance_checks", CHECKS) for check in given]
+    # a check that two plugins bring is one check
+    found = list(dict.fromkeys([*engine_checks(), *brought]))
+    twice = sorted(_twice(check.name for check in found))
+    if twice:
+        raise UsageError([f"two checks are called '{name}': rename one" for name in twice])
+    return sorted(found, key=lambda check: COMPONENTS.index(check.component))
+
+
+def _twice(names: Iterable[str]) -> set[str]:
+    seen: set[str] = set()
+    return {name for name in names if name in seen or seen.add(name)}  # type: ignore[func-returns-value]

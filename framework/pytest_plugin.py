@@ -1,0 +1,43 @@
+"""Fixtures for plugin authors. pytest finds them by itself where the package is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from framework.assembly import Parts
+
+
+@pytest.fixture
+def assembled() -> Iterator[Callable[[str, Mapping[str, Any]], Parts]]:
+    """`assembled("dqn,./my_variant.py,chain", {"run.seed": 1})` → the parts of a run, closed after the test.
+
+    Every part is held to its protocol, shapes and dtypes included (`framework.testing`).
+    """
+    from framework.assembly import assemble
+
+    with ExitStack() as stack:
+
+        def build(plugins: str, values: Mapping[str, Any] | None = None) -> Parts:
+            parts = assemble(f"{plugins},framework.testing", values)
+            stack.callback(parts.close)
+            return parts
+
+        yield build
+
+
+@pytest.fixture
+def trained(assembled: Callable[[str, Mapping[str, Any]], Parts]) -> Callable[[str, Mapping[str, Any]], Parts]:
+    """The same, after the run that the values describe: `trained("dqn,chain", {"run.steps": 200})`."""
+    from framework.loop import Loop
+
+    def build(plugins: str, values: Mapping[str, Any] | None = None) -> Parts:
+        parts = assembled(plugins, values or {})
+        Loop(parts).run()
+        return parts
+
+    return build

@@ -1,0 +1,85 @@
+"""A plugin alone is given what it needs, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from framework.conformance.closing import close
+from framework.errors import UsageError
+
+
+def closed(names: str, beside: str | None = None) -> list[set[str]]:
+    return [set(subject.names) for subject in close(names, beside)]
+
+
+@pytest.mark.parametrize(
+    ("names", "compositions"),
+    [
+        ("dqn,double,chain", ["dqn,double,chain"]),
+        ("double", ["dqn,double,chain"]),
+        ("c51,dueling", ["dqn,c51,dueling,chain"]),
+        ("nstep", ["dqn,nstep,chain", "tabular,nstep,chain"]),
+        ("tabular", ["tabular,chain"]),
+        ("sarsa", ["tabular,sarsa,chain"]),
+        ("grid", ["dqn,grid", "tabular,grid"]),
+        ("cartpole", ["dqn,cartpole"]),
+        ("rainbow", ["rainbow,chain"]),
+        ("rainbow,no:per", ["rainbow,no:per,chain"]),
+        ("impala", ["dqn,impala,minatar"]),
+        ("polyak", ["dqn,polyak,chain"]),
+    ],
+)
+def test_what_is_missing_is_added(names: str, compositions: list[str]) -> None:
+    assert sorted(map(sorted, closed(names))) == sorted(sorted(text.split(",")) for text in compositions)
+
+
+def test_beside_is_all_that_is_added() -> None:
+    assert closed("nstep", "tabular,grid") == [{"nstep", "tabular", "grid"}]
+    with pytest.raises(UsageError, match="nothing provides make_env"):
+        close("nstep", "tabular")
+
+
+VARIANT = """
+{wish}
+from framework.hookspecs import hookimpl
+from plugins.dqn.maths import greedy
+
+@hookimpl
+def dqn_bootstrap():
+    return lambda target, online: greedy(target.values)
+"""
+
+
+def test_a_file_is_closed_like_an_installed_plugin(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(VARIANT.format(wish=""))
+    assert closed(str(path)) == [{str(path), "dqn", "chain"}]
+
+
+def test_a_plugin_says_with_what_it_is_to_be_checked(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(VARIANT.format(wish='CHECK_WITH = "dqn,nstep,grid"'))
+    assert closed(str(path)) == [{str(path), "dqn", "nstep", "grid"}]
+    assert closed(str(path), "dqn,chain") == [{str(path), "dqn", "chain"}]
+    assert closed(f"{path},dqn,chain") == [{str(path), "dqn", "chain"}]
+    path.write_text(VARIANT.format(wish="CHECK_WITH = 3"))
+    with pytest.raises(UsageError, match="CHECK_WITH must be names"):
+        close(str(path))
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ("c51,qr", "c51 and qr both provide dqn_head: keep one"),
+        ("dqn,tabular", "both provide"),
+        ("nowhere", "unknown plugin 'nowhere'"),
+        ("./absent.py", "does not exist"),
+        ("", "no plugins were named"),
+        ("tabular,pong", "tabular needs Discrete observations"),
+    ],
+)
+def test_what_fits_nowhere_is_told_why(names: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        close(names)
