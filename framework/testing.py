@@ -15,13 +15,16 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from beartype.door import is_bearable
 from jaxtyping import jaxtyped
 
 from framework import types
 from framework.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from framework.conformance.suite import parametrize_with_checks as parametrize_with_checks
 
 
 def __getattr__(name: str) -> Any:

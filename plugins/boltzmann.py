@@ -7,6 +7,7 @@ all actions do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64, Shaped
@@ -15,6 +16,9 @@ from framework.config import Config, Field, Section
 from framework.hookspecs import hookimpl
 from framework.seeding import Seeds
 from framework.types import Counters, Exploration, State
+
+if TYPE_CHECKING:
+    from framework.conformance.checks import Check
 
 
 class BoltzmannOptions(Section, name="boltzmann"):
@@ -67,3 +71,10 @@ def config_sections() -> Sequence[type[Section]]:
 @hookimpl
 def make_exploration(config: Config, seeds: Seeds) -> Exploration:
     return Boltzmann(config[BoltzmannOptions].temperature, seeds.generator("boltzmann"))
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from plugins.boltzmann_checks import boltzmann_weighs_actions_by_their_values
+
+    return [boltzmann_weighs_actions_by_their_values]

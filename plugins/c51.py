@@ -11,6 +11,7 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from framework.config import Config, Field, Section
+from framework.conformance.checks import Check
 from framework.hookspecs import hookimpl
 from plugins.dqn.hookspecs import HeadConstructor
 from plugins.dqn.maths import bootstrapped, taken
@@ -93,3 +94,11 @@ def config_sections() -> Sequence[type[Section]]:
 def dqn_head(config: Config) -> HeadConstructor:
     options = config[C51Options]
     return lambda features: CategoricalHead(options.atoms, options.v_min, options.v_max)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from framework.conformance.catalogue import checks_in
+    from plugins.dqn.conformance import categorical, options
+
+    return [*checks_in(categorical), *checks_in(options)]

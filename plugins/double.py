@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from framework.conformance.checks import Check
 from framework.hookspecs import hookimpl
 from plugins.dqn.hookspecs import Bootstrap
 from plugins.dqn.maths import greedy
@@ -10,3 +13,10 @@ from plugins.dqn.maths import greedy
 @hookimpl
 def dqn_bootstrap() -> Bootstrap:
     return lambda target, online: greedy(online().values)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from plugins.dqn.conformance.bootstrap import selects_with_the_online_network
+
+    return [selects_with_the_online_network]

@@ -6,6 +6,9 @@ same with A and B exchanged. The agent acts on their mean, whose greedy action i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 from gymnasium.spaces import Discrete
 from jaxtyping import Float64, Int64
@@ -16,6 +19,9 @@ from framework.hookspecs import hookimpl
 from framework.seeding import Seeds
 from framework.types import Batch, Counters, Errors, Loss, Policy, Spaces, State
 from plugins.tabular import TabularOptions, restore, temporal_difference
+
+if TYPE_CHECKING:
+    from framework.conformance.checks import Check
 
 
 class TwoTables:
@@ -66,3 +72,11 @@ def make_policy(spaces: Spaces, config: Config) -> Policy:
 @hookimpl
 def make_loss(policy: TwoTables, seeds: Seeds) -> Loss:
     return DoubleQLearning(policy, seeds.generator("double_q"))
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from framework.conformance.catalogue import checks_in
+    from plugins import double_q_checks
+
+    return checks_in(double_q_checks)

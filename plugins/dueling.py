@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from framework.config import Config
+from framework.conformance.checks import Check
 from framework.hookspecs import hookimpl
 from plugins.dqn.hookspecs import LinearConstructor, StreamConstructor
 from plugins.dqn.networks import Stream
@@ -30,3 +33,11 @@ class DuelingStream(nn.Module):
 def dqn_stream(linear: LinearConstructor, config: Config) -> StreamConstructor:
     hidden = config[DQNOptions].hidden
     return lambda features, actions, width: DuelingStream(linear, features, actions, width, hidden)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from framework.conformance.catalogue import checks_in
+    from plugins.dqn.conformance import dueling
+
+    return checks_in(dueling)

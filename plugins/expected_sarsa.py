@@ -6,6 +6,9 @@ Q-learning. With `nstep` only the last step is an expectation: the rewards befor
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 from jaxtyping import Float64
 
@@ -13,6 +16,9 @@ from framework.hookspecs import hookimpl
 from framework.slots import Slots
 from framework.types import Batch, Counters, Errors, Exploration, Loss, Policy
 from plugins.tabular import QTable, table_of, temporal_difference
+
+if TYPE_CHECKING:
+    from framework.conformance.checks import Check
 
 
 def expectation(
@@ -35,3 +41,11 @@ class ExpectedSarsa:
 @hookimpl
 def make_loss(policy: Policy, exploration: Exploration, slots: Slots) -> Loss:
     return ExpectedSarsa(table_of(policy, slots), exploration)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from framework.conformance.catalogue import checks_in
+    from plugins import sarsa_checks
+
+    return checks_in(sarsa_checks)

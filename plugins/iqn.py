@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from framework.config import Config, Field, Section
+from framework.conformance.checks import Check
 from framework.hookspecs import hookimpl
 from framework.seeding import Seeds
 from plugins.dqn.hookspecs import HeadConstructor
@@ -75,3 +76,12 @@ def dqn_head(config: Config, seeds: Seeds) -> HeadConstructor:
     options = config[IQNOptions]
     random = RandomSource("iqn", seeds)
     return lambda features: ImplicitQuantileHead(features, options, random)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from framework.conformance.catalogue import checks_in
+    from plugins.dqn.conformance import implicit, options, quantiles
+
+    shared = [quantiles.quantile_loss_is_that_of_the_paper, quantiles.quantile_values_are_means]
+    return [*checks_in(implicit), *shared, *checks_in(options)]

@@ -6,11 +6,12 @@ y = γ ⊙ (x − E[x]) / √(Var[x] + ε) + β, over all units of a layer; over
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
 from torch import nn
 
+from framework.conformance.checks import Check
 from framework.hookspecs import hookimpl
 from plugins.dqn.hookspecs import StreamConstructor, TorsoConstructor
 
@@ -51,3 +52,11 @@ def dqn_torso() -> Generator[None, TorsoConstructor, TorsoConstructor]:
 def dqn_stream() -> Generator[None, StreamConstructor, StreamConstructor]:
     build: Callable[[int, int, int], nn.Module] = yield
     return lambda features, actions, width: normalised(build(features, actions, width))
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from framework.conformance.catalogue import checks_in
+    from plugins.dqn.conformance import normalised
+
+    return checks_in(normalised)

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from framework.config import Config, Field, Section
+from framework.conformance.checks import Check
 from framework.errors import UsageError
 from framework.hookspecs import hookimpl
 from framework.types import Returns
@@ -75,3 +76,11 @@ def make_returns() -> Generator[None, Returns, Returns]:
             "longer returns (no:nstep, where pong brings nstep in)"
         )
     return returns
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from framework.conformance.catalogue import checks_in
+    from plugins.dqn.conformance import munchausen, options
+
+    return [*checks_in(munchausen), *checks_in(options)]

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from framework.config import Config, Field, Section
+from framework.conformance.checks import Check
 from framework.exploration import EpsilonGreedy
 from framework.hookspecs import hookimpl
 from framework.seeding import Seeds
@@ -70,3 +71,11 @@ def dqn_linear(config: Config, seeds: Seeds) -> LinearConstructor:
 @hookimpl
 def make_exploration(seeds: Seeds) -> Exploration:
     return EpsilonGreedy(lambda counters: 0.0, seeds.generator("exploration"))
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from framework.conformance.catalogue import checks_in
+    from plugins.dqn.conformance import noisy, options
+
+    return [*checks_in(noisy), *checks_in(options)]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from framework.errors import UsageError
 from framework.hookspecs import hookimpl
 from framework.pacing import HardSync
 from framework.types import Policy, Targeted, TargetSync
+
+if TYPE_CHECKING:
+    from framework.conformance.checks import Check
 
 
 @hookimpl
@@ -13,3 +19,10 @@ def make_target_sync(policy: Policy) -> TargetSync:
     if not isinstance(policy, Targeted):
         raise UsageError(f"online needs a policy with a target network; {type(policy).__name__} has none")
     return HardSync(policy, every=1, unit="updates")
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from plugins.target_sync_checks import online_copies_after_each_update
+
+    return [online_copies_after_each_update]

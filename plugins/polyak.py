@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from framework.config import Config, Field, Section
 from framework.errors import UsageError
 from framework.hookspecs import hookimpl
 from framework.types import Counters, Policy, State, Targeted, TargetSync
+
+if TYPE_CHECKING:
+    from framework.conformance.checks import Check
 
 
 class PolyakOptions(Section, name="polyak"):
@@ -45,3 +49,10 @@ def make_target_sync(policy: Policy, config: Config) -> TargetSync:
     if not isinstance(policy, Targeted):
         raise UsageError(f"polyak needs a policy with a target network; {type(policy).__name__} has none")
     return SoftSync(policy, config[PolyakOptions].tau)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from plugins.target_sync_checks import polyak_moves_by_tau_after_each_update
+
+    return [polyak_moves_by_tau_after_each_update]

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from framework.config import Config, Field, Section
+from framework.conformance.checks import Check
 from framework.hookspecs import hookimpl
 from plugins.dqn.hookspecs import HeadConstructor
 from plugins.dqn.quantiles import QuantileLoss, Quantiles
@@ -43,3 +44,11 @@ def config_sections() -> Sequence[type[Section]]:
 def dqn_head(config: Config) -> HeadConstructor:
     options = config[QROptions]
     return lambda features: QuantileHead(options.quantiles, options.kappa)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from framework.conformance.catalogue import checks_in
+    from plugins.dqn.conformance import options, quantiles
+
+    return [*checks_in(quantiles), *checks_in(options)]

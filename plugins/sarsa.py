@@ -7,7 +7,8 @@ policy stands in. With `nstep` it is n-step SARSA (section 7.2).
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -17,6 +18,9 @@ from framework.slots import Slots
 from framework.types import Batch, Counters, Errors, Exploration, Loss, Policy, Returns
 from plugins.expected_sarsa import expectation
 from plugins.tabular import QTable, table_of, temporal_difference
+
+if TYPE_CHECKING:
+    from framework.conformance.checks import Check
 
 
 class Sarsa:
@@ -57,3 +61,11 @@ def make_returns() -> Generator[None, Returns, Returns]:
 @hookimpl
 def make_loss(policy: Policy, exploration: Exploration, slots: Slots) -> Loss:
     return Sarsa(table_of(policy, slots), exploration)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from framework.conformance.catalogue import checks_in
+    from plugins import sarsa_checks
+
+    return checks_in(sarsa_checks)

@@ -7,7 +7,7 @@ which they happen, before the next action is chosen. With α = 1 it is an assign
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from gymnasium.spaces import Discrete
@@ -33,6 +33,9 @@ from framework.types import (
     State,
     TargetSync,
 )
+
+if TYPE_CHECKING:
+    from framework.conformance.checks import Check
 
 
 class TabularOptions(Section, name="tabular"):
@@ -171,3 +174,11 @@ def make_target_sync() -> TargetSync:
 def make_cadence(config: Config) -> Cadence:
     options = config[LearningOptions]
     return ReplayRatio(options.batch_size, options.starts, options.updates_per_step, overlap=False)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from framework.conformance.catalogue import checks_in
+    from plugins import tabular_checks
+
+    return checks_in(tabular_checks)

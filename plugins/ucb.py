@@ -7,6 +7,7 @@ actions that were never chosen come first. Of equals, the first action is taken.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from gymnasium.spaces import Discrete
@@ -16,6 +17,9 @@ from framework.config import Config, Field, Section
 from framework.errors import UnsupportedSpace
 from framework.hookspecs import hookimpl
 from framework.types import Counters, Exploration, Spaces, State
+
+if TYPE_CHECKING:
+    from framework.conformance.checks import Check
 
 
 class UCBOptions(Section, name="ucb"):
@@ -85,3 +89,10 @@ def make_exploration(spaces: Spaces, config: Config) -> Exploration:
     if not isinstance(spaces.observation, Discrete):
         raise UnsupportedSpace("Discrete observations")
     return UCB(int(spaces.observation.n), spaces.num_actions, config[UCBOptions].confidence)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from plugins.ucb_checks import ucb_takes_the_highest_bound
+
+    return [ucb_takes_the_highest_bound]

@@ -66,6 +66,15 @@ def test_the_guides_plugin_runs_and_is_listed(tmp_path: Path) -> None:
     shell("python -m pytest -q -p no:cacheprovider test_it.py", tmp_path)
 
 
+def test_the_guides_template_is_written_and_what_it_says_next_can_be_typed(tmp_path: Path) -> None:
+    (line,) = [line for block in blocks(PLUGINS, "sh") for line in block.splitlines() if "framework new" in line]
+    check, test, run = shell(line, tmp_path).splitlines()[-3:]
+    # all the checks take half a minute; the tests of every template are run where templates are tested
+    shell(f"{check} --component returns", tmp_path)
+    assert test.split() == ["python", "-m", "pytest", "my_variant"]
+    assert "finished after" in shell(f"{run} --steps 300", tmp_path)
+
+
 @pytest.mark.parametrize("page", sorted(REPOSITORY.glob("*.md")) + sorted(REPOSITORY.glob("docs/**/*.md")))
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):

@@ -120,6 +120,16 @@ def test_the_wheel_runs_a_strangers_plugin_by_its_name(python: Path, tmp_path: P
     assert "bonus.size" in run(python, "-m", "framework", "plugins", "bonus", cwd=tmp_path)
 
 
+def test_the_wheel_writes_a_plugin_that_is_installed_and_runs_by_its_name(python: Path, tmp_path: Path) -> None:
+    run(python, "-m", "framework", "new", "my_variant", "--fills", "dqn_bootstrap", cwd=tmp_path)
+    site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).strip())
+    install = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation")
+    run(*install, "--target", site, tmp_path / "my_variant", cwd=tmp_path)
+    options = ("--steps", "300", "--set", "my_variant.temperature=1")
+    out = run(python, "-m", "framework", "run", "-p", "dqn,chain,my_variant", *options, cwd=tmp_path)
+    assert "finished after 300 steps" in out
+
+
 def test_tests_are_not_in_the_wheel(python: Path, tmp_path: Path) -> None:
     out = run(python, "-c", "import importlib.metadata as m; print(m.files('pluggable-q'))", cwd=tmp_path)
     assert "hookspecs.py" in out

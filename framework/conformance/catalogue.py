@@ -1,4 +1,4 @@
-"""Which checks there are: the engine's, one module for each component, and those that plugins bring."""
+"""Which checks there are: the engine's, whose modules begin with a component's name, and those that plugins bring."""
 
 from __future__ import annotations
 
@@ -25,8 +25,13 @@ def checks_in(module: ModuleType) -> list[Check]:
 
 def engine_checks() -> list[Check]:
     """The engine's own checks, which hold for every composition."""
-    names = {module.name for module in pkgutil.iter_modules(conformance.__path__)} & set(COMPONENTS)
-    modules = [importlib.import_module(f"{conformance.__name__}.{name}") for name in COMPONENTS if name in names]
+    names = sorted(module.name for module in pkgutil.iter_modules(conformance.__path__))
+    modules = [
+        importlib.import_module(f"{conformance.__name__}.{name}")
+        for component in COMPONENTS
+        for name in names
+        if name == component or name.startswith(f"{component}_")
+    ]
     return [check for module in modules for check in checks_in(module)]
 
 

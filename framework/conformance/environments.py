@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Any, Literal, NamedTuple
 
 import gymnasium
@@ -45,6 +46,10 @@ class ProbeOptions(Section, name="probe"):
     endings: tuple[Literal["terminated", "truncated", "both"], ...] = Field(
         ("terminated", "truncated"), description="of a ledger's episodes, in turn"
     )
+    stagger: bool = Field(
+        False, description="each ledger begins its lengths and endings one further on than the one beside it"
+    )
+    clip: float = Field(0.0, ge=0, description="what the learner gets of a reward is cut off here, both ways; 0: all")
     nan_after: int = Field(0, ge=0, description="the ledger's transition whose reward is NaN, from 1; 0: none")
     reuse: bool = Field(False, description="the ledger hands out its internal array")
 
@@ -89,7 +94,8 @@ class Painter:
         if self._options.observations == "box":
             return int(newest.argmax()) if self._count < 16 else round(float(newest[0]) * 512)
         if self._count < 16:
-            return int(newest.reshape(-1, newest.shape[-1])[0].argmax()) * self._count // newest.shape[-1]
+            width, left = newest.shape[-1], int(newest.reshape(-1, newest.shape[-1])[0].argmax())
+            return (left * self._count + self._count - 1) // width
         return int(newest[..., 0, 0].flat[0]) * 256 + int(newest[..., 0, 1].flat[0])
 
 
@@ -224,9 +230,9 @@ class ProcessEnv(Env):
 
 
 class Velocity(Env):
-    """A bar moves left or right for three frames; the right action is its direction, which no single frame shows."""
+    """A bar moves round a circle for three frames; the right action is its direction, which no single frame shows."""
 
-    PLACES = 7
+    PLACES = 3
 
     def __init__(self, options: ProbeOptions) -> None:
         self.painter = Painter(options, self.PLACES)
@@ -236,25 +242,42 @@ class Velocity(Env):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
-        self._place, self._direction, self._steps = 3, int(self.np_random.integers(2)), 0
+        self._place, self._direction = int(self.np_random.integers(self.PLACES)), int(self.np_random.integers(2))
+        self._steps = 0
         return self.painter.paint(self._place), {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         asked = self._steps > 0
         reward = (1.0 if int(action) == self._direction else -1.0) if asked else 0.0
-        self._place, self._steps = self._place + 2 * self._direction - 1, self._steps + 1
+        self._place = (self._place + 2 * self._direction - 1) % self.PLACES
+        self._steps += 1
         return self.painter.paint(self._place), reward, self._steps == 3, False, {}
 
 
 def _metadata(options: ProbeOptions) -> dict[str, Any]:
     stack = 1 if options.observations == "discrete" else options.stack
-    return {"render_modes": [], "frame_stack": stack, "stack_padding": options.padding}
+    shown: dict[str, Any] = {"render_modes": [], "frame_stack": stack, "stack_padding": options.padding}
+    return {**shown, "reward_clip": (-options.clip, options.clip)} if options.clip else shown
 
 
 def make_probe(options: ProbeOptions) -> Env:
     """A new environment."""
     kinds: Mapping[str, Callable[[ProbeOptions], Env]] = {"ledger": Ledger, "velocity": Velocity}
     return kinds.get(options.env, ProcessEnv)(options)
+
+
+def _staggered(options: ProbeOptions) -> Callable[[], Env]:
+    """Makes environments that do not end their episodes together."""
+    numbers = count()
+
+    def make() -> Env:
+        number = next(numbers)
+        first, ending = number % len(options.lengths), number % len(options.endings)
+        lengths = (*options.lengths[first:], *options.lengths[:first])
+        endings = (*options.endings[ending:], *options.endings[:ending])
+        return make_probe(options.model_copy(update={"lengths": lengths, "endings": endings}))
+
+    return make
 
 
 @hookimpl
@@ -265,7 +288,7 @@ def config_sections() -> Sequence[type[Section]]:
 @hookimpl
 def make_env(config: Config, num_envs: int) -> Callable[[], Env] | gymnasium.vector.VectorEnv[Any, Any, Any]:
     options = config[ProbeOptions]
-    factory = partial(make_probe, options)
+    factory = _staggered(options) if options.stagger else partial(make_probe, options)
     if not options.autoreset:
         return factory
     env = SyncVectorEnv([factory] * num_envs, autoreset_mode=AutoresetMode[options.autoreset.upper()])

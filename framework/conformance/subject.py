@@ -16,6 +16,8 @@ from hypothesis.strategies import SearchStrategy
 from framework.assembly import Parts, assemble
 from framework.composition import VALUES, configure, gather_sections
 from framework.config import Config, Source, build_config
+from framework.conformance.checks import NotApplicable
+from framework.errors import UsageError
 from framework.loading import bundle_of, load_plugins
 from framework.manager import Plugins
 from framework.seeding import Seeds
@@ -125,7 +127,13 @@ class Subject:
         Args:
             probe: the option `probe.env`; what it shows follows the composition's own environment.
             values: options, stronger than what the probe recommends; those of plugins that are not loaded are dropped.
+
+        Raises:
+            NotApplicable: for environments side by side, if a plugin wraps single ones.
         """
+        wrappers = [found.plugin for found in self.plugins.implementing("env_wrapper")]
+        if wrappers and (values or {}).get("probe.autoreset"):
+            raise NotApplicable(f"{wrappers[0]} cannot wrap environments that are made side by side")
         names = self.without_environment
         parts = assemble(names, self._kept(names, self._probe_values(probe, values)))
         try:
@@ -137,8 +145,12 @@ class Subject:
         """What is needed to build single parts of the composition, on spaces of the check's choice."""
         names = self.without_environment
         kept = self._kept(names, self._probe_values(probe, values))
-        plugins, config, _ = configure(names, [Source("check", kept)])
-        return Bench(plugins, config, Seeds(self.seed), Slots(plugins))
+        # to find plugins and settle values takes longer than most checks do
+        key = repr(sorted(kept.items()))
+        if key not in self._benches:
+            plugins, config, _ = configure(names, [Source("check", kept)])
+            self._benches[key] = Bench(plugins, config, Seeds(self.seed), Slots(plugins))
+        return self._benches[key]
 
     def for_all(self, body: Callable[..., None], examples: int = 40, **strategies: SearchStrategy[Any]) -> None:
         """Call `body` with examples that hypothesis makes up; what it raises is raised for the smallest example.
@@ -170,9 +182,12 @@ class Subject:
         winner = self.plugins.winner("make_env")
         environment = winner.plugin if winner else ""
         origins = {name: origin.text for name, origin in self.plugins.origins.items() if name != environment}
-        rest = [origins[name] for name in self.plugins.names if name in origins]
+        rest = [origins[name] for name in self.plugins.names if name in origins and name not in self._bound]
         brought = {
-            part for name in origins for part in bundle_of(name, self.plugins.manager.get_plugin(name), rest).plugins
+            part
+            for name in origins
+            if name not in self._bound
+            for part in bundle_of(name, self.plugins.manager.get_plugin(name), rest).plugins
         }
         removed = [name for name in self.names if name.startswith("no:") and name.removeprefix("no:") in brought]
         return (*rest, *removed, PROBES)
@@ -182,17 +197,45 @@ class Subject:
         if self.observations == "image":
             shown.update({"probe.shape": self.spaces.frame.shape, "probe.stack": self.spaces.frame_stack})
         suitable = {path: value for path, value in SUITABLE.items() if path not in self._settled}
-        return {**suitable, "probe.env": probe, **shown, **(values or {})}
+        return {**suitable, **self._bound_values, "probe.env": probe, **shown, **(values or {})}
+
+    @cached_property
+    def _bound(self) -> set[str]:
+        """Bundles of certain environments, which refuse any other: what they bring and set stands for them."""
+        found = set()
+        for name in self.plugins.names:
+            try:
+                bundle_of(name, self.plugins.manager.get_plugin(name), [PROBES])
+            except UsageError:
+                found.add(name)
+        return found
+
+    @cached_property
+    def _bound_values(self) -> dict[str, Any]:
+        bound = [given for name, given in self.plugins.values if name in self._bound]
+        return {path: value for given in bound for path, value in given.items()}
 
     @cached_property
     def _settled(self) -> set[str]:
         """The options for which the plugins, the environment aside, have a value of their own."""
         plugins = load_plugins(self.without_environment)
         recommended = plugins.gather("recommended_values", VALUES, names=plugins.names)
-        return {path for _, values in (*recommended, *plugins.values) for path in values}
+        return {path for _, values in (*recommended, *plugins.values) for path in values} | set(self._bound_values)
+
+    @cached_property
+    def _benches(self) -> dict[str, Bench]:
+        """By the values that they have."""
+        return {}
+
+    @cached_property
+    def _loaded(self) -> dict[Sequence[str], set[str]]:
+        """The sections of the plugins that were loaded by some names."""
+        return {}
 
     def _kept(self, names: Sequence[str], values: Mapping[str, Any] | None) -> dict[str, Any]:
-        loaded = {section.section_name for section in gather_sections(load_plugins(names))}
+        if names not in self._loaded:
+            self._loaded[names] = {section.section_name for section in gather_sections(load_plugins(names))}
+        loaded = self._loaded[names]
         given = {"run.seed": self.seed, "evaluation.every": 0, **self.values, **(values or {})}
         return {path: value for path, value in given.items() if path.partition(".")[0] in loaded}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import cache
 from typing import Any, TextIO
 
 from framework.conformance.catalogue import collect
@@ -45,9 +46,16 @@ def plan(request: dict[str, Any]) -> dict[str, Any]:
         return {"problems": error.problems}
 
 
+@cache
+def _subject(description: str) -> Subject:
+    """One for all checks of a composition, as it remembers what takes long to find out."""
+    names, values, thorough, seed = json.loads(description)
+    return Subject(tuple(names), values, thorough, seed)
+
+
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """Run one check of one composition."""
-    subject = Subject(tuple(request["names"]), request["values"], request["thorough"], request["seed"])
+    subject = _subject(json.dumps([request[key] for key in ("names", "values", "thorough", "seed")]))
     (check,) = [check for check in collect(subject.plugins) if check.name == request["check"]]
     return run_check(check, subject).to_json()
 

@@ -12,7 +12,7 @@ until a frame of its stack is overwritten.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,11 +35,21 @@ def bytes_needed(spaces: Spaces, capacity: int) -> int:
 class FrameReplay:
     """A buffer of the last `capacity` frames of N environments, `capacity` // N each.
 
+    Args:
+        allocate: makes the array of frames, from its shape and dtype, as numpy's `zeros` does.
+
     Raises:
         UsageError: if a lane would be too short for one stack and one window.
     """
 
-    def __init__(self, spaces: Spaces, capacity: int, sampler: Sampler, returns: Returns) -> None:
+    def __init__(
+        self,
+        spaces: Spaces,
+        capacity: int,
+        sampler: Sampler,
+        returns: Returns,
+        allocate: Callable[[tuple[int, ...], np.dtype[Any]], np.ndarray] = np.zeros,
+    ) -> None:
         lanes, length = spaces.num_envs, capacity // spaces.num_envs
         shortest = spaces.frame_stack + returns.horizon + 1
         if length < shortest:
@@ -51,7 +61,7 @@ class FrameReplay:
         self._lanes, self._length, self._stack = lanes, length, spaces.frame_stack
         slots = lanes * length
         # zeros are given page by page when first written, so a young buffer costs little
-        self._frames = np.zeros((slots, *(spaces.frame.shape or ())), spaces.frame.dtype)
+        self._frames = allocate((slots, *(spaces.frame.shape or ())), np.dtype(spaces.frame.dtype))
         self._age = np.zeros(slots, np.uint8)
         self._action = np.zeros(slots, np.int64)
         self._reward = np.zeros(slots, np.float64)

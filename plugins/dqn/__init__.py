@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from framework.config import Config, Section
+from framework.conformance.checks import Check
 from framework.hookspecs import hookimpl
 from framework.manager import Plugins
 from framework.options import RunOptions
@@ -104,3 +105,10 @@ def dqn_bootstrap() -> Bootstrap:
 @hookimpl(trylast=True)
 def dqn_bonus() -> Bonus:
     return lambda target_before, action, target, discount: torch.zeros_like(discount)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from plugins.dqn.conformance import CHECKS
+
+    return CHECKS

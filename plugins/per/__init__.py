@@ -7,6 +7,7 @@ transition has the largest priority that was ever seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -18,6 +19,9 @@ from framework.schedules import linear
 from framework.seeding import Seeds
 from framework.types import Counters, Sampler, State
 from plugins.per.sumtree import SumTree
+
+if TYPE_CHECKING:
+    from framework.conformance.checks import Check
 
 
 class PEROptions(Section, name="per"):
@@ -113,3 +117,11 @@ def config_sections() -> Sequence[type[Section]]:
 @hookimpl
 def make_sampler(config: Config, seeds: Seeds) -> Sampler:
     return Prioritized(config[PEROptions], seeds.generator("per"))
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from framework.conformance.catalogue import checks_in
+    from plugins.per import checks
+
+    return checks_in(checks)

@@ -35,6 +35,8 @@ from framework.types import Role
 if TYPE_CHECKING:
     import gymnasium
 
+    from framework.conformance.checks import Check
+
 ACTION_SETS: dict[str, tuple[str, ...]] = {
     "moves": ("NOOP", "RIGHT", "LEFT"),
     "minimal": ("NOOP", "FIRE", "RIGHT", "LEFT", "RIGHTFIRE", "LEFTFIRE"),
@@ -187,3 +189,11 @@ def make_env(
     from plugins.pong.single import pong_env
 
     return partial(pong_env, options, role=role, render_mode="rgb_array" if role == "watch" else None)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from framework.conformance.catalogue import checks_in
+    from plugins.pong import checks, emulator_checks
+
+    return [*checks_in(checks), *checks_in(emulator_checks)]

@@ -1,115 +1,80 @@
-"""Plants every bug, runs every check on it, and prints which check kills which bug.
+"""Measures the harness: plants every bug and sees whether it is caught, and whether anything correct is accused.
 
-    python -m tests.mutants                    all of them; from the root of the checkout
-    python -m tests.mutants NAME … --first     these, each until the first check that fails
-
-Each bug is planted in a process of its own, forked from one that has imported the large libraries.
+python -m tests.mutants                    all bugs; from the root of the checkout
+python -m tests.mutants NAME … --first     these bugs, each until the first check that fails
+python -m tests.mutants --correct          every correct composition, statistics under 20 seeds
+python -m tests.mutants --page             both, whole, and docs/results/harness.md from what was found
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import multiprocessing
-import os
-import signal
 import sys
 import time
-from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+import typer
 
-from tests.mutants.mutant import Mutant, all_mutants, plant
-
-
-class Hung(Exception):
-    """A check took longer than it may."""
+from tests.mutants.correct_compositions import COMPOSITIONS
+from tests.mutants.examination import Examination, each_in_a_process, examine_correct, examine_mutant
+from tests.mutants.mutant import Mutant, all_mutants
 
 
-def examine(task: tuple[Mutant, bool]) -> dict[str, Any]:
-    """Plant one bug in this process and run the checks."""
-    mutant, first_only = task
-    plant(mutant)
-    from framework.conformance.catalogue import collect
-    from framework.conformance.running import described, run_check
-    from framework.conformance.subject import Subject
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help="Parts of the names of bugs; default all.")] = None,
+    first: Annotated[bool, typer.Option("--first", help="Stop at the first check that fails.")] = False,
+    correct: Annotated[bool, typer.Option("--correct", help="Correct compositions in the place of bugs.")] = False,
+    page: Annotated[bool, typer.Option("--page", help="Bugs and correct compositions, and write the page.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", help="Show what the first failing check said.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes side by side.")] = 2,
+) -> None:
+    """Exit code 0 if every bug was caught and nothing correct was accused, else 1."""
+    began = time.monotonic()
+    bugs = [] if correct else examine_bugs(names or [], first, verbose, jobs)
+    middle = time.monotonic()
+    accused = examine_compositions(names or [] if correct else [], jobs) if correct or page else []
+    if page:
+        from tests.mutants.page import write_page
 
-    def hang(number: int, frame: object) -> None:
-        raise Hung("the check hung")
-
-    signal.signal(signal.SIGALRM, hang)
-    began = time.perf_counter()
-    killers: list[tuple[str, str, str]] = []
-    ran = 0
-    try:
-        subject = Subject(tuple(mutant.plugins.split(",")))
-        checks = collect(subject.plugins)
-        for check in checks:
-            signal.alarm(int(check.seconds))
-            found = run_check(check, subject)
-            signal.alarm(0)
-            ran += found.verdict != "not applicable"
-            if found.verdict == "failed":
-                detail = found.why or f"{found.example}: expected {found.expected}, got {found.got}"
-                killers.append((found.component, found.check, detail))
-                if first_only:
-                    break
-    except Exception as error:
-        killers.append(("(harness)", "(harness)", described(error)))
-    return {
-        "mutant": mutant.name,
-        "component": mutant.component,
-        "row": mutant.row,
-        "plugins": mutant.plugins,
-        "killers": killers,
-        "ran": ran,
-        "seconds": time.perf_counter() - began,
-    }
+        write_page(bugs, accused, (middle - began, time.monotonic() - middle))
+    good = all(found.failures for _, found in bugs) and not any(found.failures for found in accused)
+    sys.exit(0 if good else 1)
 
 
-def main() -> None:
-    """Parse the arguments, examine, print."""
-    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
-    parser.add_argument("names", nargs="*", help="bugs, or parts of their names; default all")
-    parser.add_argument("--first", action="store_true", help="stop at the first check that fails")
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="write what was found here, too")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show what the first failing check said")
-    options = parser.parse_args()
-    mutants = [m for m in all_mutants() if not options.names or any(name in m.name for name in options.names)]
-    _preload()
+def examine_bugs(names: list[str], first: bool, verbose: bool, jobs: int) -> list[tuple[Mutant, Examination]]:
+    """Plant the bugs, printing a line for each."""
+    mutants = [mutant for mutant in all_mutants() if not names or any(name in mutant.name for name in names)]
     results = []
-    context = multiprocessing.get_context("fork")
-    with context.Pool(options.jobs, maxtasksperchild=1) as pool:
-        for result in pool.imap(examine, [(mutant, options.first) for mutant in mutants], chunksize=1):
-            results.append(result)
-            killers = result["killers"]
-            first = f"{killers[0][0]}/{killers[0][1]}" if killers else "SURVIVED"
-            named = "" if killers and killers[0][0] == result["component"] else f"  (should name {result['component']})"
-            print(f"{result['mutant']:50} {first}{named}  {len(killers)} of {result['ran']}, {result['seconds']:.1f} s")
-            if options.verbose and killers:
-                print(f"    {killers[0][2][:600]}")
-            sys.stdout.flush()
-    killed = [result for result in results if result["killers"]]
-    right = [result for result in killed if result["killers"][0][0] == result["component"]]
-    print(f"{len(killed)} of {len(results)} bugs caught; the first failing check names the component of {len(right)}")
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1))
-    sys.exit(0 if len(killed) == len(results) else 1)
+    for mutant, found in each_in_a_process(examine_mutant, [(mutant, first) for mutant in mutants], jobs):
+        results.append((mutant, found))
+        if not found.failures:
+            print(f"{mutant.name:55} SURVIVED {len(found.checks)} checks", flush=True)
+            continue
+        failure = found.failures[0]
+        wrong = "" if failure.component == mutant.component else f"  (should name {mutant.component})"
+        count = "" if first else f"  {len(found.failures)} of {len(found.checks)} fail"
+        print(f"{mutant.name:55} {failure.component}: {failure.check}{wrong}{count}", flush=True)
+        if verbose:
+            print(f"    {failure.said[:600]}", flush=True)
+    killed = [(mutant, found.failures[0]) for mutant, found in results if found.failures]
+    right = sum(failure.component == mutant.component for mutant, failure in killed)
+    print(f"{len(killed)} of {len(results)} bugs caught; for {right} the first failing check names the component")
+    return results
 
 
-def _preload() -> None:
-    """Import what no bug is planted in."""
-    import gymnasium.vector
-    import hypothesis.strategies
-    import matplotlib
-    import pydantic
-    import scipy.stats
-    import torch
-
-    torch.set_num_threads(1)
+def examine_compositions(names: list[str], jobs: int) -> list[Examination]:
+    """Check what is correct, printing a line for each composition."""
+    wanted = [text for text in COMPOSITIONS if not names or any(name in text for name in names)]
+    results = []
+    for found in each_in_a_process(examine_correct, wanted, jobs):
+        results.append(found)
+        seconds = sum(found.seconds.values())
+        print(f"{found.plugins:60} {len(found.checks)} checks, {seconds:.1f} s", flush=True)
+        for failure in found.failures:
+            print(f"    FALSE ALARM {failure.check}, seed {failure.seed}: {failure.said[:400]}", flush=True)
+    accused = sum(bool(found.failures) for found in results)
+    print(f"{len(results)} correct compositions, {accused} accused")
+    return results
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -1,0 +1,147 @@
+"""Checks of a head's loss: what every one must do, whatever it represents."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from framework.conformance.checks import Cause, NotApplicable, check, expect, require
+from framework.conformance.subject import A, B, Subject
+from plugins.dqn.conformance.rig import FEATURES, Affine, Rig, exchanged, numbers, one_hot, rigged, row_of, tensors_of
+
+
+class Case(NamedTuple):
+    """Everything that a head's loss is given."""
+
+    online: Any
+    action: Tensor
+    target: Any
+    policy: Tensor
+    reward: Tensor
+    discount: Tensor
+
+
+def some_case(rig: Rig, head: Any) -> Case:
+    """Random outputs of two networks, each row with an action, a next action, a reward and a discount of its own."""
+    features, stream = rig.normal(B, FEATURES), Affine(rig, head.width)
+    with torch.no_grad():
+        target = head(rig.normal(B, FEATURES), Affine(rig, head.width))
+    action, following = (torch.from_numpy(rig.rng.integers(A, size=B)) for _ in range(2))
+    discount = rig.tensor(rig.rng.uniform(0.5, 1.0, size=B))
+    return Case(head(features, stream), action, target, one_hot(following), 0.3 * rig.normal(B), discount)
+
+
+@check("loss", "dqn_head", Cause("(B,) against (B, 1) makes a matrix of errors", "chainer/chainerrl#359"))
+def head_has_one_loss_and_one_priority_for_each_row(subject: Subject) -> None:
+    """A head's loss gives two vectors of the batch's length, and only the loss has a gradient."""
+    with rigged(subject) as rig:
+        head = rig.head()
+        loss, priority = head.loss(*some_case(rig, head))
+        expect(tuple(loss.shape), (B,), example="the shape of the loss")
+        expect(tuple(priority.shape), (B,), example="the shape of the priorities")
+        require(loss.requires_grad, example="the loss", expected="a gradient", got="none")
+        require(not priority.requires_grad, example="the priorities", expected="no gradient", got="one")
+
+
+@check(
+    "loss",
+    "dqn_head",
+    Cause("(B,) against (B, 1) makes a matrix of errors", "chainer/chainerrl#359"),
+    Cause("an axis of atoms taken for the batch", "archsyscall/DistRL-TensorFlow2#1"),
+)
+def rows_of_a_batch_are_learnt_apart(subject: Subject) -> None:
+    """The loss and the priority of a transition do not depend on which others are in the batch."""
+    with rigged(subject) as rig:
+        head = rig.head()
+        case = some_case(rig, head)
+        together = head.loss(*case)
+        for row in range(B):
+            rest = (case.action, case.policy, case.reward, case.discount)
+            action, policy, reward, discount = (tensor[row : row + 1] for tensor in rest)
+            alone = head.loss(row_of(case.online, row), action, row_of(case.target, row), policy, reward, discount)
+            for what, whole, part in zip(("loss", "priority"), together, alone, strict=True):
+                example = f"the {what} of row {row} of {B}, against the same row alone"
+                expect(numbers(whole)[row], numbers(part)[0], example=example, atol=rig.tolerance, rtol=rig.tolerance)
+
+
+@check(
+    "loss",
+    "dqn_head",
+    Cause("NaN · 0 is NaN: choose with `where`, don't multiply", "anthonytorlucci/rlevo#192"),
+    Cause("the exponent or the mask is taken from the wrong flag", "takuseno/d3rlpy#346"),
+)
+def a_discount_of_0_lets_nothing_through(subject: Subject) -> None:
+    """Where the discount is 0, the loss is the same whatever follows, be it NaN."""
+    with rigged(subject) as rig:
+        head = rig.head()
+        case = some_case(rig, head)
+        ended = torch.arange(B) % 2 == 0
+        case = case._replace(discount=torch.where(ended, 0.0, case.discount))
+        wanted = head.loss(*case)
+        for what, filler in (("another number", 3.25), ("NaN", float("nan"))):
+
+            def spoil(tensor: Tensor, filler: float = filler) -> Tensor:
+                return torch.where(ended.view(-1, *[1] * (tensor.ndim - 1)), filler, tensor)
+
+            loss, priority = head.loss(*case._replace(target=exchanged(case.target, spoil)))
+            example = f"discounts {numbers(case.discount)}, and {what} as the target's output where they are 0"
+            expect(numbers(loss), numbers(wanted[0]), example=f"losses with {example}", atol=rig.tolerance)
+            expect(numbers(priority), numbers(wanted[1]), example=f"priorities with {example}", atol=rig.tolerance)
+
+
+@check(
+    "loss",
+    "dqn_head",
+    Cause("the wrong action is gathered"),
+    Cause("a mean over actions where one was taken"),
+)
+def only_the_taken_action_is_learnt(subject: Subject) -> None:
+    """The loss has a gradient with respect to the outputs of the action taken, and of no other."""
+    with rigged(subject) as rig:
+        head = rig.head()
+        case = some_case(rig, head)
+        outputs = {n: t for n, t in tensors_of(case.online).items() if t.shape[:2] == (B, A) and t.requires_grad}
+        if not outputs:
+            raise NotApplicable("the head's output holds no tensor [B, A, …] with a gradient")
+        loss, _ = head.loss(*case)
+        # by sum: each row's own gradient, unscaled
+        gradients = torch.autograd.grad(loss.sum(), list(outputs.values()), allow_unused=True)
+        learnt = torch.zeros(B, A, dtype=torch.bool)
+        for gradient in gradients:
+            if gradient is not None:
+                learnt |= (gradient.reshape(B, A, -1) != 0).any(dim=2)
+        example = {"actions": numbers(case.action), "rows × actions": "1 where an output has a gradient"}
+        expect(numbers(learnt).astype(int), numbers(one_hot(case.action)).astype(int), example=example)
+
+
+@check(
+    "loss",
+    "dqn_head",
+    Cause("the maximum is taken for each quantile or atom", "Stable-Baselines-Team/stable-baselines3-contrib#17"),
+    Cause("the argmax is taken for each τ", "JuliaReinforcementLearning/ReinforcementLearningZoo.jl#53"),
+    Cause("the head looks for the best action itself, and ignores the one that it is given"),
+)
+def the_given_next_action_is_what_is_bootstrapped(subject: Subject) -> None:
+    """A head bootstraps from the next actions that `policy` names, and from nothing of the others."""
+    with rigged(subject) as rig:
+        head = rig.head()
+        case = some_case(rig, head)
+        wanted, _ = head.loss(*case)
+        named = case.policy > 0
+
+        def shifted(where: Tensor) -> Tensor:
+            def change(tensor: Tensor) -> Tensor:
+                # by another number for each atom or quantile, as log-probabilities know no common shift
+                step = 0.5 + torch.linspace(0, 1, tensor[0, 0].numel()).view(tensor.shape[2:])
+                return torch.where(where.view(B, A, *[1] * (tensor.ndim - 2)), tensor + step, tensor)
+
+            return head.loss(*case._replace(target=exchanged(case.target, change)))[0]
+
+        following = numbers(case.policy.argmax(dim=1))
+        example = {"next actions": following, "the others' outputs": "shifted upwards"}
+        expect(numbers(shifted(~named)), numbers(wanted), example=example, atol=rig.tolerance)
+        moved = (shifted(named) - wanted).abs() > rig.tolerance
+        example = {"next actions": following, "their outputs": "shifted upwards"}
+        require(moved.all(), example=example, expected="another loss in every row", got=numbers(moved.to(torch.int)))

@@ -1,0 +1,157 @@
+"""Checks of the two networks: how they start, what they see, in which mode, and how the target follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from framework.conformance.checks import Cause, NotApplicable, check, expect, require
+from framework.conformance.subject import Subject
+from framework.hookspecs import hookimpl
+from framework.types import Targeted
+from plugins.dqn.conformance.rig import Rig, first_weights, modes_of, numbers, rigged, watched
+
+FOLLOWED = "after the weights of the online network were changed"
+
+
+class Standardised(nn.Module):
+    """A torso above a torso, whose features are standardised with statistics that it keeps in buffers."""
+
+    def __init__(self, torso: Any) -> None:
+        super().__init__()
+        self.torso, self.features = torso, torso.features
+        self.statistics = nn.BatchNorm1d(self.features)
+
+    def forward(self, obs: Tensor) -> Tensor:
+        return self.statistics(self.torso(obs))
+
+
+class Standardising:
+    """A plugin that decorates the torso so."""
+
+    @hookimpl(wrapper=True)
+    def dqn_torso(self) -> Generator[None, Callable[[], Any], Callable[[], Any]]:
+        build = yield
+        return lambda: Standardised(build())
+
+
+def _state(network: nn.Module) -> dict[str, np.ndarray]:
+    return {name: numbers(tensor).copy() for name, tensor in network.state_dict().items()}
+
+
+def _disturb(rig: Rig) -> None:
+    """Change every number of the online network, whole ones too."""
+    with torch.no_grad():
+        for tensor in rig.online.state_dict().values():
+            tensor.add_(rig.normal(*tensor.shape) if tensor.is_floating_point() else 3)
+
+
+@check(
+    "policy",
+    "make_policy",
+    Cause("the target is the online network", "keras-team/keras-io#98"),
+    Cause("the two share a part, or a view of the same storage", "tensorforce/tensorforce#81"),
+    Cause("the target is a second network with a start of its own"),
+)
+def target_starts_equal_and_apart(subject: Subject) -> None:
+    """The target network starts as a copy of the online one, and changes with it in nothing."""
+    with rigged(subject, decorate=Standardising()) as rig:
+        before, target = _state(rig.online), _state(rig.target)
+        expect(sorted(target), sorted(before), example="names of the target's parameters and buffers")
+        for name, wanted in before.items():
+            expect(target[name], wanted, example={"of the target, at the start": name})
+        _disturb(rig)
+        for name, found in _state(rig.target).items():
+            expect(found, before[name], example={"of the target": name, "when": FOLLOWED})
+
+
+@check("policy", "make_policy", Cause("an optimiser over both networks, or a gradient through the target"))
+def target_has_no_gradient(subject: Subject) -> None:
+    """No parameter of the target network asks for a gradient."""
+    with rigged(subject) as rig:
+        for name, parameter in rig.target.named_parameters():
+            require(not parameter.requires_grad, example=name, expected="no gradient in the target", got="one")
+
+
+@check(
+    "policy",
+    "make_policy",
+    Cause("the running statistics of a normalisation are not copied", "stable-baselines3 changelog"),
+    Cause("τ and 1 − τ have changed places"),
+)
+def update_target_moves_parameters_and_buffers(subject: Subject) -> None:
+    """target ← τ · online + (1 − τ) · target for every parameter and float buffer; whole numbers are copied."""
+    for fraction in (1.0, 0.25):
+        with rigged(subject, decorate=Standardising()) as rig:
+            if not isinstance(rig.policy, Targeted):
+                raise NotApplicable("the policy has no update_target")
+            _disturb(rig)
+            online, before = _state(rig.online), _state(rig.target)
+            rig.policy.update_target(fraction)
+            after = _state(rig.target)
+            for name, fast in online.items():
+                wanted = fraction * fast + (1 - fraction) * before[name] if fast.dtype.kind == "f" else fast
+                example = {"τ": fraction, "of the target": name}
+                expect(after[name], wanted, example=example, rtol=rig.tolerance, atol=rig.tolerance)
+            for name, found in _state(rig.online).items():
+                expect(found, online[name], example={"τ": fraction, "of the online network": name})
+
+
+@check(
+    "policy",
+    "dqn_torso",
+    Cause("images are not scaled", "Unity-Technologies/ml-agents#614"),
+    Cause("images are scaled twice"),
+)
+def images_are_scaled_once(subject: Subject) -> None:
+    """From black to white, images of 0 to 255 span a number of order one where they reach the first layer."""
+    with rigged(subject) as rig:
+        space = rig.spaces.observation
+        if space.dtype != np.uint8 or len(space.shape or ()) < 2:
+            raise NotApplicable("observations are not images")
+        image = np.zeros((1, *(space.shape or ())), np.uint8)
+        image[..., image.shape[-1] // 2 :] = 255
+        spans: list[float] = []
+        with watched(first_weights(rig.online.torso, 2), lambda given: spans.append(float(given.max() - given.min()))):
+            rig.policy.action_values(image, explore=False)
+        example = "an image that is black to the left and white to the right, at the first layer with weights"
+        require(0.1 <= spans[0] <= 10, example=example, expected="a span of about 1", got=spans[0])
+
+
+@check(
+    "policy",
+    "make_policy",
+    Cause("evaluation leaves the network in training mode", "IntelLabs/coach#368"),
+)
+def evaluation_is_in_evaluation_mode(subject: Subject) -> None:
+    """Every module is in evaluation mode where the agent does not explore, even if it has just explored."""
+    with rigged(subject) as rig:
+        modes: list[set[bool]] = []
+        rig.policy.action_values(rig.batch().obs, explore=True)
+        with watched(rig.online, lambda given: modes.append(modes_of(rig.online))):
+            rig.policy.action_values(rig.batch().obs, explore=False)
+        example = "which values `training` has in the modules, in an evaluation"
+        expect(sorted(set().union(*modes)), [False], example=example)
+
+
+@check("policy", "make_policy", Cause("layers draw from torch's global generator, which others use, too"))
+def networks_ignore_the_global_random_state(subject: Subject) -> None:
+    """What a network starts as and draws depends on the run's seed alone; torch's global random state is untouched."""
+    found = []
+    for seed in (1, 2):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            before = torch.get_rng_state()
+            with rigged(subject) as rig:
+                obs = rig.batch().obs
+                found.append(np.stack([rig.policy.action_values(obs, explore=True) for _ in range(2)]))
+                with torch.no_grad():
+                    found[-1] = np.stack([*found[-1], numbers(rig.target(rig.tensor(obs)).values)])
+            same = torch.equal(before, torch.get_rng_state())
+            require(same, example="torch's global random state", expected="untouched", got="changed")
+    example = "values in three passes, with two global seeds of torch"
+    expect(found[1], found[0], example=example, atol=rig.tolerance)

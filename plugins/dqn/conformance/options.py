@@ -1,0 +1,50 @@
+"""A check of what the variants' options refuse."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from framework.conformance.checks import Cause, NotApplicable, Violation, check
+from framework.conformance.subject import Subject
+from framework.errors import UsageError
+
+SENSELESS: tuple[Mapping[str, Any], ...] = (
+    {"qr.kappa": 0.0},
+    {"qr.kappa": math.inf},
+    {"qr.kappa": -1.0},
+    {"qr.quantiles": 0},
+    {"iqn.kappa": 0.0},
+    {"iqn.kappa": math.inf},
+    {"iqn.samples": 0},
+    {"iqn.even": 0},
+    {"iqn.cosines": 0},
+    {"c51.atoms": 1},
+    {"c51.v_min": 3.0, "c51.v_max": 3.0},
+    {"c51.v_min": 3.0, "c51.v_max": -3.0},
+    {"c51.v_max": math.inf},
+    {"munchausen.temperature": 0.0},
+    {"munchausen.lowest": 0.5},
+    {"noisy.sigma": -0.5},
+)
+
+
+@check(
+    "loss",
+    "dqn_head",
+    Cause("a κ of 0 divides by 0, and one of ∞ gives NaN", "anthonytorlucci/rlevo#889"),
+    Cause("an option has no bound, or a wrong one"),
+)
+def senseless_options_are_refused(subject: Subject) -> None:
+    """Options that a variant can make no sense of are refused with a message, before anything is built."""
+    known = set(subject.bench().config.flat())
+    cases = [values for values in SENSELESS if set(values) <= known]
+    if not cases:
+        raise NotApplicable("none of the plugins has bounds that are known here")
+    for values in cases:
+        try:
+            subject.bench(values)
+        except UsageError:
+            continue
+        raise Violation(values, "UsageError", "accepted")

@@ -1,0 +1,47 @@
+"""Checks of what every torso, stream and head must give, whoever made it."""
+
+from __future__ import annotations
+
+import torch
+
+from framework.conformance.checks import Cause, check, expect
+from framework.conformance.subject import A, B, Subject
+from plugins.dqn.conformance.rig import FEATURES, Affine, numbers, rigged
+
+
+@check("policy", "dqn_torso", Cause("the attribute `features` is not the number of outputs"))
+def torso_gives_the_features_that_it_names(subject: Subject) -> None:
+    """A torso maps B observations to [B, `features`], one observation too."""
+    with rigged(subject) as rig:
+        torso = rig.online.torso.eval()
+        for rows in (1, B):
+            features = torso(rig.tensor(rig.batch().obs[:rows]))
+            expect(tuple(features.shape), (rows, torso.features), example=f"the shape of the features of {rows} rows")
+
+
+@check("policy", "dqn_stream", Cause("actions and width change places", "facebookresearch/ReAgent#256"))
+def stream_gives_its_width_for_each_action(subject: Subject) -> None:
+    """A stream maps features [B, F] to [B, A, width], each row by itself."""
+    with rigged(subject) as rig:
+        for width in (1, 5):
+            stream = rig.stream(width).eval()
+            features = rig.normal(B, FEATURES)
+            found = stream(features)
+            expect(tuple(found.shape), (B, A, width), example=f"the shape of a stream of width {width}, {B} rows")
+            alone = torch.cat([stream(features[row : row + 1]) for row in range(B)])
+            example = f"{B} rows together, and each alone (width {width})"
+            expect(numbers(found), numbers(alone), example=example, atol=rig.tolerance)
+
+
+@check("policy", "dqn_head", Cause("atoms or quantiles are left in the values"))
+def values_are_one_number_for_each_action(subject: Subject) -> None:
+    """A head's `values` are [B, A], training or not, and a network passes them on."""
+    with rigged(subject) as rig:
+        head = rig.head()
+        stream = Affine(rig, head.width)
+        for training in (True, False):
+            values = head.train(training)(rig.normal(B, FEATURES), stream).values
+            example = f"the shape of values, training = {training}"
+            expect(tuple(values.shape), (B, A), example=example)
+            network = rig.online.train(training)(rig.tensor(rig.batch().obs)).values
+            expect(tuple(network.shape), (B, A), example=f"{example}, of the network")

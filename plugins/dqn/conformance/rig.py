@@ -1,0 +1,232 @@
+"""What the checks of this family stand on: a policy of the composition, in float64 where its modules allow it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from framework.conformance.checks import NotApplicable
+from framework.conformance.subject import A, B, Bench, Subject, some_batch
+from framework.types import Batch, Counters, Errors, Spaces
+
+FEATURES = 11
+"""Inputs of heads and streams that are built alone: a prime that nothing else has."""
+
+HIDDEN = 13
+
+NOW = Counters(env_steps=100, frames=100, updates=10, episodes=5)
+
+
+@dataclass
+class Rig:
+    """A policy of the composition's own, with three actions and small hidden layers.
+
+    `tolerance` is what rounding may make of a number of order one.
+    """
+
+    bench: Bench
+    spaces: Spaces
+    policy: Any
+    rng: np.random.Generator
+    tolerance: float
+
+    @property
+    def online(self) -> Any:
+        return self.policy.online
+
+    @property
+    def target(self) -> Any:
+        return self.policy.target
+
+    def batch(self, **given: Any) -> Batch:
+        """`B` random transitions; arguments replace fields."""
+        if self.spaces.observation.dtype == np.uint8:
+            given = {"obs": self._images(), "next_obs": self._images(), **given}
+        return some_batch(self.spaces, self.rng, **given)
+
+    def _images(self) -> np.ndarray:
+        """Columns of random brightness: noise looks the same to a network, whatever the image."""
+        shape = self.spaces.observation.shape or ()
+        columns = self.rng.integers(256, size=(B, *[1] * (len(shape) - 1), shape[-1]), dtype=np.uint8)
+        return np.broadcast_to(columns, (B, *shape)).copy()
+
+    def tensor(self, array: Any) -> Tensor:
+        return self.policy.tensor(np.asarray(array))
+
+    def normal(self, *shape: int) -> Tensor:
+        return self.tensor(self.rng.normal(size=shape))
+
+    def loss(self, batch: Batch) -> Errors:
+        """What the composition's loss, made for this policy, finds in a batch."""
+        return self.bench.loss(self.policy, self.bench.exploration(self.spaces))(batch, NOW)
+
+    def part(self, slot: str, **arguments: Any) -> Any:
+        """What fills one of dqn's slots."""
+        return self.bench.slots.constructor(slot, **arguments)
+
+    def head(self) -> Any:
+        """A head for `FEATURES` features, on the policy's device."""
+        build = self.part("dqn_head", spaces=self.spaces, config=self.bench.config, seeds=self.bench.seeds)
+        return build(FEATURES).to(self.policy.device)
+
+    def stream(self, width: int) -> nn.Module:
+        """A stream from `FEATURES` features, as the composition makes it."""
+        linear = self.part("dqn_linear", config=self.bench.config, seeds=self.bench.seeds)
+        build = self.part("dqn_stream", linear=linear, config=self.bench.config)
+        return build(FEATURES, A, width).to(self.policy.device)
+
+    def bootstrap(self) -> Callable[..., Tensor]:
+        return self.part("dqn_bootstrap", config=self.bench.config)
+
+    def stir(self) -> None:
+        """Change all weights of both networks, each by another number."""
+        with torch.no_grad():
+            for parameter in (*self.online.parameters(), *self.target.parameters()):
+                parameter.add_(0.5 * self.normal(*parameter.shape))
+
+
+class Affine(nn.Module):
+    """A stream of random numbers [B, A, width] that depend on the features."""
+
+    def __init__(self, rig: Rig, width: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(rig.normal(A * width, FEATURES)), nn.Parameter(rig.normal(A * width))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return nn.functional.linear(features, self.weight, self.bias).reshape(len(features), A, -1)
+
+
+class Table(nn.Module):
+    """A stream that gives the same numbers [B, A, width] whatever the features."""
+
+    def __init__(self, numbers: Tensor) -> None:
+        super().__init__()
+        self.numbers = nn.Parameter(numbers)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.numbers
+
+
+@contextmanager
+def rigged(subject: Subject, values: Mapping[str, Any] | None = None, decorate: Any = None) -> Iterator[Rig]:
+    """A `Rig`; torch's default dtype and number of threads are what they were when it ends.
+
+    Args:
+        values: options, where the composition has them.
+        decorate: an object with hooks, registered beside the plugins while the policy is built.
+
+    Raises:
+        NotApplicable: if the policy has no online network of torso, stream and head, with a target.
+    """
+    before, threads = torch.get_default_dtype(), torch.get_num_threads()
+    try:
+        yield _exact(subject, values or {}, decorate)
+    finally:
+        torch.set_default_dtype(before)
+        torch.set_num_threads(threads)
+
+
+def _exact(subject: Subject, values: Mapping[str, Any], decorate: Any) -> Rig:
+    """In float64; in float32 if the modules insist on it."""
+    torch.set_default_dtype(torch.float64)
+    rig = _rig(subject, values, decorate, tolerance=1e-9)
+    try:
+        rig.policy.action_values(rig.batch().obs, explore=False)
+    except RuntimeError:
+        torch.set_default_dtype(torch.float32)
+        return _rig(subject, values, decorate, tolerance=1e-4)
+    return _rig(subject, values, decorate, tolerance=1e-9)
+
+
+def _rig(subject: Subject, values: Mapping[str, Any], decorate: Any, tolerance: float) -> Rig:
+    bench = subject.bench({"dqn.hidden": HIDDEN, "run.device": "cpu", **values})
+    spaces = replace(subject.spaces, action=gymnasium.spaces.Discrete(A))
+    policy = _decorated(bench, spaces, decorate)
+    for name in ("online", "target"):
+        network = getattr(policy, name, None)
+        if not all(isinstance(getattr(network, part, None), nn.Module) for part in ("torso", "stream", "head")):
+            raise NotApplicable(f"the policy has no '{name}' network of torso, stream and head")
+    return Rig(bench, spaces, policy, np.random.default_rng(subject.seed), tolerance)
+
+
+def _decorated(bench: Bench, spaces: Spaces, decorate: Any) -> Any:
+    if decorate is None:
+        return bench.policy(spaces)
+    bench.plugins.manager.register(decorate)
+    try:
+        return bench.policy(spaces)
+    finally:
+        # the bench is every check's
+        bench.plugins.manager.unregister(decorate)
+
+
+@contextmanager
+def watched(module: nn.Module, note: Callable[[Tensor], Any]) -> Iterator[None]:
+    """Call `note` with what a module is given, in each of its passes."""
+    watch = module.register_forward_pre_hook(lambda _, inputs: note(inputs[0]))
+    yield
+    watch.remove()
+
+
+def first_weights(torso: nn.Module, dimensions: int) -> nn.Module:
+    """The first module with a parameter of at least so many dimensions."""
+    for module in torso.modules():
+        if any(parameter.ndim >= dimensions for parameter in module.parameters(recurse=False)):
+            return module
+    raise NotApplicable("the torso has no weights")
+
+
+def modes_of(network: nn.Module) -> set[bool]:
+    """Which values `training` has in the modules of a network."""
+    return {module.training for module in network.modules()}
+
+
+def tensors_of(output: Any) -> dict[str, Tensor]:
+    """The tensors that an output is made of, by name.
+
+    Raises:
+        NotApplicable: if nobody can look into it, as it is no dataclass or has its rows elsewhere than first.
+    """
+    if not is_dataclass(output):
+        raise NotApplicable(f"the head's output is a {type(output).__name__}, and not a dataclass of tensors")
+    found = {field.name: getattr(output, field.name) for field in fields(output) if field.init}
+    tensors = {name: value for name, value in found.items() if isinstance(value, Tensor)}
+    for name, tensor in tensors.items():
+        if {B, A} <= set(tensor.shape) and tensor.shape[:2] != (B, A):
+            raise NotApplicable(f"'{name}' of the head's output is not [B, A, …]")
+    return tensors
+
+
+def exchanged(output: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """The output with `change` done to each tensor [B, A, …] that it is made of."""
+    found = {name: change(tensor) for name, tensor in tensors_of(output).items() if tensor.shape[:2] == (B, A)}
+    return replace(output, **found)
+
+
+def row_of(output: Any, row: int) -> Any:
+    """An output of one row; what has no row of its own is kept."""
+    found = {name: tensor[row : row + 1] for name, tensor in tensors_of(output).items() if len(tensor) == B}
+    return replace(output, **found)
+
+
+def one_hot(actions: Tensor) -> Tensor:
+    """The distribution [B, A] that takes these actions."""
+    return nn.functional.one_hot(actions, A).to(torch.get_default_dtype())
+
+
+def numbers(tensor: Tensor) -> np.ndarray:
+    """A tensor's numbers, apart from its graph."""
+    return tensor.detach().cpu().numpy()
+
+
+def is_filled_by(subject: Subject, slot: str, *names: str) -> None:
+    """Raise `NotApplicable` unless one of these plugins fills a slot."""
+    if not subject.fills(slot, *names):
+        raise NotApplicable(f"{slot} is filled by {subject.owner(slot)}")

@@ -1,0 +1,48 @@
+"""A deeper stream: any number of hidden layers between the features and the numbers of each action."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from framework.config import Config, Field, Section
+from framework.hookspecs import hookimpl
+from plugins.dqn.hookspecs import LinearConstructor, StreamConstructor
+
+
+class MyVariantOptions(Section, name="my_variant"):
+    """The hidden layers."""
+
+    widths: tuple[int, ...] = Field((128, 64), description="units of each, the first one first")
+
+
+class MyVariantStream(nn.Module):
+    """Features [B, F] → [B, A, width]. Its layers come from `linear`, so that noisy ones may take part."""
+
+    def __init__(
+        self, linear: LinearConstructor, features: int, actions: int, width: int, hidden: tuple[int, ...]
+    ) -> None:
+        super().__init__()
+        self._shape = (actions, width)
+        layers: list[nn.Module] = []
+        for units in hidden:
+            layers += [linear(features, units), nn.ReLU()]
+            features = units
+        self.layers = nn.Sequential(*layers, linear(features, actions * width))
+
+    def forward(self, features: Float[Tensor, "B F"]) -> Float[Tensor, "B A width"]:
+        return cast(Tensor, self.layers(features).unflatten(1, self._shape))
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [MyVariantOptions]
+
+
+@hookimpl
+def dqn_stream(linear: LinearConstructor, config: Config) -> StreamConstructor:
+    widths = config[MyVariantOptions].widths
+    return lambda features, actions, width: MyVariantStream(linear, features, actions, width, widths)

@@ -1,0 +1,55 @@
+"""One torso for every kind of observation: whatever it is, as one row of numbers, through a normalised layer.
+
+x ↦ ReLU(LayerNorm(W x + b)). States are unit vectors; images are scaled to [0, 1].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, cast
+
+import gymnasium
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+from torch.nn import functional
+
+from framework.config import Config, Field, Section
+from framework.hookspecs import hookimpl
+from framework.types import Spaces
+from plugins.dqn.hookspecs import TorsoConstructor
+
+
+class MyVariantOptions(Section, name="my_variant"):
+    """The layer."""
+
+    width: int = Field(128, ge=1, description="its units, which are the features that the stream gets")
+
+
+class MyVariantTorso(nn.Module):
+    """Observations [B, *obs] → features [B, F]; `features` is F."""
+
+    def __init__(self, space: gymnasium.Space[Any], width: int) -> None:
+        super().__init__()
+        self.features = width
+        self._states = int(space.n) if isinstance(space, gymnasium.spaces.Discrete) else 0
+        self._inputs = self._states or math.prod(space.shape or ())
+        self._scale = 1 / 255 if space.dtype == np.uint8 else 1.0
+        self.layers = nn.Sequential(nn.Linear(self._inputs, width), nn.LayerNorm(width), nn.ReLU())
+
+    def forward(self, obs: Shaped[Tensor, "B *obs"]) -> Float[Tensor, "B F"]:
+        rows = functional.one_hot(obs.long(), self._states) if self._states else obs.reshape(len(obs), self._inputs)
+        return cast(Tensor, self.layers(rows.to(torch.get_default_dtype()) * self._scale))
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [MyVariantOptions]
+
+
+@hookimpl
+def dqn_torso(spaces: Spaces, config: Config) -> TorsoConstructor:
+    width = config[MyVariantOptions].width
+    return lambda: MyVariantTorso(spaces.observation, width)

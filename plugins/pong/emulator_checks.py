@@ -1,0 +1,126 @@
+"""Checks of Pong on the real emulator: what it shows, how far a step goes, and that both back ends play one game."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from framework.conformance.checks import Cause, check, expect, require
+from framework.conformance.subject import Subject
+from plugins.pong import ACTION_SETS, PongOptions
+
+FIELD = slice(34, 194)
+"""Rows of the console's screen between the walls, which have the ball's colour."""
+
+THINGS = {"the ball": (236, 236, 236), "our paddle": (92, 186, 92), "the other paddle": (213, 130, 74)}
+"""The console's colours."""
+
+FAINT = 6
+"""Of 255: what differs less from the background counts as invisible. A ball split among four pixels differs by 11."""
+
+
+def _options(**given: Any) -> PongOptions:
+    return PongOptions.model_validate({"noop_max": 0, **given})
+
+
+def _back_ends(options: PongOptions) -> list[Any]:
+    """One game of each: an environment, and a vector environment of one row."""
+    from plugins.pong.native import NativePong
+    from plugins.pong.single import pong_env
+
+    return [pong_env(options), NativePong(options, 1)]
+
+
+def _step(env: Any, action: int) -> tuple[Any, float, bool, bool, int]:
+    """(frame, reward, terminated, truncated, the emulator's frame) of one step of either back end."""
+    if not hasattr(env, "num_envs"):
+        obs, reward, terminated, truncated, info = env.step(action)
+        return obs, float(reward), bool(terminated), bool(truncated), int(info["episode_frame_number"])
+    obs, reward, terminated, truncated, info = env.step(np.array([action]))
+    frame = int(info["episode_frame_number"][0])
+    return obs[0], float(reward[0]), bool(terminated[0]), bool(truncated[0]), frame
+
+
+@check(
+    "environment",
+    "make_env",
+    Cause("every n-th pixel in the place of an average, which loses what is small"),
+    Cause("grey weights that give an object the background's brightness", "openai/baselines"),
+)
+def the_ball_and_the_paddles_stay_visible(subject: Subject) -> None:
+    """In the frames that are emitted the ball and both paddles stand out from the background, at every size."""
+    from plugins.pong.single import pong_env
+
+    for size in (36, 84):
+        env = pong_env(_options(size=size))
+        emulator: Any = env.unwrapped
+        env.reset(seed=0)
+        seen: set[str] = set()
+        for step in range(60):
+            frame = env.step(step % 3)[0].astype(int)
+            screen = emulator.ale.getScreenRGB()
+            background = np.bincount(frame.ravel()).argmax()
+            for name, colour in THINGS.items():
+                rows, columns = np.nonzero((screen[FIELD] == colour).all(axis=2))
+                if len(rows) == 0:
+                    continue
+                seen.add(name)
+                places = frame[(rows + FIELD.start) * size // 210, columns * size // 160]
+                contrast = int(np.abs(places - background).max())
+                example = {"pong.size": size, "step": step + 1, "looked for": name}
+                require(contrast >= FAINT, example=example, expected=f"a contrast of at least {FAINT}", got=contrast)
+        env.close()
+        missing = sorted(set(THINGS) - seen)
+        require(not missing, example={"steps": 60}, expected="the ball and both paddles on the screen", got=missing)
+
+
+@check(
+    "environment",
+    "make_env",
+    Cause("a skip on top of the emulator's own skip", "Farama-Foundation/Arcade-Learning-Environment#443"),
+    Cause("the same, by gym's default of 2 to 5 frames", "openai/gym#2454"),
+)
+def one_step_is_one_skip_of_the_emulator(subject: Subject) -> None:
+    """Each step takes the emulator `frame_skip` frames further, as the metadata says: 4, not 16."""
+    for skip in (1, 4):
+        for env in _back_ends(_options(frame_skip=skip)):
+            env.reset(seed=None)
+            frames = [_step(env, 0)[4] for _ in range(6)]
+            example = {"back end": type(env).__name__, "pong.frame_skip": skip, "measured": "the emulator's frames"}
+            expect(np.diff(frames), np.full(5, env.metadata["frame_skip"]), example=example)
+            env.close()
+
+
+@check(
+    "environment",
+    "make_env",
+    Cause("frames that one of them does not pool, or shrinks in another way"),
+    Cause("actions that are numbered in another way"),
+)
+def both_back_ends_play_one_game(subject: Subject) -> None:
+    """The same actions give the same frames, rewards and flags in `native` and in `wrappers`."""
+    for given in ({}, {"actions": "full", "fire_on_reset": True, "frame_skip": 3, "size": 84}):
+        options = _options(**given)
+        single, native = _back_ends(options)
+        expect(native.reset()[0][0], single.reset(seed=0)[0], example={**given, "shown after": "the reset"})
+        actions = np.random.default_rng(0).integers(len(ACTION_SETS[options.actions]), size=60).tolist()
+        for step, action in enumerate(actions):
+            wanted, got = _step(single, action), _step(native, action)
+            for name, one, other in zip(("frame", "reward", "terminated", "truncated"), wanted, got, strict=False):
+                example = {**given, "steps": step + 1, "last action": action, "compared": name}
+                expect(other, one, example=example)
+        single.close()
+        native.close()
+
+
+@check("environment", "make_env", Cause("a limit on emulator frames that counts steps"), Cause("the limit terminates"))
+def a_game_that_is_cut_off_is_truncated(subject: Subject) -> None:
+    """After `max_frames` emulator frames an episode is truncated, and not terminated."""
+    for env in _back_ends(_options(max_frames=40)):
+        env.reset(seed=None)
+        ends = [_step(env, 0)[2:4] for _ in range(10)]
+        example = {"back end": type(env).__name__, "pong.max_frames": 40, "pong.frame_skip": 4}
+        wanted = [(False, False)] * 9 + [(False, True)]
+        expect(np.array(ends), np.array(wanted), example={**example, "told": "[terminated, truncated] of each step"})
+        env.close()

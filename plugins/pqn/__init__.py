@@ -1,0 +1,103 @@
+"""The parallelised Q-network (PQN; Gallici et al. 2024, algorithm 1): many environments, no replay, no target network.
+
+Every environment makes `rollout` steps; λ-returns of them are the targets (eq. 8, Daley & Amato 2019),
+G_t = r_t + γ · [(1 − λ) · max_a Q(s_{t+1}, a) + λ · G_{t+1}], with G of the last step of a rollout or of a truncated
+episode r + γ · max_a Q(s', a), and r alone where the episode terminated. Several epochs of minibatches then fit
+Q(s_t, a_t) to them with RAdam. Layer normalisation stands in for the target network: `pqn,no:layer_norm` shows why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from framework.config import Config, Section
+from framework.errors import UsageError
+from framework.hookspecs import Bundle, hookimpl
+from framework.options import ReturnsOptions, RunOptions
+from framework.pacing import NoSync
+from framework.seeding import Seeds
+from framework.types import Batch, Buffer, Cadence, Counters, Errors, Loss, Optimizer, Policy, Spaces, TargetSync
+from plugins.dqn.agent import DQNPolicy, GradientStep
+from plugins.dqn.options import DQNOptions
+from plugins.pqn.options import PQNOptions
+from plugins.pqn.returns import lambda_returns
+from plugins.pqn.rollout import Rollout, RolloutCadence
+
+if TYPE_CHECKING:
+    from framework.conformance.checks import Check
+
+__all__ = ["PQNOptions", "Rollout", "RolloutCadence", "lambda_returns"]
+
+
+class Regression:
+    """ℓ between Q(s, a) and the return that stands in `batch.reward`; any head will do."""
+
+    def __init__(self, policy: DQNPolicy) -> None:
+        self._policy = policy
+
+    def __call__(self, batch: Batch, counters: Counters) -> Errors:
+        policy = self._policy
+        policy.set_training(True)
+        online = policy.online(policy.tensor(batch.obs))
+        reward, discount = policy.tensor(batch.reward), policy.tensor(batch.discount)
+        # with a discount of 0 nothing that is given as the target comes through
+        loss, priority = policy.online.head.loss(
+            online, policy.tensor(batch.action), online, torch.zeros_like(online.values), reward, discount
+        )
+        return Errors(loss=loss.detach().cpu().numpy(), priority=priority.cpu().numpy().astype(np.float64), update=loss)
+
+
+@hookimpl
+def bundle() -> Bundle:
+    return Bundle(("dqn", "layer_norm"), {"run.num_envs": 16, "dqn.loss": "squared", "dqn.learning_rate": 5e-4})
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [PQNOptions]
+
+
+@hookimpl
+def make_buffer(spaces: Spaces, policy: Policy, config: Config, seeds: Seeds) -> Buffer:
+    return Rollout(spaces, policy, config[PQNOptions], config[ReturnsOptions].gamma, seeds.generator("pqn"))
+
+
+@hookimpl
+def make_loss(policy: DQNPolicy) -> Loss:
+    return Regression(policy)
+
+
+@hookimpl
+def make_optimizer(policy: DQNPolicy, config: Config) -> Optimizer:
+    options = config[DQNOptions]
+    radam = torch.optim.RAdam(policy.online.parameters(), options.learning_rate, eps=options.adam_epsilon)
+    return GradientStep(policy, radam, options.max_grad_norm)
+
+
+@hookimpl
+def make_target_sync() -> TargetSync:
+    return NoSync()
+
+
+@hookimpl
+def make_cadence(config: Config) -> Cadence:
+    options, num_envs = config[PQNOptions], config[RunOptions].num_envs
+    steps = options.rollout * num_envs
+    if options.minibatches > steps - num_envs + 1:
+        raise UsageError(
+            f"pqn.minibatches = {options.minibatches} are too many for rollouts of {options.rollout} steps in "
+            f"{num_envs} environments: lower it, or raise pqn.rollout or run.num_envs"
+        )
+    return RolloutCadence(steps // options.minibatches, steps, options.epochs * options.minibatches)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from framework.conformance.catalogue import checks_in
+    from plugins.pqn import checks
+
+    return checks_in(checks)

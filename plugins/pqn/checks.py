@@ -1,0 +1,118 @@
+"""Checks of PQN's rollout: its λ-returns against the mixture of all n-step returns that defines them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+import gymnasium
+import numpy as np
+
+from framework.conformance.checks import Cause, check, expect, require
+from framework.conformance.histories import Happened, History
+from framework.conformance.subject import Subject
+from framework.types import Batch, Buffer, Counters, Spaces, State
+
+GAMMA = 0.5
+LAMBDAS = (0.0, 0.25, 1.0)
+PATTERNS = [*product(".tub", repeat=3), *product(".t", ".u", ".t", ".u", ".b")]
+"""Signs of an environment's steps, as `History` has them: every pattern of three steps, some of five."""
+
+
+class Worth:
+    """A policy that tells states apart: max_a Q = s², and NaN in states that it is not to be asked about."""
+
+    def __init__(self, forbidden: Sequence[int] = ()) -> None:
+        self._forbidden = forbidden
+
+    def action_values(self, obs: np.ndarray, explore: bool) -> np.ndarray:
+        values = obs.astype(np.float64) ** 2
+        values[np.isin(obs, self._forbidden)] = np.nan
+        return np.stack([values, values / 2], axis=1)
+
+    def state_dict(self) -> State:
+        return {}
+
+    def load_state_dict(self, state: State) -> None:
+        """There is nothing to restore."""
+
+
+def mixture(steps: Sequence[Happened], lam: float) -> float:
+    """(1 − λ) Σ_n λ^(n−1) G^(n) over the n-step returns from the first of these steps; the longest takes what is left.
+
+    G^(n) = Σ_{j<n} γ^j r_j + γ^n · max_a Q(s_n), without the last term where the episode terminated.
+    """
+    total = 0.0
+    for n, last in enumerate(steps, start=1):
+        returns = sum(GAMMA**j * step.reward for j, step in enumerate(steps[:n]))
+        returns += 0.0 if last.terminated else GAMMA**n * float(last.successor) ** 2
+        total += (lam ** (n - 1) if n == len(steps) else (1 - lam) * lam ** (n - 1)) * returns
+    return total
+
+
+def _collected(subject: Subject, patterns: Sequence[Sequence[str]], **options: float) -> tuple[Buffer, History]:
+    """A rollout of environments that did what these patterns say, one for each, and what happened in them."""
+    space = gymnasium.spaces.Discrete(1_000)
+    spaces = Spaces(space, gymnasium.spaces.Discrete(2), space, 1, "repeat", len(patterns))
+    history = History(spaces)
+    steps = [history.step(signs) for signs in zip(*patterns, strict=True)]
+    over = [step.successor for made in history.made for step in made if step.terminated]
+    values = {f"pqn.{name}": value for name, value in {"rollout": len(steps), **options}.items()}
+    bench = subject.bench({"returns.gamma": GAMMA, **values})
+    buffer = bench.buffer(spaces, policy=Worth(over))
+    for step in steps:
+        buffer.add(step)
+        # what was added is the caller's again
+        step.env_id[...], step.terminated[...], step.truncated[...] = 0, False, False
+    return buffer, history
+
+
+def _expect_returns(batch: Batch, history: History, lam: float, **more: object) -> None:
+    starts = {step.seen[-1]: (made, place) for made in history.made for place, step in enumerate(made)}
+    for row, number in enumerate(batch.obs.tolist()):
+        made, place = starts[number]
+        steps = history.from_start(made, place, len(made))
+        example = {"γ": GAMMA, "λ": lam, "frames": history.shown(), "rewards": "the frames' successors"}
+        values = {"max Q": "the frame squared, NaN behind a terminal", "start": number, **more}
+        expect(batch.reward[row], mixture(steps, lam), example={**example, **values}, rtol=1e-6)
+        expect(batch.discount[row], 0.0, example={**example, **values, "compared": "discount"})
+
+
+@check(
+    "buffer",
+    "make_buffer",
+    Cause("the recursion starts from the wrong bootstrap", "purejaxql pqn_gymnax.py"),
+    Cause("the return of the next episode, or of another environment, is carried over"),
+    Cause("NaN · 0 is NaN: a value behind a terminal comes through", "anthonytorlucci/rlevo#192"),
+    Cause("truncation zeroes the bootstrap", "openai/baselines#436"),
+)
+def pqn_lambda_returns_mix_all_n_step_returns(subject: Subject) -> None:
+    """G = (1 − λ) Σ λ^(n−1) G^(n), up to the end of the rollout or of the episode; its rest is never bootstrapped."""
+    for lam, pattern in product(LAMBDAS, PATTERNS):
+        # the second environment does the same backwards
+        buffer, history = _collected(subject, (pattern, pattern[::-1]), lam=lam, epochs=1, minibatches=1)
+        _expect_returns(buffer.sample(99, Counters()), history, lam)
+
+
+@check(
+    "buffer",
+    "make_buffer",
+    Cause("a transition is left out of the last minibatch, or comes twice in an epoch"),
+    Cause("the returns of one minibatch, the observations of another"),
+)
+def pqn_learns_each_transition_once_an_epoch(subject: Subject) -> None:
+    """Each epoch's minibatches, their sizes equal but for one, hold every transition of the rollout exactly once."""
+    for minibatches in (1, 2, 3):
+        pattern = (".", "t", ".", "u", ".")
+        buffer, history = _collected(subject, (pattern, pattern[::-1]), lam=0.25, epochs=2, minibatches=minibatches)
+        made = sorted(step.seen[-1] for steps in history.made for step in steps)
+        for epoch in range(2):
+            batches = [buffer.sample(99, Counters()) for _ in range(minibatches)]
+            sizes = [len(batch) for batch in batches]
+            example = {"epoch": epoch, "minibatches": minibatches, "frames": history.shown()}
+            require(max(sizes) - min(sizes) <= 1, example=example, expected="sizes equal but for one", got=sizes)
+            found = sorted(number for batch in batches for number in batch.obs.tolist())
+            expect(found, made, example={**example, "compared": "starts"})
+            for batch in batches:
+                _expect_returns(batch, history, 0.25, minibatches=minibatches)
+        expect(len(buffer), 0, example={"minibatches": minibatches, "compared": "len(buffer) after the last epoch"})

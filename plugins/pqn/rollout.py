@@ -1,0 +1,111 @@
+"""What is collected between two rounds of learning, the minibatches that it makes, and when a round is due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from framework.replay.lanes import FrameReplay
+from framework.replay.returns import NStepReturns
+from framework.replay.samplers import InOrderSampler
+from framework.types import Batch, Counters, Policy, Spaces, State, Step
+from plugins.pqn.options import PQNOptions
+from plugins.pqn.returns import lambda_returns
+
+
+@dataclass(frozen=True)
+class RolloutCadence:
+    """A round of updates each time that every environment has made `rollout` steps, counted in all."""
+
+    batch_size: int
+    steps: int
+    updates: int
+    overlap: bool = False
+
+    def due(self, counters: Counters) -> int:
+        return counters.env_steps // self.steps * self.updates
+
+
+class Rollout:
+    """The transitions since the last round of learning, and the minibatches that they make.
+
+    A batch's `reward` is the λ-return and its `discount` 0: there is nothing left to bootstrap.
+    """
+
+    def __init__(
+        self, spaces: Spaces, policy: Policy, options: PQNOptions, gamma: float, generator: np.random.Generator
+    ) -> None:
+        self._policy, self._options, self._generator = policy, options, generator
+        self._sampler = InOrderSampler()
+        # an episode takes a frame more than it has steps
+        length = 2 * options.rollout + spaces.frame_stack + 4
+        self._frames = FrameReplay(spaces, length * spaces.num_envs, self._sampler, NStepReturns(gamma))
+        self._lanes: list[Int64[np.ndarray, " M"]] = []
+        self._ended: list[Bool[np.ndarray, " M"]] = []
+        self._batches: list[Batch] = []
+
+    def add(self, step: Step) -> None:
+        self._frames.add(step)
+        self._lanes.append(step.env_id.copy())
+        self._ended.append(step.ended.copy())
+
+    def sample(self, n: int, counters: Counters) -> Batch:
+        """The next minibatch; a rollout's λ-returns are computed when its first one is asked for."""
+        if not self._batches:
+            self._batches = self._split(self._returns(counters))
+        return self._batches.pop()
+
+    def reprioritize(self, ids: Int64[np.ndarray, " B"], priorities: Float64[np.ndarray, " B"]) -> None:
+        """Every transition is learnt equally often."""
+
+    def __len__(self) -> int:
+        return max(len(self._sampler), sum(len(batch) for batch in self._batches))
+
+    def _returns(self, counters: Counters) -> Batch:
+        """Take everything that was collected, in order, with its λ-returns."""
+        batch = self._frames.sample(len(self._sampler), counters)
+        lanes, ended = np.concatenate(self._lanes), np.concatenate(self._ended)
+        self._lanes, self._ended = [], []
+        next_obs, _ = batch.next_obs, batch.next_action  # read before more is added
+        pieces = np.array_split(np.arange(len(batch)), self._options.minibatches)
+        next_value = np.concatenate(
+            [self._policy.action_values(next_obs[piece], explore=False).max(axis=1) for piece in pieces if len(piece)]
+        )
+        batch.reward = lambda_returns(
+            lanes, batch.reward, batch.discount, next_value.astype(np.float64), ended, self._options.lam
+        )
+        batch.discount = np.zeros(len(batch))
+        return batch
+
+    def _split(self, batch: Batch) -> list[Batch]:
+        orders = [self._generator.permutation(len(batch)) for _ in range(self._options.epochs)]
+        return [_rows(batch, rows) for order in orders for rows in np.array_split(order, self._options.minibatches)]
+
+    def state_dict(self) -> State:
+        """What was collected since the last round of learning, which is never interrupted."""
+        return {
+            "frames": self._frames.state_dict(),
+            "sampler": self._sampler.state_dict(),
+            "lanes": np.concatenate([np.empty(0, np.int64), *self._lanes]),
+            "ended": np.concatenate([np.empty(0, np.bool_), *self._ended]),
+            "generator": self._generator.bit_generator.state,
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        self._frames.load_state_dict(state["frames"])
+        self._sampler.load_state_dict(state["sampler"])
+        self._lanes, self._ended = [state["lanes"]], [state["ended"]]
+        self._batches = []
+        self._generator.bit_generator.state = state["generator"]
+
+
+def _rows(batch: Batch, rows: Int64[np.ndarray, " B"]) -> Batch:
+    arrays = {name: getattr(batch, name)[rows] for name in ("ids", "obs", "action", "reward", "discount", "weights")}
+    return replace(
+        batch,
+        **arrays,
+        read_next_obs=lambda: batch.next_obs[rows],
+        read_next_action=lambda: batch.next_action[rows],
+    )

@@ -1,0 +1,61 @@
+"""Decorates whatever explores: the first steps of a run are uniformly random, as the replay is filled for DQN."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from framework.config import Config, Field, Section
+from framework.hookspecs import hookimpl
+from framework.seeding import Seeds
+from framework.types import Counters, Exploration, State, Stateful
+
+CHECK_WITH = "dqn,chain"
+
+
+class WarmUpOptions(Section, name="warm_up"):
+    """How long."""
+
+    steps: int = Field(60, ge=0, description="environment steps that are uniformly random")
+
+
+class WarmUp:
+    def __init__(self, inner: Exploration, steps: int, generator: np.random.Generator) -> None:
+        self.inner, self.steps, self.generator = inner, steps, generator
+
+    def choose(self, values: np.ndarray, obs: np.ndarray, counters: Counters) -> np.ndarray:
+        if counters.env_steps >= self.steps:
+            return self.inner.choose(values, obs, counters)
+        return self.generator.integers(values.shape[1], size=len(values))
+
+    def probabilities(self, values: np.ndarray, obs: np.ndarray, counters: Counters) -> np.ndarray:
+        if counters.env_steps >= self.steps:
+            return self.inner.probabilities(values, obs, counters)
+        return np.full(values.shape, 1.0 / values.shape[1])
+
+    def metrics(self, counters: Counters) -> Mapping[str, float]:
+        return {**self.inner.metrics(counters), "warm_up": float(counters.env_steps < self.steps)}
+
+    def state_dict(self) -> State:
+        state: dict[str, Any] = {"own": self.generator.bit_generator.state}
+        if isinstance(self.inner, Stateful):
+            state["inner"] = self.inner.state_dict()
+        return state
+
+    def load_state_dict(self, state: State) -> None:
+        self.generator.bit_generator.state = state["own"]
+        if isinstance(self.inner, Stateful):
+            self.inner.load_state_dict(state["inner"])
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [WarmUpOptions]
+
+
+@hookimpl(wrapper=True)
+def make_exploration(config: Config, seeds: Seeds) -> Generator[None, Exploration, Exploration]:
+    inner = yield
+    return WarmUp(inner, config[WarmUpOptions].steps, seeds.generator("warm_up"))

@@ -1,0 +1,104 @@
+"""What the harness says of one planted bug, or of one composition without any, in a process of its own."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from tests.mutants.mutant import Mutant, plant
+
+SEEDS = 20
+"""Under so many seeds a check with statistics must not fail for a correct composition."""
+
+LARGE = ("gymnasium.vector", "hypothesis.strategies", "matplotlib", "pydantic", "scipy.stats", "torch")
+"""What is imported before processes are forked; no bug is planted in any of it."""
+
+
+class Hung(Exception):
+    """A check took longer than it may."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A check that failed: its component, its name, what it said, and the seed of its examples."""
+
+    component: str
+    check: str
+    said: str
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Examination:
+    """One composition put through every check: which failed, in order, which applied, and seconds by component."""
+
+    plugins: str
+    failures: tuple[Failure, ...]
+    checks: tuple[str, ...]
+    seconds: dict[str, float]
+
+
+def examine_mutant(task: tuple[Mutant, bool]) -> tuple[Mutant, Examination]:
+    """Plant a bug in this process and run the checks, up to the first that fails if so told."""
+    mutant, first = task
+    plant(mutant)
+    return mutant, _examine(mutant.plugins, first=first, seeds=1)
+
+
+def examine_correct(plugins: str) -> Examination:
+    """Run every check once, and those with statistics under `SEEDS` seeds."""
+    return _examine(plugins, first=False, seeds=SEEDS)
+
+
+def _examine(plugins: str, *, first: bool, seeds: int) -> Examination:
+    from framework.conformance.catalogue import collect
+    from framework.conformance.running import described, run_check
+    from framework.conformance.subject import Subject
+
+    def hang(number: int, frame: object) -> None:
+        raise Hung("it did not come to an end in time")
+
+    signal.signal(signal.SIGALRM, hang)
+    failures: list[Failure] = []
+    ran: list[str] = []
+    seconds: dict[str, float] = {}
+    try:
+        checks = collect(Subject(tuple(plugins.split(","))).plugins)
+        for check, seed in [(each, seed) for each in checks for seed in range(seeds if each.false_alarm else 1)]:
+            began = time.perf_counter()
+            signal.alarm(int(check.seconds))
+            found = run_check(check, Subject(tuple(plugins.split(",")), seed=seed))
+            signal.alarm(0)
+            if seed == 0:
+                seconds[check.component] = seconds.get(check.component, 0.0) + time.perf_counter() - began
+                ran += [check.name] * (found.verdict != "not applicable")
+            if found.verdict == "failed":
+                said = found.why or f"{found.example}: expected {found.expected}, got {found.got}"
+                failures.append(Failure(found.component, found.check, said, seed))
+                if first:
+                    break
+    except Exception as error:
+        failures.append(Failure("harness", "collect", described(error)))
+    finally:
+        signal.alarm(0)
+    return Examination(plugins, tuple(failures), tuple(ran), seconds)
+
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def each_in_a_process(work: Callable[[T], R], tasks: Iterable[T], jobs: int) -> Iterator[R]:
+    """The results, in order; every task has a process of its own, forked from this one."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    for name in LARGE:
+        importlib.import_module(name)
+    context: Any = multiprocessing.get_context("fork")
+    with context.Pool(jobs, maxtasksperchild=1) as pool:
+        yield from pool.imap(work, tasks, chunksize=1)

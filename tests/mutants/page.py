@@ -1,0 +1,109 @@
+"""Writes docs/results/harness.md from what was measured."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.mutants.correct_compositions import CORRECT
+from tests.mutants.examination import SEEDS, Examination
+from tests.mutants.mutant import Mutant
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "results" / "harness.md"
+
+WHOLE, COMPONENT = 60.0, 10.0
+"""Seconds that a composition and a component may take."""
+
+Results = Sequence[tuple[Mutant, Examination]]
+
+
+def write_page(bugs: Results, correct: Sequence[Examination], seconds: tuple[float, float]) -> None:
+    """The page, whole."""
+    PAGE.write_text("\n\n".join(_sections(bugs, correct, seconds)) + "\n", encoding="utf-8")
+
+
+def _sections(bugs: Results, correct: Sequence[Examination], seconds: tuple[float, float]) -> list[str]:
+    caught = [(mutant, found.failures[0]) for mutant, found in bugs if found.failures]
+    right = sum(failure.component == mutant.component for mutant, failure in caught)
+    accused = sum(bool(found.failures) for found in correct)
+    strangers = sum(str(CORRECT) in found.plugins for found in correct)
+    longest = max(correct, key=lambda found: sum(found.seconds.values()))
+    slowest = max(((value, name, found) for found in correct for name, value in found.seconds.items()), key=_first)
+    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "gymnasium", "hypothesis", "numpy"))
+    return [
+        "# How good the harness is",
+        "Written by `python -m tests.mutants --page` (`tox -e mutants`), from the root of a checkout. A *bug* is a few "
+        "lines of the project's own code, exchanged while they are imported; most re-enact one of a public project, "
+        "which the last table names. Each is planted in a process of its own, and every check that there is for the "
+        "composition is run on it.",
+        "| what | measured | wanted |\n| --- | ---: | ---: |\n"
+        f"| bugs planted | {len(bugs)} | ≥ 100 |\n"
+        f"| bugs caught | {len(caught)} | all |\n"
+        f"| … and the first failing check names the right component | {right} ({100 * right / len(bugs):.0f} %) "
+        "| 95 % |\n"
+        f"| correct compositions, {strangers} of them written independently | {len(correct)} | |\n"
+        f"| … accused by any check (statistics under {SEEDS} seeds) | {accused} | 0 |\n"
+        f"| longest composition, on one core | {sum(longest.seconds.values()):.0f} s (`{_named(longest)}`) "
+        f"| {WHOLE:.0f} s on two |\n"
+        f"| longest component, on one core | {slowest[0]:.1f} s ({slowest[1]} of `{_named(slowest[2])}`) "
+        f"| {COMPONENT:.0f} s on two |\n"
+        f"| all bugs, two processes | {seconds[0] / 60:.0f} min | |\n"
+        f"| all correct compositions, two processes | {seconds[1] / 60:.0f} min | 30 min |",
+        f"Python {platform.python_version()}, {packages}; {platform.machine()}, two cores.",
+        "## Which check kills how many bugs",
+        _by_check(bugs, correct),
+        "## Which bug is killed by what",
+        _by_bug(bugs),
+        "## Correct compositions",
+        _by_composition(correct),
+    ]
+
+
+def _first(item: tuple[float, str, Examination]) -> float:
+    return item[0]
+
+
+def _named(found: Examination) -> str:
+    return found.plugins.replace(f"{CORRECT}/", "")
+
+
+def _by_check(bugs: Results, correct: Sequence[Examination]) -> str:
+    killed = Counter(check for _, found in bugs for check in {failure.check for failure in found.failures})
+    alone = Counter(
+        next(iter(checks)) for _, found in bugs if len(checks := {failure.check for failure in found.failures}) == 1
+    )
+    ran = Counter(check for found in correct for check in found.checks)
+    lines = [
+        "*Alone*: bugs that no other check catches. *Correct*: compositions without bugs to which it applies.",
+        "",
+        "| check | kills | alone | correct |\n| --- | ---: | ---: | ---: |",
+        *(
+            f"| `{check}` | {killed[check]} | {alone[check] or ''} | {ran[check]} |"
+            for check in sorted({*killed, *ran}, key=lambda check: (-killed[check], check))
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def _by_bug(bugs: Results) -> str:
+    lines = ["| bug | where | re-enacts | first failing check | checks that fail |\n| --- | --- | --- | --- | ---: |"]
+    for mutant, found in bugs:
+        first = f"{found.failures[0].component}: `{found.failures[0].check}`" if found.failures else "**none**"
+        mark = "" if found.failures and found.failures[0].component == mutant.component else " (!)"
+        lines.append(
+            f"| {mutant.name.replace('_', ' ')} | {mutant.component}{mark} | {mutant.row} | {first} "
+            f"| {len(found.failures)} of {len(found.checks)} |"
+        )
+    return "\n".join(lines)
+
+
+def _by_composition(correct: Sequence[Examination]) -> str:
+    lines = ["| composition | checks that apply | failed | seconds on one core |\n| --- | ---: | ---: | ---: |"]
+    for found in correct:
+        failed = ", ".join(sorted({failure.check for failure in found.failures})) or "0"
+        lines.append(f"| `{_named(found)}` | {len(found.checks)} | {failed} | {sum(found.seconds.values()):.1f} |")
+    return "\n".join(lines)
