@@ -8,7 +8,7 @@ import numpy as np
 
 from framework.conformance.checks import Cause, Violation, check, expect, require
 from framework.conformance.subject import A, B, Subject
-from plugins.tabular_rig import EXACT, Case, cells_of, family, for_all_cases, holding, transitions
+from plugins.tabular_rig import EXACT, Case, cells_of, family, for_all_cases, holding, learns_by_tabular, transitions
 
 
 @check(
@@ -21,6 +21,7 @@ from plugins.tabular_rig import EXACT, Case, cells_of, family, for_all_cases, ho
 )
 def double_q_evaluates_with_the_other_table(subject: Subject) -> None:
     """The table that moves selects the next action, and the other one evaluates it."""
+    learns_by_tabular(subject)
     made = family(subject, "double_q", policy="double_q")
     made = replace(made, bench=subject.bench({"tabular.learning_rate": 1.0}))
 

@@ -12,7 +12,17 @@ from framework.conformance.checks import Cause, NotApplicable, check, expect
 from framework.conformance.subject import A, B, Subject
 from framework.loop import Loop
 from framework.types import Callback, Counters, Step
-from plugins.tabular_rig import EXACT, Case, cells_of, family, greatest, holding, target_is, transitions
+from plugins.tabular_rig import (
+    EXACT,
+    Case,
+    cells_of,
+    family,
+    greatest,
+    holding,
+    learns_by_tabular,
+    target_is,
+    transitions,
+)
 
 
 @check(
@@ -49,6 +59,7 @@ def a_cell_of_nan_stays_behind_a_discount_of_zero(subject: Subject) -> None:
 )
 def cells_move_row_by_row(subject: Subject) -> None:
     """Each row moves its cell by the share α · weight of the way to its target, one row after another, and no other."""
+    learns_by_tabular(subject)
     made = family(subject, "tabular", "sarsa", "expected_sarsa")
     for rate in (0.25, 1.0):
         bench = subject.bench({"tabular.learning_rate": rate})
@@ -69,6 +80,7 @@ def cells_move_row_by_row(subject: Subject) -> None:
 @check("optimizer", "make_optimizer", Cause("Q + α · (y − Q) in floating point, where (1 − α) · Q + α · y is meant"))
 def a_learning_rate_of_one_is_an_assignment(subject: Subject) -> None:
     """With α = 1 a cell becomes its target to the last bit, however large it was."""
+    learns_by_tabular(subject)
     made = family(subject, "tabular", "sarsa", "expected_sarsa")
     table = np.full((2, A), 1e17)
     learner = holding(replace(made, bench=subject.bench({"tabular.learning_rate": 1.0})), table)

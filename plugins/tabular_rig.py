@@ -55,6 +55,13 @@ def family(subject: Subject, *losses: str, policy: str = "tabular", states: int 
     return replace(made, spaces=replace(made.spaces, observation=Discrete(states), frame=Discrete(states)))
 
 
+def learns_by_tabular(subject: Subject) -> None:
+    """Raise `NotApplicable` unless the optimiser is tabular's own."""
+    owner = subject.owner("make_optimizer")
+    if owner != "tabular":
+        raise NotApplicable(f"{owner} fills make_optimizer: tabular does not say how it moves cells")
+
+
 def holding(made: Class, table: np.ndarray) -> Learner:
     learner = made.fresh()
     learner.policy.load_state_dict({"table": table})

@@ -78,8 +78,8 @@ def _overwrite(record: Step | Batch) -> None:
 @check("buffer", "make_buffer", Cause("the caller's array is kept, not a copy of it", "Itomigna2/Muesli-lunarlander#1"))
 def what_was_added_is_copied(subject: Subject) -> None:
     """Arrays may be overwritten after they were added, as environments do that reuse theirs."""
-    if not draws_by_itself(subject):
-        scene = Scene(subject, frames_of(FRAME, np.int64, 2, 2), 2, 40)
+    for stack in () if draws_by_itself(subject) else (1, 2):
+        scene = Scene(subject, frames_of(FRAME, np.int64, stack, 2), 2, 40)
         for signs in ("..", ".t", "u.", "..", "t.", ".."):
             _overwrite(scene.step(signs))
             scene.verify()
@@ -160,10 +160,9 @@ def priorities_reach_the_sampler(subject: Subject) -> None:
     given = dict(zip(ids.tolist(), priorities.tolist(), strict=True))
     heard = dict(scene.sampler.priorities)
     example = scene.example(given=given, overwritten=early)
-    for id_ in scene.sampler.active:
-        expect(heard.get(id_, "nothing"), given[id_], example={**example, "id": id_})
-    for id_, priority in heard.items():
-        expect(priority, given.get(id_, "nothing"), example={**example, "id": id_})
+    for id_ in {*scene.sampler.active, *heard}:
+        wanted, got = given.get(id_, "nothing"), heard.get(id_, "nothing")
+        require(got == wanted, example={**example, "id": id_}, expected=wanted, got=got)
 
 
 @check(

@@ -51,6 +51,20 @@ def gymnasium_accepts_what_is_returned(subject: Subject) -> None:
             require(size == length, example=calls, expected=f"a tuple of {length} from {name}", got=size)
 
 
+@check("environment", "make_env", Cause("actions counted from 1, or one more declared than there are"))
+def every_action_is_accepted(subject: Subject) -> None:
+    """Every action from 0 to n − 1 can be taken."""
+    with games(subject, 1) as opened:
+        waiting = list(range(opened.num_actions))
+        while waiting:
+            try:
+                played = opened.play([0], steps=len(waiting), actions=waiting)[0]
+            except Exception as error:
+                example = {"actions": f"Discrete({opened.num_actions})", "action": opened.attempted}
+                raise Violation(example, "a step", f"{type(error).__name__}: {error}") from error
+            waiting = waiting[len(played.actions) :]
+
+
 @check(
     "environment",
     "make_env",
@@ -82,20 +96,6 @@ def rewards_are_finite_numbers(subject: Subject) -> None:
             reward = np.asarray(move.reward)
             number = reward.ndim == 0 and reward.dtype.kind in "biuf" and bool(np.isfinite(reward))
             require(number, example=played.example(step), expected="a finite number", got=repr(move.reward))
-
-
-@check("environment", "make_env", Cause("actions counted from 1, or one more declared than there are"))
-def every_action_is_accepted(subject: Subject) -> None:
-    """Every action from 0 to n − 1 can be taken."""
-    with games(subject, 1) as opened:
-        waiting = list(range(opened.num_actions))
-        while waiting:
-            try:
-                played = opened.play([0], steps=len(waiting), actions=waiting)[0]
-            except Exception as error:
-                example = {"actions": f"Discrete({opened.num_actions})", "action": opened.attempted}
-                raise Violation(example, "a step", f"{type(error).__name__}: {error}") from error
-            waiting = waiting[len(played.actions) :]
 
 
 @check(

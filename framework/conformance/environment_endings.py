@@ -12,6 +12,9 @@ from gymnasium.wrappers import TimeLimit
 from framework.conformance.checks import Cause, NotApplicable, Violation, check, expect, require
 from framework.conformance.games import Games, games
 from framework.conformance.subject import Subject
+from framework.types import Role
+
+ROLES: tuple[Role, ...] = ("train", "evaluate")
 
 LONGEST = 1_000
 """A limit on steps that a check waits for."""
@@ -25,24 +28,25 @@ LONGEST = 1_000
 )
 def an_episode_that_ends_says_why(subject: Subject) -> None:
     """Each step says with two booleans whether the episode has ended, and while neither is set it goes on."""
-    with games(subject, 1) as opened:
-        for seed in range(3):
-            moves = opened.moves([seed])
-            played = next(moves)
-            try:
-                *_, played = (played, *moves)
-            except Violation:
-                raise
-            except Exception as error:
-                going = next(game for game in played if not game.ended)
-                example = {"seed": going.seed, "actions": [*going.actions, opened.attempted]}
-                got = f"{type(error).__name__}: {error}"
-                raise Violation(example, "another step, as neither flag was set", got) from error
-            for game in played:
+    for role in ROLES:
+        with games(subject, 1, role) as opened:
+            for seed in range(2):
+                moves = opened.moves([seed])
+                game = next(moves)[0]
+                try:
+                    for _ in moves:
+                        pass
+                except Violation:
+                    raise
+                except Exception as error:
+                    example = {"role": role, "seed": seed, "actions": [*game.actions, opened.attempted]}
+                    got = f"{type(error).__name__}: {error}"
+                    raise Violation(example, "another step, as neither flag was set", got) from error
                 for step, move in enumerate(game.moves, 1):
                     for name, flag in (("terminated", move.terminated), ("truncated", move.truncated)):
                         right = isinstance(flag, bool | np.bool_)
-                        require(right, example=game.example(step), expected=f"{name}: a boolean", got=repr(flag))
+                        example = {"role": role, **game.example(step)}
+                        require(right, example=example, expected=f"{name}: a boolean", got=repr(flag))
 
 
 @check(

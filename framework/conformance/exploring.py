@@ -12,7 +12,6 @@ from gymnasium.spaces import Discrete
 
 from framework.conformance.clocks import a_run
 from framework.conformance.subject import A, N, Subject, some_batch
-from framework.seeding import Seeds
 from framework.types import Counters, Exploration, Spaces
 
 
@@ -34,15 +33,9 @@ def acting(subject: Subject, envs: int = N) -> Spaces:
     return replace(subject.spaces, action=Discrete(A), num_envs=envs)
 
 
-def maker(subject: Subject, envs: int = N, **options: Any) -> Callable[[], Exploration]:
-    """Makes the composition's exploration for this many environments, each time from the start of its random stream.
-
-    Args:
-        options: `seed`, another than the subject's; `values` of options.
-    """
-    seed = options.get("seed", subject.seed)
-    bench = subject.bench({"run.num_envs": envs, "run.seed": seed, **options.get("values", {})})
-    bench, spaces = replace(bench, seeds=Seeds(seed)), acting(subject, envs)
+def maker(subject: Subject, envs: int = N, values: Mapping[str, Any] | None = None) -> Callable[[], Exploration]:
+    """Makes the composition's exploration for this many environments, each time from the start of its random stream."""
+    bench, spaces = subject.bench({"run.num_envs": envs, **(values or {})}), acting(subject, envs)
     return lambda: bench.exploration(spaces)
 
 

@@ -150,8 +150,9 @@ class Games:
 
     def _step(self, action: np.int64, going: Sequence[bool], seeds: Any) -> Sequence[Move | None]:
         if self.vector is None:
-            pairs = zip(self.singles, going, strict=True)
-            return [_move(env.step(action)) if goes else None for env, goes in pairs]
+            # all of them before any is copied, as gymnasium does it: what two games share shows
+            made = [env.step(action) if goes else None for env, goes in zip(self.singles, going, strict=True)]
+            return [None if result is None else _move(result) for result in made]
         obs, *three, info = copy.deepcopy(self.vector.step(np.full(self.count, action)))
         for what, values in zip(("rewards", "terminated", "truncated"), three, strict=True):
             shape = np.shape(values)
@@ -226,10 +227,12 @@ def _equal(one: Any, other: Any) -> bool:
     return left.shape == right.shape and bool(np.array_equal(left, right, equal_nan=left.dtype.kind == "f"))
 
 
-def described(obs: Any) -> str:
-    """An observation, short: its dtype, shape and values."""
-    array = np.asarray(obs)
+def described(value: Any) -> str:
+    """An observation or a part of it, short: dtype and shape, where it has one, and values."""
+    array = np.asarray(value)
     if array.size == 0 or array.dtype.kind not in "biuf":
-        return repr(obs)
+        return repr(value)
+    if array.ndim == 0:
+        return f"{array.item()}"
     values = str(array.tolist()) if array.size <= 8 else f"values from {array.min()} to {array.max()}"
     return f"{array.dtype}{list(array.shape)}: {values}"

@@ -172,7 +172,7 @@ def should(history: History, returns: Returns, window: Sequence[Happened], field
     reward, discount, length = folded(returns, window)
     if field in ("reward", "discount"):
         return {"reward": reward, "discount": discount}[field]
-    last = window[length - 1]
+    last = window[min(length, len(window)) - 1]
     return history.action_after(last) if field == "next_action" else history.stack((*last.seen, last.successor))
 
 

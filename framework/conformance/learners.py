@@ -14,7 +14,7 @@ import numpy as np
 from gymnasium.spaces import Discrete
 from jaxtyping import Float, Shaped
 
-from framework.conformance.checks import NotApplicable
+from framework.conformance.checks import NotApplicable, expect
 from framework.conformance.subject import A, B, Bench, Subject, some_batch
 from framework.seeding import Seeds
 from framework.types import Batch, Counters, Errors, Exploration, Loss, Optimizer, Policy, Spaces, State, Targeted
@@ -26,7 +26,7 @@ FLOAT32 = {"rtol": 1e-4, "atol": 1e-5}
 """What two orders of summation of one network may differ by, generously."""
 
 UPDATES = 50
-"""As many may be needed until a value has moved as it should; to a correct agent nearly always one is enough."""
+"""As many may be needed until values have moved as they should; mostly one is enough."""
 
 
 @dataclass
@@ -123,6 +123,29 @@ class Class:
         return self.batch(1, action=np.array([action]), reward=np.array([reward]), discount=np.zeros(1))
 
 
+def misled(learner: Learner, batch: Batch, direction: Float[np.ndarray, " A"]) -> Float[np.ndarray, " A"] | None:
+    """Update on a batch of one observation until its values have moved along a direction, and return None.
+
+    Noise in the values may need some updates; so may the mean of a distribution, which the first ones can move anyhow.
+
+    Returns:
+        By how much they have moved, if not along it.
+
+    Raises:
+        NotApplicable: if the loss falls, but so slowly that the values need not follow yet.
+    """
+    before, loss = learner.values(batch.obs)[0], learner.errors(batch).loss.mean()
+    for _ in range(UPDATES):
+        learner.learn(batch)
+        moved = learner.values(batch.obs)[0] - before
+        if direction @ moved > 0:
+            return None
+    fallen = loss - learner.errors(batch).loss.mean()
+    if 0 < fallen < abs(loss) / 5:
+        raise NotApplicable(f"the loss falls too slowly: in {UPDATES} updates by less than a fifth")
+    return moved
+
+
 def bootstrapping(subject: Subject) -> Class:
     """For what concerns `discount` and what follows.
 
@@ -143,6 +166,18 @@ def targeted(policy: Policy) -> Targeted:
     if not isinstance(policy, Targeted):
         raise NotApplicable("the policy has no target")
     return policy
+
+
+def fields_of(batch: Batch) -> dict[str, Any]:
+    """Its arrays by name, those that are read when asked for among them."""
+    names = ("ids", "obs", "action", "reward", "discount", "weights", "next_obs", "next_action")
+    return {name: getattr(batch, name) for name in names}
+
+
+def expect_same(got: Errors, wanted: Errors, example: str, rows: Any = slice(None), **tolerance: float) -> None:
+    """Compare losses and priorities, of all rows or of some."""
+    expect(got.loss[rows], wanted.loss[rows], example=f"{example}: loss", **tolerance)
+    expect(got.priority[rows], wanted.priority[rows], example=f"{example}: priority", **tolerance)
 
 
 def leaves(state: State, path: str = "") -> dict[str, Any]:

@@ -83,8 +83,8 @@ def steps_of(stream: Stream, steps: int = STEPS) -> Iterator[Step]:
 
 
 def transitions(case: Case) -> list[list[Entry]]:
-    """What the stream says that each environment did."""
-    stream = case.open()
+    """What the stream says that each environment did; where these are careless, the vector environment is, too."""
+    stream = case.open(copy=not case.reuse)
     read = Painter(case.options(0), TAGS).read
     found: list[list[Entry]] = [[] for _ in range(case.envs)]
     for step in steps_of(stream):

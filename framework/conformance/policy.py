@@ -48,6 +48,24 @@ def action_values_have_a_row_for_each_observation(subject: Subject) -> None:
 @check(
     "policy",
     "make_policy",
+    Cause("noise is active in evaluation", "IntelLabs/coach#368"),
+    Cause("whether there is noise hangs on the mode of training, which something else sets", "pytorch/rl#3069"),
+)
+def an_evaluation_draws_nothing(subject: Subject) -> None:
+    """With explore=False the same observations have the same values, also after calls with explore=True."""
+    made = Class.of(subject)
+    learner, obs = _taught(made), made.observations(B)
+    before = learner.values(obs)
+    expect(learner.values(obs), before, example="two calls with explore=False")
+    learner.policy.action_values(obs, explore=True)
+    expect(
+        learner.values(obs), before, example="a call with explore=False, one with explore=True, one with explore=False"
+    )
+
+
+@check(
+    "policy",
+    "make_policy",
     Cause("statistics of the batch enter the values in an evaluation"),
     Cause("(B,) is broadcast against (B, 1)", "chainer/chainerrl#359"),
 )
@@ -64,24 +82,6 @@ def action_values_do_not_depend_on_the_batch(subject: Subject) -> None:
         expect(
             learner.values(obs[::-1].copy())[::-1], together, example=f"{rows} observations in reverse order", **FLOAT32
         )
-
-
-@check(
-    "policy",
-    "make_policy",
-    Cause("noise is active in evaluation", "IntelLabs/coach#368"),
-    Cause("whether there is noise hangs on the mode of training, which something else sets", "pytorch/rl#3069"),
-)
-def an_evaluation_draws_nothing(subject: Subject) -> None:
-    """With explore=False the same observations have the same values, also after calls with explore=True."""
-    made = Class.of(subject)
-    learner, obs = _taught(made), made.observations(B)
-    before = learner.values(obs)
-    expect(learner.values(obs), before, example="two calls with explore=False")
-    learner.policy.action_values(obs, explore=True)
-    expect(
-        learner.values(obs), before, example="a call with explore=False, one with explore=True, one with explore=False"
-    )
 
 
 @check(

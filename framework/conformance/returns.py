@@ -79,7 +79,8 @@ def _folds(subject: Subject, spoil: float | None = None) -> Iterator[Folded]:
         returns = _returns(subject, gamma)
         n = returns.horizon
         ends = _patterns(n)
-        reward = np.tile(np.arange(2.0, n + 2), (len(ends), 1))
+        # no float32 holds these numbers
+        reward = np.tile(np.arange(2, n + 2) + 0.1, (len(ends), 1))
         terminated, truncated = (np.array([[KINDS[kind][flag] for kind in row] for row in ends]) for flag in (0, 1))
         if spoil is not None:
             ended = terminated | truncated

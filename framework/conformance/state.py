@@ -19,8 +19,9 @@ from framework.conformance.subject import Subject
 from framework.conformance.tracing import SHORT, recorded, short
 from framework.types import Stateful
 
-BEFORE, AFTER = 33, 15
-"""Steps of two environments before a state is saved and after: the ring has come round, and no period is just over."""
+BEFORE, AFTER = 32, 16
+"""Steps of two environments before a state is saved and after: the ring has come round, and no period or episode is
+just over."""
 
 VALUES: Mapping[str, Any] = {
     **SHORT,
@@ -62,6 +63,9 @@ def exploration_goes_on_where_it_was_saved(subject: Subject) -> None:
         found = zip(choose(other, BEFORE, len(scenes)), choose(one, BEFORE, len(scenes)), strict=True)
         for number, (got, wanted) in enumerate(found, start=1):
             expect(got, wanted, example={"choice": f"{number} after the state was loaded", "what": "actions"})
+        if isinstance(one.exploration, Stateful):
+            got_state, state = (digest(parts.exploration.state_dict()) for parts in (other, one))  # type: ignore[attr-defined]
+            _expect_equal({"exploration": got_state}, {"exploration": state}, "a while after the state was loaded")
 
 
 @check(

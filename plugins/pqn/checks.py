@@ -15,8 +15,8 @@ from framework.types import Batch, Buffer, Counters, Spaces, State
 
 GAMMA = 0.5
 LAMBDAS = (0.0, 0.25, 1.0)
-PATTERNS = [*product(".tub", repeat=3), *product(".t", ".u", ".t", ".u", ".b")]
-"""Signs of an environment's steps, as `History` has them: every pattern of three steps, some of five."""
+PATTERNS = [signs for signs in product(".tub", repeat=3) if signs <= signs[::-1]] + [tuple(".t..u"), tuple("..b..")]
+"""Signs of an environment's steps, as `History` has them; a second environment makes them backwards."""
 
 
 class Worth:
@@ -89,7 +89,6 @@ def _expect_returns(batch: Batch, history: History, lam: float, **more: object) 
 def pqn_lambda_returns_mix_all_n_step_returns(subject: Subject) -> None:
     """G = (1 − λ) Σ λ^(n−1) G^(n), up to the end of the rollout or of the episode; its rest is never bootstrapped."""
     for lam, pattern in product(LAMBDAS, PATTERNS):
-        # the second environment does the same backwards
         buffer, history = _collected(subject, (pattern, pattern[::-1]), lam=lam, epochs=1, minibatches=1)
         _expect_returns(buffer.sample(99, Counters()), history, lam)
 

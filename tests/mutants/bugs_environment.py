@@ -120,7 +120,7 @@ SEEDS = (
         name="global_numpy_state_seeded",
         component="seeds",
         row="not in the catalogue: a global seed, so that runs look reproducible",
-        plugins="tabular,chain",
+        plugins="dqn,chain",
         module="framework.defaults",
         old='    return UniformSampler(seeds.generator("sampler"))',
         new='    __import__("numpy").random.seed(seeds.integer("sampler"))\n'
@@ -224,13 +224,13 @@ OF_FALLING = (
         new="self.over = self.lives < self.all_lives",
     ),
     Mutant(
-        name="pixels_divided_but_declared_as_uint8",
+        name="pixels_beyond_their_bounds",
         component="environment",
-        row="not in the catalogue: another dtype than declared",
+        row="not in the catalogue: declared as scaled, and not scaled",
         plugins=ON_FALLING,
         module=FALLING,
-        old="        return self.board\n",
-        new="        return self.board / 255\n",
+        old="Box(0, 255, (1, SIDE, SIDE), np.uint8)",
+        new="Box(0, 1, (1, SIDE, SIDE), np.uint8)",
     ),
     Mutant(
         name="channel_axis_missing",
@@ -321,9 +321,19 @@ OF_FALLING = (
         row="kengz/SLM-Lab#313",
         plugins=ON_FALLING,
         module=FALLING,
-        old="self.lives, self.over, self.catcher = self.all_lives, False, SIDE // 2",
-        new="self.lives, self.over, Falling.catcher = self.all_lives, False, SIDE // 2\n"
-        '        self.__dict__.pop("catcher", None)',
+        old="        self.board[:] = 0\n",
+        new="        self.board = Falling.__dict__.get('shared', self.board)\n"
+        "        Falling.shared = self.board\n        self.board[:] = 0\n",
+    ),
+    Mutant(
+        name="one_generator_for_the_class",
+        component="environment",
+        row="not in the catalogue: state of the class",
+        plugins=ON_FALLING,
+        module=FALLING,
+        old="            self.random = np.random.default_rng(seed)\n        self.lives",
+        new="            Falling.random = np.random.default_rng(seed)\n"
+        '            self.__dict__.pop("random", None)\n        self.lives',
     ),
     Mutant(
         name="global_numpy_state_in_an_environment",

@@ -160,7 +160,7 @@ MUTANTS = (
     Mutant(
         name="loss_scales_rewards_in_place",
         component="loss",
-        row="LAMDA-RL/PRDC#1",
+        row="not in the catalogue: the loss scales the batch's rewards in their place",
         plugins="dqn,chain",
         module="plugins.dqn.agent",
         old="policy = self._policy\n        policy.set_training(True)",
@@ -224,7 +224,7 @@ MUTANTS = (
     Mutant(
         name="optimiser_normalises_weights_in_place",
         component="optimizer",
-        row="thu-ml/tianshou#82",
+        row="not in the catalogue: the optimiser normalises the batch's weights in their place",
         plugins="dqn,per,chain",
         module="plugins.dqn.agent",
         old="        losses = cast(Tensor, errors.update)\n",

@@ -119,7 +119,7 @@ SEEN = (
     ),
     Mutant(
         name="policy_scales_when_it_learns_only",
-        component="loss",
+        component="policy",
         row="Unity-Technologies/ml-agents#614",
         plugins="dqn,cartpole",
         module=AGENT,

@@ -51,7 +51,7 @@ MUTANTS = (
     Mutant(
         name="fraction_ignored",
         component="policy",
-        row="anthonytorlucci/rlevo#182",
+        row="not in the catalogue: a soft update copies the whole network",
         plugins="dqn,polyak,chain",
         module="plugins.dqn.agent",
         old="if fraction == 1 or not slow.is_floating_point():",

@@ -1,12 +1,19 @@
-"""Bugs of the replay: of the engine's ring of frames, and of a stranger's buffer that draws by itself."""
+"""Bugs of the replay: of the engine's ring of frames, and of a stranger's buffer of whole transitions."""
 
 from tests.mutants.mutant import Mutant
 
 LANES = "framework.replay.lanes"
+WHOLE = "tests.mutants.correct.whole_transitions"
+"""A stranger's buffer, which is right without these bugs."""
 
 
 def _bug(name: str, row: str, old: str, new: str, plugins: str = "dqn,chain") -> Mutant:
     return Mutant(name=name, component="buffer", row=row, plugins=plugins, module=LANES, old=old, new=new)
+
+
+def _whole(name: str, row: str, old: str, new: str) -> Mutant:
+    plugins = f"{WHOLE},dqn,chain"
+    return Mutant(name=name, component="buffer", row=row, plugins=plugins, module=WHOLE, old=old, new=new)
 
 
 MUTANTS = (
@@ -232,5 +239,39 @@ MUTANTS = (
         "not in the catalogue: a window that laps itself",
         "shortest = spaces.frame_stack + returns.horizon + 1\n",
         "shortest = 1\n",
+    ),
+    _whole(
+        "stranger_keeps_the_callers_frames",
+        "Itomigna2/Muesli-lunarlander#1",
+        """        if self.spaces.frame_stack == 1:
+            return np.array(frame, self.spaces.frame.dtype)
+        return np.array([*stack[1:]""",
+        """        if self.spaces.frame_stack == 1:
+            return frame
+        return np.array([*stack[1:]""",
+    ),
+    _whole(
+        "stranger_stops_when_full",
+        "medipixel/rl_algorithms#94",
+        "            oldest = self.kept.popleft()\n",
+        "            return\n            oldest = self.kept.popleft()\n",
+    ),
+    _whole(
+        "stranger_retires_nothing",
+        "ray-project/ray#6534: overwritten transitions stay drawable",
+        "            self.sampler.retire(np.array([oldest.number]))\n",
+        "",
+    ),
+    _whole(
+        "stranger_joins_episodes_that_were_truncated",
+        "younggyoseo/FastTD3#7",
+        "            if not step.first[row]:\n                self.last[env].after = moment\n",
+        "            if env in self.last:\n                self.last[env].after = moment\n",
+    ),
+    _whole(
+        "stranger_stacks_over_the_reset",
+        "Farama-Foundation/Gymnasium#829",
+        '        blank = np.zeros_like(frame) if self.spaces.stack_padding == "zero" else frame\n',
+        "        blank = np.zeros_like(frame)\n",
     ),
 )

@@ -206,7 +206,8 @@ MUTANTS = (
         "index_0_where_there_is_none",
         "le2333/RTRRL#57",
         "        n = min(n, self._size)\n",
-        "        if not self._size:\n            return np.zeros(n, np.int64), np.ones(n)\n        n = min(n, self._size)\n",
+        "        if not self._size:\n            return np.zeros(n, np.int64), np.ones(n)\n"
+        "        n = min(n, self._size)\n",
     ),
     _uniform(
         "retire_clears_whichever_id_is_there",
@@ -237,13 +238,6 @@ MUTANTS = (
         "not in the catalogue: an ordered sampler that never forgets",
         "            self._waiting = deque(waiting for waiting in self._waiting if waiting not in gone)\n",
         "            pass\n",
-        "tabular,chain",
-    ),
-    _uniform(
-        "activated_array_is_kept",
-        "Itomigna2/Muesli-lunarlander#1: an array of the caller's, by reference",
-        "        self._waiting.extend(ids.tolist())\n",
-        "        self._waiting.extend(ids[place : place + 1] for place in range(len(ids)))\n",
         "tabular,chain",
     ),
     _uniform(

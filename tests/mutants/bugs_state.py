@@ -26,7 +26,7 @@ MUTANTS = (
         plugins="dqn,chain",
         module=AGENT,
         old="{key: torch.from_numpy(np.array(value)) for key, value in saved.items()}",
-        new="{key: torch.from_numpy(np.array(value) * (key != 'step')) for key, value in saved.items()}",
+        new="{key: torch.from_numpy(np.array(value * (key != 'step'))) for key, value in saved.items()}",
     ),
     Mutant(
         name="the_run_s_counters_are_not_restored",
@@ -197,8 +197,8 @@ MUTANTS = (
         plugins="dqn,chain",
         module="framework.exploration",
         old="        epsilon = self._epsilon(counters)\n        count, actions = values.shape\n        draws =",
-        new="        self._begun = min(getattr(self, '_begun', counters.env_steps), counters.env_steps)\n"
-        "        epsilon = self._epsilon(Counters(**{**vars(counters), 'env_steps': counters.env_steps - self._begun}))\n"
+        new="        now = counters.env_steps\n        self._begun = min(getattr(self, '_begun', now), now)\n"
+        "        epsilon = self._epsilon(Counters(env_steps=now - self._begun))\n"
         "        count, actions = values.shape\n        draws =",
     ),
     Mutant(

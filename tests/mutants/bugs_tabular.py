@@ -51,7 +51,7 @@ MUTANTS = (
     Mutant(
         name="tabular_discount_applied_twice",
         component="loss",
-        row="younggyoseo/FastTD3#6",
+        row="not in the catalogue: the discount is applied twice",
         plugins="tabular,chain",
         module="plugins.tabular",
         old="np.where(batch.discount == 0, 0.0, batch.discount * bootstrap)",

@@ -1,4 +1,4 @@
-"""Checks of how learning treats the online network: what it shows it, and in which mode."""
+"""Checks of how the networks are used: what they are shown, and in which mode."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from plugins.dqn.conformance.rig import first_weights, modes_of, numbers, rigged
 
 
 @check(
-    "loss",
-    "make_loss",
+    "policy",
+    "make_policy",
     Cause("acting skips what learning does to observations", "Unity-Technologies/ml-agents#614"),
 )
 def every_pass_sees_observations_alike(subject: Subject) -> None:

@@ -205,8 +205,14 @@ def tensors_of(output: Any) -> dict[str, Tensor]:
 
 
 def exchanged(output: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """The output with `change` done to each tensor [B, A, …] that it is made of."""
+    """The output with `change` done to each tensor [B, A, …] that it is made of.
+
+    Raises:
+        NotApplicable: if it is made of none.
+    """
     found = {name: change(tensor) for name, tensor in tensors_of(output).items() if tensor.shape[:2] == (B, A)}
+    if not found:
+        raise NotApplicable("the head's output holds no tensor [B, A, …]")
     return replace(output, **found)
 
 
