@@ -1,79 +1,115 @@
 """Measures the harness: plants every bug and sees whether it is caught, and whether anything correct is accused.
 
-python -m tests.mutants                    all bugs; from the root of the checkout
+python -m tests.mutants                    all bugs, each to the end of the component that is the first to fail
 python -m tests.mutants NAME … --first     these bugs, each until the first check that fails
-python -m tests.mutants --correct          every correct composition, statistics under 20 seeds
-python -m tests.mutants --page             both, whole, and docs/results/harness.md from what was found
+python -m tests.mutants --whole            every check on every bug, which takes hours
+python -m tests.mutants --correct          every correct composition, statistics under several seeds
+python -m tests.mutants --page             bugs and correct compositions, and docs/results/harness.md from both
 """
 
 from __future__ import annotations
 
+import json
 import sys
-import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tests.mutants.correct_compositions import COMPOSITIONS
-from tests.mutants.examination import Examination, each_in_a_process, examine_correct, examine_mutant
+from tests.mutants.examination import Examination, Until, each_in_a_process, examine_correct, examine_mutant
 from tests.mutants.mutant import Mutant, all_mutants
+from tests.mutants.page import write_page
 
 
 def main(
     names: Annotated[list[str] | None, typer.Argument(help="Parts of the names of bugs; default all.")] = None,
     first: Annotated[bool, typer.Option("--first", help="Stop at the first check that fails.")] = False,
+    whole: Annotated[bool, typer.Option("--whole", help="Run every check on every bug.")] = False,
     correct: Annotated[bool, typer.Option("--correct", help="Correct compositions in the place of bugs.")] = False,
     page: Annotated[bool, typer.Option("--page", help="Bugs and correct compositions, and write the page.")] = False,
+    results: Annotated[
+        Path | None, typer.Option(help="Keep what was found in this file, and do not look for what it holds again.")
+    ] = None,
     verbose: Annotated[bool, typer.Option("-v", help="Show what the first failing check said.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes side by side.")] = 2,
 ) -> None:
     """Exit code 0 if every bug was caught and nothing correct was accused, else 1."""
-    began = time.monotonic()
-    bugs = [] if correct else examine_bugs(names or [], first, verbose, jobs)
-    middle = time.monotonic()
-    accused = examine_compositions(names or [] if correct else [], jobs) if correct or page else []
+    until: Until = "the check" if first else "the end" if whole else "the component"
+    known = Known(results)
+    bugs = [] if correct else examine_bugs(names or [], until, verbose, jobs, known)
+    accused = examine_compositions(names or [] if correct else [], jobs, known) if correct or page else []
     if page:
-        from tests.mutants.page import write_page
-
-        write_page(bugs, accused, (middle - began, time.monotonic() - middle))
+        write_page(bugs, accused)
     good = all(found.failures for _, found in bugs) and not any(found.failures for found in accused)
     sys.exit(0 if good else 1)
 
 
-def examine_bugs(names: list[str], first: bool, verbose: bool, jobs: int) -> list[tuple[Mutant, Examination]]:
+class Known:
+    """What was found before, by the name of the bug or composition; lines of JSON in a file, if there is one."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        lines = path.read_text(encoding="utf-8").splitlines() if path and path.exists() else []
+        self._found = {line["name"]: Examination.of(line["found"]) for line in map(json.loads, lines)}
+
+    def lacking(self, names: Iterable[str]) -> list[str]:
+        """Those of which nothing is known."""
+        return [name for name in names if name not in self._found]
+
+    def add(self, name: str, found: Examination) -> None:
+        """Remember."""
+        self._found[name] = found
+        if self._path:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"name": name, "found": asdict(found)}) + "\n")
+
+    def __getitem__(self, name: str) -> Examination:
+        return self._found[name]
+
+
+def examine_bugs(
+    names: Sequence[str], until: Until, verbose: bool, jobs: int, known: Known
+) -> list[tuple[Mutant, Examination]]:
     """Plant the bugs, printing a line for each."""
-    mutants = [mutant for mutant in all_mutants() if not names or any(name in mutant.name for name in names)]
-    results = []
-    for mutant, found in each_in_a_process(examine_mutant, [(mutant, first) for mutant in mutants], jobs):
-        results.append((mutant, found))
-        if not found.failures:
-            print(f"{mutant.name:55} SURVIVED {len(found.checks)} checks", flush=True)
-            continue
-        failure = found.failures[0]
-        wrong = "" if failure.component == mutant.component else f"  (should name {mutant.component})"
-        count = "" if first else f"  {len(found.failures)} of {len(found.checks)} fail"
-        print(f"{mutant.name:55} {failure.component}: {failure.check}{wrong}{count}", flush=True)
-        if verbose:
-            print(f"    {failure.said[:600]}", flush=True)
-    killed = [(mutant, found.failures[0]) for mutant, found in results if found.failures]
+    mutants = {
+        mutant.name: mutant for mutant in all_mutants() if not names or any(name in mutant.name for name in names)
+    }
+    tasks = [(mutants[name], until) for name in known.lacking(mutants)]
+    for mutant, found in each_in_a_process(examine_mutant, tasks, jobs):
+        known.add(mutant.name, found)
+        print(_told(mutant, found), flush=True)
+        if verbose and found.failures:
+            print(f"    {found.failures[0].said[:600]}", flush=True)
+    examined = [(mutant, known[name]) for name, mutant in mutants.items()]
+    killed = [(mutant, found.failures[0]) for mutant, found in examined if found.failures]
     right = sum(failure.component == mutant.component for mutant, failure in killed)
-    print(f"{len(killed)} of {len(results)} bugs caught; for {right} the first failing check names the component")
-    return results
+    print(f"{len(killed)} of {len(examined)} bugs caught; for {right} the first failing check names the component")
+    return examined
 
 
-def examine_compositions(names: list[str], jobs: int) -> list[Examination]:
+def _told(mutant: Mutant, found: Examination) -> str:
+    if not found.failures:
+        return f"{mutant.name:55} SURVIVED {len(found.checks)} checks"
+    failure = found.failures[0]
+    wrong = "" if failure.component == mutant.component else f"  (should name {mutant.component})"
+    return f"{mutant.name:55} {failure.component}: {failure.check}{wrong}"
+
+
+def examine_compositions(names: Sequence[str], jobs: int, known: Known) -> list[Examination]:
     """Check what is correct, printing a line for each composition."""
-    wanted = [text for text in COMPOSITIONS if not names or any(name in text for name in names)]
-    results = []
-    for found in each_in_a_process(examine_correct, wanted, jobs):
-        results.append(found)
-        seconds = sum(found.seconds.values())
-        print(f"{found.plugins:60} {len(found.checks)} checks, {seconds:.1f} s", flush=True)
+    wanted = {text: number for number, text in enumerate(COMPOSITIONS) if not names or any(n in text for n in names)}
+    tasks = [(wanted[text], text) for text in known.lacking(wanted)]
+    for found in each_in_a_process(examine_correct, tasks, jobs):
+        known.add(found.plugins, found)
+        print(f"{found.plugins:60} {len(found.checks)} checks, {sum(found.seconds.values()):.1f} s", flush=True)
         for failure in found.failures:
             print(f"    FALSE ALARM {failure.check}, seed {failure.seed}: {failure.said[:400]}", flush=True)
-    accused = sum(bool(found.failures) for found in results)
-    print(f"{len(results)} correct compositions, {accused} accused")
-    return results
+    examined = [known[text] for text in wanted]
+    print(f"{len(examined)} correct compositions, {sum(bool(found.failures) for found in examined)} accused")
+    return examined
 
 
 if __name__ == "__main__":

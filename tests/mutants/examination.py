@@ -9,12 +9,21 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from tests.mutants.mutant import Mutant, plant
 
+if TYPE_CHECKING:  # bugs are planted before anything of the project is imported
+    from framework.conformance.checks import Check
+
 SEEDS = 20
 """Under so many seeds a check with statistics must not fail for a correct composition."""
+
+AGENT_SEEDS = 3
+"""The same for checks that train whole agents: other seeds for each composition, as they take seconds."""
+
+Until = Literal["the check", "the component", "the end"]
+"""How far a bug is examined: up to the first check that fails, the end of that check's component, or through all."""
 
 LARGE = ("gymnasium.vector", "hypothesis.strategies", "matplotlib", "pydantic", "scipy.stats", "torch")
 """What is imported before processes are forked; no bug is planted in any of it."""
@@ -43,20 +52,27 @@ class Examination:
     checks: tuple[str, ...]
     seconds: dict[str, float]
 
+    @classmethod
+    def of(cls, saved: dict[str, Any]) -> Examination:
+        """From the plain values that `dataclasses.asdict` makes of it."""
+        failures = tuple(Failure(**failure) for failure in saved["failures"])
+        return cls(saved["plugins"], failures, tuple(saved["checks"]), saved["seconds"])
 
-def examine_mutant(task: tuple[Mutant, bool]) -> tuple[Mutant, Examination]:
-    """Plant a bug in this process and run the checks, up to the first that fails if so told."""
-    mutant, first = task
+
+def examine_mutant(task: tuple[Mutant, Until]) -> tuple[Mutant, Examination]:
+    """Plant a bug in this process and run the checks, up to the end of the first component with one that fails."""
+    mutant, until = task
     plant(mutant)
-    return mutant, _examine(mutant.plugins, first=first, seeds=1)
+    return mutant, _examine(mutant.plugins, until, seeds=1)
 
 
-def examine_correct(plugins: str) -> Examination:
-    """Run every check once, and those with statistics under `SEEDS` seeds."""
-    return _examine(plugins, first=False, seeds=SEEDS)
+def examine_correct(task: tuple[int, str]) -> Examination:
+    """Run every check once, and those with statistics under several seeds: `SEEDS`, or `AGENT_SEEDS` of its own."""
+    number, plugins = task
+    return _examine(plugins, "the end", SEEDS, range(number * AGENT_SEEDS, (number + 1) * AGENT_SEEDS))
 
 
-def _examine(plugins: str, *, first: bool, seeds: int) -> Examination:
+def _examine(plugins: str, until: Until, seeds: int, of_agents: range = range(1)) -> Examination:
     from framework.conformance.catalogue import collect
     from framework.conformance.running import described, run_check
     from framework.conformance.subject import Subject
@@ -70,24 +86,32 @@ def _examine(plugins: str, *, first: bool, seeds: int) -> Examination:
     seconds: dict[str, float] = {}
     try:
         checks = collect(Subject(tuple(plugins.split(","))).plugins)
-        for check, seed in [(each, seed) for each in checks for seed in range(seeds if each.false_alarm else 1)]:
+        for check, seed in [(each, seed) for each in checks for seed in _seeds(each, seeds, of_agents)]:
+            if until == "the component" and failures and failures[0].component != check.component:
+                break
             began = time.perf_counter()
             signal.alarm(int(check.seconds))
             found = run_check(check, Subject(tuple(plugins.split(",")), seed=seed))
             signal.alarm(0)
-            if seed == 0:
+            if seed == _seeds(check, seeds, of_agents)[0]:
                 seconds[check.component] = seconds.get(check.component, 0.0) + time.perf_counter() - began
                 ran += [check.name] * (found.verdict != "not applicable")
             if found.verdict == "failed":
                 said = found.why or f"{found.example}: expected {found.expected}, got {found.got}"
                 failures.append(Failure(found.component, found.check, said, seed))
-                if first:
+                if until == "the check":
                     break
     except Exception as error:
         failures.append(Failure("harness", "collect", described(error)))
     finally:
         signal.alarm(0)
     return Examination(plugins, tuple(failures), tuple(ran), seconds)
+
+
+def _seeds(check: Check, seeds: int, of_agents: range) -> range:
+    if not check.false_alarm:
+        return range(1)
+    return of_agents if check.component == "agent" else range(seeds)
 
 
 T = TypeVar("T")
