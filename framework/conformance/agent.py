@@ -51,9 +51,9 @@ EVERY = 50
 """Environment steps between two looks at an agent on a probe."""
 
 UNLUCKY = 1e-5
-"""Measured, not derived: the slowest of some 3,000 correct agents needed 850 of the 4,000 steps, nearly all fewer than
-500. If each further 150 steps are in favour with probability 1/2, and they are more likely to be, 3,150 more are all
-against it with 2^-21, less than 1e-6; likewise 20,000 steps where the slowest needed 1,500.
+"""Measured, not derived: the slowest of some 2,000 correct agents needed 900 of the 4,000 steps, nearly all fewer than
+500. If each further 150 steps are in favour with probability 1/2, and they are more likely to be, 3,000 more are all
+against it with 2^-20, less than 1e-6; likewise 20,000 steps where the slowest needed 2,000.
 """
 
 SECONDS = 120

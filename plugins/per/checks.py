@@ -28,6 +28,7 @@ def _sampler(subject: Subject, capacity: int, **options: float) -> Sampler:
 def _expect_probabilities(sampler: Sampler, wanted: np.ndarray, example: Mapping[str, object]) -> None:
     """Compare how often each id from 0 on is drawn with its probability."""
     ids, _ = sampler.sample(DRAWS, Counters())
+    require((ids >= 0).all(), example=example, expected="active ids", got=np.unique(ids))
     counts = np.bincount(ids, minlength=len(wanted))
     near = len(counts) == len(wanted) and (np.abs(counts - DRAWS * wanted) < 2).all()
     require(near, example={**example, "compared": f"draws of {DRAWS}"}, expected=DRAWS * wanted, got=counts)

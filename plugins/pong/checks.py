@@ -93,7 +93,7 @@ def a_lost_life_ends_no_episode(subject: Subject) -> None:
 def fire_is_pressed_once_an_episode(subject: Subject) -> None:
     """Each episode starts with FIRE, once, and shows what follows; a game without FIRE is left alone."""
     for actions, presses in ((("NOOP", "FIRE"), 1), (("FIRE", "NOOP"), 0), (("NOOP", "UP"), None)):
-        film = Film(actions=actions)
+        film = Film(actions=actions, careful=True)
         env = FireReset(film)
         for _ in range(2):
             obs, _ = env.reset(seed=0)
@@ -111,7 +111,7 @@ def fire_is_pressed_once_an_episode(subject: Subject) -> None:
 def no_ops_follow_the_seed(subject: Subject) -> None:
     """An episode starts with 1 to `most` no-ops, each number possible, decided by the seed, and shows what follows."""
     for most in (1, 3):
-        film = Film()
+        film = Film(careful=True)
         env = NoopReset(film, most)
         for seed in (*range(40), *range(40)):
             obs, _ = env.reset(seed=seed)
@@ -137,7 +137,7 @@ def a_start_that_ends_the_episode_begins_another(subject: Subject) -> None:
 
 
 def _ending(wrap: Any) -> tuple[Any, Film]:
-    film = Film()
+    film = Film(careful=True)
     env = wrap(film)
     film.length = 2 if isinstance(env, NoopReset) else 1
     return env, film

@@ -21,17 +21,23 @@ def picture(time: int) -> Frame:
 
 
 class Film(gymnasium.Env[Any, Any]):
-    """Shows `picture(0)`, `picture(1)`, … in one array, pays int8 rewards of 100, and ends after `length` steps.
+    """Shows `picture(0)`, `picture(1)`, …, pays int8 rewards of 100, and ends after `length` steps.
 
-    A life is lost at every third step. `taken` holds the actions of each episode.
+    Unless `careful`, every frame comes in the same array. A life is lost at every third step. `taken` holds the actions
+    of each episode.
     """
 
     def __init__(
-        self, length: int = 1_000, truncates: bool = False, actions: tuple[str, ...] = ("NOOP", "FIRE")
+        self,
+        length: int = 1_000,
+        truncates: bool = False,
+        actions: tuple[str, ...] = ("NOOP", "FIRE"),
+        careful: bool = False,
     ) -> None:
         self.observation_space, self.action_space = Box(0, 255, SHAPE, np.uint8), Discrete(len(actions))
         self.taken: list[list[int]] = []
         self.length, self._truncates, self._meanings = length, truncates, list(actions)
+        self._careful = careful
         self._time = 0
         self._frame = np.zeros(SHAPE, np.uint8)
 
@@ -43,13 +49,15 @@ class Film(gymnasium.Env[Any, Any]):
         super().reset(seed=seed)
         self.taken.append([])
         self._time = 0
-        self._frame[:] = picture(0)
-        return self._frame, {"lives": 5}
+        return self._shown(), {"lives": 5}
 
     def step(self, action: int) -> tuple[Any, np.int8, bool, bool, dict[str, Any]]:
         self.taken[-1].append(int(action))
         self._time += 1
-        self._frame[:] = picture(self._time)
         over = self._time >= self.length
         lives = {"lives": max(1, 5 - self._time // 3)}
-        return self._frame, np.int8(100), over and not self._truncates, over and self._truncates, lives
+        return self._shown(), np.int8(100), over and not self._truncates, over and self._truncates, lives
+
+    def _shown(self) -> Frame:
+        self._frame[:] = picture(self._time)
+        return self._frame.copy() if self._careful else self._frame

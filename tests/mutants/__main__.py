@@ -33,14 +33,17 @@ def main(
     results: Annotated[
         Path | None, typer.Option(help="Keep what was found in this file, and do not look for what it holds again.")
     ] = None,
+    every: Annotated[int, typer.Option(min=1, help="A sample: only each so manieth bug, or composition.")] = 1,
     verbose: Annotated[bool, typer.Option("-v", help="Show what the first failing check said.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes side by side.")] = 2,
 ) -> None:
     """Exit code 0 if every bug was caught and nothing correct was accused, else 1."""
     until: Until = "the check" if first else "the end" if whole else "the component"
     known = Known(results)
-    bugs = [] if correct else examine_bugs(names or [], until, verbose, jobs, known)
-    accused = examine_compositions(names or [] if correct else [], jobs, known) if correct or page else []
+    mutants = [each for each in all_mutants()[::every] if not names or any(name in each.name for name in names)]
+    chosen = [text for text in COMPOSITIONS[::every] if not names or page or any(name in text for name in names)]
+    bugs = [] if correct else examine_bugs(mutants, until, verbose, jobs, known)
+    accused = examine_compositions(chosen, jobs, known) if correct or page else []
     if page:
         write_page(bugs, accused)
     good = all(found.failures for _, found in bugs) and not any(found.failures for found in accused)
@@ -71,19 +74,17 @@ class Known:
 
 
 def examine_bugs(
-    names: Sequence[str], until: Until, verbose: bool, jobs: int, known: Known
+    mutants: Sequence[Mutant], until: Until, verbose: bool, jobs: int, known: Known
 ) -> list[tuple[Mutant, Examination]]:
     """Plant the bugs, printing a line for each."""
-    mutants = {
-        mutant.name: mutant for mutant in all_mutants() if not names or any(name in mutant.name for name in names)
-    }
-    tasks = [(mutants[name], until) for name in known.lacking(mutants)]
+    by_name = {mutant.name: mutant for mutant in mutants}
+    tasks = [(by_name[name], until) for name in known.lacking(by_name)]
     for mutant, found in each_in_a_process(examine_mutant, tasks, jobs):
         known.add(mutant.name, found)
         print(_told(mutant, found), flush=True)
         if verbose and found.failures:
             print(f"    {found.failures[0].said[:600]}", flush=True)
-    examined = [(mutant, known[name]) for name, mutant in mutants.items()]
+    examined = [(mutant, known[mutant.name]) for mutant in mutants]
     killed = [(mutant, found.failures[0]) for mutant, found in examined if found.failures]
     right = sum(failure.component == mutant.component for mutant, failure in killed)
     print(f"{len(killed)} of {len(examined)} bugs caught; for {right} the first failing check names the component")
@@ -98,16 +99,15 @@ def _told(mutant: Mutant, found: Examination) -> str:
     return f"{mutant.name:55} {failure.component}: {failure.check}{wrong}"
 
 
-def examine_compositions(names: Sequence[str], jobs: int, known: Known) -> list[Examination]:
+def examine_compositions(chosen: Sequence[str], jobs: int, known: Known) -> list[Examination]:
     """Check what is correct, printing a line for each composition."""
-    wanted = {text: number for number, text in enumerate(COMPOSITIONS) if not names or any(n in text for n in names)}
-    tasks = [(wanted[text], text) for text in known.lacking(wanted)]
+    tasks = [(COMPOSITIONS.index(text), text) for text in known.lacking(chosen)]
     for found in each_in_a_process(examine_correct, tasks, jobs):
         known.add(found.plugins, found)
         print(f"{found.plugins:60} {len(found.checks)} checks, {sum(found.seconds.values()):.1f} s", flush=True)
         for failure in found.failures:
             print(f"    FALSE ALARM {failure.check}, seed {failure.seed}: {failure.said[:400]}", flush=True)
-    examined = [known[text] for text in wanted]
+    examined = [known[text] for text in chosen]
     print(f"{len(examined)} correct compositions, {sum(bool(found.failures) for found in examined)} accused")
     return examined
 

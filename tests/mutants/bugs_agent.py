@@ -68,6 +68,15 @@ MUTANTS = (
         new="np.where((ended & used).any(axis=1), 0.0,",
     ),
     Mutant(
+        name="something_is_bootstrapped_after_the_end",
+        component="returns",
+        row="not in the catalogue: an end that counts for nothing",
+        plugins="tabular,chain",
+        module="framework.replay.returns",
+        old="np.where((terminated & used).any(axis=1), 0.0,",
+        new="np.where((terminated & used).any(axis=1), self.gamma,",
+    ),
+    Mutant(
         name="the_target_never_follows",
         component="target_sync",
         row="higgsfield-ai/higgsfield#14 (never at all)",

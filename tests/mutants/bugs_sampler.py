@@ -183,7 +183,7 @@ MUTANTS = (
         "priorities[active] ** self._options.alpha + self._options.epsilon",
     ),
     _bug(
-        "caller_s_priorities_changed_in_place",
+        "callers_priorities_changed_in_place",
         "thu-ml/tianshou#82: the caller's arrays",
         "        active = self._active(ids)\n",
         "        priorities += self._options.epsilon\n        active = self._active(ids)\n",

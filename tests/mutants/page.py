@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.mutants.correct_compositions import CORRECT
+from tests.mutants.correct_compositions import COMPOSITIONS, CORRECT
 from tests.mutants.examination import AGENT_SEEDS, SEEDS, Examination
-from tests.mutants.mutant import Mutant
+from tests.mutants.mutant import Mutant, all_mutants
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "results" / "harness.md"
@@ -42,11 +42,12 @@ def _sections(bugs: Results, correct: Sequence[Examination]) -> list[str]:
         "which the last table names. Each is planted in a process of its own, and every check that there is for the "
         "composition is run on it, up to the end of the component that is the first to have one that fails.",
         "| what | measured | wanted |\n| --- | ---: | ---: |\n"
-        f"| bugs planted | {len(bugs)} | ≥ 100 |\n"
+        f"| bugs planted, of {len(all_mutants())} that there are | {len(bugs)} | ≥ 100 |\n"
         f"| bugs caught | {len(caught)} | all |\n"
         f"| … and the first failing check names the right component | {right} ({100 * right / len(bugs):.0f} %) "
         "| 95 % |\n"
-        f"| correct compositions, {strangers} of them written independently | {len(correct)} | |\n"
+        f"| correct compositions, of {len(COMPOSITIONS)} | {len(correct)} | |\n"
+        f"| … of them written independently | {strangers} | ≥ 5 |\n"
         f"| … accused by any check (statistics under {SEEDS} seeds, whole agents under {AGENT_SEEDS}) "
         f"| {accused} | 0 |\n"
         f"| longest composition, on one core | {sum(longest.seconds.values()):.0f} s (`{_named(longest)}`) "
