@@ -32,9 +32,13 @@ def _back_ends(options: PongOptions) -> list[Any]:
     return [pong_env(options), NativePong(options, 1)]
 
 
+def _name(env: Any) -> str:
+    return "native" if hasattr(env, "num_envs") else "wrappers"
+
+
 def _step(env: Any, action: int) -> tuple[Any, float, bool, bool, int]:
     """(frame, reward, terminated, truncated, the emulator's frame) of one step of either back end."""
-    if not hasattr(env, "num_envs"):
+    if _name(env) == "wrappers":
         obs, reward, terminated, truncated, info = env.step(action)
         return obs, float(reward), bool(terminated), bool(truncated), int(info["episode_frame_number"])
     obs, reward, terminated, truncated, info = env.step(np.array([action]))
@@ -87,7 +91,7 @@ def one_step_is_one_skip_of_the_emulator(subject: Subject) -> None:
         for env in _back_ends(_options(frame_skip=skip)):
             env.reset(seed=None)
             frames = [_step(env, 0)[4] for _ in range(6)]
-            example = {"back end": type(env).__name__, "pong.frame_skip": skip, "measured": "the emulator's frames"}
+            example = {"back end": _name(env), "pong.frame_skip": skip, "measured": "the emulator's frames"}
             expect(np.diff(frames), np.full(5, env.metadata["frame_skip"]), example=example)
             env.close()
 
@@ -103,15 +107,23 @@ def both_back_ends_play_one_game(subject: Subject) -> None:
     for given in ({}, {"actions": "full", "fire_on_reset": True, "frame_skip": 3, "size": 84}):
         options = _options(**given)
         single, native = _back_ends(options)
-        expect(native.reset()[0][0], single.reset(seed=0)[0], example={**given, "shown after": "the reset"})
+        _expect_frame(native.reset()[0][0], single.reset(seed=0)[0], {**given, "shown after": "the reset"})
         actions = np.random.default_rng(0).integers(len(ACTION_SETS[options.actions]), size=60).tolist()
         for step, action in enumerate(actions):
             wanted, got = _step(single, action), _step(native, action)
-            for name, one, other in zip(("frame", "reward", "terminated", "truncated"), wanted, got, strict=False):
-                example = {**given, "steps": step + 1, "last action": action, "compared": name}
-                expect(other, one, example=example)
+            example = {**given, "steps": step + 1, "last action": action}
+            _expect_frame(got[0], wanted[0], example)
+            for name, one, other in zip(("reward", "terminated", "truncated"), wanted[1:4], got[1:4], strict=True):
+                expect(other, one, example={**example, "compared": name})
         single.close()
         native.close()
+
+
+def _expect_frame(got: Any, wanted: Any, example: dict[str, Any]) -> None:
+    """Compare frames up to the first pixel that differs."""
+    expect(got.shape, wanted.shape, example={**example, "compared": "shapes"})
+    for place in np.argwhere(got != wanted)[:1]:
+        expect(got[tuple(place)], wanted[tuple(place)], example={**example, "compared": f"pixel {place.tolist()}"})
 
 
 @check("environment", "make_env", Cause("a limit on emulator frames that counts steps"), Cause("the limit terminates"))
@@ -120,7 +132,7 @@ def a_game_that_is_cut_off_is_truncated(subject: Subject) -> None:
     for env in _back_ends(_options(max_frames=40)):
         env.reset(seed=None)
         ends = [_step(env, 0)[2:4] for _ in range(10)]
-        example = {"back end": type(env).__name__, "pong.max_frames": 40, "pong.frame_skip": 4}
+        example = {"back end": _name(env), "pong.max_frames": 40, "pong.frame_skip": 4}
         wanted = [(False, False)] * 9 + [(False, True)]
         expect(np.array(ends), np.array(wanted), example={**example, "told": "[terminated, truncated] of each step"})
         env.close()
