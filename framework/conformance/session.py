@@ -137,7 +137,13 @@ def plan(request: Request) -> Session:
     seed = fresh if request.seed is None else request.seed
     worker = Worker()
     try:
-        answer = worker.ask({"kind": "plan", "names": request.names, "beside": request.beside}, PLAN_SECONDS)
+        question = {
+            "kind": "plan",
+            "names": request.names,
+            "beside": request.beside,
+            "values": request.values,
+        }
+        answer = worker.ask(question, PLAN_SECONDS)
     except Lost as reason:
         return _stillborn(request, seed, str(reason))
     finally:

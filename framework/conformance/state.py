@@ -11,13 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from framework.assembly import Parts
-from framework.conformance.checks import Cause, Violation, check, expect, require
+from framework.conformance.checks import Cause, Violation, check, require
 from framework.conformance.rehearsal import answers, expect_same_answers, script, understudies
 from framework.conformance.snapshots import Snapshot, digest, digests, leaves, restore, snapshot
 from framework.conformance.subject import Subject
 from framework.conformance.tracing import SHORT, recorded, short
-from framework.types import Stateful
 
 BEFORE, AFTER = 32, 16
 """Steps of two environments before a state is saved and after: the ring has come round, and no period or episode is
@@ -33,39 +31,6 @@ VALUES: Mapping[str, Any] = {
 }
 
 RANDOM = Cause("the state of a random generator is not restored", "DLR-RM/stable-baselines3#1526")
-
-
-@check(
-    "state",
-    "make_exploration",
-    Cause("ε starts anew, as it is counted by the part itself", "ray-project/ray#28289"),
-    RANDOM,
-)
-def exploration_goes_on_where_it_was_saved(subject: Subject) -> None:
-    """An exploration that was restored chooses what the one that was saved goes on to choose."""
-    rng = np.random.default_rng(subject.seed)
-    with understudies(subject, VALUES) as (one, other):
-        scenes = script(one, BEFORE + AFTER)
-        shape = (len(scenes), one.spaces.num_envs, one.spaces.num_actions)
-        values = rng.normal(size=shape).astype(np.float32)
-
-        def choose(parts: Parts, first: int, last: int) -> list[np.ndarray]:
-            found = []
-            for number in range(first, last):
-                found.append(parts.exploration.choose(values[number], scenes[number].obs, parts.counters))
-                parts.counters.advance(scenes[number].step)
-            return found
-
-        choose(one, 0, BEFORE)
-        other.counters.load_state_dict(one.counters.state_dict())
-        if isinstance(one.exploration, Stateful):
-            other.exploration.load_state_dict(one.exploration.state_dict())  # type: ignore[attr-defined]
-        found = zip(choose(other, BEFORE, len(scenes)), choose(one, BEFORE, len(scenes)), strict=True)
-        for number, (got, wanted) in enumerate(found, start=1):
-            expect(got, wanted, example={"choice": f"{number} after the state was loaded", "what": "actions"})
-        if isinstance(one.exploration, Stateful):
-            got_state, state = (digest(parts.exploration.state_dict()) for parts in (other, one))  # type: ignore[attr-defined]
-            _expect_equal({"exploration": got_state}, {"exploration": state}, "a while after the state was loaded")
 
 
 @check(
@@ -90,6 +55,7 @@ def memory_goes_on_where_it_was_saved(subject: Subject) -> None:
     "make_optimizer",
     Cause("the optimiser or the step is not saved", "pfnet/pfrl#183"),
     Cause("the target network is saved as the online one, or its clock starts anew"),
+    Cause("ε starts anew, as it is counted by the part itself", "ray-project/ray#28289"),
     RANDOM,
 )
 def learning_goes_on_where_it_was_saved(subject: Subject) -> None:

@@ -12,6 +12,8 @@ import sys
 from functools import cache
 from typing import Any, TextIO
 
+from framework.composition import configure
+from framework.config import Source
 from framework.conformance.catalogue import collect
 from framework.conformance.closing import close
 from framework.conformance.running import run_check
@@ -23,6 +25,8 @@ def plan(request: dict[str, Any]) -> dict[str, Any]:
     """Close the composition and list its checks."""
     try:
         subjects = close(request["names"], request["beside"])
+        for subject in subjects:
+            configure(subject.names, [Source("--set", request["values"])])  # a wrong option is nobody's failure
         return {
             "compositions": [
                 {

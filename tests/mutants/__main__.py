@@ -33,7 +33,7 @@ def main(
     results: Annotated[
         Path | None, typer.Option(help="Keep what was found in this file, and do not look for what it holds again.")
     ] = None,
-    every: Annotated[int, typer.Option(min=1, help="A sample: only each so manieth bug, or composition.")] = 1,
+    every: Annotated[int, typer.Option(min=1, help="A sample: of so many bugs, the first.")] = 1,
     verbose: Annotated[bool, typer.Option("-v", help="Show what the first failing check said.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes side by side.")] = 2,
 ) -> None:
@@ -41,7 +41,7 @@ def main(
     until: Until = "the check" if first else "the end" if whole else "the component"
     known = Known(results)
     mutants = [each for each in all_mutants()[::every] if not names or any(name in each.name for name in names)]
-    chosen = [text for text in COMPOSITIONS[::every] if not names or page or any(name in text for name in names)]
+    chosen = [text for text in COMPOSITIONS if not names or page or any(name in text for name in names)]
     bugs = [] if correct else examine_bugs(mutants, until, verbose, jobs, known)
     accused = examine_compositions(chosen, jobs, known) if correct or page else []
     if page:

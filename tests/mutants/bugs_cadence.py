@@ -83,10 +83,10 @@ MUTANTS = (
     Mutant(
         name="a_rollout_falls_back",
         component="cadence",
-        row="not in the catalogue: the remainder of a rollout, not the number of rollouts",
+        row="not in the catalogue: every other rollout counts the updates down again",
         plugins="pqn,chain",
         module="plugins.pqn.rollout",
         old="return counters.env_steps // self.steps * self.updates",
-        new="return counters.env_steps % self.steps * self.updates",
+        new="return counters.env_steps // self.steps % 2 * self.updates",
     ),
 )

@@ -155,7 +155,7 @@ MUTANTS = (
     ),
     Mutant(
         name="noise_from_the_global_generator",
-        component="policy",
+        component="seeds",
         row="not in the catalogue: torch.randn shifts whatever else draws from it",
         plugins="dqn,noisy,chain",
         module=NOISY,

@@ -66,7 +66,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a_saved_network_shares_its_memory",
-        component="state",
+        component="policy",
         row="not in the catalogue: no copy",
         plugins="dqn,online,chain",
         module=AGENT,
@@ -156,7 +156,7 @@ MUTANTS = (
     ),
     Mutant(
         name="the_target_s_clock_is_not_restored",
-        component="state",
+        component="target_sync",
         row="not in the catalogue: the first tick after a restart copies",
         plugins="dqn,chain",
         module=PACING,
@@ -165,7 +165,7 @@ MUTANTS = (
     ),
     Mutant(
         name="the_soft_target_moves_once_more_after_a_restart",
-        component="state",
+        component="target_sync",
         row="not in the catalogue: the clock is not restored",
         plugins="dqn,polyak,chain",
         module="plugins.polyak",
@@ -174,7 +174,7 @@ MUTANTS = (
     ),
     Mutant(
         name="epsilon_greedy_draws_anew",
-        component="state",
+        component="exploration",
         row="DLR-RM/stable-baselines3#1526 (of ε-greedy)",
         plugins="tabular,chain",
         module="framework.exploration",
@@ -183,7 +183,7 @@ MUTANTS = (
     ),
     Mutant(
         name="boltzmann_draws_anew",
-        component="state",
+        component="exploration",
         row="DLR-RM/stable-baselines3#1526 (of Boltzmann exploration)",
         plugins="tabular,boltzmann,chain",
         module="plugins.boltzmann",
@@ -192,7 +192,7 @@ MUTANTS = (
     ),
     Mutant(
         name="epsilon_restarts_on_resume",
-        component="state",
+        component="exploration",
         row="ray-project/ray#28289",
         plugins="dqn,chain",
         module="framework.exploration",
@@ -203,7 +203,7 @@ MUTANTS = (
     ),
     Mutant(
         name="visits_are_not_restored",
-        component="state",
+        component="exploration",
         row="ray-project/ray#28289 (of visits)",
         plugins="tabular,ucb,chain",
         module="plugins.ucb",
@@ -221,7 +221,7 @@ MUTANTS = (
     ),
     Mutant(
         name="the_noise_of_a_network_is_drawn_anew",
-        component="state",
+        component="policy",
         row="DLR-RM/stable-baselines3#1526 (of noisy layers)",
         plugins="dqn,noisy,chain",
         module=AGENT,

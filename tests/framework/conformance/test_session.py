@@ -133,6 +133,9 @@ def test_thorough_draws_a_seed_and_names_it(tmp_path: Path) -> None:
         ({"pattern": "misbehave["}, "no regular expression"),
         ({"pattern": "misbehavs"}, "Did you mean 'misbehaves'"),
         ({"components": ("bufer",)}, "Did you mean 'buffer'"),
+        ({"values": {"chain.lenght": 3}}, "Did you mean 'length'"),
+        ({"values": {"chain.length": 1}}, "chain.length = 1"),
+        ({"values": {"nowhere.length": 5}}, "no loaded plugin has a section 'nowhere'"),
     ],
 )
 def test_wrong_choices_are_told(tmp_path: Path, more: dict[str, object], message: str) -> None:
