@@ -57,7 +57,7 @@ MUTANTS = (
     ),
     Mutant(
         name="the_target_is_saved_as_the_online_network",
-        component="state",
+        component="policy",
         row="not in the catalogue: a run goes on as if it had just been synced",
         plugins="dqn,chain",
         module=AGENT,
