@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from framework.scaffold import templates
+
 REPOSITORY = Path(__file__).parents[1]
 
 STRANGER = '''
@@ -128,6 +130,17 @@ def test_the_wheel_writes_a_plugin_that_is_installed_and_runs_by_its_name(python
     options = ("--steps", "300", "--set", "my_variant.temperature=1")
     out = run(python, "-m", "framework", "run", "-p", "dqn,chain,my_variant", *options, cwd=tmp_path)
     assert "finished after 300 steps" in out
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("slot", sorted(templates()))
+def test_the_wheel_writes_a_plugin_for_every_slot_that_passes_its_checks(
+    slot: str, python: Path, tmp_path: Path
+) -> None:
+    run(python, "-m", "framework", "new", "my_variant", "--fills", slot, cwd=tmp_path)
+    out = run(python, "-m", "framework", "check", "./my_variant/my_variant.py", cwd=tmp_path)
+    assert re.search(r"all \d{3} checks passed", out), out
 
 
 def test_tests_are_not_in_the_wheel(python: Path, tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ def the_same_seed_and_actions_give_the_same_episode(subject: Subject) -> None:
     seeds = range(8)
     with games(subject, 1) as one, games(subject, 1) as other:
         # in opposite orders, so that each episode has another one before it, with other actions
-        first = {seed: one.play([seed], steps=40, tune=seed)[0] for seed in seeds}
-        second = {seed: other.play([seed], steps=40, tune=seed)[0] for seed in reversed(seeds)}
+        first = {seed: one.play([seed], steps=16, tune=seed)[0] for seed in seeds}
+        second = {seed: other.play([seed], steps=16, tune=seed)[0] for seed in reversed(seeds)}
     for seed in seeds:
         _require_same(first[seed], second[seed], "in a second instance, after other episodes")
 
@@ -52,10 +52,10 @@ def each_game_follows_its_own_seed(subject: Subject) -> None:
     """Side by side, each game's episode depends on its own seed, and on no other game's."""
     others = (1, 2)
     with games(subject) as opened:
-        varied = [opened.play((0, seed), steps=40) for seed in others]
+        varied = [opened.play((0, seed), steps=24) for seed in others]
         if opened.one_seed:
             raise NotApplicable("the vector environment takes one seed for all of its games")
-        swapped = [opened.play((seed, 0), steps=40) for seed in others]
+        swapped = [opened.play((seed, 0), steps=24) for seed in others]
     for seed, played in zip(others, varied, strict=True):
         _require_same(varied[0][0], played[0], f"beside a game of seed {seed}, not {others[0]}")
     if any(difference(swapped[0][0], played[0]) for played in swapped):

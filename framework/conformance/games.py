@@ -22,7 +22,7 @@ from framework.seeding import Seeds
 from framework.slots import Slots
 from framework.types import Role
 
-STEPS = 120
+STEPS = 50
 """Of a game that a check plays, unless the episode ends before."""
 
 REFUSED = (TypeError, ValueError, gymnasium.error.Error)

@@ -151,11 +151,21 @@ class GradientStep:
 
     def load_state_dict(self, state: State) -> None:
         moments = {
-            int(index): {key: torch.from_numpy(np.array(value)) for key, value in saved.items()}
+            int(index): {
+                key: _laid_out_as(self._parameters[int(index)], torch.from_numpy(np.array(value)))
+                for key, value in saved.items()
+            }
             for index, saved in state.items()
         }
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def _laid_out_as(parameter: Tensor, saved: Tensor) -> Tensor:
+    """Moments in the parameter's own order in memory: the fused optimiser goes through both as they lie there."""
+    if saved.shape != parameter.shape:
+        return saved  # the count of steps
+    return torch.empty_like(parameter, dtype=saved.dtype, requires_grad=False).copy_(saved)
 
 
 def _to_numpy(module: nn.Module) -> dict[str, np.ndarray]:

@@ -40,7 +40,8 @@ def _sections(bugs: Results, correct: Sequence[Examination]) -> list[str]:
         "Written by `python -m tests.mutants --page` (`tox -e mutants`), from the root of a checkout. A *bug* is a few "
         "lines of the project's own code, exchanged while they are imported; most re-enact one of a public project, "
         "which the last table names. Each is planted in a process of its own, and every check that there is for the "
-        "composition is run on it, up to the end of the component that is the first to have one that fails.",
+        "composition is run on it, up to the end of the component that is the first to have one that fails. Where "
+        "fewer bugs were planted than there are, they are an even sample (`--every`).",
         "| what | measured | wanted |\n| --- | ---: | ---: |\n"
         f"| bugs planted, of {len(all_mutants())} that there are | {len(bugs)} | ≥ 100 |\n"
         f"| bugs caught | {len(caught)} | all |\n"
@@ -80,7 +81,9 @@ def _by_check(bugs: Results, correct: Sequence[Examination]) -> str:
     )
     ran = Counter(check for found in correct for check in found.checks)
     lines = [
-        "*Alone*: bugs that no other check catches. *Correct*: compositions without bugs to which it applies.",
+        "*Alone*: bugs that no other check of its component catches. *Correct*: compositions without bugs to which it "
+        "applies. A check without a number either is of a component that comes after others which caught its bugs, or "
+        "its bugs are not in the sample.",
         "",
         "| check | kills | alone | correct |\n| --- | ---: | ---: | ---: |",
         *(
@@ -92,13 +95,15 @@ def _by_check(bugs: Results, correct: Sequence[Examination]) -> str:
 
 
 def _by_bug(bugs: Results) -> str:
-    lines = ["| bug | where | re-enacts | first failing check | checks that fail |\n| --- | --- | --- | --- | ---: |"]
+    lines = [
+        "| bug | where | re-enacts | first failing check | and then | checks |\n| --- | --- | --- | --- | --- | ---: |"
+    ]
     for mutant, found in bugs:
         first = f"{found.failures[0].component}: `{found.failures[0].check}`" if found.failures else "**none**"
         mark = "" if found.failures and found.failures[0].component == mutant.component else " (!)"
         lines.append(
             f"| {mutant.name.replace('_', ' ')} | {mutant.component}{mark} | {mutant.row} | {first} "
-            f"| {len(found.failures)} of {len(found.checks)} |"
+            f"| {', '.join(f'`{failure.check}`' for failure in found.failures[1:])} | {len(found.checks)} |"
         )
     return "\n".join(lines)
 

@@ -382,3 +382,23 @@ def test_a_linear_network_on_one_hot_states_is_the_table(names: str) -> None:
     Loop(parts).run()
     values = parts.policy.action_values(np.arange(5), False)
     assert np.abs(values - ChainEnv().q_star(0.9))[1:-1].max() < 0.02
+
+
+def test_the_moments_of_convolutions_are_restored_in_their_order_in_memory() -> None:
+    """The fused optimiser walks weights and moments as they lie, and the weights of convolutions lie channels last."""
+    values = {"run.steps": 160, "learning.starts": 40, "learning.batch_size": 8, "dqn.hidden": 16}
+    parts = assemble("dqn,minatar", values)
+    Loop(parts).run()
+    assert isinstance(parts.policy, DQNPolicy)
+    batch = parts.buffer.sample(8, parts.counters)
+    saved = {name: getattr(parts, name).state_dict() for name in ("policy", "optimizer")}
+    after = []
+    for restored in (False, True):
+        if restored:
+            for name, state in saved.items():
+                getattr(parts, name).load_state_dict(state)
+        parts.optimizer.apply(batch, parts.loss(batch, parts.counters))
+        after.append({name: weight.clone() for name, weight in parts.policy.online.state_dict().items()})
+    parts.close()
+    for name, weight in after[0].items():
+        assert torch.equal(weight, after[1][name]), name
