@@ -20,15 +20,6 @@ MUTANTS = (
         new="        del groups, moments\n",
     ),
     Mutant(
-        name="the_optimiser_s_step_starts_anew",
-        component="state",
-        row="pfnet/pfrl#183 (the step alone)",
-        plugins="dqn,chain",
-        module=AGENT,
-        old="{key: torch.from_numpy(np.array(value)) for key, value in saved.items()}",
-        new="{key: torch.from_numpy(np.array(value * (key != 'step'))) for key, value in saved.items()}",
-    ),
-    Mutant(
         name="the_run_s_counters_are_not_restored",
         component="state",
         row="pfnet/pfrl#183 (the counters)",
@@ -81,15 +72,6 @@ MUTANTS = (
         module=AGENT,
         old="value.cpu().numpy().copy() for key",
         new="value.cpu().numpy() for key",
-    ),
-    Mutant(
-        name="loaded_moments_share_their_memory",
-        component="state",
-        row="not in the catalogue: no copy",
-        plugins="dqn,chain",
-        module=AGENT,
-        old="{key: torch.from_numpy(np.array(value)) for key, value in saved.items()}",
-        new="{key: torch.from_numpy(np.asarray(value)) for key, value in saved.items()}",
     ),
     Mutant(
         name="a_saved_replay_shares_its_memory",
