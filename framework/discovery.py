@@ -10,7 +10,7 @@ import ast
 import importlib.util
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -22,16 +22,14 @@ from framework.gym_environment import PREFIX, GymEnvironment
 GROUP = "framework.plugins"
 
 
-def installed() -> Mapping[str, list[EntryPoint]]:
-    """Every installed plugin's name with the entry points that claim it; more than one is a clash."""
-    return _installed(entry_points)
-
-
 @cache
-def _installed(read: Callable[..., Iterable[EntryPoint]]) -> Mapping[str, list[EntryPoint]]:
-    """Read once a process: every distribution's metadata is parsed, and a harness resolves names all the time."""
+def installed() -> Mapping[str, list[EntryPoint]]:
+    """Every installed plugin's name with the entry points that claim it; more than one is a clash.
+
+    Read once a process: every distribution's metadata is parsed, and a harness resolves names all the time.
+    """
     found: dict[str, dict[str, EntryPoint]] = {}
-    for point in read(group=GROUP):
+    for point in entry_points(group=GROUP):
         owner = point.dist.name if point.dist else ""
         found.setdefault(point.name, {})[f"{owner}:{point.value}"] = point
     return {name: list(points.values()) for name, points in sorted(found.items())}

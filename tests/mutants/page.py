@@ -39,7 +39,7 @@ def _sections(bugs: Results, correct: Sequence[Examination]) -> list[str]:
         "# How good the harness is",
         "Written by `python -m tests.mutants --page` (`tox -e mutants`), from the root of a checkout. A *bug* is a few "
         "lines of the project's own code, exchanged while they are imported; most re-enact one of a public project, "
-        "which the last table names. Each is planted in a process of its own, and every check that there is for the "
+        "which the table of bugs names. Each is planted in a process of its own, and every check that there is for the "
         "composition is run on it, up to the end of the component that is the first to have one that fails. Where "
         "fewer bugs were planted than there are, they are an even sample (`--every`).",
         "| what | measured | wanted |\n| --- | ---: | ---: |\n"
