@@ -8,7 +8,8 @@ import numpy as np
 
 from framework.conformance.checks import Cause, NotApplicable, check, expect
 from framework.conformance.exploring import acting, cases
-from framework.conformance.subject import A, Subject
+from framework.conformance.samples import A
+from framework.conformance.subject import Subject
 
 ROWS = ([0, 0, 0], [0, 0, 1], [0, 1, 2], [-1, 0.25, 3], [1e6, 1e6 + 1, 0])
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from framework.conformance.checks import Cause, Violation, check, expect, require
-from framework.conformance.subject import A, B, Subject
+from framework.conformance.samples import A, B
+from framework.conformance.subject import Subject
 from plugins.tabular_rig import EXACT, Case, cells_of, family, for_all_cases, holding, learns_by_tabular, transitions
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from framework.conformance.checks import Cause, NotApplicable, check, expect
-from framework.conformance.subject import A, B, Subject
+from framework.conformance.samples import A, B
+from framework.conformance.subject import Subject
 from framework.loop import Loop
 from framework.types import Callback, Counters, Step
 from plugins.tabular_rig import (

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from framework.conformance.checks import NotApplicable, expect
 from framework.conformance.learners import Class, Learner, counters
-from framework.conformance.subject import A, Subject
+from framework.conformance.samples import A
+from framework.conformance.subject import Subject
 from framework.types import Batch, Exploration
 
 EXACT = {"rtol": 1e-12, "atol": 1e-12}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from framework.conformance.checks import Cause, NotApplicable, check, require
 from framework.conformance.clocks import a_run
-from framework.conformance.subject import N, Subject
+from framework.conformance.samples import N
+from framework.conformance.subject import Subject
 from framework.conformance.target_sync import Ledger
 from framework.types import TargetSync
 

@@ -11,7 +11,8 @@ from gymnasium.spaces import Discrete
 
 from framework.conformance.checks import Cause, NotApplicable, check, require
 from framework.conformance.exploring import acting
-from framework.conformance.subject import A, N, Subject
+from framework.conformance.samples import A, N
+from framework.conformance.subject import Subject
 from framework.types import Counters
 
 

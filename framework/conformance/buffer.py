@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from framework.conformance.checks import Cause, NotApplicable, check, expect
 from framework.conformance.drawing import compare_while_learning
+from framework.conformance.samples import frames_of
 from framework.conformance.scenes import FRAME, Scene, walks
-from framework.conformance.subject import Subject, frames_of
+from framework.conformance.subject import Subject
 from framework.errors import UsageError
 
 

@@ -7,9 +7,10 @@ import numpy as np
 
 from framework.conformance.checks import Cause, check, expect, require
 from framework.conformance.drawing import compare_while_learning
+from framework.conformance.samples import frames_of
 from framework.conformance.scenes import FRAME, Scene, draws_by_itself, told, walks
 from framework.conformance.scripted import weight_of
-from framework.conformance.subject import Subject, frames_of
+from framework.conformance.subject import Subject
 from framework.types import Batch, Counters, Step
 
 

@@ -9,9 +9,11 @@ from itertools import chain, product
 
 import numpy as np
 
+from framework.conformance.bench import Bench
 from framework.conformance.checks import Cause, NotApplicable, check, expect, require
 from framework.conformance.clocks import a_run
-from framework.conformance.subject import Bench, N, Subject
+from framework.conformance.samples import N
+from framework.conformance.subject import Subject
 from framework.manager import ENGINE
 from framework.types import Cadence, Counters
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from framework.conformance.checks import Violation
 from framework.conformance.histories import FIELDS, Happened, History, should
+from framework.conformance.samples import frames_of
 from framework.conformance.scenes import FRAME, buffer_of, told
-from framework.conformance.subject import Subject, frames_of
+from framework.conformance.subject import Subject
 from framework.types import Batch, Cadence, Counters, Returns, Step
 
 ENVS = 3

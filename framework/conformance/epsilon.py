@@ -12,7 +12,8 @@ import numpy as np
 from framework.conformance.checks import Cause, NotApplicable, check, expect, require
 from framework.conformance.clocks import UNITS, a_run
 from framework.conformance.exploring import Case, acting, cases, maker
-from framework.conformance.subject import A, N, Subject
+from framework.conformance.samples import A, N
+from framework.conformance.subject import Subject
 from framework.manager import ENGINE
 from framework.types import Counters
 

@@ -16,7 +16,8 @@ import numpy as np
 from framework.conformance.checks import Cause, NotApplicable, Violation, check, expect, require
 from framework.conformance.epsilon import epsilon_follows_its_schedule, without_epsilon_actions_are_greedy
 from framework.conformance.exploring import Case, cases, fixed, maker, surprise
-from framework.conformance.subject import A, N, Subject
+from framework.conformance.samples import A, N
+from framework.conformance.subject import Subject
 from framework.types import Stateful
 
 __all__ = ["epsilon_follows_its_schedule", "without_epsilon_actions_are_greedy"]

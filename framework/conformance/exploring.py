@@ -11,7 +11,8 @@ import numpy as np
 from gymnasium.spaces import Discrete
 
 from framework.conformance.clocks import a_run
-from framework.conformance.subject import A, N, Subject, some_batch
+from framework.conformance.samples import A, N, some_batch
+from framework.conformance.subject import Subject
 from framework.types import Counters, Exploration, Spaces
 
 

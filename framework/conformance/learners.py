@@ -14,8 +14,10 @@ import numpy as np
 from gymnasium.spaces import Discrete
 from jaxtyping import Float, Shaped
 
+from framework.conformance.bench import Bench
 from framework.conformance.checks import NotApplicable, expect
-from framework.conformance.subject import A, B, Bench, Subject, some_batch
+from framework.conformance.samples import A, B, some_batch
+from framework.conformance.subject import Subject
 from framework.seeding import Seeds
 from framework.types import Batch, Counters, Errors, Exploration, Loss, Optimizer, Policy, Spaces, State, Targeted
 

@@ -19,7 +19,8 @@ from framework.conformance.learners import (
     read_only,
     weights,
 )
-from framework.conformance.subject import A, B, Subject
+from framework.conformance.samples import A, B
+from framework.conformance.subject import Subject
 from framework.types import Batch
 
 

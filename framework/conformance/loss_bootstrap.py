@@ -6,7 +6,8 @@ import numpy as np
 
 from framework.conformance.checks import Cause, NotApplicable, check, expect, require
 from framework.conformance.learners import FLOAT32, Class, Learner, bootstrapping, expect_same, targeted
-from framework.conformance.subject import B, Subject
+from framework.conformance.samples import B
+from framework.conformance.subject import Subject
 from framework.types import Errors
 
 

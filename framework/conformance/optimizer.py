@@ -8,7 +8,8 @@ import numpy as np
 
 from framework.conformance.checks import Cause, NotApplicable, Violation, check, expect, require, shown
 from framework.conformance.learners import UPDATES, Class, changed, fields_of, misled, read_only, targeted, weights
-from framework.conformance.subject import A, B, Subject
+from framework.conformance.samples import A, B
+from framework.conformance.subject import Subject
 
 
 @check(

@@ -10,7 +10,8 @@ import numpy as np
 
 from framework.conformance.checks import Cause, NotApplicable, check, expect, require
 from framework.conformance.learners import FLOAT32, Class, Learner, changed, leaves, targeted, weights
-from framework.conformance.subject import A, B, Subject
+from framework.conformance.samples import A, B
+from framework.conformance.subject import Subject
 from framework.types import Batch
 
 

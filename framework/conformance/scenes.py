@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from framework.config import Config
+from framework.conformance.bench import Bench
 from framework.conformance.checks import NotApplicable, Violation, require
 from framework.conformance.histories import FIELDS, History, should
+from framework.conformance.samples import frames_of
 from framework.conformance.scripted import Indifferent, PlainReturns, RecordingSampler
-from framework.conformance.subject import Bench, Subject, frames_of
+from framework.conformance.subject import Subject
 from framework.errors import UnsupportedSpace, UsageError
 from framework.options import ReplayOptions
 from framework.types import Batch, Buffer, Counters, Returns, Spaces, Step

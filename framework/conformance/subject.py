@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -15,7 +15,8 @@ from hypothesis.strategies import SearchStrategy
 
 from framework.assembly import Parts, assemble
 from framework.composition import VALUES, configure, gather_sections
-from framework.config import Config, Source, build_config
+from framework.config import Source
+from framework.conformance.bench import Bench
 from framework.conformance.checks import NotApplicable
 from framework.errors import UsageError
 from framework.loading import bundle_of, load_plugins
@@ -23,14 +24,6 @@ from framework.manager import Plugins
 from framework.seeding import Seeds
 from framework.slots import Slots
 from framework.types import (
-    Batch,
-    Buffer,
-    Exploration,
-    Loss,
-    Optimizer,
-    Policy,
-    Returns,
-    Sampler,
     Spaces,
 )
 
@@ -61,9 +54,6 @@ SUITABLE: Mapping[str, Any] = {
     "tabular.learning_rate": 0.2,
 }
 """What suits the probes; weaker than what the composition's own plugins recommend or set."""
-
-B, A, N = 7, 3, 5
-"""Rows of a batch, actions, environments: distinct primes, so that one axis cannot pass for another."""
 
 
 @dataclass(frozen=True)
@@ -238,127 +228,3 @@ class Subject:
         loaded = self._loaded[names]
         given = {"run.seed": self.seed, "evaluation.every": 0, **self.values, **(values or {})}
         return {path: value for path, value in given.items() if path.partition(".")[0] in loaded}
-
-
-@dataclass
-class Bench:
-    """Builds single parts of a composition. Each call builds a new one, from the start of its random stream."""
-
-    plugins: Plugins
-    config: Config
-    seeds: Seeds
-    slots: Slots
-
-    def altered(self, values: Mapping[str, Any]) -> Bench:
-        """The same with other options, in a fraction of the time that a new one takes."""
-        sections = [type(section) for section in self.config]
-        config = build_config(sections, [Source("check", {**self.config.flat(), **values})])
-        return replace(self, config=config)
-
-    def returns(self) -> Returns:
-        return self.slots.fill("make_returns", Returns, config=self.config)
-
-    def sampler(self) -> Sampler:
-        return self.slots.fill("make_sampler", Sampler, config=self.config, seeds=self.seeds)
-
-    def exploration(self, spaces: Spaces) -> Exploration:
-        return self.slots.fill("make_exploration", Exploration, spaces=spaces, config=self.config, seeds=self.seeds)
-
-    def policy(self, spaces: Spaces) -> Policy:
-        return self.slots.fill(
-            "make_policy", Policy, spaces=spaces, config=self.config, seeds=self.seeds, slots=self.slots
-        )
-
-    def buffer(
-        self, spaces: Spaces, sampler: Sampler | None = None, returns: Returns | None = None, policy: Any = None
-    ) -> Buffer:
-        """A buffer on these spaces; what is not given and is used is the composition's own."""
-        if sampler is None and self.plugins.consumes("make_buffer", "sampler"):
-            sampler = self.sampler()
-        if returns is None and self.plugins.consumes("make_buffer", "returns"):
-            returns = self.returns()
-        if policy is None and self.plugins.consumes("make_buffer", "policy"):
-            policy = self.policy(spaces)
-        return self.slots.fill(
-            "make_buffer",
-            Buffer,
-            spaces=spaces,
-            sampler=sampler,
-            returns=returns,
-            policy=policy,
-            config=self.config,
-            seeds=self.seeds,
-        )
-
-    def loss(self, policy: Policy, exploration: Exploration) -> Loss:
-        return self.slots.fill(
-            "make_loss",
-            Loss,
-            policy=policy,
-            exploration=exploration,
-            config=self.config,
-            seeds=self.seeds,
-            slots=self.slots,
-        )
-
-    def optimizer(self, policy: Policy) -> Optimizer:
-        return self.slots.fill("make_optimizer", Optimizer, policy=policy, config=self.config)
-
-    def part(self, slot: str, expected: Any, **arguments: Any) -> Any:
-        """Any other part: see `Slots.fill`."""
-        return self.slots.fill(slot, expected, **arguments)
-
-
-def frames_of(shape: tuple[int, ...] = (), dtype: Any = np.int64, stack: int = 1, envs: int = N, **more: Any) -> Spaces:
-    """Spaces for buffers and explorations: frames of this shape and dtype, any value, and `A` actions.
-
-    Args:
-        more: `padding`, "repeat" or "zero"; `actions`.
-    """
-    info = np.finfo(dtype) if np.dtype(dtype).kind == "f" else np.iinfo(dtype)
-    frame = gymnasium.spaces.Box(info.min, info.max, shape, dtype)
-    stacked = gymnasium.spaces.Box(info.min, info.max, (stack, *shape), dtype) if stack > 1 else frame
-    return Spaces(
-        observation=stacked,
-        action=gymnasium.spaces.Discrete(more.get("actions", A)),
-        frame=frame,
-        frame_stack=stack,
-        stack_padding=more.get("padding", "repeat"),
-        num_envs=envs,
-    )
-
-
-def some_batch(spaces: Spaces, rng: np.random.Generator, rows: int = B, **given: Any) -> Batch:
-    """A batch of random transitions as a loss gets it: rewards and next observations of any kind, discounts of 0.9.
-
-    Args:
-        given: arrays that replace fields; `next_obs` and `next_action` as arrays.
-    """
-    space = spaces.observation
-    space.seed(int(rng.integers(2**31)))
-
-    def observations() -> np.ndarray:
-        if isinstance(space, gymnasium.spaces.Discrete):
-            return rng.integers(space.n, size=rows)
-        return np.stack([_bounded(space, rng) for _ in range(rows)])
-
-    next_obs = given.pop("next_obs", None)
-    next_obs = observations() if next_obs is None else next_obs
-    next_action = given.pop("next_action", None)
-    next_action = rng.integers(spaces.num_actions, size=rows) if next_action is None else next_action
-    fields: dict[str, Any] = {
-        "ids": np.arange(rows),
-        "obs": observations(),
-        "action": rng.integers(spaces.num_actions, size=rows),
-        "reward": rng.normal(size=rows),
-        "discount": np.full(rows, 0.9),
-        "weights": np.ones(rows),
-        **given,
-    }
-    return Batch(**fields, read_next_obs=lambda: next_obs, read_next_action=lambda: next_action)
-
-
-def _bounded(space: gymnasium.Space[Any], rng: np.random.Generator) -> np.ndarray:
-    if space.dtype is not None and np.dtype(space.dtype).kind == "f":
-        return rng.normal(size=space.shape or ()).astype(space.dtype)
-    return np.asarray(space.sample())

@@ -12,9 +12,11 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
+from framework.conformance.bench import Bench
 from framework.conformance.checks import Cause, NotApplicable, check, require
 from framework.conformance.clocks import UNITS, a_run
-from framework.conformance.subject import Bench, N, Subject
+from framework.conformance.samples import N
+from framework.conformance.subject import Subject
 from framework.manager import ENGINE
 from framework.types import Counters, Stateful, Targeted, TargetSync
 

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from framework.conformance.checks import Cause, NotApplicable, check, expect, require
-from framework.conformance.subject import A, Subject
+from framework.conformance.samples import A
+from framework.conformance.subject import Subject
 from plugins.dqn.conformance.references import log_softmax, projection, slope
 from plugins.dqn.conformance.rig import FEATURES, Rig, Table, numbers, rigged
 

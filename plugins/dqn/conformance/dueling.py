@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from framework.conformance.checks import Cause, NotApplicable, check, expect
-from framework.conformance.subject import A, B, Subject
+from framework.conformance.samples import A, B
+from framework.conformance.subject import Subject
 from plugins.dqn.conformance.rig import FEATURES, Rig, numbers, rigged
 
 AXIS = Cause("the mean of the advantages runs over the wrong axis", "facebookresearch/ReAgent#256")

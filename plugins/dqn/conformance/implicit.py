@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from framework.conformance.checks import Cause, NotApplicable, check, expect, require
-from framework.conformance.subject import A, B, Subject
+from framework.conformance.samples import A, B
+from framework.conformance.subject import Subject
 from plugins.dqn.conformance.rig import FEATURES, Affine, numbers, rigged
 
 OPTIONS = {"iqn.samples": 5, "iqn.even": 4, "iqn.cosines": 6}

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from framework.conformance.checks import Cause, NotApplicable, check, expect, require
-from framework.conformance.subject import B, Subject
+from framework.conformance.samples import B
+from framework.conformance.subject import Subject
 from plugins.dqn.conformance.rig import Rig, numbers, rigged
 
 INPUTS, OUTPUTS = 5, 3

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from framework.conformance.checks import Cause, check, expect
-from framework.conformance.subject import A, B, Subject
+from framework.conformance.samples import A, B
+from framework.conformance.subject import Subject
 from plugins.dqn.conformance.rig import FEATURES, Affine, numbers, rigged
 
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from framework.conformance.checks import Cause, NotApplicable, check, expect
-from framework.conformance.subject import A, B, Subject
+from framework.conformance.samples import A, B
+from framework.conformance.subject import Subject
 from plugins.dqn.conformance.references import quantile_huber, slope
 from plugins.dqn.conformance.rig import FEATURES, Affine, Rig, Table, numbers, rigged
 

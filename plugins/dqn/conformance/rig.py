@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from framework.conformance.bench import Bench
 from framework.conformance.checks import NotApplicable
-from framework.conformance.subject import A, B, Bench, Subject, some_batch
+from framework.conformance.samples import A, B, some_batch
+from framework.conformance.subject import Subject
 from framework.types import Batch, Counters, Errors, Spaces
 
 FEATURES = 11

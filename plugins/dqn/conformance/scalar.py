@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from framework.conformance.checks import Cause, check, expect
-from framework.conformance.subject import A, B, Subject
+from framework.conformance.samples import A, B
+from framework.conformance.subject import Subject
 from plugins.dqn.conformance.references import huber, slope
 from plugins.dqn.conformance.rig import FEATURES, Rig, Table, is_filled_by, numbers, rigged
 

@@ -7,9 +7,10 @@ import pytest
 
 from framework.conformance.checks import Violation
 from framework.conformance.histories import History, folded, should
+from framework.conformance.samples import frames_of
 from framework.conformance.scenes import Scene
 from framework.conformance.scripted import PlainReturns, RecordingSampler
-from framework.conformance.subject import Subject, frames_of
+from framework.conformance.subject import Subject
 from framework.testing import enforce
 from framework.types import Counters, Returns, Sampler
 from plugins.pqn.checks import mixture
