@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -17,24 +16,16 @@ from framework.conformance.session import Session, Task, composed
 STYLES = {"passed": "green", "failed": "bold red", "not applicable": "dim"}
 
 
-@contextmanager
-def progress(session: Session, console: Console) -> Iterator[Progress]:
-    """A bar that counts the checks."""
-    with Progress(
+def run_with_progress(session: Session, console: Console) -> None:
+    """Run the session's checks under a bar that counts them."""
+    columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=console,
-        transient=True,
-    ) as bar:
-        yield bar
-
-
-def run_with_progress(session: Session, console: Console) -> None:
-    """Run the session's checks under a bar."""
-    with progress(session, console) as bar:
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
         line = bar.add_task("", total=len(session.tasks))
 
         def tell(task: Task, found: Finding | None) -> None:

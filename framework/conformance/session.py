@@ -166,15 +166,14 @@ def plan(request: Request) -> Session:
 def _stillborn(request: Request, seed: int, reason: str) -> Session:
     """The plugin cannot even be loaded, which is what its first check would have said."""
     names = tuple(plugin_names(request.names))
-    check = assembles
     found = Finding(
-        check=check.name,
-        component=check.component,
-        slot=check.slot,
+        check=assembles.name,
+        component=assembles.component,
+        slot=assembles.slot,
         owner=request.names,
         verdict="failed",
         seconds=0.0,
-        says=check.says,
+        says=assembles.says,
         why=f"while it was being loaded, the composition {reason}",
     )
     return Session(request, seed, [], {names: [found]})

@@ -37,9 +37,7 @@ def parametrize_with_checks(
         UsageError: if no composition fits, there is no such check, or an expected failure has no reason.
     """
     reasons = dict(expected_failures or {})
-    found = [
-        (Subject(subject.names), check) for subject in close(plugins, beside) for check in collect(subject.plugins)
-    ]
+    found = [(subject, check) for subject in close(plugins, beside) for check in collect(subject.plugins)]
     known = [check.name for _, check in found]
     for name, reason in reasons.items():
         if name not in known:
