@@ -101,8 +101,7 @@ def _told(mutant: Mutant, found: Examination) -> str:
 
 def examine_compositions(chosen: Sequence[str], jobs: int, known: Known) -> list[Examination]:
     """Check what is correct, printing a line for each composition."""
-    tasks = [(COMPOSITIONS.index(text), text) for text in known.lacking(chosen)]
-    for found in each_in_a_process(examine_correct, tasks, jobs):
+    for found in each_in_a_process(examine_correct, known.lacking(chosen), jobs):
         known.add(found.plugins, found)
         print(f"{found.plugins:60} {len(found.checks)} checks, {sum(found.seconds.values()):.1f} s", flush=True)
         for failure in found.failures:

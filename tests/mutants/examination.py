@@ -9,18 +9,12 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from tests.mutants.mutant import Mutant, plant
 
-if TYPE_CHECKING:  # bugs are planted before anything of the project is imported
-    from framework.conformance.checks import Check
-
 SEEDS = 20
 """Under so many seeds a check with statistics must not fail for a correct composition."""
-
-AGENT_SEEDS = 3
-"""The same for checks that train whole agents: other seeds for each composition, as they take seconds."""
 
 Until = Literal["the check", "the component", "the end"]
 """How far a bug is examined: up to the first check that fails, the end of that check's component, or through all."""
@@ -45,18 +39,22 @@ class Failure:
 
 @dataclass(frozen=True)
 class Examination:
-    """One composition put through every check: which failed, in order, which applied, and seconds by component."""
+    """One composition put through every check: which failed, in order, which applied, and seconds by component.
+
+    `seconds` are those of a single `check`; what the further seeds took is in `again`.
+    """
 
     plugins: str
     failures: tuple[Failure, ...]
     checks: tuple[str, ...]
     seconds: dict[str, float]
+    again: float = 0.0
 
     @classmethod
     def of(cls, saved: dict[str, Any]) -> Examination:
         """From the plain values that `dataclasses.asdict` makes of it."""
         failures = tuple(Failure(**failure) for failure in saved["failures"])
-        return cls(saved["plugins"], failures, tuple(saved["checks"]), saved["seconds"])
+        return cls(saved["plugins"], failures, tuple(saved["checks"]), saved["seconds"], saved["again"])
 
 
 def examine_mutant(task: tuple[Mutant, Until]) -> tuple[Mutant, Examination]:
@@ -66,13 +64,12 @@ def examine_mutant(task: tuple[Mutant, Until]) -> tuple[Mutant, Examination]:
     return mutant, _examine(mutant.plugins, until, seeds=1)
 
 
-def examine_correct(task: tuple[int, str]) -> Examination:
-    """Run every check once, and those with statistics under several seeds: `SEEDS`, or `AGENT_SEEDS` of its own."""
-    number, plugins = task
-    return _examine(plugins, "the end", SEEDS, range(number * AGENT_SEEDS, (number + 1) * AGENT_SEEDS))
+def examine_correct(plugins: str) -> Examination:
+    """Run every check once, and those with statistics under `SEEDS` seeds."""
+    return _examine(plugins, "the end", SEEDS)
 
 
-def _examine(plugins: str, until: Until, seeds: int, of_agents: range = range(1)) -> Examination:
+def _examine(plugins: str, until: Until, seeds: int) -> Examination:
     from framework.conformance.catalogue import collect
     from framework.conformance.running import described, run_check
     from framework.conformance.subject import Subject
@@ -84,16 +81,19 @@ def _examine(plugins: str, until: Until, seeds: int, of_agents: range = range(1)
     failures: list[Failure] = []
     ran: list[str] = []
     seconds: dict[str, float] = {}
+    again = 0.0
     try:
         checks = collect(Subject(tuple(plugins.split(","))).plugins)
-        for check, seed in [(each, seed) for each in checks for seed in _seeds(each, seeds, of_agents)]:
+        for check, seed in [(each, seed) for each in checks for seed in range(seeds if each.false_alarm else 1)]:
             if until == "the component" and failures and failures[0].component != check.component:
                 break
             began = time.perf_counter()
             signal.alarm(int(check.seconds))
             found = run_check(check, Subject(tuple(plugins.split(",")), seed=seed))
             signal.alarm(0)
-            if seed == _seeds(check, seeds, of_agents)[0]:
+            if seed:
+                again += time.perf_counter() - began
+            else:
                 seconds[check.component] = seconds.get(check.component, 0.0) + time.perf_counter() - began
                 ran += [check.name] * (found.verdict != "not applicable")
             if found.verdict == "failed":
@@ -105,13 +105,7 @@ def _examine(plugins: str, until: Until, seeds: int, of_agents: range = range(1)
         failures.append(Failure("harness", "collect", described(error)))
     finally:
         signal.alarm(0)
-    return Examination(plugins, tuple(failures), tuple(ran), seconds)
-
-
-def _seeds(check: Check, seeds: int, of_agents: range) -> range:
-    if not check.false_alarm:
-        return range(1)
-    return of_agents if check.component == "agent" else range(seeds)
+    return Examination(plugins, tuple(failures), tuple(ran), seconds, again)
 
 
 T = TypeVar("T")
