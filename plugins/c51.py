@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -62,7 +62,7 @@ class CategoricalHead(nn.Module):
         self.support: Tensor
         self.register_buffer("support", torch.linspace(v_min, v_max, atoms))
 
-    def forward(self, features: Float[Tensor, "B F"], stream: nn.Module) -> Categorical:
+    def forward(self, features: Float[Tensor, "B F"], stream: Callable[[Tensor], Tensor]) -> Categorical:
         logs = torch.log_softmax(stream(features), dim=2)
         return Categorical(logs, (logs.exp() * self.support).sum(dim=2))
 

@@ -7,7 +7,7 @@ Levels are drawn from U[0, 1) in training, for each row its own; an evaluation t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -48,7 +48,7 @@ class ImplicitQuantileHead(QuantileLoss):
         self._options = options
         self.embedding = nn.Linear(options.cosines, features)
 
-    def forward(self, features: Float[Tensor, "B F"], stream: nn.Module) -> Quantiles:
+    def forward(self, features: Float[Tensor, "B F"], stream: Callable[[Tensor], Tensor]) -> Quantiles:
         return self.at(self.levels(features), features, stream)
 
     def levels(self, features: Float[Tensor, "B F"]) -> Float[Tensor, "B N"]:
@@ -58,7 +58,9 @@ class ImplicitQuantileHead(QuantileLoss):
         count = self._options.even
         return ((torch.arange(count).to(features) + 0.5) / count).expand(len(features), count)
 
-    def at(self, levels: Float[Tensor, "B N"], features: Float[Tensor, "B F"], stream: nn.Module) -> Quantiles:
+    def at(
+        self, levels: Float[Tensor, "B N"], features: Float[Tensor, "B F"], stream: Callable[[Tensor], Tensor]
+    ) -> Quantiles:
         """The quantiles at these levels."""
         embedded = functional.relu(self.embedding(cosines(levels, self._options.cosines)))
         rows = (features[:, None, :] * embedded).flatten(0, 1)

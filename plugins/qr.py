@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from framework.config import Config, Field, Section
 from framework.conformance.checks import Check
@@ -31,7 +31,7 @@ class QuantileHead(QuantileLoss):
         self.levels: Tensor
         self.register_buffer("levels", (torch.arange(quantiles) + 0.5) / quantiles)
 
-    def forward(self, features: Float[Tensor, "B F"], stream: nn.Module) -> Quantiles:
+    def forward(self, features: Float[Tensor, "B F"], stream: Callable[[Tensor], Tensor]) -> Quantiles:
         return Quantiles(stream(features), self.levels[None])
 
 

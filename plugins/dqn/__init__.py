@@ -32,6 +32,7 @@ from plugins.dqn.hookspecs import (
 from plugins.dqn.maths import greedy
 from plugins.dqn.networks import QNetwork, Stream, torso_for
 from plugins.dqn.options import DQNOptions
+from plugins.dqn.precision import computing
 
 
 @hookimpl
@@ -53,11 +54,12 @@ def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> P
     linear = slots.constructor("dqn_linear", config=config, seeds=seeds)
     stream = slots.constructor("dqn_stream", linear=linear, config=config)
     head = slots.constructor("dqn_head", spaces=spaces, config=config, seeds=seeds)
+    dtype = computing(options.precision, device, spaces)
 
     def build() -> QNetwork:
         body = torso()
         top = head(body.features)
-        return QNetwork(body, stream(body.features, spaces.num_actions, top.width), top)
+        return QNetwork(body, stream(body.features, spaces.num_actions, top.width), top, dtype)
 
     return DQNPolicy(build, device, seeds)
 

@@ -99,6 +99,7 @@ class DQNPolicy:
         return {
             "device": str(self.device),
             "dtype": str(torch.get_default_dtype()),
+            "computing": str(self.online.computing or torch.get_default_dtype()),
             "threads": torch.get_num_threads(),
             "parameters": sum(parameter.numel() for parameter in self.online.parameters()),
             "network": str(self.online).splitlines(),

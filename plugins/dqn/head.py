@@ -32,7 +32,7 @@ class ScalarHead(nn.Module):
         super().__init__()
         self._loss = LOSSES[loss]
 
-    def forward(self, features: Float[Tensor, "B F"], stream: nn.Module) -> Values:
+    def forward(self, features: Float[Tensor, "B F"], stream: Callable[[Tensor], Tensor]) -> Values:
         return Values(stream(features)[..., 0])
 
     def loss(

@@ -33,7 +33,7 @@ class Head(Protocol):
     width: int
     """Numbers for each action that the stream gives."""
 
-    def __call__(self, features: Float[Tensor, "B F"], stream: nn.Module) -> Output:
+    def __call__(self, features: Float[Tensor, "B F"], stream: Callable[[Tensor], Tensor]) -> Output:
         """Read action values through the stream, which maps [B, F] to [B, A, width]."""
         ...
 

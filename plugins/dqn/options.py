@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from framework.config import Field, Section
+from plugins.dqn.precision import Precision
 
 
 class DQNOptions(Section, name="dqn"):
@@ -16,6 +17,10 @@ class DQNOptions(Section, name="dqn"):
     learning_rate: float = Field(1e-3, gt=0, description="of Adam")
     adam_epsilon: float = Field(1e-8, gt=0, description="added to Adam's denominator")
     max_grad_norm: float = Field(10.0, ge=0, description="gradients are scaled down to this norm; 0 is never")
+    precision: Precision = Field(
+        "auto",
+        description="in which layers compute; auto: bfloat16 for images on processors that declare units for it",
+    )
     threads: int = Field(
         1,
         ge=1,

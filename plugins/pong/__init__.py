@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 ACTION_SETS: dict[str, tuple[str, ...]] = {
     "moves": ("NOOP", "RIGHT", "LEFT"),
+    "fast": ("FIRE", "RIGHTFIRE", "LEFTFIRE"),
     "minimal": ("NOOP", "FIRE", "RIGHT", "LEFT", "RIGHTFIRE", "LEFTFIRE"),
     "full": (
         *("NOOP", "FIRE", "UP", "RIGHT", "LEFT", "DOWN", "UPRIGHT", "UPLEFT", "DOWNRIGHT", "DOWNLEFT"),
@@ -47,6 +48,8 @@ ACTION_SETS: dict[str, tuple[str, ...]] = {
 }
 """ALE's names of an agent's actions, by index. RIGHT moves the paddle up and LEFT down."""
 
+SCREEN, COURT = (210, 160), slice(34, 194)
+"""The emulator's rows and columns, and the rows between the walls, where the ball is; the score is above them."""
 
 RECOMMENDED: dict[str, Any] = {
     "run.num_envs": 4,
@@ -84,11 +87,14 @@ class PongOptions(Section, name="pong"):
         "native", description="native: ALE's threaded vector environment; wrappers: one gymnasium wrapper a step."
     )
     size: int = Field(42, ge=36, le=210, description="Height and width of the grey frames, in pixels.")
+    view: Literal["screen", "court"] = Field(
+        "screen", description="screen: all of it, as in the literature; court: without the score and the walls."
+    )
     frame_skip: int = Field(4, ge=1, le=60, description="Emulator frames for which each action is held.")
-    actions: Literal["moves", "minimal", "full"] = Field(
+    actions: Literal["moves", "fast", "minimal", "full"] = Field(
         "moves",
-        description="moves: stay, up, down, enough to win 21-0; minimal: those with and without FIRE, which "
-        "speeds up the ball, as in the literature; full: the whole joystick, 18 actions.",
+        description="moves: stay, up, down, enough to win 21-0; fast: the same with FIRE held, which returns the ball "
+        "twice as fast; minimal: both, as in the literature; full: the whole joystick, 18 actions.",
     )
     sticky: float = Field(
         0.0, ge=0, le=1, description="Probability, at each emulator frame, that the previous action is repeated."
@@ -121,6 +127,16 @@ def effective_backend(options: PongOptions, role: Role) -> Literal["native", "wr
     return "wrappers" if role == "watch" else options.backend
 
 
+def picture(options: PongOptions) -> tuple[int, slice]:
+    """Height to which the whole screen is shrunk, `size` being its width or both, and the rows that are shown."""
+    if options.view == "screen":
+        return options.size, slice(0, options.size)
+    rows, columns = SCREEN
+    height = round(options.size * rows / columns)
+    top = round(height * COURT.start / rows)
+    return height, slice(top, top + options.size)
+
+
 def describe(options: PongOptions, role: Role) -> dict[str, Any]:
     """What the engine reads from the environment's metadata; a new dict at each call.
 
@@ -139,6 +155,7 @@ def describe(options: PongOptions, role: Role) -> dict[str, Any]:
         "frame_skip": options.frame_skip,
         "max_pooling": "the last two frames of each skip",
         "size": [options.size, options.size],
+        "view": options.view,
         "colour": "grey",
         "resize": "area",
         "stack": options.stack,

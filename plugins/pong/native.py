@@ -15,7 +15,7 @@ from gymnasium.vector.utils import batch_space
 from jaxtyping import Bool, Float64, Int, Int64, UInt8
 
 from framework.types import Role
-from plugins.pong import ACTION_SETS, PongOptions, describe
+from plugins.pong import ACTION_SETS, PongOptions, describe, picture
 
 Frames = UInt8[np.ndarray, "N size size"]
 Infos = dict[str, Any]
@@ -53,6 +53,7 @@ class NativePong(VectorEnv[Frames, Int64[np.ndarray, " N"], Any]):
     """
 
     def __init__(self, options: PongOptions, num_envs: int, role: Role = "train") -> None:
+        height, self._rows = picture(options)
         self._emulators = _Emulators(
             "pong",
             num_envs,
@@ -63,7 +64,7 @@ class NativePong(VectorEnv[Frames, Int64[np.ndarray, " N"], Any]):
             full_action_space=options.actions == "full",
             continuous=False,
             autoreset_mode=AutoresetMode.NEXT_STEP,
-            img_height=options.size,
+            img_height=height,
             img_width=options.size,
             grayscale=True,
             stack_num=1,
@@ -110,7 +111,7 @@ class NativePong(VectorEnv[Frames, Int64[np.ndarray, " N"], Any]):
         obs, info = self._emulators.reset(seed=seeds, options={"reset_mask": mask})
         self._finished[mask] = False
         self._started = True
-        return obs[:, 0], _without_lifetime(info)
+        return obs[:, 0, self._rows], _without_lifetime(info)
 
     def step(self, actions: Int[np.ndarray, " N"]) -> StepResult:
         """(observations, rewards, terminated, truncated, infos) of one step of all games."""
@@ -140,7 +141,7 @@ class NativePong(VectorEnv[Frames, Int64[np.ndarray, " N"], Any]):
         obs, rewards, terminated, truncated, info = self._emulators.recv()
         self._pending = False
         self._finished = terminated | truncated
-        return obs[:, 0], rewards.astype(np.float64), terminated, truncated, _without_lifetime(info)
+        return obs[:, 0, self._rows], rewards.astype(np.float64), terminated, truncated, _without_lifetime(info)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Stop the emulators' threads."""

@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 import ale_py
 import gymnasium
-from gymnasium.spaces import Discrete
-from gymnasium.wrappers import ResizeObservation, TimeLimit, TransformAction
+import numpy as np
+from gymnasium.spaces import Box, Discrete
+from gymnasium.wrappers import ResizeObservation, TimeLimit, TransformAction, TransformObservation
 
 from framework.types import Role
-from plugins.pong import ACTION_SETS, PongOptions, describe
+from plugins.pong import ACTION_SETS, PongOptions, describe, picture
 from plugins.pong.wrappers import (
     ChannelFirst,
     Env,
@@ -68,11 +69,15 @@ def pong_env(options: PongOptions, role: Role = "train", render_mode: str | None
     if options.noop_max:
         env = NoopReset(env, options.noop_max)
     env = FrameSkip(TimeLimit(env, options.max_frames), options.frame_skip)
-    env = ResizeObservation(env, (options.size, options.size))
+    height, rows = picture(options)
+    env = ResizeObservation(env, (height, options.size))
+    if height != options.size:
+        shown = Box(0, 255, (options.size, options.size), np.uint8)
+        env = TransformObservation(env, lambda frame: frame[rows], shown)
     env = _select_actions(env, ACTION_SETS[options.actions])
     # "render_fps" is that of the picture shown once a step; the console's 60 Hz are shared out among them
-    shown = {"render_fps": max(1, round(60 / options.frame_skip))}
-    env.metadata = {**env.metadata, **shown, **describe(options, role)}
+    pace = {"render_fps": max(1, round(60 / options.frame_skip))}
+    env.metadata = {**env.metadata, **pace, **describe(options, role)}
     return env
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
@@ -40,7 +40,7 @@ class MyVariantHead(nn.Module):
         super().__init__()
         self._scale = scale
 
-    def forward(self, features: Float[Tensor, "B F"], stream: nn.Module) -> Values:
+    def forward(self, features: Float[Tensor, "B F"], stream: Callable[[Tensor], Tensor]) -> Values:
         return Values(stream(features)[..., 0])
 
     def loss(

@@ -77,6 +77,7 @@ def test_whole_games_are_equal_but_for_the_stale_last_frame_of_the_native_back_e
         ({"size": 42, "frame_skip": 3, "actions": "full", "max_frames": 250}, 200),
         ({"size": 50, "frame_skip": 2, "actions": "minimal", "max_frames": 131}, 150),
         ({"size": 36, "frame_skip": 1, "max_frames": 60}, 150),
+        ({"size": 42, "view": "court", "actions": "fast", "max_frames": 200}, 150),
         ({"size": 210, "fire_on_reset": True, "max_frames": 200}, 120),
         ({"size": 42, "sticky": 0.25, "max_frames": 300}, 160),
         ({"size": 42, "sticky": 1.0, "max_frames": 150}, 40),

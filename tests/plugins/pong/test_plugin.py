@@ -21,7 +21,18 @@ from plugins.pong.single import pong_env
 
 EXPLICIT = {
     *("game", "ale_py", "backend", "action_set", "actions", "repeat_action_probability", "frame_skip", "max_pooling"),
-    *("size", "colour", "resize", "stack", "stack_padding", "noop_max", "noop_range", "fire_on_reset", "reward_clip"),
+    *(
+        "size",
+        "view",
+        "colour",
+        "resize",
+        "stack",
+        "stack_padding",
+        "noop_max",
+        "noop_range",
+        "fire_on_reset",
+        "reward_clip",
+    ),
     *("max_frames", "episode_ends_on_life_loss"),
 }
 
@@ -98,12 +109,36 @@ def test_what_it_recommends_depends_on_who_plays() -> None:
     assert "learning.starts" not in pong.recommended_values(["tabular", "pong"])
 
 
+@pytest.mark.parametrize("size", [36, 42, 84, 210])
+def test_the_court_is_the_same_pixels_as_the_middle_of_the_screen_at_its_scale(size: int) -> None:
+    height, rows = pong.picture(PongOptions(size=size, view="court"))
+    assert rows.stop - rows.start == size
+    assert abs(height / 210 - size / 160) < 0.5 / 210, "pixels are squares, nearly"
+    scale = height / 210
+    assert abs(rows.start / scale - 34) <= 0.5 / scale
+    assert abs(rows.stop / scale - 194) <= 1 / scale
+
+
+def test_the_score_is_on_the_screen_and_not_in_the_court() -> None:
+    """With a point the upper rows of the screen change; the court has no such rows."""
+    for view, changes in (("screen", True), ("court", False)):
+        env = pong_env(PongOptions(size=84, view=view, noop_max=0))  # type: ignore[arg-type]
+        env.reset(seed=0)
+        reward, frames = 0.0, []
+        while not reward:
+            frame, reward, *_ = env.step(0)
+            frames.append(frame[:8])
+        frames.append(env.step(0)[0][:8])
+        assert (frames[-1] != frames[-3]).any() == changes
+
+
 def test_action_sets_have_their_sizes_and_ale_knows_them_all() -> None:
-    assert {name: len(actions) for name, actions in ACTION_SETS.items()} == {"moves": 3, "minimal": 6, "full": 18}
+    sizes = {"moves": 3, "fast": 3, "minimal": 6, "full": 18}
+    assert {name: len(actions) for name, actions in ACTION_SETS.items()} == sizes
     for name in ACTION_SETS:
         env = pong_env(PongOptions(actions=name))  # type: ignore[arg-type]
         assert env.action_space == gymnasium.spaces.Discrete(len(ACTION_SETS[name]))
-        if name != "moves":
+        if name in ("minimal", "full"):
             assert env.unwrapped.get_action_meanings() == list(ACTION_SETS[name])  # type: ignore[attr-defined]
 
 
