@@ -94,11 +94,25 @@ class Loop:
             self.evaluate()
 
     def evaluate(self) -> EvaluationResult | None:
-        """Evaluate now and tell the callbacks; None if the run was stopped meanwhile."""
-        every = self._parts.config[EvaluationOptions].every
-        self._evaluations = self.counters.env_steps // every if every else self._evaluations + 1
+        """Evaluate now and tell the callbacks; None if the run was stopped meanwhile.
+
+        Where the result reaches `run.until` and `evaluation.confirm` is set, so many fresh episodes decide instead.
+        """
+        options, until = self._parts.config[EvaluationOptions], self._parts.config[RunOptions].until
+        self._evaluations = self.counters.env_steps // options.every if options.every else self._evaluations + 1
+        result = self._evaluate("periodic", options.episodes)
+        if result is not None and until is not None and result.mean >= until and options.confirm:
+            return self._evaluate("confirmation", options.confirm)
+        return result
+
+    def _evaluate(self, name: str, episodes: int) -> EvaluationResult | None:
         try:
-            result = evaluate(self._parts, name=f"periodic/{self._evaluations}", after_step=self._stop_evaluation)
+            result = evaluate(
+                self._parts,
+                name=f"{name}/{self._evaluations}",
+                episodes=episodes,
+                after_step=self._stop_evaluation,
+            )
         except _Stopped:
             return None
         self.last_evaluation = result

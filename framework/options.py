@@ -27,6 +27,11 @@ class EvaluationOptions(Section, name="evaluation"):
 
     every: int = Field(0, ge=0, description="environment steps between evaluations; 0 is never")
     episodes: int = Field(10, ge=1, description="episodes of each evaluation")
+    confirm: int = Field(
+        0,
+        ge=0,
+        description="fresh episodes that must reach run.until once an evaluation has, for the run to end; 0: none",
+    )
     epsilon: float = Field(0.001, ge=0, le=1, description="probability of a uniformly random action")
     num_envs: int = Field(5, ge=1, le=1024, description="environments side by side, at most one an episode")
 

@@ -104,7 +104,7 @@ def one_step_is_one_skip_of_the_emulator(subject: Subject) -> None:
 )
 def both_back_ends_play_one_game(subject: Subject) -> None:
     """The same actions give the same frames, rewards and flags in `native` and in `wrappers`."""
-    for given in ({}, {"actions": "full", "fire_on_reset": True, "frame_skip": 3, "size": 84}):
+    for given in ({}, {"actions": "full", "fire_on_reset": True, "frame_skip": 3, "size": 84}, {"view": "court"}):
         options = _options(**given)
         single, native = _back_ends(options)
         _expect_frame(native.reset()[0][0], single.reset(seed=0)[0], {**given, "shown after": "the reset"})

@@ -151,6 +151,27 @@ def test_each_end_ends_the_run() -> None:
     assert parts.counters.env_steps < 100_000
 
 
+def test_a_lucky_evaluation_ends_nothing_where_more_episodes_must_confirm_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run ends at the first evaluation that is good enough *and* whose confirmation is."""
+    asked: list[tuple[str | None, int | None]] = []
+    means = {"periodic/1": 1.0, "periodic/2": 1.9, "confirmation/2": 1.8, "periodic/3": 2.0, "confirmation/3": 1.9}
+
+    def scripted(agent: Any, *, name: str = "", episodes: int = 0, **others: Any) -> EvaluationResult:
+        asked.append((name, episodes))
+        return EvaluationResult((means[name],), (1,), 1, 0.0, 0.0)
+
+    monkeypatch.setattr("framework.loop.evaluate", scripted)
+    values = {"run.until": 1.9, "run.steps": 1_000, "evaluation.every": 50, "evaluation.episodes": 3}
+    parts, ledger = assemble("tabular,chain", {**values, "evaluation.confirm": 8}), Ledger()
+    loop = Loop(parts, [ledger])
+    loop.run()
+    assert asked == [(name, 8 if name.startswith("confirmation") else 3) for name in means]
+    assert parts.counters.env_steps == 150
+    assert loop.last_evaluation is not None
+    assert loop.last_evaluation.mean == 1.9
+    assert [at for at, _ in ledger.evaluations] == [50, 100, 100, 150, 150]
+
+
 def test_evaluations_come_on_schedule_and_change_nothing() -> None:
     values = {"run.steps": 200, "learning.starts": 20, "run.num_envs": 3}
     plain, evaluated = assemble("dqn,chain", values), assemble("dqn,chain", {**values, "evaluation.every": 40})

@@ -22,6 +22,7 @@ from tests.mutants.correct_compositions import COMPOSITIONS
 from tests.mutants.examination import Examination, Until, each_in_a_process, examine_correct, examine_mutant
 from tests.mutants.mutant import Mutant, all_mutants
 from tests.mutants.page import write_page
+from tests.mutants.timing import LARGEST, time_check
 
 
 def main(
@@ -45,7 +46,7 @@ def main(
     bugs = [] if correct else examine_bugs(mutants, until, verbose, jobs, known)
     accused = examine_compositions(chosen, jobs, known) if correct or page else []
     if page:
-        write_page(bugs, accused)
+        write_page(bugs, accused, [time_check(plugins) for plugins in LARGEST])
     good = all(found.failures for _, found in bugs) and not any(found.failures for found in accused)
     sys.exit(0 if good else 1)
 

@@ -162,20 +162,27 @@ MUTANTS = (
         "every_n_th_pixel",
         "not in the catalogue: what is small is lost between the pixels",
         SINGLE,
-        "    env = ResizeObservation(env, (options.size, options.size))\n",
-        "    rows, columns = [[i * n // options.size for i in range(options.size)] for n in (210, 160)]\n"
-        "    space = gymnasium.spaces.Box(0, 255, (options.size, options.size), env.observation_space.dtype.type)\n"
-        "    env = gymnasium.wrappers.TransformObservation(env, lambda frame: frame[rows][:, columns], space)\n",
+        "    env = ResizeObservation(env, (height, options.size))\n",
+        "    kept, columns = [[i * n // m for i in range(m)] for n, m in ((210, height), (160, options.size))]\n"
+        "    space = gymnasium.spaces.Box(0, 255, (height, options.size), env.observation_space.dtype.type)\n"
+        "    env = gymnasium.wrappers.TransformObservation(env, lambda frame: frame[kept][:, columns], space)\n",
     ),
     _bug(
         "grey_weights_hide_a_paddle",
         "OpenAI Baselines notes",
         SINGLE,
-        "    env = ResizeObservation(env, (options.size, options.size))\n",
+        "    env = ResizeObservation(env, (height, options.size))\n",
         "    emulator = env.unwrapped.ale\n"
         "    grey = lambda frame: (emulator.getScreenRGB() @ [0.69, 0.31, 0.0]).astype('uint8')\n"
         "    env = gymnasium.wrappers.TransformObservation(env, grey, env.observation_space)\n"
-        "    env = ResizeObservation(env, (options.size, options.size))\n",
+        "    env = ResizeObservation(env, (height, options.size))\n",
+    ),
+    _bug(
+        "court_is_cut_elsewhere_in_threads",
+        "not in the catalogue: one of two places that cut the same picture",
+        NATIVE,
+        "height, self._rows = picture(options)\n",
+        "height, rows = picture(options)\n        self._rows = slice(0, options.size)\n",
     ),
     _bug(
         "limit_counts_steps_for_frames",
@@ -188,8 +195,8 @@ MUTANTS = (
         "limit_terminates_in_threads",
         "openai/baselines#436",
         NATIVE,
-        "return obs[:, 0], rewards.astype(np.float64), terminated, truncated,",
-        "return obs[:, 0], rewards.astype(np.float64), terminated | truncated, truncated & False,",
+        "return obs[:, 0, self._rows], rewards.astype(np.float64), terminated, truncated,",
+        "return obs[:, 0, self._rows], rewards.astype(np.float64), terminated | truncated, truncated & False,",
     ),
     _bug(
         "actions_numbered_another_way",
