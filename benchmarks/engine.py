@@ -1,0 +1,100 @@
+"""What the engine's loop costs: `framework.loop.Loop` against a loop written by hand over the same parts of `dqn,pong`.
+
+    python benchmarks/engine.py --pairs 60
+
+Both arms are assembled alike, with the same seed, and so play the same games and make the same updates; the last line
+says whether their weights are still equal. The loop written by hand has no ends, no callbacks and no episodes to
+report. Recording belongs to callbacks and is not measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, cast
+
+import numpy as np
+import typer
+from machine import foot, need, need_emulator
+from measuring import LEGEND, UNENDING, Times, advance, alternate, ratio, show, spread
+
+from framework.assembly import Parts, assemble
+from framework.options import LearningOptions, TargetOptions
+from framework.types import Targeted
+
+ENGINE, HAND = "the engine's loop", "written by hand"
+
+
+def by_hand(parts: Parts, steps: int) -> None:
+    """DQN, plainly: act, learn while the emulators work, remember."""
+    learning, every = parts.config[LearningOptions], parts.config[TargetOptions].every
+    counters, stream, policy = parts.counters, parts.stream, parts.policy
+    end = counters.env_steps + steps
+    while counters.env_steps < end:
+        obs = stream.observations
+        stream.begin(parts.exploration.choose(policy.action_values(obs, explore=True), obs, counters))
+        due = int(max(0, counters.env_steps - learning.starts) * learning.updates_per_step)
+        while counters.updates < due:
+            update(parts, learning.batch_size)
+        step = stream.finish()
+        parts.buffer.add(step)
+        copies = counters.env_steps // every
+        counters.advance(step)
+        if counters.env_steps // every > copies:
+            cast(Targeted, policy).update_target(1.0)
+
+
+def update(parts: Parts, batch_size: int) -> None:
+    """One gradient step. The batch and the graph of its losses are free again when it is made."""
+    batch = parts.buffer.sample(batch_size, parts.counters)
+    errors = parts.loss(batch, parts.counters)
+    parts.optimizer.apply(batch, errors)
+    parts.counters.updates += 1
+
+
+def interval(ratios: Times) -> tuple[float, float]:
+    """The 95 % percentile bootstrap interval of their median."""
+    from scipy.stats import bootstrap  # type: ignore[import-untyped]
+
+    found = bootstrap(
+        (ratios,), np.median, confidence_level=0.95, method="percentile", random_state=np.random.default_rng(0)
+    )
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+
+
+def equal(first: Parts, second: Parts) -> bool:
+    """Whether two agents have made as many steps and have the same weights, bit for bit."""
+    online, other = (cast(Mapping[str, np.ndarray], parts.policy.state_dict()["online"]) for parts in (first, second))
+    return first.counters == second.counters and all(np.array_equal(online[name], other[name]) for name in online)
+
+
+def main(
+    pairs: Annotated[int, typer.Option(min=30)] = 60,
+    steps: Annotated[int, typer.Option(min=4, help="Environment steps of each arm in a pair.")] = 200,
+    starts: Annotated[int, typer.Option(min=0, help="Environment steps before learning starts.")] = 1_000,
+    threads: Annotated[int, typer.Option(min=1, help="Of torch.")] = 2,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Print the table."""
+    need("torch", "'pluggable-q[dqn]'")
+    need_emulator()
+    values = {**UNENDING, "run.seed": seed, "dqn.threads": threads, "learning.starts": starts}
+    engine, hand = assemble("dqn,pong", values), assemble("dqn,pong", values)
+    advance(engine, starts)
+    by_hand(hand, starts)
+    seconds = alternate({ENGINE: partial(advance, engine, steps), HAND: partial(by_hand, hand, steps)}, pairs)
+    low, high = interval(seconds[ENGINE] / seconds[HAND])
+    show(
+        ["", "environment steps a second", "time, in units of that by hand"],
+        [[label, spread(steps / times), ratio(times, seconds[HAND])] for label, times in seconds.items()],
+    )
+    print(
+        f"The engine's loop takes {low:.3f} to {high:.3f} times as long (95 % bootstrap interval of the median ratio)."
+    )
+    print(f"The weights of both are {'equal' if equal(engine, hand) else 'NOT equal'} in the end.\n")
+    packages = ["torch", "ale-py", "scipy"]
+    print(LEGEND, foot(packages, seed=seed, threads=threads, pairs=pairs, **{"steps a turn": steps}))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,149 @@
+"""How many samples a second a gradient learns from: `dqn` against stable-baselines3's DQN.
+
+    python benchmarks/gradients.py --rounds 30
+
+Both have the network of Mnih et al. 2015 (84 × 84 × 4 pixels, six actions), the Huber loss, Adam, gradients clipped to
+the same norm and the same threads; both sample from a replay of their own that is full of random images. An update is
+everything from the sampling to the optimiser's step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any
+
+import gymnasium
+import numpy as np
+import torch
+import typer
+from machine import foot, need
+from measuring import LEGEND, UNENDING, Times, alternate, ratio, show, spread
+
+from framework.assembly import Parts, assemble
+
+SIZE, STACK, ACTIONS = 84, 4, 6
+LEARNING_RATE = 1e-4
+EPISODE = 1_000
+PEER = "stable-baselines3"
+
+
+class Noise(gymnasium.Env[np.ndarray, np.int64]):
+    """Images of random pixels and rewards of −1, 0 or 1, whatever is done."""
+
+    metadata = {"frame_stack": STACK}  # noqa: RUF012  # as gymnasium has it
+
+    def __init__(self, shape: tuple[int, ...], render_mode: str | None = None) -> None:
+        self.observation_space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
+        self.action_space = gymnasium.spaces.Discrete(ACTIONS)
+        self.render_mode = render_mode
+        self._steps = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, Any]:
+        super().reset(seed=seed)
+        self._steps = 0
+        return self._image(), {}
+
+    def step(self, action: np.int64) -> tuple[np.ndarray, float, bool, bool, Any]:
+        self._steps += 1
+        reward = float(self.np_random.integers(-1, 2))
+        return self._image(), reward, self._steps == EPISODE, False, {}
+
+    def _image(self) -> np.ndarray:
+        return self.np_random.integers(0, 256, self.observation_space.shape, np.uint8)
+
+
+def ours(precision: str, threads: int, capacity: int, seed: int) -> Parts:
+    """`dqn` on single frames, which the engine stacks, with a replay that is full."""
+    if "bench/Noise-v0" not in gymnasium.registry:
+        gymnasium.register("bench/Noise-v0", entry_point=partial(Noise, (SIZE, SIZE)))
+    values = {
+        **UNENDING,
+        "run.seed": seed,
+        "run.device": "cpu",
+        "replay.capacity": capacity,
+        "dqn.hidden": 512,
+        "dqn.loss": "huber",
+        "dqn.learning_rate": LEARNING_RATE,
+        "dqn.precision": precision,
+        "dqn.threads": threads,
+    }
+    parts = assemble("dqn,gym:bench/Noise-v0", values)
+    rng = np.random.default_rng(seed)
+    for _ in range(capacity):
+        parts.stream.begin(rng.integers(ACTIONS, size=1))
+        parts.buffer.add(parts.stream.finish())
+    return parts
+
+
+def learn(parts: Parts, batch_size: int, updates: int) -> None:
+    """What the engine's loop does for each update."""
+    for _ in range(updates):
+        batch = parts.buffer.sample(batch_size, parts.counters)
+        errors = parts.loss(batch, parts.counters)
+        assert np.isfinite(errors.loss).all()
+        parts.optimizer.apply(batch, errors)
+        parts.buffer.reprioritize(batch.ids, errors.priority)
+        parts.counters.updates += 1
+        parts.target_sync.tick(parts.counters)
+
+
+def theirs(capacity: int, seed: int) -> Callable[[int, int], None]:
+    """Theirs with a full replay: learn(batch size, updates)."""
+    from stable_baselines3 import DQN
+    from stable_baselines3.common.logger import Logger
+
+    env = Noise((SIZE, SIZE, STACK))  # channels last, as they expect; they move them to the front
+    model = DQN(
+        "CnnPolicy",
+        env,
+        learning_rate=LEARNING_RATE,
+        buffer_size=capacity,
+        learning_starts=capacity,
+        seed=seed,
+        device="cpu",
+    )
+    model.set_logger(Logger(None, []))
+    model.learn(capacity)
+    return lambda batch_size, updates: model.train(gradient_steps=updates, batch_size=batch_size)
+
+
+def label(parts: Parts, precision: str) -> str:
+    """With the dtype that an automatic precision comes to."""
+    dtype = parts.policy.manifest()["computing"].removeprefix("torch.")  # type: ignore[attr-defined]  # dqn's
+    return f"dqn, precision {precision}" + (f" ({dtype})" if dtype != precision else "")
+
+
+def rows(batch_size: int, updates: int, seconds: dict[str, Times]) -> list[list[str]]:
+    """A line of the table for each arm."""
+    samples = batch_size * updates
+    return [
+        [arm, str(batch_size), spread(samples / times), ratio(seconds[PEER], times)] for arm, times in seconds.items()
+    ]
+
+
+def main(
+    rounds: Annotated[int, typer.Option(min=1)] = 30,
+    updates: Annotated[int, typer.Option(min=1, help="Of each arm in a round.")] = 20,
+    capacity: Annotated[int, typer.Option(min=1_000, help="Of each replay, in transitions.")] = 10_000,
+    threads: Annotated[int, typer.Option(min=1, help="Of torch, for all.")] = 2,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Print the table."""
+    need("stable_baselines3", PEER)
+    agents = {precision: ours(precision, threads, capacity, seed) for precision in ("auto", "float32")}
+    train = theirs(capacity, seed)
+    torch.set_num_threads(threads)
+    lines: list[list[str]] = []
+    for batch_size in (32, 128):
+        arms: dict[str, Callable[[], object]] = {
+            label(parts, precision): partial(learn, parts, batch_size, updates) for precision, parts in agents.items()
+        }
+        lines += rows(batch_size, updates, alternate({**arms, PEER: partial(train, batch_size, updates)}, rounds))
+    show(["", "batch", "gradient samples a second", f"in units of {PEER}'s"], lines)
+    settings = {"seed": seed, "threads": threads, "rounds": rounds, "updates a turn": updates, "capacity": capacity}
+    print(LEGEND, foot(["torch", PEER], **settings))
+
+
+if __name__ == "__main__":
+    typer.run(main)

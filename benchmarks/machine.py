@@ -1,0 +1,52 @@
+"""What a measurement was made on: the foot of every table; and what a command says where a package is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import typer
+
+
+def need(module: str, install: str) -> None:
+    """End the command with code 2 unless the module is installed."""
+    if importlib.util.find_spec(module) is None:
+        typer.echo(f"this measurement needs {module}, which is not installed: pip install {install}", err=True)
+        raise typer.Exit(2)
+
+
+def need_emulator() -> None:
+    """End the command with code 2 unless Pong can be played."""
+    need("ale_py", "'pluggable-q[pong]'")
+
+
+def foot(packages: Sequence[str] = (), **settings: object) -> str:
+    """How a table was made: the settings, the versions of numpy and of these packages, and the machine."""
+    how = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
+    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", *packages))
+    return (
+        f"Made with {how}; Python {platform.python_version()}, {versions}; {_processor()}, "
+        f"{_cores()} usable cores, {platform.system()}.{_load()}"
+    )
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _load() -> str:
+    """How many threads wanted to run of late, this measurement's own among them."""
+    return f" Load average at the end: {os.getloadavg()[0]:.1f}." if hasattr(os, "getloadavg") else ""

@@ -1,0 +1,78 @@
+"""Arms measured in alternation, what their times say, and the engine's loop by the slice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from jaxtyping import Float64
+
+from framework.assembly import Parts
+from framework.loop import Loop
+from framework.types import Callback, Counters, Step
+
+Times: TypeAlias = Float64[np.ndarray, " R"]
+
+LEGEND = (
+    "Medians of the rounds, with their quartiles. A ratio is that of two arms in the same round; *in all* is the ratio "
+    "of all rounds together, which hides nothing that is rare."
+)
+
+UNENDING: Mapping[str, Any] = {"run.steps": 10**12, "evaluation.every": 0}
+"""Options of a run of which `advance` takes slices: it neither ends nor evaluates by itself."""
+
+
+def alternate(arms: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Times]:
+    """Seconds of every arm in every round.
+
+    Each round begins with another arm, so that none profits from its place; one that is not counted goes before all.
+    """
+    names = list(arms)
+    seconds = {name: np.empty(rounds + 1) for name in names}
+    for turn in range(rounds + 1):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            began = time.perf_counter()
+            arms[name]()
+            seconds[name][turn] = time.perf_counter() - began
+    return {name: times[1:] for name, times in seconds.items()}
+
+
+def spread(values: Times, form: str = ",.0f") -> str:
+    """The median and, in brackets, the quartiles."""
+    lower, median, upper = np.quantile(values, (0.25, 0.5, 0.75))
+    return f"{median:{form}} ({lower:{form}}–{upper:{form}})"
+
+
+def ratio(times: Times, base: Times) -> str:
+    """How many times as long as `base`, round by round and in all."""
+    return f"{spread(times / base, '.2f')}; {times.sum() / base.sum():.2f} in all"
+
+
+def show(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table in Markdown, its first column of words and the others of figures."""
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    print("\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)), end="\n\n", flush=True)
+
+
+class _Slice(Callback):
+    """Stops its loop after so many environment steps."""
+
+    loop: Loop
+
+    def __init__(self, steps: int) -> None:
+        self._left = steps
+
+    def on_step(self, step: Step, counters: Counters) -> None:
+        self._left -= len(step)
+        if self._left <= 0:
+            self.loop.stop()
+
+
+def advance(parts: Parts, steps: int) -> None:
+    """Go on with the engine's loop for at least so many environment steps, to the end of a step of all environments."""
+    part = _Slice(steps)
+    part.loop = Loop(parts, [part])
+    part.loop.run()

@@ -1,0 +1,251 @@
+"""What the replay takes: memory, time for a batch, and how both kinds of sampling and the loop grow.
+
+    python benchmarks/replay.py --rounds 30
+    python benchmarks/replay.py --capacity 200000
+
+Four tables:
+
+* the resident bytes of a `FrameReplay` that is full of 84 × 84 frames;
+* a batch of 128 with its successors, uniform and prioritised, in units of a plain numpy copy of two arrays
+  [128, 4, 84, 84] that lie somewhere in the replay; what the same copy takes of bytes that are in the processor's cache
+  is shown, too;
+* a prioritised batch and its new priorities, at growing capacities;
+* the whole loop with more and more environments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Annotated
+
+import gymnasium
+import numpy as np
+import psutil
+import typer
+from machine import foot, need
+from measuring import LEGEND, UNENDING, advance, alternate, ratio, show, spread
+
+from framework.assembly import assemble
+from framework.frames import stacked_space
+from framework.options import LearningOptions
+from framework.replay.lanes import FrameReplay, bytes_needed
+from framework.replay.returns import NStepReturns
+from framework.replay.samplers import UniformSampler
+from framework.types import Counters, Sampler, Spaces, Step
+from plugins.per import PEROptions, Prioritized
+
+BATCH, LANES, STACK, EPISODE = 128, 64, 4, 800
+SIZE, SMALL = 84, 4
+BESIDES = 100
+"""Bytes a transition, at most, of both samplers and of all but the frames in a second replay."""
+
+CAPACITIES = (10_000, 100_000, 1_000_000)
+NUM_ENVS = (1, 4, 16, 64)
+
+
+def spaces_of(size: int) -> Spaces:
+    """Stacks of four square grey frames from 64 environments."""
+    frame = gymnasium.spaces.Box(0, 255, (size, size), np.uint8)
+    return Spaces(
+        observation=stacked_space(frame, STACK),
+        action=gymnasium.spaces.Discrete(6),
+        frame=frame,
+        frame_stack=STACK,
+        stack_padding="repeat",
+        num_envs=LANES,
+    )
+
+
+def fill(replay: FrameReplay, size: int, capacity: int, rng: np.random.Generator) -> None:
+    """Add `capacity` transitions; as the end of each episode takes a frame more, the ring comes round to its start."""
+    images = rng.integers(0, 256, (2, LANES, size, size), np.uint8)
+    always, never = np.ones(LANES, np.bool_), np.zeros(LANES, np.bool_)
+    for turn in range(-(-capacity // LANES)):
+        reward = rng.integers(-1, 2, LANES).astype(np.float64)
+        step = Step(
+            env_id=np.arange(LANES),
+            first=never if turn % EPISODE else always,
+            obs=images[turn % 2],
+            action=rng.integers(6, size=LANES),
+            reward=reward,
+            raw_reward=reward,
+            terminated=always if turn % EPISODE == EPISODE - 1 else never,
+            truncated=never,
+            next_obs=images[1 - turn % 2],
+        )
+        replay.add(step)
+
+
+def empty(size: int, capacity: int) -> np.ndarray:
+    """Room for the frames, which takes memory only when it is written to."""
+    return np.zeros((capacity // LANES * LANES, size, size), np.uint8)
+
+
+def full(size: int, capacity: int, sampler: Sampler, seed: int, frames: np.ndarray) -> FrameReplay:
+    """A replay in this array, of one-step transitions, without a free place; the same seed, the same transitions."""
+    replay = FrameReplay(spaces_of(size), capacity, sampler, NStepReturns(0.99), allocate=lambda shape, dtype: frames)
+    fill(replay, size, capacity, np.random.default_rng(seed))
+    return replay
+
+
+def uniform(seed: int) -> Sampler:
+    return UniformSampler(np.random.default_rng(seed))
+
+
+def prioritised(seed: int) -> Sampler:
+    return Prioritized(PEROptions.model_validate({}), np.random.default_rng(seed))
+
+
+def refuse_if_too_large(capacity: int) -> None:
+    """End the command with code 2 if a full replay would not fit the memory that is free."""
+    needed, free = bytes_needed(spaces_of(SIZE), capacity) + BESIDES * capacity, psutil.virtual_memory().available
+    if needed > free:
+        fits = int(0.9 * free * capacity / needed)
+        typer.echo(
+            f"a replay of {capacity:,} transitions takes {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB of memory are "
+            f"free: try --capacity {fits}",
+            err=True,
+        )
+        raise typer.Exit(2)
+
+
+def memory(capacity: int, seed: int) -> tuple[FrameReplay, np.ndarray]:
+    """Print what a full uniform replay adds to the process's resident bytes. It is returned with its frames."""
+    process = psutil.Process()
+    before = process.memory_info().rss
+    frames = empty(SIZE, capacity)
+    replay = full(SIZE, capacity, uniform(seed), seed, frames)
+    resident = process.memory_info().rss - before
+    show(
+        ["", "transitions that can be sampled", "resident", "bytes a frame"],
+        [
+            [
+                f"84 × 84 × 4, {capacity:,} frames",
+                f"{len(replay):,}",
+                f"{resident / 1e9:.2f} GB",
+                f"{resident / capacity:,.0f}",
+            ]
+        ],
+    )
+    return replay, frames
+
+
+def draw(replay: FrameReplay, batches: int) -> None:
+    """Sample batches and read all of them; none is kept while the next one is made."""
+    for _ in range(batches):
+        batch = replay.sample(BATCH, Counters())
+        assert batch.obs.shape == batch.next_obs.shape
+        del batch
+
+
+def copy(arrays: Callable[[], tuple[np.ndarray, np.ndarray]], batches: int) -> None:
+    """Copy two arrays as large as a batch's, and keep both until both are there, as with a batch."""
+    for _ in range(batches):
+        obs, next_obs = arrays()
+        copies = obs.copy(), next_obs.copy()
+        del copies
+
+
+def somewhere(frames: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Two stretches of the replay's frames, each as long as 128 stacks."""
+    first, second = rng.integers(len(frames) - BATCH * STACK, size=2)
+    return frames[first : first + BATCH * STACK], frames[second : second + BATCH * STACK]
+
+
+def renew(replay: FrameReplay, rng: np.random.Generator, batches: int) -> None:
+    """Sample batches, read all of them, and give each transition another priority."""
+    for _ in range(batches):
+        batch = replay.sample(BATCH, Counters())
+        assert batch.obs.shape == batch.next_obs.shape
+        replay.reprioritize(batch.ids, rng.random(len(batch)))
+        del batch
+
+
+def compare(arms: Mapping[str, Callable[[], object]], rounds: int, batches: int) -> None:
+    """Print what a batch takes in each arm, and that in units of the first one's."""
+    seconds = alternate(arms, rounds)
+    base = next(iter(seconds.values()))
+    show(
+        ["", "microseconds a batch", "in units of the first"],
+        [[label, spread(1e6 * times / batches), ratio(times, base)] for label, times in seconds.items()],
+    )
+
+
+def settle() -> None:
+    """Let the allocator keep what is freed from now on, as in a process that has trained for a while.
+
+    glibc gives large arrays back to the system at once, and then pays for every page of the next one, until it has seen
+    one freed that is large enough.
+    """
+    np.empty(30_000_000, np.uint8)
+
+
+def sampling(uniformly: FrameReplay, frames: np.ndarray, capacity: int, rounds: int, batches: int, seed: int) -> None:
+    """Print what a batch takes. Both replays hold the same transitions, in one array of frames."""
+    by_priority = full(SIZE, capacity, prioritised(seed), seed, frames)
+    renew(by_priority, np.random.default_rng(seed), 100)
+    settle()
+    copied = np.random.default_rng(seed).integers(0, 256, (2, BATCH * STACK, SIZE, SIZE), np.uint8)
+    arms: dict[str, Callable[[], object]] = {
+        "a plain copy": partial(copy, partial(somewhere, frames, np.random.default_rng(seed)), batches),
+        "the same of bytes in the cache": partial(copy, lambda: (copied[0], copied[1]), batches),
+        "a batch, uniform": partial(draw, uniformly, batches),
+        "a batch, prioritised": partial(draw, by_priority, batches),
+    }
+    compare(arms, rounds, batches)
+
+
+def growth(rounds: int, batches: int, seed: int) -> None:
+    """Print what it takes to sample and to reprioritise small frames at growing capacities."""
+    arms: dict[str, Callable[[], object]] = {}
+    for capacity in CAPACITIES:
+        replay = full(SMALL, capacity, prioritised(seed), seed, empty(SMALL, capacity))
+        label = f"sampled and reprioritised, capacity {capacity:,}"
+        arms[label] = partial(renew, replay, np.random.default_rng(seed), batches)
+    compare(arms, rounds, batches)
+
+
+def loop(rounds: int, steps: int, seed: int) -> None:
+    """Print how fast the whole loop is with more and more environments, at the same updates a step."""
+    values = {
+        **UNENDING,
+        "run.seed": seed,
+        "dqn.threads": 1,
+        "learning.batch_size": 32,
+        "learning.updates_per_step": 0.25,
+    }
+    agents = {
+        f"dqn,cartpole, environments: {count}": assemble("dqn,cartpole", {**values, "run.num_envs": count})
+        for count in NUM_ENVS
+    }
+    for parts in agents.values():
+        advance(parts, parts.config[LearningOptions].starts)
+    seconds = alternate({label: partial(advance, parts, steps) for label, parts in agents.items()}, rounds)
+    base = next(iter(seconds.values()))
+    show(
+        ["", "environment steps a second", "in units of the first"],
+        [[label, spread(steps / times), ratio(base, times)] for label, times in seconds.items()],
+    )
+
+
+def main(
+    capacity: Annotated[int, typer.Option(min=10_000, help="Frames in the large replay.")] = 1_000_000,
+    rounds: Annotated[int, typer.Option(min=1)] = 30,
+    batches: Annotated[int, typer.Option(min=1, help="Of each arm in a round.")] = 50,
+    steps: Annotated[int, typer.Option(min=64, help="Environment steps of each loop in a round.")] = 640,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Print the tables."""
+    need("torch", "'pluggable-q[dqn]'")
+    refuse_if_too_large(capacity)
+    replay, frames = memory(capacity, seed)
+    sampling(replay, frames, capacity, rounds, batches, seed)
+    growth(rounds, batches, seed)
+    loop(rounds, steps, seed)
+    settings = {"seed": seed, "capacity": f"{capacity:,}", "rounds": rounds, "batches a turn": batches}
+    print(LEGEND, foot(["torch", "gymnasium"], **settings, **{"steps a turn": steps}))
+
+
+if __name__ == "__main__":
+    typer.run(main)

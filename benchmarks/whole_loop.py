@@ -1,0 +1,139 @@
+"""Acting, playing and learning together on Atari Pong: `dqn,pong` against two peers.
+
+    python benchmarks/whole_loop.py --rounds 30
+
+The peers are stable-baselines3's DQN, set up as its documentation sets it up for Atari, and a plain script,
+single_file_dqn.py. All play the real emulator, learn from 84 × 84 × 4 pixels with the network of Mnih et al. 2015, hold
+each action for four frames, make one update of 32 transitions every four steps and act with the same constant ε. Each
+has learnt for a while, and its replay is full, before anything is counted.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Annotated
+
+import gymnasium
+import torch
+import typer
+from machine import foot, need, need_emulator
+from measuring import LEGEND, UNENDING, advance, alternate, ratio, show, spread
+
+from framework.assembly import Parts, assemble
+
+BATCH, LEARN_EVERY, COPY_EVERY = 32, 4, 1_000
+LEARNING_RATE, EPSILON = 1e-4, 0.01
+PEER, SCRIPT = "stable-baselines3", "single file"
+NUM_ENVS = (1, 8)
+
+
+def ours(num_envs: int, precision: str, threads: int, capacity: int, seed: int) -> Parts:
+    """One-step `dqn` on Pong as the literature shows it; everything that is not named here is as shipped."""
+    values = {
+        **UNENDING,
+        "run.seed": seed,
+        "run.num_envs": num_envs,
+        "run.device": "cpu",
+        "pong.size": 84,
+        "pong.view": "screen",
+        "pong.actions": "minimal",
+        "dqn.hidden": 512,
+        "dqn.learning_rate": LEARNING_RATE,
+        "dqn.precision": precision,
+        "dqn.threads": threads,
+        "learning.batch_size": BATCH,
+        "learning.updates_per_step": 1 / LEARN_EVERY,
+        "learning.starts": capacity,
+        "replay.capacity": capacity,
+        "returns.gamma": 0.99,
+        "target.every": COPY_EVERY,
+        "exploration.start": EPSILON,
+        "exploration.final": EPSILON,
+    }
+    return assemble("dqn,no:nstep,pong", values)
+
+
+def theirs(capacity: int, seed: int) -> Callable[[int], object]:
+    """Theirs: learn(environment steps). Its replay keeps every stack once, which is the least that it can."""
+    import ale_py
+    from stable_baselines3 import DQN
+    from stable_baselines3.common.env_util import make_atari_env
+    from stable_baselines3.common.logger import Logger
+    from stable_baselines3.common.vec_env import VecFrameStack
+
+    gymnasium.register_envs(ale_py)
+    env = VecFrameStack(make_atari_env("PongNoFrameskip-v4", n_envs=1, seed=seed), n_stack=4)
+    model = DQN(
+        "CnnPolicy",
+        env,
+        learning_rate=LEARNING_RATE,
+        buffer_size=capacity,
+        learning_starts=capacity,
+        batch_size=BATCH,
+        train_freq=LEARN_EVERY,
+        gradient_steps=1,
+        target_update_interval=COPY_EVERY,
+        exploration_initial_eps=EPSILON,
+        exploration_final_eps=EPSILON,
+        optimize_memory_usage=True,
+        replay_buffer_kwargs={"handle_timeout_termination": False},
+        seed=seed,
+        device="cpu",
+    )
+    model.set_logger(Logger(None, []))
+    return partial(model.learn, reset_num_timesteps=False)
+
+
+def script(capacity: int, seed: int) -> Callable[[int], object]:
+    """The plain script: learn(environment steps)."""
+    from single_file_dqn import training
+
+    running = training(capacity, starts=capacity, seed=seed)
+    return partial(_take, running)
+
+
+def _take(running: Iterator[int], steps: int) -> None:
+    deque(itertools.islice(running, steps), maxlen=0)
+
+
+def main(
+    rounds: Annotated[int, typer.Option(min=1)] = 30,
+    steps: Annotated[int, typer.Option(min=8, help="Environment steps of each arm in a round.")] = 400,
+    capacity: Annotated[
+        int, typer.Option(min=1_000, help="Of each replay, in transitions; learning starts when it is full.")
+    ] = 10_000,
+    warm_up: Annotated[int, typer.Option(min=0, help="Environment steps with learning before the rounds.")] = 400,
+    precision: Annotated[str, typer.Option(help="Of dqn: auto, float32 or bfloat16.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="Of torch, for all.")] = 2,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Print the table."""
+    need_emulator()
+    need("stable_baselines3", PEER)
+    agents = {f"dqn, environments: {count}": ours(count, precision, threads, capacity, seed) for count in NUM_ENVS}
+    learners: dict[str, Callable[[int], object]] = {
+        **{label: partial(advance, parts) for label, parts in agents.items()},
+        PEER: theirs(capacity, seed),
+        SCRIPT: script(capacity, seed),
+    }
+    torch.set_num_threads(threads)
+    for learn in learners.values():
+        learn(capacity + warm_up)
+    seconds = alternate({label: partial(learn, steps) for label, learn in learners.items()}, rounds)
+    show(
+        ["", "environment steps a second", *(f"time, in units of {label}" for label in agents)],
+        [
+            [label, spread(steps / times), *(ratio(times, seconds[own]) for own in agents)]
+            for label, times in seconds.items()
+        ],
+    )
+    settings = {"seed": seed, "threads": threads, "precision": precision, "rounds": rounds, "steps a turn": steps}
+    packages = ["torch", PEER, "ale-py", "gymnasium"]
+    print(LEGEND, foot(packages, **settings, capacity=capacity))
+
+
+if __name__ == "__main__":
+    typer.run(main)
