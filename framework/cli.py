@@ -199,7 +199,9 @@ def check(
 
     The plugin runs in processes of its own: one that hangs, exits or eats memory is a failure, and the rest goes on.
 
-    Exit code 0: all passed; 1: a check failed; 2: there was nothing to check.
+    --set is stronger than all but what a check sets itself: those of whole agents set steps, rates, exploration and γ.
+
+    Exit code 0: all passed; 1: a check failed; 2: nothing was checked, and why.
 
     Examples:
 
@@ -213,9 +215,9 @@ def check(
     from framework.conformance.session import Request
     from framework.study.processes import usable_cores
 
-    values = dict(sources_of(None, assignments, {})[0].values)
     jobs = jobs or usable_cores()
-    request = Request(names, beside, values, pattern, tuple(component or ()), thorough, seed, jobs)
+    chosen = tuple(component or ())
+    request = Request(names, beside, tuple(assignments or ()), pattern, chosen, thorough, seed, jobs)
     raise typer.Exit(check_command(request, as_json=as_json, only_list=only_list))
 
 

@@ -142,16 +142,13 @@ class Plugins:
         Raises:
             UsageError: naming a plugin whose result is not what was expected.
         """
+        results = [(found.plugin, ask(found, expected, **arguments)) for found in self.in_order(hook)]
+        return [(plugin, result) for plugin, result in results if result is not None]
+
+    def in_order(self, hook: str) -> list[Implementation]:
+        """The implementations of a gathered hook in the order in which the plugins were named, the engine's first."""
         order = {name: position for position, name in enumerate([ENGINE, *self.names])}
-        results = []
-        for found in sorted(self.implementing(hook), key=lambda found: order[found.plugin]):
-            result = call(found, **arguments)
-            if result is None:
-                continue
-            if not expected.accepts(result):
-                raise UsageError(f"{found.plugin}.{hook} must return {expected.what}, not {result!r}")
-            results.append((found.plugin, result))
-        return results
+        return sorted(self.implementing(hook), key=lambda found: order[found.plugin])
 
     def _idle(self, plugins: dict[str, object]) -> Iterable[str]:
         """Named plugins that would do nothing, most often because a decorator was forgotten."""
@@ -255,6 +252,18 @@ def implementations(manager: pluggy.PluginManager, name: str, plugin: object) ->
             wrapper=bool(options["wrapper"] or options["hookwrapper"]),
             rank=DEFAULT if name == ENGINE else FAMILY if options["trylast"] else CLAIM,
         )
+
+
+def ask(found: Implementation, expected: Expected, **arguments: Any) -> Any:
+    """Call one implementation of a gathered hook; None is always a fitting result.
+
+    Raises:
+        UsageError: naming the plugin if its result is not what was expected.
+    """
+    result = call(found, **arguments)
+    if result is not None and not expected.accepts(result):
+        raise UsageError(f"{found.plugin}.{found.hook} must return {expected.what}, not {result!r}")
+    return result
 
 
 def owner_of(hook: str, names: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """For the tests of plugins: the harness's checks as pytest tests, and a plugin that enforces the protocols.
 
-`parametrize_with_checks("./my_variant.py")` is one line that runs what the command `check` runs, one test id each.
+`parametrize_with_checks("./my_variant.py")` is one line that runs what the command `check` runs, one test id each, but
+in pytest's own process: nothing ends a plugin that hangs or takes all memory, and one that exits takes pytest with it.
 The fixtures `assembled` and `trained` are in `framework.pytest_plugin`, which pytest finds by itself.
 
 Named among the plugins, as in `assemble("dqn,chain,framework.testing")`, this module checks what each part is given

@@ -6,7 +6,7 @@ from framework.conformance.checks import check
 from framework.conformance.subject import Subject
 
 
-@check("assembly", "make_policy", seconds=120)
+@check("assembly", "", seconds=120)
 def assembles(subject: Subject) -> None:
     """The composition can be built, on its own environment and on one of the harness's."""
     with subject.assembled():

@@ -11,12 +11,11 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from framework.conformance.checks import Cause, NotApplicable, check, expect
+from framework.conformance.checks import Cause, check, expect
 from framework.conformance.drawing import compare_while_learning
 from framework.conformance.samples import frames_of
-from framework.conformance.scenes import FRAME, Scene, walks
+from framework.conformance.scenes import FRAME, CapacityRefused, Scene, walks
 from framework.conformance.subject import Subject
-from framework.errors import UsageError
 
 
 @check(
@@ -121,7 +120,7 @@ def any_history_is_given_back(subject: Subject) -> None:
         capacity = envs * (stack + n + 1) + spare
         try:
             scene = Scene(subject, frames_of(FRAME, np.int64, stack, envs, padding=padding), n, capacity)
-        except UsageError:
+        except CapacityRefused:
             assume(False)
         for signs in steps:
             if set(signs[:envs]) != {"-"}:
@@ -144,10 +143,12 @@ def any_history_is_given_back(subject: Subject) -> None:
 def any_capacity_that_is_accepted_works(subject: Subject) -> None:
     """From the smallest capacity that is not refused on, multiples of the number of environments or not."""
     envs, accepted = 3, 0
+    refused: list[CapacityRefused] = []
     for capacity in range(2, 80):
         try:
             scene = Scene(subject, frames_of(FRAME, np.int64, 2, envs), 2, capacity)
-        except UsageError:
+        except CapacityRefused as reason:
+            refused.append(reason)
             continue
         for moment in range(3 * capacity // envs):
             scene.step("..t" if moment % 4 else "u..")
@@ -156,7 +157,7 @@ def any_capacity_that_is_accepted_works(subject: Subject) -> None:
         if accepted > 2 * envs:
             return
     if not accepted:
-        raise NotApplicable("the buffer refuses every small capacity")
+        raise refused[-1]
 
 
 @check(

@@ -8,10 +8,10 @@ import numpy as np
 from framework.conformance.checks import Cause, check, expect, require
 from framework.conformance.drawing import compare_while_learning
 from framework.conformance.samples import frames_of
-from framework.conformance.scenes import FRAME, Scene, draws_by_itself, told, walks
+from framework.conformance.scenes import FRAME, Scene, draws_by_itself, told, walks, with_room
 from framework.conformance.scripted import weight_of
 from framework.conformance.subject import Subject
-from framework.types import Batch, Counters, Step
+from framework.types import Batch, Counters, Spaces, Step
 
 
 @check(
@@ -64,6 +64,11 @@ def rows_stand_for_the_ids_that_were_drawn(subject: Subject) -> None:
             require(np.array_equal(obs, starts[id_]), example={**example, "id": id_}, expected=should, got=got)
 
 
+def _roomy(subject: Subject, spaces: Spaces, n: int, capacity: int) -> Scene:
+    """A scene whose capacity is this one, or a multiple of it that the buffer does not refuse."""
+    return with_room(lambda capacity: Scene(subject, spaces, n, capacity), capacity)
+
+
 def _overwrite(record: Step | Batch) -> None:
     """Fill every array of it with what was never there."""
     if isinstance(record, Step):
@@ -80,7 +85,7 @@ def _overwrite(record: Step | Batch) -> None:
 def what_was_added_is_copied(subject: Subject) -> None:
     """Arrays may be overwritten after they were added, as environments do that reuse theirs."""
     for stack in () if draws_by_itself(subject) else (1, 2):
-        scene = Scene(subject, frames_of(FRAME, np.int64, stack, 2), 2, 40)
+        scene = _roomy(subject, frames_of(FRAME, np.int64, stack, 2), 2, 40)
         for signs in ("..", ".t", "u.", "..", "t.", ".."):
             _overwrite(scene.step(signs))
             scene.verify()
@@ -91,7 +96,7 @@ def what_was_added_is_copied(subject: Subject) -> None:
 def what_was_drawn_is_a_copy(subject: Subject) -> None:
     """A batch may be overwritten, and nothing that is drawn later changes."""
     for stack in () if draws_by_itself(subject) else (1, 2):
-        scene = Scene(subject, frames_of(FRAME, np.int64, stack, 1), 1, 12)
+        scene = _roomy(subject, frames_of(FRAME, np.int64, stack, 1), 1, 12)
         for signs in (".", ".", "t", ".", "."):
             scene.step(signs)
             for rows in (1, 99):
@@ -111,7 +116,7 @@ def types_and_extremes_survive(subject: Subject) -> None:
     """The least and the greatest value of a type come back as they were, and so do large actions and tiny rewards."""
     for dtype in (np.uint8, np.int64, np.float32, np.int8, np.float64):
         spaces = frames_of(FRAME, dtype, 1, 1, actions=70_001)
-        scene = Scene(subject, spaces, 1, 12)
+        scene = _roomy(subject, spaces, 1, 12)
         assert isinstance(spaces.frame, gymnasium.spaces.Box)
         least, most = spaces.frame.low.min(), spaces.frame.high.max()
         step = scene.history.step(".")
@@ -130,7 +135,7 @@ def types_and_extremes_survive(subject: Subject) -> None:
 @check("buffer", "make_buffer", Cause("index 0 is given where nothing can be drawn", "le2333/RTRRL#57"))
 def nothing_is_drawn_before_a_window_is_whole(subject: Subject) -> None:
     """While nothing can be drawn, len(buffer) is 0, and a draw gives no rows or raises."""
-    scene = Scene(subject, frames_of(FRAME, np.int64, 1, 1), 3, 30)
+    scene = _roomy(subject, frames_of(FRAME, np.int64, 1, 1), 3, 30)
     for made in range(3):
         expect(len(scene.buffer), 0, example=scene.example(steps=made, compared="len(buffer)"))
         try:
@@ -149,9 +154,9 @@ def nothing_is_drawn_before_a_window_is_whole(subject: Subject) -> None:
 )
 def priorities_reach_the_sampler(subject: Subject) -> None:
     """The priorities of ids reach the sampler as they are, and never under the id of another transition."""
-    scene = Scene(subject, frames_of(FRAME, np.int64, 1, 1), 1, 8)
+    scene = _roomy(subject, frames_of(FRAME, np.int64, 1, 1), 1, 8)
     early: list[int] = []
-    for _ in range(20):
+    for _ in range(scene.capacity * 5 // 2):
         scene.step(".")
         early = early or list(scene.sampler.active)
     scene.sampler.priorities.clear()
@@ -177,9 +182,11 @@ def new_transitions_take_the_place_of_old_ones(subject: Subject) -> None:
 
     Where each transition is kept with equal probability (a reservoir), of 20 the newer half holds none with 2^−20.
     """
-    scene = Scene(subject, frames_of(FRAME, np.int64, 1, 1), 1, 24)
-    for _ in range(600):
+    scene = _roomy(subject, frames_of(FRAME, np.int64, 1, 1), 1, 24)
+    transitions = 25 * scene.capacity
+    for _ in range(transitions):
         scene.step(".")
     newest = max((scene.history.number(obs) for obs in scene.drawn().obs), default=0)
-    example = {"capacity": 24, "transitions": 600, "compared": "the newest that can be drawn"}
-    require(newest > 300, example=example, expected="above 300", got=newest)
+    half = transitions // 2
+    example = {"capacity": scene.capacity, "transitions": transitions, "compared": "the newest that can be drawn"}
+    require(newest > half, example=example, expected=f"above {half}", got=newest)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 
 from framework import conformance
 from framework.conformance.checks import COMPONENTS, Check
+from framework.conformance.subject import Subject
 from framework.errors import UsageError
-from framework.manager import Expected, Plugins
+from framework.manager import Expected, PluginError, Plugins, ask
 
 CHECKS = Expected(
     "a sequence of framework.conformance.checks.Check objects",
@@ -41,13 +42,29 @@ def collect(plugins: Plugins) -> list[Check]:
     Raises:
         UsageError: if a plugin brings something else, or two checks have one name.
     """
-    brought = [check for _, given in plugins.gather("conformance_checks", CHECKS) for check in given]
     # a check that two plugins bring is one check
-    found = list(dict.fromkeys([*engine_checks(), *brought]))
+    found = list(dict.fromkeys([*engine_checks(), *_brought(plugins)]))
     twice = sorted(_twice(check.name for check in found))
     if twice:
         raise UsageError([f"two checks are called '{name}': rename one" for name in twice])
     return sorted(found, key=lambda check: COMPONENTS.index(check.component))
+
+
+def _brought(plugins: Plugins) -> Iterator[Check]:
+    """Those of the plugins; where one raises in the place of bringing them, a check that fails and says so."""
+    for found in plugins.in_order("conformance_checks"):
+        try:
+            yield from ask(found, CHECKS) or ()
+        except PluginError as error:
+            yield _lacking(found.plugin, error)
+
+
+def _lacking(plugin: str, error: PluginError) -> Check:
+    def brings_its_checks(subject: Subject) -> None:
+        """The plugin's hook conformance_checks returns its checks."""
+        raise error
+
+    return Check(f"{plugin}_{brings_its_checks.__name__}", COMPONENTS[0], "", brings_its_checks)
 
 
 def _twice(names: Iterable[str]) -> set[str]:

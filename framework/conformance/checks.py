@@ -93,7 +93,7 @@ def check(
 
     Args:
         component: one of `COMPONENTS`.
-        slot: the hook whose winner must have the property.
+        slot: the hook whose winner must have the property; "" if it is the whole composition that must.
         causes: the likely ones, the likeliest first.
 
     Raises:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pluggy
 
 from framework import hookspecs
-from framework.composition import absolute, plugin_names
+from framework.composition import absolute, configure, plugin_names
+from framework.config import Source
 from framework.conformance.subject import Subject
 from framework.discovery import installed, providers
 from framework.errors import UsageError
@@ -23,8 +25,41 @@ AGENT = ("make_policy", "make_loss", "make_optimizer")
 """The slots that a family fills, as the engine has no default for them."""
 
 
-def close(names: str | Sequence[str], beside: str | None = None) -> list[Subject]:
-    """The compositions in which some plugins are checked.
+@dataclass(frozen=True)
+class Refused:
+    """A composition that does not fit, and why."""
+
+    names: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def close(
+    names: str | Sequence[str], beside: str | None = None, values: Mapping[str, Any] | None = None
+) -> tuple[list[Subject], list[Refused]]:
+    """The compositions in which some plugins are checked, and those that were tried and do not fit.
+
+    Args:
+        names, beside: see `candidates`.
+        values: the user's options.
+
+    Raises:
+        UsageError: if none fits.
+    """
+    fitting, refused = [], []
+    for candidate in candidates(names, beside):
+        subject = Subject(candidate, values or {})
+        try:
+            demand_fit(subject)
+            fitting.append(subject)
+        except UsageError as error:
+            refused.append(Refused(candidate, error.problems))
+    if not fitting:
+        raise none_fits(refused)
+    return fitting, refused
+
+
+def candidates(names: str | Sequence[str], beside: str | None = None) -> list[tuple[str, ...]]:
+    """The compositions that some plugins may be checked in.
 
     What is missing is added: the plugins that own the hooks that they extend, a family (each that fits, if several do)
     and `chain`. A plugin's own `CHECK_WITH = "dqn,grid"` goes before all that, and `beside` before everything.
@@ -34,35 +69,33 @@ def close(names: str | Sequence[str], beside: str | None = None) -> list[Subject
         beside: further plugins, with which the composition must be whole.
 
     Raises:
-        UsageError: if no composition fits, with what is wrong with each that was tried.
+        UsageError: if a plugin cannot be found or imported, or asks for something else than names.
     """
     named = [absolute(name) for name in plugin_names(names)]
-    if beside is not None:
-        candidates = [_joined(named, plugin_names(beside))]
-    else:
-        candidates = list(_candidates(named))
-    subjects = [Subject(tuple(candidate)) for candidate in candidates]
-    refusals = [_refusal(subject) for subject in subjects]
-    fitting = [subject for subject, problems in zip(subjects, refusals, strict=True) if not problems]
-    if fitting:
-        return fitting
-    tried = [
-        f"{','.join(subject.names)}: {problem}"
-        for subject, problems in zip(subjects, refusals, strict=True)
-        for problem in problems
-    ]
-    raise UsageError(tried if len(subjects) == 1 else [*tried, "none of these fits: name what does, with --with"])
+    found = [_joined(named, plugin_names(beside))] if beside is not None else _candidates(named)
+    return [tuple(candidate) for candidate in found]
 
 
-def _refusal(subject: Subject) -> Sequence[str]:
-    """What is wrong with the composition; a plugin that raises is none of it, as checks are there to report that."""
+def demand_fit(subject: Subject) -> None:
+    """Build the composition with the user's options; that a plugin raises is for checks to report, and no refusal.
+
+    Raises:
+        UsageError: with what is wrong with the composition or with the user's options.
+    """
     try:
+        configure(subject.names, [Source("--set", subject.values)])
         with subject.assembled():
-            return ()
-    except UsageError as error:
-        return error.problems
+            pass
+    except UsageError:
+        raise
     except Exception:
-        return ()
+        return
+
+
+def none_fits(refused: Sequence[Refused]) -> UsageError:
+    """What is wrong with each composition that was tried."""
+    tried = [f"{','.join(each.names)}: {problem}" for each in refused for problem in each.problems]
+    return UsageError(tried if len(refused) == 1 else [*tried, "none of these fits: name what does, with --with"])
 
 
 def _candidates(named: Sequence[str]) -> Iterable[list[str]]:

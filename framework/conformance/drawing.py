@@ -11,7 +11,7 @@ import numpy as np
 from framework.conformance.checks import Violation
 from framework.conformance.histories import FIELDS, Happened, History, should
 from framework.conformance.samples import frames_of
-from framework.conformance.scenes import FRAME, buffer_of, told
+from framework.conformance.scenes import FRAME, buffer_of, sized, told, with_room
 from framework.conformance.subject import Subject
 from framework.types import Batch, Cadence, Counters, Returns, Step
 
@@ -21,8 +21,8 @@ LEARNING = {
     "learning.starts": 9,
     "learning.updates_per_step": 0.5,
     "learning.batch_size": 7,
-    "replay.capacity": 90,
 }
+CAPACITY = 90
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def drawn_while_learning(
     bench = subject.bench(LEARNING)
     spaces = frames_of(FRAME, np.int64, 3, ENVS)
     returns = bench.returns() if subject.consumes("make_buffer", "returns") else None
-    buffer = buffer_of(bench, spaces, returns=returns)
+    buffer = with_room(lambda capacity: buffer_of(sized(bench, capacity), spaces, returns=returns), CAPACITY)
     cadence: Cadence = bench.part("make_cadence", Cadence, config=bench.config)
     history, counters, rng = History(spaces), Counters(), np.random.default_rng(subject.seed)
     steps = ["...", "..t", ".u-", "b..", "-..", "tt.", "--u", "...", ".t.", "..."] * 5

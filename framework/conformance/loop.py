@@ -137,6 +137,7 @@ def games(log: Sequence[Entry]) -> list[list[Entry]]:
     "loop",
     "make_collector",
     Cause("the actions are greedy, or drawn twice, or belong to the observations before"),
+    Cause("the values are those of the observations before"),
     Cause("the policy is asked as if for an evaluation: layers that explore by themselves do not"),
 )
 def actions_are_the_ones_chosen(subject: Subject) -> None:
@@ -152,16 +153,22 @@ def actions_are_the_ones_chosen(subject: Subject) -> None:
         together = seen.together(num_envs)
         clocks = [clock for _, clock, _ in together]
         expect(clocks, before, example={**example, "what": "environment steps, as the exploration sees them"})
-        exploring = [values for values, explore in seen.asked if explore]
+        given = {row for obs, values, explore in seen.asked if explore for row in _rows(obs, values)}
         for number, ((obs, _, actions), (step, _)) in enumerate(zip(together, steps, strict=True), start=1):
             where = {**example, "step": number}
             expect(step.action, actions[step.env_id], example=where)
             shown = np.asarray([read(one) for one in obs])[step.env_id]
             expect(shown, [read(one) for one in step.obs], example={**where, "what": "frames that were acted on"})
-        for number, (values, *_) in enumerate(seen.chosen, start=1):
-            where = {**example, "choice": number}
-            asked = any(found is values or np.array_equal(found, values) for found in exploring)
-            require(asked, example=where, expected="values that the policy gave while exploring", got=values)
+        wanted = "values that the policy gave for these observations while exploring"
+        for number, (values, obs, *_) in enumerate(seen.chosen, start=1):
+            where = {**example, "choice": number, "observations": [read(one) for one in obs]}
+            require(given.issuperset(_rows(obs, values)), example=where, expected=wanted, got=values)
+
+
+def _rows(obs: np.ndarray, values: np.ndarray) -> set[tuple[bytes, bytes]]:
+    """Each observation with its values, to be compared exactly, whatever their types."""
+    pairs = zip(np.asarray(obs, np.float64), np.asarray(values, np.float64), strict=True)
+    return {(one.tobytes(), row.tobytes()) for one, row in pairs}
 
 
 @check("loop", "make_collector", Cause("the end is tested a step too late"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -26,42 +27,67 @@ def run_with_progress(session: Session, console: Console) -> None:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        line = bar.add_task("", total=len(session.tasks))
+        line = bar.add_task("", total=len(session.waiting))
 
-        def tell(task: Task, found: Finding | None) -> None:
-            if found is None:
-                bar.update(line, description=f"{task.check['component']}: {task.check['name']}")
+        def tell(task: Task) -> None:
+            if task.finding is None:
+                bar.update(line, description=f"{task.failed['component']}: {task.failed['check']}")
             else:
                 bar.advance(line)
 
         session.run(tell)
 
 
+def print_plan(session: Session, console: Console) -> None:
+    """What is going to be checked, and what is not, though it was to be."""
+    for names in dict.fromkeys(task.names for task in session.tasks):
+        _say(f"checking {composed(names)}", console)
+    for refused in session.refused:
+        _say(f"not checked with {session.request.added(refused.names)}: {'; '.join(refused.problems)}", console)
+    if session.request.thorough:
+        _say(f"thorough, with the examples of seed {session.seed}", console)
+
+
 def print_report(session: Session, console: Console) -> None:
     """The failures, the table, the verdict."""
-    for names, findings in session.findings.items():
-        for found in findings:
-            if found.verdict == "failed":
-                console.print(failure(found, session.command(names, found.check)), highlight=False, markup=False)
-                console.print()
+    print_failures(session, console)
     for names, findings in session.findings.items():
         console.print(table(composed(names), findings))
     for names, findings in session.findings.items():
         failed = [found.check for found in findings if found.verdict == "failed"]
         passed = sum(found.verdict == "passed" for found in findings)
         seconds = sum(found.seconds for found in findings)
-        verdict = f"{len(failed)} failed, {passed} passed" if failed else f"all {passed} checks passed"
+        whole = f"all {passed} checks passed" if passed else "nothing was checked"
+        verdict = f"{len(failed)} failed, {passed} passed" if failed else whole
         left = len(findings) - passed - len(failed)
-        console.print(
-            f"{composed(names)}: {verdict}, {left} not applicable, {seconds:.1f} s", highlight=False, soft_wrap=True
+        _say(
+            f"{composed(names)}: {verdict}, {left} not applicable, {seconds:.1f} s",
+            console,
         )
+
+
+def print_failures(session: Session, console: Console) -> None:
+    """Each failure in full."""
+    for names, found in _failures(session):
+        _say(failure(found, session.again(names, found.check)), console)
+        console.print()
+
+
+def _failures(session: Session) -> Iterator[tuple[tuple[str, ...], Finding]]:
+    for names, findings in session.findings.items():
+        yield from ((names, found) for found in findings if found.verdict == "failed")
+
+
+def _say(text: str, console: Console) -> None:
+    """Print plain text, whose lines stay whole, so that they can be copied."""
+    console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def failure(found: Finding, command: str) -> str:
     """One failure in full, as plain text."""
     lines = [
         f"FAILED {found.component}: {found.check}",
-        f"  who       {found.owner}, which fills {found.slot}",
+        f"  who       {found.owner}{f', which fills {found.slot}' if found.slot else ''}",
         f"  property  {found.says}",
     ]
     if found.why:
@@ -91,30 +117,51 @@ def table(title: str, findings: Sequence[Finding]) -> Table:
 
 def to_json(session: Session) -> str:
     """The same for a program."""
+    compositions = [
+        {"plugins": list(names), "findings": [_as_json(session, names, found) for found in findings]}
+        for names, findings in session.findings.items()
+    ]
     return json.dumps(
         {
             "passed": session.passed,
             "seed": session.seed,
             "thorough": session.request.thorough,
-            "compositions": [
-                {
-                    "plugins": list(names),
-                    "findings": [
-                        {**found.to_json(), "again": session.command(names, found.check)} for found in findings
-                    ],
-                }
-                for names, findings in session.findings.items()
-            ],
+            "compositions": compositions,
+            "refused": _refused(session),
         },
         indent=2,
     )
 
 
+def list_to_json(session: Session) -> str:
+    """Every chosen check of each composition, and what failed already."""
+    told = ("check", "component", "slot", "owner", "says")
+    compositions = [
+        {"plugins": list(names), "checks": [{name: task.failed[name] for name in told} for task in tasks]}
+        for names, tasks in _by_composition(session)
+    ]
+    failures = [_as_json(session, names, found) for names, found in _failures(session)]
+    return json.dumps({"compositions": compositions, "refused": _refused(session), "failures": failures}, indent=2)
+
+
+def _as_json(session: Session, names: Sequence[str], found: Finding) -> dict[str, Any]:
+    return {**found.to_json(), "again": session.again(names, found.check)}
+
+
+def _refused(session: Session) -> list[dict[str, Any]]:
+    return [{"plugins": refused.names, "problems": refused.problems} for refused in session.refused]
+
+
 def print_list(session: Session, console: Console) -> None:
-    """Every chosen check with its property."""
-    for names in dict.fromkeys(task.names for task in session.tasks):
+    """Every chosen check with its property, and what failed already."""
+    for names, tasks in _by_composition(session):
         result = Table("component", "check", "property", title=escape(composed(names)), title_justify="left", box=None)
-        for task in session.tasks:
-            if task.names == names:
-                result.add_row(task.check["component"], escape(task.check["name"]), escape(task.check["says"]))
+        for task in tasks:
+            result.add_row(*(escape(task.failed[name]) for name in ("component", "check", "says")))
         console.print(result)
+    print_failures(session, console)
+
+
+def _by_composition(session: Session) -> list[tuple[tuple[str, ...], list[Task]]]:
+    compositions = dict.fromkeys(task.names for task in session.tasks)
+    return [(names, [task for task in session.tasks if task.names == names]) for names in compositions]

@@ -39,32 +39,36 @@ class Finding:
 def run_check(check: Check, subject: Subject) -> Finding:
     """Run it; whatever it raises is a finding."""
     began = time.perf_counter()
-    verdict: Verdict = "passed"
-    found: dict[str, str] = {}
+    found: dict[str, Any]
     try:
         check.run(subject)
+        found = {"verdict": "passed", "causes": ()}
     except NotApplicable as reason:
-        verdict, found = "not applicable", {"why": str(reason)}
+        found = {"verdict": "not applicable", "causes": (), "why": str(reason)}
     except Violation as violation:
-        verdict = "failed"
         found = {"example": violation.example, "expected": violation.expected, "got": violation.got}
     except Exception as error:
-        verdict, found = "failed", {"why": described(error)}
-    return finding(check, subject, verdict, time.perf_counter() - began, **found)
+        found = {"why": described(error)}
+    seconds = time.perf_counter() - began
+    return Finding(**{**failed(check, subject.owner(check.slot)), "seconds": seconds, **found})
 
 
-def finding(check: Check, subject: Subject, verdict: Verdict, seconds: float, **found: str) -> Finding:
-    """With what is known of the check beforehand."""
-    causes = tuple((cause.text, cause.precedent) for cause in check.causes) if verdict == "failed" else ()
-    return Finding(
-        check.name, check.component, check.slot, subject.owner(check.slot), verdict, seconds, check.says,
-        causes=causes, **found,
-    )  # fmt: skip
+def failed(check: Check, owner: str) -> dict[str, Any]:
+    """What is said of every failure of a check by whoever has to hold it, as plain values."""
+    return {
+        "check": check.name,
+        "component": check.component,
+        "slot": check.slot,
+        "owner": owner,
+        "says": check.says,
+        "verdict": "failed",
+        "causes": tuple((cause.text, cause.precedent) for cause in check.causes),
+    }
 
 
 def described(error: BaseException) -> str:
     """What was raised, and the innermost line outside of the harness that it came through."""
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = traceback.extract_tb((error.__cause__ or error).__traceback__)
     outside = [frame for frame in frames if Path(frame.filename).parent != Path(__file__).parent] or frames
     where = f" (at {Path(outside[-1].filename).name}:{outside[-1].lineno}: {outside[-1].line})" if outside else ""
     return f"raised {type(error).__name__}: {error}{where}"

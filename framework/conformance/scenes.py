@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -30,12 +30,36 @@ EPISODES = ((99,), (3, 1, 5, 2), (1,))
 """Lengths of episodes, in turn: one without an end, mixed ones, and nothing but ends."""
 
 
+DOUBLINGS = 6
+"""How often a capacity that is refused is doubled."""
+
+T = TypeVar("T")
+
+
+class CapacityRefused(NotApplicable):
+    """The buffer refuses the capacity."""
+
+
+def with_room(build: Callable[[int], T], capacity: int) -> T:
+    """What is built with a capacity, or with the first of its doubles that the buffer does not refuse.
+
+    Raises:
+        CapacityRefused: if it refuses them all.
+    """
+    for _ in range(DOUBLINGS):
+        try:
+            return build(capacity)
+        except CapacityRefused:
+            capacity *= 2
+    return build(capacity)
+
+
 class Scene:
     """A buffer whose draws are scripted, and what it was given.
 
     Raises:
+        CapacityRefused: see there.
         NotApplicable: if the buffer draws or folds by itself, or cannot serve the spaces.
-        UsageError: if it refuses the capacity.
     """
 
     def __init__(self, subject: Subject, spaces: Spaces, n: int, capacity: int) -> None:
@@ -134,6 +158,8 @@ def buffer_of(bench: Bench, spaces: Spaces, sampler: Any = None, returns: Return
         return bench.buffer(spaces, sampler, returns, Indifferent(spaces.num_actions))
     except UnsupportedSpace as reason:
         raise NotApplicable(f"the buffer {reason}") from reason
+    except UsageError as reason:
+        raise CapacityRefused(f"the buffer refuses small capacities: {reason}") from reason
 
 
 def walks(subject: Subject) -> Iterator[Scene]:
@@ -142,7 +168,7 @@ def walks(subject: Subject) -> Iterator[Scene]:
     Two environments: one makes a transition at each step, the other none in the step after an episode's end, as
     environments that reset on their own do.
     """
-    refused = 0
+    refused: list[CapacityRefused] = []
     spares = range(5) if subject.thorough else range(2)
     sizes = tuple(product(range(1, 5), repeat=2)) if subject.thorough else SIZES
     cases = sorted(product(sizes, spares, EPISODES), key=lambda case: (sum(case[0]) + case[1], case[0]))
@@ -151,14 +177,14 @@ def walks(subject: Subject) -> Iterator[Scene]:
         length = stack + n + 1 + spare
         try:
             scene = Scene(subject, spaces, n, 2 * length)
-        except UsageError:
-            refused += 1
+        except CapacityRefused as reason:
+            refused.append(reason)
             continue
         for signs in _signs(lengths, 2 * length + 3):
             scene.step(signs)
             yield scene
-    if refused == len(cases):
-        raise NotApplicable("the buffer refuses every small capacity")
+    if len(refused) == len(cases):
+        raise refused[-1]
 
 
 def _signs(lengths: Sequence[int], steps: int) -> Iterator[list[str]]:

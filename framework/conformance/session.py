@@ -1,8 +1,7 @@
-"""One use of the harness: plan, choose, run in watched processes, and keep what was found."""
+"""One use of the harness: a request, what it means, and what was found, in watched processes."""
 
 from __future__ import annotations
 
-import random
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -10,12 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from framework.composition import plugin_names
-from framework.conformance.assembly import assembles
-from framework.conformance.checks import COMPONENTS
+from framework.composition import absolute, plugin_names
+from framework.conformance.closing import Refused
 from framework.conformance.running import Finding
-from framework.conformance.workers import PLAN_SECONDS, Lost, Worker, in_workers
-from framework.errors import UsageError, did_you_mean
+from framework.conformance.workers import Lost, Worker, in_workers
 
 THOROUGH = 10
 """How many times as long a check may take where it is to be thorough."""
@@ -25,158 +22,120 @@ THOROUGH = 10
 class Request:
     """What is to be checked, and how.
 
-    `pattern` is a regular expression that a check's name must match somewhere; `components` none means all.
+    `assignments` are those of --set, as they were typed. `pattern` is a regular expression that a check's name must
+    match somewhere; `components` none means all.
     """
 
     names: str
     beside: str | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
+    assignments: Sequence[str] = ()
     pattern: str = ""
     components: Sequence[str] = ()
     thorough: bool = False
     seed: int | None = None
     jobs: int = 1
 
+    def again(self, names: Sequence[str], check: str, seed: int = 0) -> str:
+        """What to type to run one check of a composition again, on the same examples."""
+        if self.beside is not None:  # then there is one composition
+            names = plugin_names(self.names)
+        words = ["python", "-m", "framework", "check", composed(names)]
+        words += ["--with", self.beside] if self.beside is not None else []
+        words += ["-k", f"^{check}$"]
+        for assignment in self.assignments:
+            words += ["--set", assignment]
+        if self.thorough:
+            words.append("--thorough")
+        if self.thorough or seed:
+            words += ["--seed", str(seed)]
+        return shlex.join(words)
 
-@dataclass(frozen=True)
+    def added(self, names: Sequence[str]) -> str:
+        """What a composition has beside the plugins that were named."""
+        named = [absolute(name) for name in plugin_names(self.names)]
+        return composed([name for name in names if name not in named])
+
+    def chooses(self, name: str, component: str) -> bool:
+        """Whether a check is wanted."""
+        return bool(re.search(self.pattern, name)) and (not self.components or component in self.components)
+
+
+@dataclass
 class Task:
-    """One check of one composition."""
+    """One check of one composition.
+
+    `failed` are the fields of the finding, should the check be lost; `limit` is how many seconds it may take.
+    """
 
     names: tuple[str, ...]
-    check: Mapping[str, Any]
+    failed: Mapping[str, Any]
+    limit: float
+    finding: Finding | None = None
 
 
 @dataclass
 class Session:
-    """A request with the tasks that it means and, once run, what was found: composition → findings in order."""
+    """A request with the tasks that it means, of which each has its finding once it has been run."""
 
     request: Request
     seed: int
-    tasks: list[Task]
-    findings: dict[tuple[str, ...], list[Finding]] = field(default_factory=dict)
+    tasks: list[Task] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+    @property
+    def waiting(self) -> list[Task]:
+        """What has not been run yet."""
+        return [task for task in self.tasks if task.finding is None]
+
+    @property
+    def findings(self) -> dict[tuple[str, ...], list[Finding]]:
+        """What was found: composition → findings in order."""
+        found: dict[tuple[str, ...], list[Finding]] = {}
+        for task in self.tasks:
+            if task.finding is not None:
+                found.setdefault(task.names, []).append(task.finding)
+        return found
+
+    @property
+    def failed(self) -> bool:
+        """Whether something failed."""
+        return "failed" in self._verdicts
 
     @property
     def passed(self) -> bool:
-        """Whether nothing failed."""
-        return not any(found.verdict == "failed" for group in self.findings.values() for found in group)
+        """Whether something was checked, and nothing failed."""
+        return "passed" in self._verdicts and not self.failed
 
-    def command(self, names: Sequence[str], check: str) -> str:
+    @property
+    def _verdicts(self) -> set[str]:
+        return {task.finding.verdict for task in self.tasks if task.finding is not None}
+
+    def again(self, names: Sequence[str], check: str) -> str:
         """What to type to run one check again, on the same examples."""
-        words = ["python", "-m", "framework", "check", composed(names), "-k", f"^{check}$"]
-        for path, value in self.request.values.items():
-            words += ["--set", f"{path}={value}"]
-        if self.request.thorough:
-            words.append("--thorough")
-        if self.seed:
-            words += ["--seed", str(self.seed)]
-        return shlex.join(words)
+        return self.request.again(names, check, self.seed)
 
-    def run(self, tell: Callable[[Task, Finding | None], None]) -> None:
-        """Run every task; `tell` hears of each when it begins (None) and when it has ended."""
-        found: dict[int, Finding] = {}
-        broken: set[tuple[str, ...]] = set()
+    def described(self, names: Sequence[str]) -> dict[str, Any]:
+        """A composition under test, as a worker is told of it."""
+        request = self.request
+        return {"names": names, "assignments": request.assignments, "thorough": request.thorough, "seed": self.seed}
 
-        def work(worker: Worker, position: int) -> None:
-            task = self.tasks[position]
-            if task.names in broken:
-                return
-            tell(task, None)
-            found[position] = finding = self._ask(worker, task)
-            if finding.component == COMPONENTS[0] and finding.verdict == "failed":
-                broken.add(task.names)  # what cannot be built has no other property
-            tell(task, finding)
+    def run(self, tell: Callable[[Task], None]) -> None:
+        """Run every task that is waiting; `tell` hears of each when it begins and when it has ended."""
 
-        first = [place for place, task in enumerate(self.tasks) if task.check["component"] == COMPONENTS[0]]
-        rest = [place for place in range(len(self.tasks)) if place not in first]
-        for group in (first, rest):
-            in_workers(group, self.request.jobs, work)
-        for position in sorted(found):
-            self.findings.setdefault(self.tasks[position].names, []).append(found[position])
+        def work(worker: Worker, task: Task) -> None:
+            tell(task)
+            task.finding = self._ask(worker, task)
+            tell(task)
+
+        in_workers(self.waiting, self.request.jobs, work)
 
     def _ask(self, worker: Worker, task: Task) -> Finding:
-        check = task.check
-        limit = check["seconds"] * (THOROUGH if self.request.thorough else 1)
-        question = {
-            "kind": "run",
-            "names": task.names,
-            "values": self.request.values,
-            "check": check["name"],
-            "thorough": self.request.thorough,
-            "seed": self.seed,
-        }
+        question = {"kind": "run", "check": task.failed["check"], **self.described(task.names)}
+        limit = task.limit * (THOROUGH if self.request.thorough else 1)
         try:
             return Finding(**worker.ask(question, limit))
-        except Lost as reason:
-            return Finding(
-                check=check["name"],
-                component=check["component"],
-                slot=check["slot"],
-                owner=check["owner"],
-                verdict="failed",
-                seconds=limit,
-                says=check["says"],
-                why=f"the composition {reason}",
-            )
-
-
-def plan(request: Request) -> Session:
-    """Find the compositions and their checks; plugins are imported in another process.
-
-    Raises:
-        UsageError: if there is no composition, or no check is chosen.
-    """
-    for component in request.components:
-        if component not in COMPONENTS:
-            hint = did_you_mean(component, COMPONENTS)
-            raise UsageError(f"no component '{component}'.{hint} Components: {', '.join(COMPONENTS)}")
-    try:
-        pattern = re.compile(request.pattern)
-    except re.error as error:
-        raise UsageError(f"-k {request.pattern}: no regular expression: {error}") from error
-    fresh = random.SystemRandom().randrange(2**31) if request.thorough else 0
-    seed = fresh if request.seed is None else request.seed
-    worker = Worker()
-    try:
-        question = {
-            "kind": "plan",
-            "names": request.names,
-            "beside": request.beside,
-            "values": request.values,
-        }
-        answer = worker.ask(question, PLAN_SECONDS)
-    except Lost as reason:
-        return _stillborn(request, seed, str(reason))
-    finally:
-        worker.close()
-    if "problems" in answer:
-        raise UsageError(answer["problems"])
-    tasks = [
-        Task(tuple(composition["names"]), check)
-        for composition in answer["compositions"]
-        for check in composition["checks"]
-        if pattern.search(check["name"]) and (not request.components or check["component"] in request.components)
-    ]
-    if not tasks:
-        known = [check["name"] for composition in answer["compositions"] for check in composition["checks"]]
-        hint = did_you_mean(request.pattern, known)
-        raise UsageError(f"no check is chosen by -k and --component.{hint} --list shows them all")
-    return Session(request, seed, tasks)
-
-
-def _stillborn(request: Request, seed: int, reason: str) -> Session:
-    """The plugin cannot even be loaded, which is what its first check would have said."""
-    names = tuple(plugin_names(request.names))
-    found = Finding(
-        check=assembles.name,
-        component=assembles.component,
-        slot=assembles.slot,
-        owner=request.names,
-        verdict="failed",
-        seconds=0.0,
-        says=assembles.says,
-        why=f"while it was being loaded, the composition {reason}",
-    )
-    return Session(request, seed, [], {names: [found]})
+        except Lost as lost:
+            return Finding(**task.failed, seconds=lost.seconds, why=f"the composition {lost}")
 
 
 def composed(names: Sequence[str]) -> str:

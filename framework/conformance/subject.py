@@ -11,6 +11,7 @@ from typing import Any, Literal
 import gymnasium
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 
 from framework.assembly import Parts, assemble
@@ -23,9 +24,10 @@ from framework.loading import bundle_of, load_plugins
 from framework.manager import Plugins
 from framework.seeding import Seeds
 from framework.slots import Slots
-from framework.types import (
-    Spaces,
-)
+from framework.types import Spaces
+
+COMPOSITION = "the composition"
+"""Who has the properties that no single slot has."""
 
 PROBES = "framework.conformance.environments"
 """The plugin of the environments that checks choose from."""
@@ -53,14 +55,15 @@ SUITABLE: Mapping[str, Any] = {
     "qr.quantiles": 20,
     "tabular.learning_rate": 0.2,
 }
-"""What suits the probes; weaker than what the composition's own plugins recommend or set."""
+"""What suits the probes; weaker than what the user gives, and what the composition's own plugins recommend or set."""
 
 
 @dataclass(frozen=True)
 class Subject:
     """The composition: every plugin named, the environment's among them.
 
-    `thorough` asks for more examples, from `seed`; otherwise the examples are the same each time.
+    `values` are the user's options: weaker than those that a check asks for, stronger than all others. `thorough` asks
+    for more examples, from `seed`; otherwise the examples are the same each time.
     """
 
     names: tuple[str, ...]
@@ -74,7 +77,12 @@ class Subject:
         return load_plugins(self.names)
 
     def owner(self, slot: str) -> str:
-        """Who fills a slot, its decorators behind a plus sign; the engine's own defaults are "engine"."""
+        """Who fills a slot, its decorators behind a plus sign; the engine's own defaults are "engine".
+
+        Where a check names no slot, it is the composition that has the property, or not.
+        """
+        if not slot:
+            return COMPOSITION
         winner = self.plugins.winner(slot)
         return "+".join([winner.plugin if winner else "nothing", *self.plugins.decorators(slot)])
 
@@ -116,7 +124,7 @@ class Subject:
 
         Args:
             probe: the option `probe.env`; what it shows follows the composition's own environment.
-            values: options, stronger than what the probe recommends; those of plugins that are not loaded are dropped.
+            values: options, stronger than all others; those of plugins that are not loaded are dropped.
 
         Raises:
             NotApplicable: for environments side by side, if a plugin wraps single ones.
@@ -124,8 +132,7 @@ class Subject:
         wrappers = [found.plugin for found in self.plugins.implementing("env_wrapper")]
         if wrappers and (values or {}).get("probe.autoreset"):
             raise NotApplicable(f"{wrappers[0]} cannot wrap environments that are made side by side")
-        names = self.without_environment
-        parts = assemble(names, self._kept(names, self._probe_values(probe, values)))
+        parts = assemble(self.without_environment, self._probe_values(probe, values))
         try:
             yield parts
         finally:
@@ -133,12 +140,11 @@ class Subject:
 
     def bench(self, values: Mapping[str, Any] | None = None, probe: str = "ledger") -> Bench:
         """What is needed to build single parts of the composition, on spaces of the check's choice."""
-        names = self.without_environment
-        kept = self._kept(names, self._probe_values(probe, values))
+        kept = self._probe_values(probe, values)
         # to find plugins and settle values takes longer than most checks do
         key = repr(sorted(kept.items()))
         if key not in self._benches:
-            plugins, config, _ = configure(names, [Source("check", kept)])
+            plugins, config, _ = configure(self.without_environment, [Source("check", kept)])
             self._benches[key] = Bench(plugins, config, Seeds(self.seed), Slots(plugins))
         return self._benches[key]
 
@@ -147,6 +153,9 @@ class Subject:
 
         Args:
             examples: how many; ten times as many where `thorough`.
+
+        Raises:
+            NotApplicable: if the body can make nothing of any example.
         """
 
         @seed(self.seed)
@@ -164,7 +173,10 @@ class Subject:
         def run(**example: Any) -> None:
             body(**example)
 
-        run()
+        try:
+            run()
+        except Unsatisfiable as error:
+            raise NotApplicable("none of the examples can be served") from error
 
     @cached_property
     def without_environment(self) -> tuple[str, ...]:
@@ -187,7 +199,8 @@ class Subject:
         if self.observations == "image":
             shown.update({"probe.shape": self.spaces.frame.shape, "probe.stack": self.spaces.frame_stack})
         suitable = {path: value for path, value in SUITABLE.items() if path not in self._settled}
-        return {**suitable, **self._bound_values, "probe.env": probe, **shown, **(values or {})}
+        weaker = {**suitable, **self._bound_values}
+        return self._kept(self.without_environment, {"probe.env": probe, **shown, **(values or {})}, weaker)
 
     @cached_property
     def _bound(self) -> set[str]:
@@ -222,9 +235,12 @@ class Subject:
         """The sections of the plugins that were loaded by some names."""
         return {}
 
-    def _kept(self, names: Sequence[str], values: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _kept(
+        self, names: Sequence[str], values: Mapping[str, Any] | None, weaker: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """What a check asks for, else what the user gives, else what is weaker; all of it of loaded sections."""
         if names not in self._loaded:
             self._loaded[names] = {section.section_name for section in gather_sections(load_plugins(names))}
         loaded = self._loaded[names]
-        given = {"run.seed": self.seed, "evaluation.every": 0, **self.values, **(values or {})}
+        given = {"run.seed": self.seed, "evaluation.every": 0, **(weaker or {}), **self.values, **(values or {})}
         return {path: value for path, value in given.items() if path.partition(".")[0] in loaded}

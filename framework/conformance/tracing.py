@@ -143,13 +143,13 @@ def recorded(parts: Parts) -> Recorder:
 
 
 class Choices:
-    """What the policy was asked, (values, explore), and the exploration, (values, obs, environment steps, actions).
+    """What the policy was asked and gave, (obs, values, explore), and the exploration: (values, obs, clock, actions).
 
-    A collector may ask for all environments at once or for one after the other.
+    The clock is in environment steps. A collector may ask for all environments at once or for one after the other.
     """
 
     def __init__(self, parts: Parts) -> None:
-        self.asked: list[tuple[np.ndarray, bool]] = []
+        self.asked: list[tuple[np.ndarray, np.ndarray, bool]] = []
         self.chosen: list[tuple[np.ndarray, np.ndarray, int, np.ndarray]] = []
         watch(parts.policy, "action_values", self._ask)
         watch(parts.exploration, "choose", self._choose)
@@ -171,7 +171,8 @@ class Choices:
         return found
 
     def _ask(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> None:
-        self.asked.append((result, bool([*args, *kwargs.values()][1])))
+        obs, explore = (*args, *kwargs.values())
+        self.asked.append((np.array(obs), result, bool(explore)))
 
     def _choose(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> None:
         values, obs, counters = (*args, *kwargs.values())

@@ -1,79 +1,87 @@
 """`python -m framework.conformance.worker`: the process in which plugins are imported and checks run.
 
 It reads requests from standard input and writes one answer to each, a line of JSON. What a plugin prints goes to
-standard error. However badly a plugin behaves, only this process suffers.
+standard error. However badly a plugin behaves, only this process suffers, and what it has started; both end with the
+process that asks.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import signal
 import sys
 from functools import cache
 from typing import Any, TextIO
 
-from framework.composition import configure
-from framework.config import Source
+from framework.config import parse_assignment
+from framework.conformance.assembly import assembles
 from framework.conformance.catalogue import collect
-from framework.conformance.closing import close
-from framework.conformance.running import run_check
+from framework.conformance.closing import candidates, demand_fit
+from framework.conformance.running import failed, run_check
 from framework.conformance.subject import Subject
 from framework.errors import UsageError
+from framework.lifeline import end_with_parent
 
 
-def plan(request: dict[str, Any]) -> dict[str, Any]:
-    """Close the composition and list its checks."""
+def find(request: dict[str, Any]) -> dict[str, Any]:
+    """List the compositions that may fit."""
     try:
-        subjects = close(request["names"], request["beside"])
-        for subject in subjects:
-            configure(subject.names, [Source("--set", request["values"])])  # a wrong option is nobody's failure
-        return {
-            "compositions": [
-                {
-                    "names": subject.names,
-                    "checks": [
-                        {
-                            "name": check.name,
-                            "component": check.component,
-                            "slot": check.slot,
-                            "seconds": check.seconds,
-                            "says": check.says,
-                            "owner": subject.owner(check.slot),
-                        }
-                        for check in collect(subject.plugins)
-                    ],
-                }
-                for subject in subjects
-            ]
-        }
+        return {"candidates": candidates(request["names"], request["beside"])}
     except UsageError as error:
         return {"problems": error.problems}
 
 
-@cache
-def _subject(description: str) -> Subject:
-    """One for all checks of a composition, as it remembers what takes long to find out."""
-    names, values, thorough, seed = json.loads(description)
-    return Subject(tuple(names), values, thorough, seed)
+def plan(request: dict[str, Any]) -> dict[str, Any]:
+    """Build one of them, and list its checks."""
+    try:
+        return _planned(_subject(request))
+    except UsageError as error:
+        return {"problems": error.problems}
+
+
+def _planned(subject: Subject) -> dict[str, Any]:
+    demand_fit(subject)
+    assembled = run_check(assembles, subject)
+    checks = collect(subject.plugins) if assembled.verdict == "passed" else [assembles]
+    return {
+        "assembled": assembled.to_json(),
+        "checks": [{**failed(check, subject.owner(check.slot)), "limit": check.seconds} for check in checks],
+    }
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """Run one check of one composition."""
-    subject = _subject(json.dumps([request[key] for key in ("names", "values", "thorough", "seed")]))
+    subject = _subject(request)
     (check,) = [check for check in collect(subject.plugins) if check.name == request["check"]]
     return run_check(check, subject).to_json()
+
+
+def _subject(request: dict[str, Any]) -> Subject:
+    return _remembered(json.dumps([request[key] for key in ("names", "assignments", "thorough", "seed")]))
+
+
+@cache
+def _remembered(description: str) -> Subject:
+    """One for all checks of a composition, as it remembers what takes long to find out."""
+    names, assignments, thorough, seed = json.loads(description)
+    return Subject(tuple(names), dict(map(parse_assignment, assignments)), thorough, seed)
 
 
 def serve(requests: TextIO, answers: TextIO) -> None:
     """Answer until there are no more requests."""
     for line in requests:
         request = json.loads(line)
-        answer = {"plan": plan, "run": run}[request["kind"]](request)
+        answer = {"find": find, "plan": plan, "run": run}[request["kind"]](request)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 
 if __name__ == "__main__":
+    end_with_parent(lambda: os.killpg(0, signal.SIGKILL))
     private = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    assert isinstance(sys.stdout, io.TextIOWrapper)
+    sys.stdout.reconfigure(line_buffering=True)  # so that what is printed during a check is there when it ends
     serve(sys.stdin, private)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,32 +13,38 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
+from framework.study.processes import ONE_THREAD
+
 MEMORY = 4 * 2**30
-"""Bytes that a worker may hold in memory."""
+"""Bytes that a worker may hold in memory, what its children hold on their own included."""
 
 PLAN_SECONDS = 120.0
-"""How long importing the plugins and closing the composition may take."""
+"""How long importing the plugins may take, and how long building a composition."""
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
+"""Between two looks at a worker that has not answered yet."""
 
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+GRACE_SECONDS = 1.0
+"""How long a process that was killed may take to be gone, and what it had written to arrive."""
 
 
 class Lost(Exception):
-    """The worker is no more; the message says what it did, for the sentence "the plugin …"."""
+    """The worker is no more; the message says what it did, for the sentence "the composition …", after how long."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class Worker:
     """One process, started when it is first asked, and anew after it was lost."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[str] | None = None
-        self._answers: queue.Queue[str | None] = queue.Queue()
-        self._errors: Any = None
+        self._process: _Process | None = None
 
     def ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """Send a request and wait for the answer.
@@ -45,81 +52,131 @@ class Worker:
         Raises:
             Lost: if none comes within so many seconds, or the process ends or takes too much memory.
         """
-        process = self._started()
-        assert process.stdin is not None
-        with suppress(BrokenPipeError):
-            process.stdin.write(json.dumps(request) + "\n")
-            process.stdin.flush()
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                line = self._answers.get(timeout=POLL_SECONDS)
-            except queue.Empty:
-                reason = self._misbehaviour(process, deadline, seconds)
-                if not reason:
-                    continue
-            else:
-                if line is not None:
-                    answer: dict[str, Any] = json.loads(line)
-                    return answer
-                reason = f"ended the process ({_code(process.wait())}){self._last_words()}"
+        if self._process is None or self._process.code is not None:
             self.close()
-            raise Lost(reason)
+            self._process = _Process()
+        try:
+            return self._process.ask(request, seconds)
+        except Lost:
+            self.close()
+            raise
 
     def close(self) -> None:
         """End the process, if there is one."""
-        if self._process is not None:
-            with suppress(psutil.NoSuchProcess):
-                for child in psutil.Process(self._process.pid).children(recursive=True):
-                    child.kill()
-            self._process.kill()
-            self._process.wait()
-            for file in (self._process.stdin, self._process.stdout, self._errors):
-                assert file is not None
-                with suppress(BrokenPipeError):
-                    file.close()
-            self._process = None
+        process, self._process = self._process, None
+        if process is not None:
+            process.close()
 
-    def _started(self) -> subprocess.Popen[str]:
-        if self._process is None:
-            # it lives as long as the process
-            self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "framework.conformance.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                encoding="utf-8",
-                env={**ONE_THREAD, **os.environ},
-            )
-            self._answers = queue.Queue()
-            threading.Thread(target=_read, args=(self._process, self._answers), daemon=True).start()
-        return self._process
 
-    def _misbehaviour(self, process: subprocess.Popen[str], deadline: float, seconds: float) -> str:
-        if time.monotonic() > deadline:
-            return f"did not come to an end within {seconds:g} seconds"
-        try:
-            held = psutil.Process(process.pid).memory_info().rss
-        except psutil.NoSuchProcess:
+class _Process:
+    """A worker's process, in a session of its own, so that what it starts can be ended with it."""
+
+    def __init__(self) -> None:
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
+        self._popen = subprocess.Popen(
+            [sys.executable, "-m", "framework.conformance.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            encoding="utf-8",
+            env={**ONE_THREAD, **os.environ},
+            start_new_session=True,
+        )
+        self._answers: queue.Queue[str] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def code(self) -> int | None:
+        """The exit code, once the process has ended."""
+        return self._popen.poll()
+
+    def ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        """See `Worker.ask`."""
+        began = time.monotonic()
+        said = os.fstat(self._errors.fileno()).st_size
+        self._send(request)
+        while (answer := self._answer()) is None:
+            took = time.monotonic() - began
+            reason = self._ended(said) if self.code is not None else self._misbehaviour(took > seconds, seconds)
+            if reason:
+                raise Lost(reason, took)
+        return answer
+
+    def close(self) -> None:
+        """Kill the process and what it has started, and wait for as long as that may take."""
+        for child in _children(self._popen.pid):
+            with suppress(psutil.Error):
+                child.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(self._popen.pid, signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):
+            self._popen.wait(GRACE_SECONDS)
+        assert self._popen.stdin is not None
+        with suppress(BrokenPipeError):
+            self._popen.stdin.close()
+        self._errors.close()
+
+    def _ended(self, said: int) -> str:
+        """How it ended, if it did so without an answer."""
+        self._reader.join(GRACE_SECONDS)
+        if self.code is None or not self._answers.empty():
             return ""
-        return f"took more than {MEMORY / 2**30:g} GB of memory" if held > MEMORY else ""
+        return f"ended the process ({_told(self.code)}){self._last_words(said)}"
 
-    def _last_words(self) -> str:
-        self._errors.seek(0)
-        lines = [line for line in self._errors.read().splitlines() if line.strip()]
+    def _misbehaviour(self, is_late: bool, limit: float) -> str:
+        if is_late:
+            return f"did not come to an end within {limit:g} seconds"
+        return f"took more than {MEMORY / 2**30:g} GB of memory" if _memory(self._popen.pid) > MEMORY else ""
+
+    def _send(self, request: Mapping[str, Any]) -> None:
+        assert self._popen.stdin is not None
+        with suppress(BrokenPipeError):
+            self._popen.stdin.write(json.dumps(request) + "\n")
+            self._popen.stdin.flush()
+
+    def _answer(self) -> dict[str, Any] | None:
+        """The next answer, or None if there is none for a while."""
+        try:
+            answer: dict[str, Any] = json.loads(self._answers.get(timeout=POLL_SECONDS))
+        except queue.Empty:
+            return None
+        return answer
+
+    def _read(self) -> None:
+        """Fetch whole lines to the end; whoever has inherited the other end may hold it open for ever."""
+        assert self._popen.stdout is not None
+        with self._popen.stdout as lines:
+            for line in lines:
+                if line.endswith("\n"):
+                    self._answers.put(line)
+
+    def _last_words(self, since: int) -> str:
+        self._errors.seek(since)
+        lines = [line for line in self._errors.read().decode("utf-8", "replace").splitlines() if line.strip()]
         return f": {lines[-1].strip()}" if lines else ""
 
 
-def _read(process: subprocess.Popen[str], answers: queue.Queue[str | None]) -> None:
-    assert process.stdout is not None
-    with suppress(ValueError):  # closed while it was read
-        for line in process.stdout:
-            answers.put(line)
-    answers.put(None)
+def _children(pid: int) -> list[psutil.Process]:
+    try:
+        children: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+    return children
 
 
-def _code(code: int) -> str:
+def _memory(pid: int) -> int:
+    """What a process holds, and what each of its children holds for itself alone."""
+    held = 0
+    with suppress(psutil.Error):
+        held += psutil.Process(pid).memory_info().rss
+    for child in _children(pid):
+        with suppress(psutil.Error):
+            held += child.memory_full_info().uss
+    return held
+
+
+def _told(code: int) -> str:
     return f"exit code {code}" if code >= 0 else f"signal {-code}"
 
 

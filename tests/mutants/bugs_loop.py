@@ -128,6 +128,16 @@ MUTANTS = (
         "        self._before = current\n",
     ),
     Mutant(
+        name="the_values_are_those_of_the_step_before",
+        component="loop",
+        row="not in the catalogue: values that were worked out ahead, for observations that are over",
+        plugins="dqn,chain",
+        module=COLLECTOR,
+        old="        values = self._policy.action_values(obs, explore=True)\n",
+        new="        asked = self._policy.action_values(obs, explore=True)\n"
+        "        values, self._asked = getattr(self, '_asked', asked), asked\n",
+    ),
+    Mutant(
         name="exploration_is_told_of_a_clock_of_its_own",
         component="loop",
         row="shivaverma/Orbit#10 (in calls, not in environment steps)",

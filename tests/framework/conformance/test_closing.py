@@ -11,7 +11,8 @@ from framework.errors import UsageError
 
 
 def closed(names: str, beside: str | None = None) -> list[set[str]]:
-    return [set(subject.names) for subject in close(names, beside)]
+    fitting, _ = close(names, beside)
+    return [set(subject.names) for subject in fitting]
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,41 @@ from plugins.dqn.maths import greedy
 def dqn_bootstrap():
     return lambda target, online: greedy(target.values)
 """
+
+
+def test_what_was_tried_and_does_not_fit_is_told() -> None:
+    fitting, refused = close("cartpole")
+    assert [subject.names for subject in fitting] == [("dqn", "cartpole")]
+    (left,) = refused
+    assert left.names == ("tabular", "cartpole")
+    assert left.problems == ("tabular needs Discrete observations; cartpole gives (4,) float32 observations",)
+
+
+RECOMMENDED = """
+from framework.hookspecs import hookimpl
+
+@hookimpl
+def recommended_values():
+    return {{"run.num_envs": {count}}}
+"""
+
+
+def test_what_fits_only_with_options_is_closed_with_them(tmp_path: Path) -> None:
+    for count in (2, 3):
+        (tmp_path / f"wants_{count}.py").write_text(RECOMMENDED.format(count=count))
+    names = f"tabular,chain,{tmp_path / 'wants_2.py'},{tmp_path / 'wants_3.py'}"
+    with pytest.raises(UsageError, match=r"choose with --set run\.num_envs"):
+        close(names)
+    (subject,), _ = close(names, values={"run.num_envs": 4})
+    with subject.assembled() as parts:
+        assert parts.spaces.num_envs == 4
+
+
+def test_an_option_that_a_composition_lacks_refuses_it() -> None:
+    fitting, refused = close("nstep", values={"tabular.learning_rate": 0.3})
+    assert [subject.names for subject in fitting] == [("tabular", "nstep", "chain")]
+    assert refused[0].names == ("dqn", "nstep", "chain")
+    assert "no loaded plugin has a section 'tabular'" in refused[0].problems[0]
 
 
 def test_a_file_is_closed_like_an_installed_plugin(tmp_path: Path) -> None:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
 from pathlib import Path
 
+import psutil
 import pytest
 
 from framework.conformance import workers
+from framework.conformance.planning import plan
 from framework.conformance.report import to_json
 from framework.conformance.running import Finding
-from framework.conformance.session import Request, Session, plan
+from framework.conformance.session import Request, Session
 from framework.errors import UsageError
 
 PLUGIN = """
@@ -42,18 +51,26 @@ def conformance_checks():
 """
 
 
-def session_of(tmp_path: Path, misbehaviour: str = "pass", body: str = "", **more: object) -> Session:
-    path = tmp_path / "mine.py"
+def plugin(tmp_path: Path, misbehaviour: str = "pass", body: str = "", name: str = "mine.py") -> Path:
+    path = tmp_path / name
     path.write_text(PLUGIN.format(misbehaviour=misbehaviour, body=body))
+    return path
+
+
+def session_of(tmp_path: Path, misbehaviour: str = "pass", body: str = "", **more: object) -> Session:
     wanted = {"pattern": "aaa_holds|misbehaves|zzz_does_not_apply|^assembles$", **more}
-    session = plan(Request(str(path), **wanted))  # type: ignore[arg-type]
-    session.run(lambda task, found: None)
+    session = plan(Request(str(plugin(tmp_path, misbehaviour, body)), **wanted))  # type: ignore[arg-type]
+    session.run(lambda task: None)
     return session
 
 
 def findings(session: Session) -> dict[str, Finding]:
     (group,) = session.findings.values()
     return {found.check: found for found in group}
+
+
+ESCAPE = "(os.setsid(), os.fork() and os._exit(0), time.sleep(15), os._exit(0))"
+"""A child goes into a session of its own and has a child there, whose parent ends."""
 
 
 @pytest.mark.parametrize(
@@ -66,6 +83,12 @@ def findings(session: Session) -> dict[str, Finding]:
         ("time.sleep(60)", "the composition did not come to an end within 4 seconds"),
         ("while True: pass", "the composition did not come to an end within 4 seconds"),
         ("x = [bytes([1]) * 2**26 for _ in range(20)]; time.sleep(9)", "the composition took more than 0.5 GB"),
+        # children that have their parent's end of the pipe, and outlive it
+        ("os.fork() or time.sleep(30); os._exit(3)", "the composition ended the process (exit code 3)"),
+        ("os.fork() or os.setsid() or time.sleep(30); time.sleep(60)", "did not come to an end within 4 seconds"),
+        (f"os.fork() or {ESCAPE}; time.sleep(60)", "did not come to an end within 4 seconds"),
+        ("x = os.fork() or [bytes([1]) * 2**26 for _ in range(20)]; time.sleep(9)", "took more than 0.5 GB"),
+        ("os.closerange(0, 99); [time.sleep(0.1) for _ in range(600)]", "did not come to an end within 4 seconds"),
     ],
 )
 def test_misbehaviour_is_a_finding_and_the_rest_goes_on(
@@ -95,10 +118,108 @@ def test_what_a_plugin_prints_is_no_answer(tmp_path: Path) -> None:
 def test_a_plugin_that_cannot_even_be_loaded_is_a_finding(
     tmp_path: Path, crash: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("framework.conformance.session.PLAN_SECONDS", 2.0)
+    monkeypatch.setattr("framework.conformance.planning.PLAN_SECONDS", 2.0)
     session = session_of(tmp_path, body=crash)
     assert not session.passed
-    assert findings(session)["assembles"].why.startswith("while it was being loaded, the composition ")
+    found = findings(session)["assembles"]
+    assert found.why.startswith("while it was being loaded, the composition ")
+    assert (found.owner, found.slot) == ("the composition", "")
+    assert found.seconds > 0
+
+
+def test_with_what_it_could_not_be_loaded_is_in_the_command_that_repeats_it(tmp_path: Path) -> None:
+    session = session_of(tmp_path, body="os._exit(4)", beside="tabular,grid", assignments=("grid.seed=4",))
+    (group,) = session.findings
+    words = shlex.split(session.again(group, "assembles"))
+    path = str(tmp_path / "mine.py")
+    assert words[4:] == [path, "--with", "tabular,grid", "-k", "^assembles$", "--set", "grid.seed=4"]
+    assert "while it was being built, the composition ended the process" in findings(session)["assembles"].why
+
+
+def test_the_death_of_one_composition_leaves_the_others(tmp_path: Path) -> None:
+    body = """
+CHECK_WITH = "chain"
+
+@hookimpl
+def env_wrapper(config):
+    if any(section.section_name == "dqn" for section in config):
+        os._exit(5)
+"""
+    session = session_of(tmp_path, body=body, components=("assembly",))
+    verdicts = {names: [found.verdict for found in group] for names, group in session.findings.items()}
+    path = str(tmp_path / "mine.py")
+    assert verdicts == {("dqn", path, "chain"): ["failed"], ("tabular", path, "chain"): ["passed"]}
+    assert f"dqn,{path},chain" in session.again(("dqn", path, "chain"), "assembles")
+
+
+def test_what_cannot_be_built_fails_whatever_is_chosen(tmp_path: Path) -> None:
+    body = "@hookimpl\ndef make_policy():\n    raise ValueError('never')"
+    path = plugin(tmp_path, body=body)
+    session = plan(Request(str(path), "tabular,chain", components=("seeds",)))
+    session.run(lambda task: None)
+    assert session.failed
+    assert list(findings(session)) == ["assembles"]
+
+
+def test_a_lost_worker_tells_what_is_known_of_the_check_and_nothing_of_those_before(tmp_path: Path) -> None:
+    noisy = plugin(tmp_path, "os._exit(3)")
+    noisy.write_text(noisy.read_text().replace('What is true."""', 'What is true."""\n    print("of another check")'))
+    session = plan(Request(str(noisy), pattern="aaa_holds|misbehaves"))
+    session.run(lambda task: None)
+    found = findings(session)["misbehaves"]
+    assert found.why == "the composition ended the process (exit code 3)"
+    assert list(map(tuple, found.causes)) == [("an oversight", "somebody/something#1")]
+    assert 0 < found.seconds < 4
+    own = session_of(tmp_path, "print('its own last words'); os._exit(3)")
+    assert findings(own)["misbehaves"].why.endswith("(exit code 3): its own last words")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_workers_and_what_they_started_end_with_the_command(number: int, tmp_path: Path) -> None:
+    hung = f"os.fork(); open({str(tmp_path)!r} + f'/pid-{{os.getpid()}}', 'w').close(); time.sleep(600)"
+    words = ["-m", "framework", "check", str(plugin(tmp_path, hung)), "-k", "misbehaves", "--thorough"]
+    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("pid-*"))) < 2:
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    pids = [int(path.name.removeprefix("pid-")) for path in tmp_path.glob("pid-*")]
+    os.kill(process.pid, number)
+    assert process.wait(60) == (130 if number == signal.SIGINT else -number)
+    while any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_checks_that_a_plugin_cannot_bring_are_a_finding_and_the_others_go_on(tmp_path: Path) -> None:
+    path = plugin(tmp_path)
+    path.write_text(path.read_text().replace("    return [aaa", "    from nowhere_checks import x\n    return [aaa"))
+    session = plan(Request(str(path), pattern="mine_brings|^discount_is_gamma"))
+    session.run(lambda task: None)
+    found = findings(session)
+    assert {name: each.verdict for name, each in found.items()} == {
+        "mine_brings_its_checks": "failed",
+        "discount_is_gamma_to_the_length": "passed",
+    }
+    why = found["mine_brings_its_checks"].why
+    assert "plugin 'mine' raised in conformance_checks: ModuleNotFoundError: No module named 'nowhere_checks'" in why
+    assert "(at mine.py:" in why
+
+
+def test_checks_beside_a_plugin_are_found_where_the_command_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = plugin(tmp_path)
+    hook = "    from beside_checks import holds\n    return [holds]\n"
+    path.write_text(path.read_text().replace("    return [aaa_holds, misbehaves, zzz_does_not_apply]", hook))
+    (tmp_path / "beside_checks.py").write_text(
+        "from framework.conformance.checks import check\n"
+        "@check('loop', 'make_returns')\ndef holds(subject):\n    'What is true.'\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    session = plan(Request("./mine.py", pattern="^holds$|brings"))
+    session.run(lambda task: None)
+    assert {name: found.verdict for name, found in findings(session).items()} == {"holds": "passed"}
 
 
 def test_what_cannot_be_built_is_not_checked_any_further(tmp_path: Path) -> None:
@@ -121,10 +242,20 @@ def test_a_violation_shows_its_case_and_how_to_see_it_again(tmp_path: Path) -> N
 
 def test_thorough_draws_a_seed_and_names_it(tmp_path: Path) -> None:
     session = session_of(tmp_path, "expect(subject.thorough, False, example='')", thorough=True)
-    assert f"--thorough --seed {session.seed}" in session.command(("chain",), "x")
+    assert f"--thorough --seed {session.seed}" in session.again(("chain",), "x")
     assert findings(session)["misbehaves"].verdict == "failed"
     given = session_of(tmp_path, "expect(subject.seed, 5, example='')", seed=5)
     assert given.passed
+    zero = session_of(tmp_path, thorough=True, seed=0)
+    assert zero.again(("chain",), "x").endswith("--thorough --seed 0")
+
+
+def test_options_are_repeated_as_they_were_typed(tmp_path: Path) -> None:
+    assignments = ("run.until=none", "run.device='cpu'", "chain.length = 7", "returns.gamma=1e-1")
+    session = session_of(tmp_path, "expect(subject.values['run.until'], None, example='')", assignments=assignments)
+    assert session.passed
+    words = shlex.split(session.again(("tabular", "chain"), "x"))
+    assert [word for before, word in pairwise(words) if before == "--set"] == list(assignments)
 
 
 @pytest.mark.parametrize(
@@ -133,9 +264,11 @@ def test_thorough_draws_a_seed_and_names_it(tmp_path: Path) -> None:
         ({"pattern": "misbehave["}, "no regular expression"),
         ({"pattern": "misbehavs"}, "Did you mean 'misbehaves'"),
         ({"components": ("bufer",)}, "Did you mean 'buffer'"),
-        ({"values": {"chain.lenght": 3}}, "Did you mean 'length'"),
-        ({"values": {"chain.length": 1}}, "chain.length = 1"),
-        ({"values": {"nowhere.length": 5}}, "no loaded plugin has a section 'nowhere'"),
+        ({"assignments": ("chain.lenght=3",)}, "Did you mean 'length'"),
+        ({"assignments": ("chain.length=1",)}, "chain.length = 1"),
+        ({"assignments": ("chain.length=1979-05-27",)}, "chain.length = datetime.date"),
+        ({"assignments": ("chain.length",)}, "write it as --set section.key=value"),
+        ({"assignments": ("nowhere.length=5",)}, "no loaded plugin has a section 'nowhere'"),
     ],
 )
 def test_wrong_choices_are_told(tmp_path: Path, more: dict[str, object], message: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 pytest_plugins = ["pytester"]
@@ -47,6 +49,26 @@ def test_one_line_runs_the_checks_and_shows_what_the_command_shows(pytester: pyt
             "*again *python -m framework check ./mine.py,tabular,chain -k*",
         ]
     )
+
+
+def test_the_command_that_repeats_a_failure_is_that_of_the_command_line(pytester: pytest.Pytester) -> None:
+    (pytester.mkdir("my plugins") / "mine.py").write_text(VARIANT)
+    more = ', beside="tabular,chain", assignments=["run.device=\'cpu\'"]'
+    pytester.makepyfile(test_mine=TEST.format(more=more).replace("./mine.py", "./my plugins/mine.py"))
+    result = pytester.runpytest_subprocess("-k", "discount_is_gamma_to_the_length", "-p", "no:cacheprovider", "-q")
+    result.assert_outcomes(failed=1)
+    (line,) = [line for line in result.stdout.lines if "  again  " in line]
+    assert shlex.split(line)[5:] == [
+        *("./my plugins/mine.py", "--with", "tabular,chain", "-k", "^discount_is_gamma_to_the_length$"),
+        *("--set", "run.device='cpu'"),
+    ]
+
+
+def test_a_composition_that_is_left_out_is_a_test_that_is_skipped(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_it=TEST.format(more="").replace("./mine.py", "cartpole"))
+    result = pytester.runpytest_subprocess("-k", "not_checked or assembles", "-p", "no:cacheprovider", "-rs")
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines(["*tabular needs Discrete observations*"])
 
 
 def test_an_expected_failure_needs_a_reason(pytester: pytest.Pytester) -> None:

@@ -1,0 +1,96 @@
+"""From a request to the tasks that it means. Plugins are imported, and compositions built, in another process."""
+
+from __future__ import annotations
+
+import random
+import re
+
+from framework.composition import plugin_names
+from framework.config import parse_assignment
+from framework.conformance.assembly import assembles
+from framework.conformance.checks import COMPONENTS
+from framework.conformance.closing import Refused, none_fits
+from framework.conformance.running import Finding, failed
+from framework.conformance.session import Request, Session, Task
+from framework.conformance.subject import COMPOSITION
+from framework.conformance.workers import PLAN_SECONDS, Lost, Worker
+from framework.errors import UsageError, did_you_mean
+
+
+def plan(request: Request) -> Session:
+    """Find the compositions and their checks.
+
+    Raises:
+        UsageError: if the request is wrong, no composition fits, or no check is chosen.
+    """
+    _refuse_choices(request)
+    fresh = random.SystemRandom().randrange(2**31) if request.thorough else 0
+    session = Session(request, fresh if request.seed is None else request.seed)
+    known: list[str] = []
+    worker = Worker()
+    try:
+        for names in _candidates(worker, session):
+            known += _plan(worker, session, names)
+    finally:
+        worker.close()
+    if session.tasks:
+        return session
+    if not known:
+        raise none_fits(session.refused)
+    hint = did_you_mean(request.pattern, known)
+    raise UsageError(f"no check is chosen by -k and --component.{hint} --list shows them all")
+
+
+def _refuse_choices(request: Request) -> None:
+    for component in request.components:
+        if component not in COMPONENTS:
+            hint = did_you_mean(component, COMPONENTS)
+            raise UsageError(f"no component '{component}'.{hint} Components: {', '.join(COMPONENTS)}")
+    try:
+        re.compile(request.pattern)
+    except re.error as error:
+        raise UsageError(f"-k {request.pattern}: no regular expression: {error}") from error
+    for assignment in request.assignments:
+        parse_assignment(assignment)
+
+
+def _candidates(worker: Worker, session: Session) -> list[tuple[str, ...]]:
+    """The compositions that may fit; none where looking for them loses the worker, which is a finding."""
+    request = session.request
+    question = {"kind": "find", "names": request.names, "beside": request.beside}
+    try:
+        answer = worker.ask(question, PLAN_SECONDS)
+    except Lost as lost:
+        session.tasks.append(_stillborn(tuple(plugin_names(request.names)), "loaded", lost))
+        return []
+    if "problems" in answer:
+        raise UsageError(answer["problems"])
+    return [tuple(candidate) for candidate in answer["candidates"]]
+
+
+def _plan(worker: Worker, session: Session, names: tuple[str, ...]) -> list[str]:
+    """Add the tasks of a composition to the session, or why it does not fit; return the names of all its checks.
+
+    What cannot be built has no other property: that is its only finding, whatever was chosen.
+    """
+    try:
+        answer = worker.ask({"kind": "plan", **session.described(names)}, PLAN_SECONDS)
+    except Lost as lost:
+        session.tasks.append(_stillborn(names, "built", lost))
+        return []
+    if "problems" in answer:
+        session.refused.append(Refused(names, tuple(answer["problems"])))
+        return []
+    assembled = Finding(**answer["assembled"])
+    for check in answer["checks"]:
+        if assembled.verdict == "failed" or session.request.chooses(check["check"], check["component"]):
+            known = assembled if check["check"] == assembled.check else None
+            session.tasks.append(Task(names, check, check.pop("limit"), known))
+    return [check["check"] for check in answer["checks"]]
+
+
+def _stillborn(names: tuple[str, ...], while_being: str, lost: Lost) -> Task:
+    """The finding of a composition that cannot even be loaded or built."""
+    fields = failed(assembles, COMPOSITION)
+    why = f"while it was being {while_being}, the composition {lost}"
+    return Task(names, fields, assembles.seconds, Finding(**fields, seconds=lost.seconds, why=why))
