@@ -236,6 +236,8 @@ def evaluate(
     Example:
 
       python -m framework evaluate runs/first --episodes 100
+
+      python -m framework evaluate pong --episodes 10
     """
     from rich.console import Console
 
@@ -265,6 +267,8 @@ def watch(
     Example:
 
       python -m framework watch runs/first --video game.mp4
+
+      python -m framework watch pong
     """
     from framework.run_folder import load
     from framework.watching import show

@@ -44,7 +44,13 @@ JobsOption = Annotated[
         show_default=False,
     ),
 ]
-RunArgument = Annotated[Path, typer.Argument(help="A run's folder, as 'run' made it.", show_default=False)]
+RunArgument = Annotated[
+    Path,
+    typer.Argument(
+        help="A run's folder, as 'run' made it, or the name of a plugin that brings a trained agent.",
+        show_default=False,
+    ),
+]
 WeightsOption = Annotated[
     str | None,
     typer.Option(help="evaluation or mean_100 (the best by either) or last. Default: evaluation, else last."),

@@ -23,6 +23,7 @@ from framework.options import (
 )
 from framework.pacing import HardSync, ReplayRatio
 from framework.replay.lanes import FrameReplay, bytes_needed
+from framework.replay.mirrored import Mirrored
 from framework.replay.returns import NStepReturns
 from framework.replay.samplers import UniformSampler
 from framework.seeding import Seeds
@@ -74,8 +75,14 @@ def make_sampler(seeds: Seeds) -> Sampler:
 
 
 @hookimpl
-def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, config: Config) -> Buffer:
-    capacity = config[ReplayOptions].capacity
+def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, config: Config, seeds: Seeds) -> Buffer:
+    options = config[ReplayOptions]
+    if options.mirror and spaces.mirror is None:
+        raise UsageError(
+            "replay.mirror = true needs an environment that declares what its mirror shows, and this one does not: "
+            "set it to false"
+        )
+    capacity = options.capacity
     needed, free = bytes_needed(spaces, capacity), psutil.virtual_memory().available
     fits = capacity * free // needed // 2
     if needed > free:
@@ -83,7 +90,10 @@ def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, config: Conf
             f"replay.capacity = {capacity} needs {needed / 1e9:.2f} GB for {spaces.describe()}, and "
             f"{free / 1e9:.2f} GB of memory are free: lower it with --set replay.capacity={fits}"
         )
-    return FrameReplay(spaces, capacity, sampler, returns)
+    replay = FrameReplay(spaces, capacity, sampler, returns)
+    if options.mirror and spaces.mirror is not None:
+        return Mirrored(replay, spaces.mirror, seeds.generator("mirror"))
+    return replay
 
 
 @hookimpl

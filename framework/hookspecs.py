@@ -123,7 +123,8 @@ def make_env(
     Called once for each role in use: "train", "evaluate" (raw rewards, full episodes) and "watch"
     (`render_mode="rgb_array"`). The engine reads from the environment's metadata: `frame_stack` (int, 1),
     `stack_padding` ("repeat" or "zero"), `frame_skip` (int, 1), `reward_clip` (low, high; what the learner gets)
-    and `protocol` (a dict for the manifest).
+    `mirror` ({"axis": of a frame, "actions": in the order in which the mirror shows them}) and `protocol` (a dict for
+    the manifest).
     """
     raise NotImplementedError
 

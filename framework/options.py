@@ -56,6 +56,9 @@ class ReplayOptions(Section, name="replay"):
     """The ring of frames."""
 
     capacity: int = Field(10_000, ge=2, description="frames kept, of all environments together; each is stored once")
+    mirror: bool = Field(
+        False, description="show half of the sampled transitions in the mirror that the environment declares"
+    )
 
 
 class LearningOptions(Section, name="learning"):

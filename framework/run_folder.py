@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import platform
@@ -14,6 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from framework.assembly import Agent, Parts, assemble_agent
 from framework.config import Source, read_toml
+from framework.discovery import installed
 from framework.errors import UsageError
 from framework.hookspecs import API_VERSION
 
@@ -87,7 +89,7 @@ def load(run: str | Path, weights: str | None = None) -> Agent:
     """The agent of a recorded run.
 
     Args:
-        run: the run's folder.
+        run: the run's folder, or the name of an installed plugin that brings a trained agent with it.
         weights: "evaluation", "last" or "mean_100"; default the first of them that the run saved.
 
     Raises:
@@ -96,9 +98,7 @@ def load(run: str | Path, weights: str | None = None) -> Agent:
     """
     from framework.recording.weights import load_state
 
-    folder = Path(run)
-    if not (folder / "config.toml").is_file():
-        raise UsageError(f"'{folder}' is no run's folder: it has no config.toml")
+    folder = _folder_of(run)
     if weights is not None and weights not in WEIGHTS:
         raise UsageError(f"no weights are called '{weights}': choose one of {', '.join(WEIGHTS)}")
     saved = [folder / WEIGHTS[name] for name in ([weights] if weights else WEIGHTS)]
@@ -114,6 +114,27 @@ def load(run: str | Path, weights: str | None = None) -> Agent:
     except UsageError as error:
         raise UsageError(f"{path} does not fit {folder / 'config.toml'}: {error}") from error
     return agent
+
+
+def _folder_of(run: str | Path) -> Path:
+    """The folder of a run; of an installed plugin, the folder `agent` of its package."""
+    folder = Path(run)
+    if (folder / "config.toml").is_file():
+        return folder
+    packages = [point.module for point in installed().get(str(run), [])]
+    brought = [Path(place) / "agent" for name in packages for place in _places(name)]
+    trained = next((place for place in brought if (place / "config.toml").is_file()), None)
+    if trained is not None:
+        return trained
+    if packages:
+        raise UsageError(f"plugin '{run}' brings no trained agent with it: give a run's folder")
+    raise UsageError(f"'{folder}' is no run's folder: it has no config.toml")
+
+
+def _places(package: str) -> Sequence[str]:
+    """The folders of a package, found without running it; none of a module."""
+    spec = importlib.util.find_spec(package)
+    return spec.submodule_search_locations or [] if spec else []
 
 
 def _versions() -> dict[str, str]:

@@ -28,6 +28,16 @@ Role = Literal["train", "evaluate", "watch"]
 
 
 @dataclass(frozen=True)
+class Mirror:
+    """A symmetry of an environment: what a game looks like in a mirror is a game as well."""
+
+    axis: int
+    """Of a frame, counted from its end (−1, −2, …): the one that the mirror turns round."""
+    actions: tuple[int, ...]
+    """Action → the same in the mirror."""
+
+
+@dataclass(frozen=True)
 class Spaces:
     """What an agent sees and may do, the same for every parallel environment.
 
@@ -42,6 +52,8 @@ class Spaces:
     frame_stack: int
     stack_padding: Literal["repeat", "zero"]
     num_envs: int
+    mirror: Mirror | None = None
+    """The symmetry that the environment's metadata declares, if any."""
 
     @property
     def num_actions(self) -> int:

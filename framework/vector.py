@@ -20,7 +20,7 @@ from jaxtyping import Bool, Int64, Shaped
 
 from framework.errors import UsageError
 from framework.frames import FrameStack, stacked_space
-from framework.types import Spaces, Step
+from framework.types import Mirror, Spaces, Step
 
 EpisodeSeed = Callable[[int, int], int]
 """(environment, episode) → the episode's seed; both count from 0."""
@@ -58,7 +58,23 @@ def spaces_of(env: VectorEnv[Any, Any, Any]) -> Spaces:
         frame_stack=k,
         stack_padding=padding,
         num_envs=env.num_envs,
+        mirror=_mirror_of(env.metadata.get("mirror"), frame.shape or (), int(action.n)),
     )
+
+
+def _mirror_of(declared: Any, shape: tuple[int, ...], actions: int) -> Mirror | None:
+    if declared is None:
+        return None
+    try:
+        mirror = Mirror(int(declared["axis"]), tuple(int(action) for action in declared["actions"]))
+    except (TypeError, KeyError, ValueError):
+        mirror = Mirror(0, ())
+    if not -len(shape) <= mirror.axis < 0 or sorted(mirror.actions) != list(range(actions)):
+        raise UsageError(
+            f"mirror = {declared!r} is not served: it must be {{'axis': of the frame, from −{len(shape)} to −1, "
+            f"'actions': the {actions} actions in the order in which the mirror shows them}}"
+        )
+    return mirror
 
 
 class Stream:

@@ -24,6 +24,7 @@ ale-py, which holds the emulator, is licensed GPL-2.0-only. Nothing here imports
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -88,7 +89,9 @@ class PongOptions(Section, name="pong"):
     )
     size: int = Field(42, ge=36, le=210, description="Height and width of the grey frames, in pixels.")
     view: Literal["screen", "court"] = Field(
-        "screen", description="screen: all of it, as in the literature; court: without the score and the walls."
+        "screen",
+        description="screen: all of it, as in the literature; court: without the score and the walls, "
+        "which is its own mirror image (replay.mirror).",
     )
     frame_skip: int = Field(4, ge=1, le=60, description="Emulator frames for which each action is held.")
     actions: Literal["moves", "fast", "minimal", "full"] = Field(
@@ -173,9 +176,18 @@ def describe(options: PongOptions, role: Role) -> dict[str, Any]:
         "frame_skip": options.frame_skip,
         "protocol": protocol,
     }
+    if options.view == "court":
+        found["mirror"] = {"axis": -2, "actions": _upside_down(ACTION_SETS[options.actions])}
     if clip is not None:
         found["reward_clip"] = tuple(clip)
     return found
+
+
+def _upside_down(actions: Sequence[str]) -> list[int]:
+    """The order of the actions in a court that hangs upside down: up is down. (Nearly: the game has no such rule.)"""
+    swap = {"RIGHT": "LEFT", "LEFT": "RIGHT"}
+    turned = [re.sub("RIGHT|LEFT", lambda found: swap[found[0]], name) for name in actions]
+    return [actions.index(name) for name in turned]
 
 
 @hookimpl

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
+import numpy as np
 import pytest
 
 from framework.composition import configure
@@ -130,6 +131,31 @@ def test_the_score_is_on_the_screen_and_not_in_the_court() -> None:
             frames.append(frame[:8])
         frames.append(env.step(0)[0][:8])
         assert (frames[-1] != frames[-3]).any() == changes
+
+
+def test_the_court_declares_its_mirror_and_the_screen_has_none() -> None:
+    """Upside down, up is down: an action's name has RIGHT where its image has LEFT."""
+    assert "mirror" not in describe(PongOptions(view="screen"), "train")
+    for name, actions in ACTION_SETS.items():
+        mirror = describe(PongOptions(actions=name, view="court"), "train")["mirror"]  # type: ignore[arg-type]
+        assert mirror["axis"] == -2
+        for action, image in zip(actions, mirror["actions"], strict=True):
+            assert actions[image] == action.replace("RIGHT", "?").replace("LEFT", "RIGHT").replace("?", "LEFT")
+
+
+def test_the_paddle_goes_down_as_it_goes_up() -> None:
+    """What the mirror promises, measured on the emulator: the same way, but for a pixel of the screen or two."""
+    where: list[float] = []
+    for action in (0, 1, 2):
+        env = pong_env(PongOptions(size=160, view="court", noop_max=0))
+        env.reset(seed=0)
+        for step in range(22):
+            frame = env.step(0 if step < 20 else action)[0]
+        rows = np.flatnonzero((frame[:, 140:144] != np.bincount(frame.ravel()).argmax()).any(axis=1))
+        where.append(float(rows.mean()))
+    stays, up, down = where
+    assert up < stays - 5
+    assert (stays - up) == pytest.approx(down - stays, abs=3)
 
 
 def test_action_sets_have_their_sizes_and_ale_knows_them_all() -> None:

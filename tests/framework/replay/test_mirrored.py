@@ -1,0 +1,110 @@
+"""A mirrored buffer against its twin that is not: the same transitions, each as it was or as the mirror shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framework.assembly import assemble
+from framework.errors import UsageError
+from framework.frames import stacked_space
+from framework.replay.lanes import FrameReplay
+from framework.replay.mirrored import Mirrored
+from framework.replay.returns import NStepReturns
+from framework.replay.samplers import UniformSampler
+from framework.testing import enforce
+from framework.types import Buffer, Counters, Mirror, Spaces, Step
+from framework.vector import spaces_of
+
+FRAME = gymnasium.spaces.Box(0, 255, (3, 5), np.uint8)
+MIRROR = Mirror(-2, (0, 2, 1))
+
+
+def replay(stack: int = 2) -> FrameReplay:
+    spaces = Spaces(stacked_space(FRAME, stack), gymnasium.spaces.Discrete(3), FRAME, stack, "zero", 2, MIRROR)
+    return FrameReplay(spaces, 80, UniformSampler(np.random.default_rng(3)), NStepReturns(0.5, 2))
+
+
+def fill(*buffers: Buffer) -> None:
+    """The same 30 random steps of two environments for each."""
+    rng = np.random.default_rng(4)
+    frames = rng.integers(256, size=(31, 2, 3, 5), dtype=np.uint8)
+    for time in range(30):
+        step = Step(
+            env_id=np.arange(2),
+            first=np.full(2, time % 7 == 0),
+            obs=frames[time],
+            action=rng.integers(3, size=2),
+            reward=rng.normal(size=2),
+            raw_reward=np.zeros(2),
+            terminated=np.full(2, time % 7 == 6),
+            truncated=np.zeros(2, np.bool_),
+            next_obs=frames[time + 1],
+        )
+        for buffer in buffers:
+            buffer.add(step)
+
+
+@given(seed=st.integers(0, 2**31), stack=st.integers(1, 3), n=st.integers(1, 20))
+def test_each_row_is_the_transition_or_its_mirror_image_whole(seed: int, stack: int, n: int) -> None:
+    plain, mirrored = replay(stack), enforce(Mirrored(replay(stack), MIRROR, np.random.default_rng(seed)), Buffer)
+    fill(plain, mirrored)
+    wanted, got = plain.sample(n, Counters()), mirrored.sample(n, Counters())
+    turned = np.random.default_rng(seed).random(len(wanted)) < 0.5
+    for name in ("ids", "reward", "discount", "weights"):
+        np.testing.assert_array_equal(getattr(got, name), getattr(wanted, name))
+    for name in ("obs", "next_obs"):
+        for row, is_turned in enumerate(turned):
+            seen = getattr(wanted, name)[row]
+            np.testing.assert_array_equal(getattr(got, name)[row], seen[..., ::-1, :] if is_turned else seen)
+    exchange = {0: 0, 1: 2, 2: 1, -1: -1}
+    for name in ("action", "next_action"):
+        actions = getattr(wanted, name).tolist()
+        assert getattr(got, name).tolist() == [
+            exchange[action] if is_turned else action for action, is_turned in zip(actions, turned, strict=True)
+        ]
+
+
+def test_what_is_stored_is_never_turned() -> None:
+    plain, mirrored = replay(), Mirrored(replay(), MIRROR, np.random.default_rng(0))
+    fill(plain, mirrored)
+    for _ in range(5):
+        batch = mirrored.sample(20, Counters())
+        assert batch.next_obs is batch.next_obs
+    state: Any = mirrored.state_dict()["buffer"]
+    np.testing.assert_array_equal(state["frames"], plain.state_dict()["frames"])
+    np.testing.assert_array_equal(state["action"], plain.state_dict()["action"])
+
+
+def test_a_loaded_one_turns_the_same_rows() -> None:
+    first, second = (Mirrored(replay(), MIRROR, np.random.default_rng(seed)) for seed in (1, 2))
+    fill(first, second)
+    first.sample(5, Counters())
+    second.sample(5, Counters())
+    second.load_state_dict(first.state_dict())
+    one, other = first.sample(20, Counters()), second.sample(20, Counters())
+    np.testing.assert_array_equal(one.obs, other.obs)
+    np.testing.assert_array_equal(one.action, other.action)
+
+
+def test_an_environment_that_declares_no_mirror_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"replay\.mirror = true needs an environment"):
+        assemble("dqn,chain", {"replay.mirror": True})
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [{"axis": -3, "actions": [0, 1]}, {"axis": 0, "actions": [0, 1]}, {"axis": -1, "actions": [0, 0]}, {"axis": -1}, 7],
+)
+def test_a_mirror_that_cannot_be_is_refused(declared: Any) -> None:
+    env: Any = gymnasium.make_vec("CartPole-v1", 1)
+    env.metadata = {**env.metadata, "mirror": declared}
+    with pytest.raises(UsageError, match=r"mirror = .* is not served"):
+        spaces_of(env)
+    env.metadata["mirror"] = {"axis": -1, "actions": [1, 0]}
+    assert spaces_of(env).mirror == Mirror(-1, (1, 0))
