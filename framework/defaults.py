@@ -79,8 +79,8 @@ def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, config: Conf
     options = config[ReplayOptions]
     if options.mirror and spaces.mirror is None:
         raise UsageError(
-            "replay.mirror = true needs an environment that declares what its mirror shows, and this one does not: "
-            "set it to false"
+            f"replay.mirror = true (from {config.sources.get('replay.mirror', 'default')}) needs an environment that "
+            "declares what its mirror shows, and this one does not: --set replay.mirror=false"
         )
     capacity = options.capacity
     needed, free = bytes_needed(spaces, capacity), psutil.virtual_memory().available

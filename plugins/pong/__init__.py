@@ -53,32 +53,35 @@ SCREEN, COURT = (210, 160), slice(34, 194)
 """The emulator's rows and columns, and the rows between the walls, where the ball is; the score is above them."""
 
 RECOMMENDED: dict[str, Any] = {
-    "run.num_envs": 4,
+    "run.num_envs": 8,
     "run.steps": 1_000_000,
     "run.until": 18.0,
-    "evaluation.every": 25_000,
+    "evaluation.every": 10_000,
+    "evaluation.num_envs": 10,
+    "evaluation.confirm": 100,
 }
 """What suits Pong, whoever plays."""
 
 RECOMMENDED_FOR_DQN: dict[str, Any] = {
     "returns.gamma": 0.98,
     "replay.capacity": 100_000,
+    "replay.mirror": True,
     "learning.starts": 3_000,
     "learning.updates_per_step": 0.5,
     "learning.batch_size": 64,
-    "target.every": 1_000,
+    "target.every": 500,
     "target.unit": "env_steps",
     "exploration.shape": "exponential",
     "exploration.start": 1.0,
     "exploration.final": 0.02,
     "exploration.horizon": 8_000,
     "exploration.unit": "env_steps",
-    "dqn.learning_rate": 2.5e-4,
+    "dqn.learning_rate": 5e-4,
     "dqn.hidden": 256,
-    "dqn.threads": 2,
-    "nstep.n": 3,
+    "dqn.threads": 1,
+    "nstep.n": 10,
 }
-"""What suits a small network that learns Pong on two cores, with the three-step returns that `bundle` brings in."""
+"""What suits a small network that learns Pong on two cores, with the plugins that `bundle` brings in."""
 
 
 class PongOptions(Section, name="pong"):
@@ -89,13 +92,13 @@ class PongOptions(Section, name="pong"):
     )
     size: int = Field(42, ge=36, le=210, description="Height and width of the grey frames, in pixels.")
     view: Literal["screen", "court"] = Field(
-        "screen",
+        "court",
         description="screen: all of it, as in the literature; court: without the score and the walls, "
         "which is its own mirror image (replay.mirror).",
     )
     frame_skip: int = Field(4, ge=1, le=60, description="Emulator frames for which each action is held.")
     actions: Literal["moves", "fast", "minimal", "full"] = Field(
-        "moves",
+        "fast",
         description="moves: stay, up, down, enough to win 21-0; fast: the same with FIRE held, which returns the ball "
         "twice as fast; minimal: both, as in the literature; full: the whole joystick, 18 actions.",
     )
@@ -109,7 +112,7 @@ class PongOptions(Section, name="pong"):
         False, description="Press FIRE for one emulator frame at the start of an episode. Pong serves without it."
     )
     clip_rewards: bool = Field(True, description="Clip the learner's rewards to [-1, 1]; reported ones stay raw.")
-    stack: int = Field(4, ge=1, le=16, description="How many of the last frames make an observation.")
+    stack: int = Field(2, ge=1, le=16, description="How many of the last frames make an observation.")
     padding: Literal["repeat", "zero"] = Field(
         "repeat", description="What stands before an episode's first frame in a stack: that frame, or black."
     )
@@ -192,8 +195,10 @@ def _upside_down(actions: Sequence[str]) -> list[int]:
 
 @hookimpl
 def bundle(names: Sequence[str]) -> Bundle:
-    """With `dqn`, n-step returns: a point is decided long before it is scored. `no:nstep` drops them."""
-    return Bundle(plugins=["nstep"] if "dqn" in names else [])
+    """With `dqn`, n-step returns, as a point is decided long before it is scored, and prioritised replay, as few
+    transitions are near one. `no:nstep` and `no:per` drop them.
+    """
+    return Bundle(plugins=["nstep", "per"] if "dqn" in names else [])
 
 
 @hookimpl

@@ -21,7 +21,7 @@ FAINT = 6
 
 
 def _options(**given: Any) -> PongOptions:
-    return PongOptions.model_validate({"noop_max": 0, **given})
+    return PongOptions.model_validate({"noop_max": 0, "view": "screen", "actions": "moves", **given})
 
 
 def _back_ends(options: PongOptions) -> list[Any]:

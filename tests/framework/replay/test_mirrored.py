@@ -93,7 +93,7 @@ def test_a_loaded_one_turns_the_same_rows() -> None:
 
 
 def test_an_environment_that_declares_no_mirror_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"replay\.mirror = true needs an environment"):
+    with pytest.raises(UsageError, match=r"replay\.mirror = true \(from values\) needs an environment"):
         assemble("dqn,chain", {"replay.mirror": True})
 
 

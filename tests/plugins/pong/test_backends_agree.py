@@ -13,7 +13,7 @@ from plugins.pong import ACTION_SETS, PongOptions
 from plugins.pong.native import NativePong
 from plugins.pong.single import pong_env
 
-plain = partial(PongOptions, noop_max=0)
+plain = partial(PongOptions, noop_max=0, view="screen", actions="moves")
 """Options without the no-ops that both back ends draw in ways of their own."""
 
 BACKENDS = ["native", "wrappers"]

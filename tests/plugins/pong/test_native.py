@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from plugins.pong import PongOptions
 from plugins.pong.native import NativePong
 
-plain = partial(PongOptions, noop_max=0)
+plain = partial(PongOptions, noop_max=0, view="screen", actions="moves")
 """Options without the no-ops that both back ends draw in ways of their own."""
 
 GAMES = 3

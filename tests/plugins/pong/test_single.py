@@ -15,7 +15,7 @@ from gymnasium.wrappers import AtariPreprocessing
 from plugins.pong import ACTION_SETS, PongOptions
 from plugins.pong.single import chapter_stack, pong_env
 
-plain = partial(PongOptions, noop_max=0)
+plain = partial(PongOptions, noop_max=0, view="screen", actions="moves")
 """Options without the no-ops that both back ends draw in ways of their own."""
 
 
