@@ -52,7 +52,7 @@ def test_a_claim_that_nothing_consumes() -> None:
 
 def test_spaces_that_a_policy_cannot_serve() -> None:
     assert problems("tabular,pong", {"pong.size": 84}) == [
-        "tabular needs Discrete observations; pong gives 4 stacked (84, 84) uint8 frames"
+        "tabular needs Discrete observations; pong gives 2 stacked (84, 84) uint8 frames"
     ]
 
 

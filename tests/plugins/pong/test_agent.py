@@ -61,23 +61,24 @@ def test_a_recorded_run_says_what_was_played_and_can_be_loaded(tmp_path: Path) -
     manifest = json.loads((tmp_path / "r" / "manifest.json").read_text())
     assert manifest["environment"]["repeat_action_probability"] == 0.0
     assert manifest["environment"]["frame_skip"] == 4
-    assert manifest["observations"] == "4 stacked (42, 42) uint8 frames"
+    assert manifest["observations"] == "2 stacked (42, 42) uint8 frames"
     assert manifest["parts"]["policy"]["threads"] == 1
     assert manifest["parts"]["buffer"]["bytes"] == 3_000 * (42 * 42 + 19)
     agent = framework.load(tmp_path / "r")
     result = framework.evaluate(agent, name="one", episodes=1)
     assert -21 <= result.mean <= 21
-    assert agent.act(np.zeros((4, 42, 42), np.uint8)) in range(3)
+    assert agent.act(np.zeros((2, 42, 42), np.uint8)) in range(3)
 
 
-def test_with_dqn_it_brings_n_step_returns_that_can_be_taken_out() -> None:
-    assert load_plugins(["dqn", "pong"]).names == ["dqn", "pong", "nstep"]
-    assert load_plugins(["dqn", "pong", "no:nstep"]).names == ["dqn", "pong"]
+def test_with_dqn_it_brings_parts_that_can_be_taken_out() -> None:
+    assert load_plugins(["dqn", "pong"]).names == ["dqn", "pong", "nstep", "per"]
+    assert load_plugins(["dqn", "pong", "no:nstep"]).names == ["dqn", "pong", "per"]
+    assert load_plugins(["dqn", "pong", "no:nstep", "no:per"]).names == ["dqn", "pong"]
     assert load_plugins(["chapter", "pong"]).names == ["chapter", "pong", "dqn"]
 
 
 def test_a_stack_that_acts_is_the_stack_that_is_sampled() -> None:
-    parts = assemble("dqn,pong,no:nstep", {**SHORT, "run.num_envs": 2})
+    parts = assemble("dqn,pong,no:nstep,no:per", {**SHORT, "run.num_envs": 2, "replay.mirror": False})
     seen: dict[bytes, int] = {}
     for _ in range(40):
         for stack in parts.stream.observations:

@@ -105,7 +105,7 @@ def test_what_the_engine_reads() -> None:
 def test_what_it_recommends_depends_on_who_plays() -> None:
     """Every recommendation is an option that exists, and those for networks are kept from others."""
     _, config, _ = configure("dqn,pong")
-    assert config.flat()["run.num_envs"] == 4
+    assert config.flat()["run.num_envs"] == 8
     assert config.sources["dqn.learning_rate"] == "recommended by pong"
     assert "learning.starts" not in pong.recommended_values(["tabular", "pong"])
 
