@@ -11,7 +11,6 @@ top of the page. Run it on an idle machine: each run uses all of two cores.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,11 @@ from typing import Annotated, Any
 
 import typer
 from machine import foot
+from matplotlib.figure import Figure
 
 from framework.errors import FrameworkError
 from framework.recording import read_rows
+from framework.recording.drawing import save_figure
 from framework.study import Arm, RunResult, Study, run_study
 
 GOAL = 18.0
@@ -80,17 +81,40 @@ def lines(runs: Sequence[RunResult]) -> Iterator[str]:
         yield f"| median | **{minutes / 60:.1f} min** | **{steps:,.0f}** | | | |"
 
 
+def draw(runs: Sequence[RunResult], path: Path) -> None:
+    """Every evaluation of every seed, against training minutes and against environment steps; a star confirmed it."""
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    for run in runs:
+        rows = [row for row in read_rows(run.folder / "metrics.jsonl") if row["kind"] == "evaluation"]
+        star = confirmed(run)
+        for axes, key, unit in ((panels[0], "seconds", 60), (panels[1], "env_steps", 1_000)):
+            places = [row[key] / unit for row in rows]
+            (line,) = axes.plot(
+                places, [row["mean"] for row in rows], marker=".", linewidth=1, label=f"seed {run.seed}"
+            )
+            if star is not None:
+                axes.plot([star[key] / unit], [star["mean"]], "*", color=line.get_color(), markersize=13)
+    for axes, label in zip(panels, ("minutes of training", "thousands of environment steps"), strict=True):
+        axes.axhline(GOAL, color="black", linewidth=0.8, linestyle=":")
+        axes.set_xlabel(label)
+        axes.grid(alpha=0.25)
+    panels[0].set_ylabel("mean of an evaluation")
+    panels[0].legend(fontsize="small")
+    save_figure(figure, path)
+
+
 def section(name: str, study: Study) -> str:
-    """The part of the page that shows one recipe; its plot is copied beside the page."""
+    """The part of the page that shows one recipe, with its plot."""
     recipe = RECIPES[name]
-    shutil.copyfile(study.folder / "curves.png", PAGE.parent / f"pong-{name}.png")
+    draw(study.results, PAGE.parent / f"pong-{name}.png")
     given = "".join(f" --set {path}={json.dumps(value)}" for path, value in recipe.values.items())
     return "\n\n".join(
         [
             f"## {recipe.title}",
             f"```sh\npython -m framework run --plugins {recipe.plugins}{given}\n```",
             "\n".join(lines(study.results)),
-            f"![The running mean return of each seed of {recipe.plugins}](pong-{name}.png)",
+            f"![Every evaluation of every seed of {recipe.plugins}](pong-{name}.png)",
         ]
     )
 

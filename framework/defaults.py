@@ -76,24 +76,31 @@ def make_sampler(seeds: Seeds) -> Sampler:
 
 @hookimpl
 def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, config: Config, seeds: Seeds) -> Buffer:
-    options = config[ReplayOptions]
-    if options.mirror and spaces.mirror is None:
-        raise UsageError(
-            f"replay.mirror = true (from {config.sources.get('replay.mirror', 'default')}) needs an environment that "
-            "declares what its mirror shows, and this one does not: --set replay.mirror=false"
-        )
-    capacity = options.capacity
+    capacity = config[ReplayOptions].capacity
     needed, free = bytes_needed(spaces, capacity), psutil.virtual_memory().available
     fits = capacity * free // needed // 2
     if needed > free:
         raise UsageError(
             f"replay.capacity = {capacity} needs {needed / 1e9:.2f} GB for {spaces.describe()}, and "
-            f"{free / 1e9:.2f} GB of memory are free: lower it with --set replay.capacity={fits}"
+            f"{free / 1e9:.2f} GB of memory are free: lower it with --set replay.capacity={fits}, or add 'packed'"
         )
-    replay = FrameReplay(spaces, capacity, sampler, returns)
-    if options.mirror and spaces.mirror is not None:
-        return Mirrored(replay, spaces.mirror, seeds.generator("mirror"))
-    return replay
+    return mirrored(FrameReplay(spaces, capacity, sampler, returns), spaces, config, seeds)
+
+
+def mirrored(replay: FrameReplay, spaces: Spaces, config: Config, seeds: Seeds) -> Buffer:
+    """The replay, or with `replay.mirror` one that also shows its transitions in the mirror.
+
+    Raises:
+        UsageError: if the environment declares no mirror.
+    """
+    if not config[ReplayOptions].mirror:
+        return replay
+    if spaces.mirror is None:
+        raise UsageError(
+            f"replay.mirror = true (from {config.sources.get('replay.mirror', 'default')}) needs an environment that "
+            "declares what its mirror shows, and this one does not: --set replay.mirror=false"
+        )
+    return Mirrored(replay, spaces.mirror, seeds.generator("mirror"))
 
 
 @hookimpl

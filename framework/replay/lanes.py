@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Int64, Shaped
@@ -23,6 +23,16 @@ from framework.frames import window
 from framework.types import Batch, Counters, Returns, Sampler, Spaces, State, Step
 
 _ARRAYS = ("_frames", "_age", "_action", "_reward", "_terminated", "_truncated", "_head", "_pending")
+
+
+class Frames(Protocol):
+    """What the replay asks of its array of frames: to be written and read by arrays of slots."""
+
+    def __setitem__(self, slots: Any, frames: Any, /) -> None: ...
+
+    def __getitem__(self, slots: Any, /) -> Any: ...
+
+    def copy(self) -> np.ndarray: ...
 
 
 def bytes_needed(spaces: Spaces, capacity: int) -> int:
@@ -36,7 +46,7 @@ class FrameReplay:
     """A buffer of the last `capacity` frames of N environments, `capacity` // N each.
 
     Args:
-        allocate: makes the array of frames, from its shape and dtype, as numpy's `zeros` does.
+        allocate: makes the array of frames from its shape and dtype, as numpy's `zeros` does.
 
     Raises:
         UsageError: if a lane would be too short for one stack and one window.
@@ -48,7 +58,7 @@ class FrameReplay:
         capacity: int,
         sampler: Sampler,
         returns: Returns,
-        allocate: Callable[[tuple[int, ...], np.dtype[Any]], np.ndarray] = np.zeros,
+        allocate: Callable[[tuple[int, ...], np.dtype[Any]], Frames] = np.zeros,
     ) -> None:
         lanes, length = spaces.num_envs, capacity // spaces.num_envs
         shortest = spaces.frame_stack + returns.horizon + 1
@@ -140,7 +150,8 @@ class FrameReplay:
 
     def load_state_dict(self, state: State) -> None:
         for name in _ARRAYS:
-            getattr(self, name)[...] = state[name.removeprefix("_")]
+            saved = state[name.removeprefix("_")]
+            getattr(self, name)[np.arange(len(saved))] = saved
 
     def _slot(self, lanes: Int64[np.ndarray, " *B"], positions: Int64[np.ndarray, " *B"]) -> Int64[np.ndarray, " *B"]:
         return lanes * self._length + positions % self._length

@@ -24,6 +24,7 @@ NETWORKS = (
             "noisy",
             "nstep",
             "online",
+            "packed",
             "per",
             "polyak",
             "qr",

@@ -1,0 +1,68 @@
+"""A replay of compressed frames: a tenth of the memory or less, for more time a batch. Nothing is lost.
+
+Every frame is compressed by itself (zlib, level 1), so that each can be read alone. Grey Atari frames shrink to a
+thirtieth; random noise does not shrink at all, and then takes a little more than without this plugin.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64, Shaped
+
+from framework.config import Config
+from framework.defaults import mirrored
+from framework.hookspecs import hookimpl
+from framework.options import ReplayOptions
+from framework.replay.lanes import FrameReplay
+from framework.seeding import Seeds
+from framework.types import Buffer, Returns, Sampler, Spaces
+
+LEVEL = 1
+"""Of zlib: higher ones save a fifth of the bytes and take three times as long to write."""
+
+
+class PackedFrames:
+    """An array of frames [slots, *frame] of which each is kept as compressed bytes; never written ones are zeros.
+
+    It is read and written as numpy's own, by an array of slots.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.shape, self.dtype = shape, dtype
+        zeros = zlib.compress(bytes(math.prod(shape[1:]) * dtype.itemsize), LEVEL)
+        self._packed = [zeros] * shape[0]
+
+    def __setitem__(self, slots: Int64[np.ndarray, " K"], frames: Shaped[np.ndarray, "K *frame"]) -> None:
+        for slot, frame in zip(slots.tolist(), frames, strict=True):
+            self._packed[slot] = zlib.compress(np.ascontiguousarray(frame, self.dtype).data, LEVEL)
+
+    def __getitem__(self, slots: Int64[np.ndarray, " *K"]) -> Shaped[np.ndarray, "*K *frame"]:
+        unpacked = b"".join([zlib.decompress(self._packed[slot]) for slot in slots.ravel().tolist()])
+        # a bytearray, as what comes of bytes cannot be written to
+        return np.frombuffer(bytearray(unpacked), self.dtype).reshape(*slots.shape, *self.shape[1:])
+
+    def copy(self) -> Shaped[np.ndarray, "slots *frame"]:
+        """All frames, unpacked."""
+        return self[np.arange(self.shape[0])]
+
+
+class PackedReplay(FrameReplay):
+    """The engine's replay with its frames packed."""
+
+    def __init__(self, spaces: Spaces, capacity: int, sampler: Sampler, returns: Returns) -> None:
+        super().__init__(spaces, capacity, sampler, returns, PackedFrames)
+
+    def manifest(self) -> Mapping[str, Any]:
+        """Capacity in frames; how many bytes they will take is not known beforehand."""
+        return {"capacity": super().manifest()["capacity"], "packed": f"zlib, level {LEVEL}"}
+
+
+@hookimpl
+def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, config: Config, seeds: Seeds) -> Buffer:
+    replay = PackedReplay(spaces, config[ReplayOptions].capacity, sampler, returns)
+    return mirrored(replay, spaces, config, seeds)
