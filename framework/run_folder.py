@@ -85,12 +85,13 @@ def manifest(parts: Parts) -> dict[str, Any]:
     }
 
 
-def load(run: str | Path, weights: str | None = None) -> Agent:
+def load(run: str | Path, weights: str | None = None, values: Mapping[str, Any] | None = None) -> Agent:
     """The agent of a recorded run.
 
     Args:
         run: the run's folder, or the name of an installed plugin that brings a trained agent with it.
         weights: "evaluation", "last" or "mean_100"; default the first of them that the run saved.
+        values: options as {"section.key": value}, stronger than the run's own.
 
     Raises:
         UsageError: if this is no run's folder, it has no such weights, or its plugins are not to be had.
@@ -107,8 +108,9 @@ def load(run: str | Path, weights: str | None = None) -> Agent:
         raise UsageError(
             f"'{folder}' has no saved weights ({', '.join(str(name.relative_to(folder)) for name in saved)})"
         )
-    values = read_toml(folder / "config.toml")
-    agent = assemble_agent(values.get("run.plugins", ()), [Source(f"file {folder / 'config.toml'}", values)])
+    recorded = read_toml(folder / "config.toml")
+    sources = [Source(f"file {folder / 'config.toml'}", recorded), Source("values", values or {})]
+    agent = assemble_agent(recorded.get("run.plugins", ()), sources)
     try:
         agent.policy.load_state_dict(load_state(path))
     except UsageError as error:
