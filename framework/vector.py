@@ -20,8 +20,6 @@ from jaxtyping import Bool, Int64, Shaped
 
 from framework.errors import FrameworkError, UsageError
 from framework.frames import FrameStack, stacked_space
-from framework.errors import FrameworkError, UsageError
-from framework.frames import FrameStack, stacked_space
 from framework.history import History, play_again
 from framework.types import Mirror, Spaces, State, Stateful, Step
 
