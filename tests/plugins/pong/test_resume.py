@@ -70,7 +70,7 @@ def test_the_frames_after_a_restore_are_those_that_would_have_come(
 
 
 @pytest.mark.parametrize(
-    ("names", "backend"), [("dqn,pong", "native"), ("dqn,pong", "wrappers"), ("rainbow,pong", "native")]
+    ("names", "backend"), [("dqn,pong", "native"), ("dqn,packed,pong", "wrappers"), ("rainbow,pong", "native")]
 )
 def test_a_run_in_pieces_is_the_run_in_one(names: str, backend: str, tmp_path: Path) -> None:
     values = {**VALUES, "pong.backend": backend, "pong.sticky": 0.25}
