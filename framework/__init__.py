@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from framework.assembly import Agent, Parts, assemble
+    from framework.checkpoints.resuming import resume
     from framework.errors import FrameworkError, UsageError
     from framework.evaluation import evaluate
     from framework.run_folder import load
@@ -26,10 +27,22 @@ _HOMES = {
     "assemble": "assembly",
     "evaluate": "evaluation",
     "load": "run_folder",
+    "resume": "checkpoints.resuming",
     "train": "training",
 }
 
-__all__ = ["Agent", "FrameworkError", "Outcome", "Parts", "UsageError", "assemble", "evaluate", "load", "train"]
+__all__ = [
+    "Agent",
+    "FrameworkError",
+    "Outcome",
+    "Parts",
+    "UsageError",
+    "assemble",
+    "evaluate",
+    "load",
+    "resume",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from framework.composition import configure
 from framework.config import Config, Source
 from framework.errors import FrameworkError, UnsupportedSpace, UsageError
 from framework.manager import Expected, PluginError, Plugins
-from framework.options import RunOptions
+from framework.options import CheckpointOptions, RunOptions
 from framework.seeding import Seeds
 from framework.slots import Slots
 from framework.types import (
@@ -32,6 +32,7 @@ from framework.types import (
     Role,
     Sampler,
     Spaces,
+    Stateful,
     TargetSync,
 )
 from framework.vector import Stream, vectorise
@@ -95,6 +96,11 @@ class Parts(Agent):
         """slot → the plugin that filled it."""
         return self.slots.filled
 
+    def stateful(self) -> dict[str, Stateful]:
+        """Every part that a checkpoint must hold, by its name here; the counters and the environments are two."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: part for name, part in found.items() if isinstance(part, Stateful)}
+
     def close(self) -> None:
         """Close the training environments."""
         self.stream.close()
@@ -131,6 +137,9 @@ def assemble(
     seeds = Seeds(options.seed)
     slots = Slots(plugins)
     stream = _open_stream(plugins, slots, config, seeds, "train", options.num_envs, "train")
+    if config[CheckpointOptions].every and not stream.restorable:
+        owner = slots.filled["make_env"]
+        notes.append(f"no checkpoints: the environments of '{owner}' reset themselves and have no state_dict()")
     try:
         return _fill(plugins, config, notes, seeds, slots, stream)
     except BaseException:

@@ -13,6 +13,7 @@ from framework.errors import UsageError
 from framework.exploration import EpsilonGreedy, epsilon_schedule
 from framework.hookspecs import hookimpl
 from framework.options import (
+    CheckpointOptions,
     EvaluationOptions,
     ExplorationOptions,
     LearningOptions,
@@ -56,6 +57,7 @@ def config_sections() -> Sequence[type[Section]]:
         ReplayOptions,
         LearningOptions,
         TargetOptions,
+        CheckpointOptions,
     ]
 
 

@@ -124,7 +124,8 @@ def make_env(
     (`render_mode="rgb_array"`). The engine reads from the environment's metadata: `frame_stack` (int, 1),
     `stack_padding` ("repeat" or "zero"), `frame_skip` (int, 1), `reward_clip` (low, high; what the learner gets)
     `mirror` ({"axis": of a frame, "actions": in the order in which the mirror shows them}) and `protocol` (a dict for
-    the manifest).
+    the manifest). To go on from a checkpoint, episodes are played again from their seeds and actions; a vector
+    environment with `state_dict()` and `load_state_dict()` is asked for its state instead.
     """
     raise NotImplementedError
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
+from typing import Protocol
 
 import numpy as np
 
@@ -11,21 +13,32 @@ from framework.assembly import Parts
 from framework.errors import NonFiniteLoss
 from framework.evaluation import evaluate
 from framework.options import EvaluationOptions, RunOptions
-from framework.types import Batch, Callback, Episode, Errors, EvaluationResult, Step
+from framework.types import Batch, Callback, Episode, Errors, EvaluationResult, State, Step
+
+
+class Saver(Protocol):
+    """Keeps a run for later. Called when nothing is under way: no step, no update and no evaluation."""
+
+    def after_step(self, loop: Loop) -> None: ...
+
+    def at_the_end(self, loop: Loop) -> None:
+        """Once, before the callbacks hear of the end, if the run ended in good order."""
+        ...
 
 
 class Loop:
     """Runs assembled parts until an end is reached; `counters` and `last_evaluation` say how far it is."""
 
-    def __init__(self, parts: Parts, callbacks: Sequence[Callback] = ()) -> None:
-        self._parts = parts
+    def __init__(self, parts: Parts, callbacks: Sequence[Callback] = (), saver: Saver | None = None) -> None:
+        self.parts = parts
         self.counters = parts.counters
         self.last_evaluation: EvaluationResult | None = None
         self._evaluations = 0
         self._stopping = False
         self._returns = np.zeros(parts.spaces.num_envs)
         self._lengths = np.zeros(parts.spaces.num_envs, np.int64)
-        self._callbacks = callbacks
+        self.callbacks = callbacks
+        self._saver = saver
         self._on_step = _listeners(callbacks, "on_step")
         self._on_update = _listeners(callbacks, "on_update")
         self._on_episode = _listeners(callbacks, "on_episode")
@@ -35,14 +48,16 @@ class Loop:
 
         Every callback's `on_end` is called, in their order, however the run ends and whatever another raises.
         """
-        parts, counters = self._parts, self.counters
+        parts, counters = self.parts, self.counters
         overlap = parts.cadence.overlap
         with ExitStack() as ends:
-            for callback in reversed(self._callbacks):
+            for callback in reversed(self.callbacks):
                 ends.callback(callback.on_end, counters)
-            for callback in self._callbacks:
+            for callback in self.callbacks:
                 callback.on_start(counters)
-            while not self._finished():
+            if self._evaluation_is_due():  # the run was stopped in it before
+                self.evaluate()
+            while not self.finished:
                 if not overlap:
                     self._learn()
                 parts.collector.begin(counters)
@@ -53,16 +68,41 @@ class Loop:
                 counters.advance(step)
                 parts.target_sync.tick(counters)
                 self._report(step)
-            if not overlap:
+                if self._evaluation_is_due():
+                    self.evaluate()
+                if self._saver is not None:
+                    self._saver.after_step(self)
+            if not overlap and not self._evaluation_is_due():
                 self._learn()
+            if self._saver is not None:
+                self._saver.at_the_end(self)
 
     def stop(self) -> None:
         """End the run after the step under way, in training or in an evaluation."""
         self._stopping = True
 
+    def state_dict(self) -> State:
+        """What the loop itself knows of episodes and evaluations; the parts have states of their own."""
+        last = self.last_evaluation
+        return {
+            "returns": self._returns.copy(),
+            "lengths": self._lengths.copy(),
+            "evaluations": self._evaluations,
+            "last_evaluation": last and {**asdict(last), "returns": list(last.returns), "lengths": list(last.lengths)},
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        self._returns[:] = state["returns"]
+        self._lengths[:] = state["lengths"]
+        self._evaluations = int(state["evaluations"])
+        last = state["last_evaluation"]
+        if last is not None:
+            lists = {name: tuple(last[name]) for name in ("returns", "lengths")}
+            self.last_evaluation = EvaluationResult(**{**last, **lists})
+
     def _learn(self) -> None:
         """Make the updates that are owed. What cannot be sampled yet stays owed."""
-        parts, counters = self._parts, self.counters
+        parts, counters = self.parts, self.counters
         due = parts.cadence.due(counters)
         while counters.updates < due and len(parts.buffer):
             batch = parts.buffer.sample(parts.cadence.batch_size, counters)
@@ -89,43 +129,45 @@ class Loop:
                 self._returns[env_id], self._lengths[env_id] = 0.0, 0
                 for listen in self._on_episode:
                     listen(episode, self.counters)
-        every = self._parts.config[EvaluationOptions].every
-        if every and self.counters.env_steps // every > self._evaluations:
-            self.evaluate()
+
+    def _evaluation_is_due(self) -> bool:
+        every = self.parts.config[EvaluationOptions].every
+        return bool(every and self.counters.env_steps // every > self._evaluations)
 
     def evaluate(self) -> EvaluationResult | None:
-        """Evaluate now and tell the callbacks; None if the run was stopped meanwhile.
+        """Evaluate now and tell the callbacks; None, and no more than if it had not begun, if the run was stopped.
 
         Where the result reaches `run.until` and `evaluation.confirm` is set, so many fresh episodes decide instead.
         """
-        options, until = self._parts.config[EvaluationOptions], self._parts.config[RunOptions].until
-        self._evaluations = self.counters.env_steps // options.every if options.every else self._evaluations + 1
-        result = self._evaluate("periodic", options.episodes)
-        if result is not None and until is not None and result.mean >= until and options.confirm:
-            return self._evaluate("confirmation", options.confirm)
-        return result
-
-    def _evaluate(self, name: str, episodes: int) -> EvaluationResult | None:
+        options, until = self.parts.config[EvaluationOptions], self.parts.config[RunOptions].until
+        number = self.counters.env_steps // options.every if options.every else self._evaluations + 1
         try:
-            result = evaluate(
-                self._parts,
-                name=f"{name}/{self._evaluations}",
-                episodes=episodes,
-                after_step=self._stop_evaluation,
-            )
+            results = [self._play(f"periodic/{number}", options.episodes)]
+            if until is not None and results[0].mean >= until and options.confirm:
+                results.append(self._play(f"confirmation/{number}", options.confirm))
         except _Stopped:
             return None
+        self._evaluations = number
+        for result in results:
+            self._tell(result)
+        return self.last_evaluation
+
+    def _play(self, name: str, episodes: int) -> EvaluationResult:
+        return evaluate(self.parts, name=name, episodes=episodes, after_step=self._stop_evaluation)
+
+    def _tell(self, result: EvaluationResult) -> None:
         self.last_evaluation = result
-        for callback in self._callbacks:
+        for callback in self.callbacks:
             callback.on_evaluation(result, self.counters)
-        return result
 
     def _stop_evaluation(self) -> None:
         if self._stopping:
             raise _Stopped
 
-    def _finished(self) -> bool:
-        options, counters = self._parts.config[RunOptions], self.counters
+    @property
+    def finished(self) -> bool:
+        """Whether one of the run's ends has been reached, or it was stopped."""
+        options, counters = self.parts.config[RunOptions], self.counters
         return bool(
             self._stopping
             or (options.steps is not None and counters.env_steps >= options.steps)

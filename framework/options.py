@@ -74,3 +74,13 @@ class TargetOptions(Section, name="target"):
 
     every: int = Field(250, ge=1, description="period of the copy")
     unit: Unit = Field("env_steps", description="what the period counts")
+
+
+class CheckpointOptions(Section, name="checkpoint"):
+    """What is kept of a recorded run, so that it can go on after a kill as if nothing had happened."""
+
+    every: int = Field(
+        10_000,
+        ge=0,
+        description="environment steps between checkpoints; one more is written at the end; 0: none at all",
+    )

@@ -9,15 +9,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from framework.assembly import Parts, RunInfo
 from framework.composition import ENDS
 from framework.errors import UsageError
 from framework.loop import Loop
 from framework.manager import Expected
-from framework.options import EvaluationOptions, RunOptions
+from framework.options import CheckpointOptions, EvaluationOptions, RunOptions
 from framework.run_folder import create_run_folder
 from framework.types import Callback, Counters, EvaluationResult
+
+if TYPE_CHECKING:
+    from framework.checkpoints.folder import Checkpoint
+    from framework.checkpoints.saver import PeriodicSaver
 
 CALLBACKS = Expected(
     "a sequence of framework.types.Callback objects",
@@ -32,6 +37,8 @@ class Outcome:
     counters: Counters
     last_evaluation: EvaluationResult | None
     interrupted: bool
+    longest_save: float
+    """Seconds for which a checkpoint kept training waiting, at most."""
 
 
 def check_ends(parts: Parts) -> None:
@@ -57,6 +64,7 @@ def train(
     *,
     show_progress: bool = False,
     callbacks: Sequence[Callback] = (),
+    checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     """Run assembled parts to their end.
 
@@ -67,28 +75,47 @@ def train(
         folder: where to record the run; it must not exist or be empty. None records nothing.
         show_progress: print progress.
         callbacks: further listeners.
+        checkpoint: of the run in `folder`, which goes on from there.
 
     Raises:
         UsageError: if the run would never end, the folder is in use, or the parts were trained before.
         NonFiniteLoss: if a loss is NaN or infinite.
+        FrameworkError: if the checkpoint's state does not fit, or a checkpoint cannot be written.
     """
-    check_ends(parts)
-    if parts.counters.env_steps:
-        raise UsageError("these parts have been trained already: assemble new ones for another run")
-    path = create_run_folder(Path(folder), parts) if folder is not None else None
-    info = RunInfo(parts, path, show_progress)
-    made = [
-        callback
-        for _, given in parts.plugins.gather("make_callbacks", CALLBACKS, config=parts.config, run=info)
-        for callback in given
-    ]
-    loop = Loop(parts, [*made, *callbacks])
     try:
+        check_ends(parts)
+        if parts.counters.env_steps:
+            raise UsageError("these parts have been trained already: assemble new ones for another run")
+        path = Path(folder) if folder is not None else None
+        if path is not None and checkpoint is None:
+            create_run_folder(path, parts)
+        info = RunInfo(parts, path, show_progress)
+        made = [
+            callback
+            for _, given in parts.plugins.gather("make_callbacks", CALLBACKS, config=parts.config, run=info)
+            for callback in given
+        ]
+        saver = _saver(parts, path, checkpoint)
+        loop = Loop(parts, [*made, *callbacks], saver)
+        if checkpoint is not None:
+            from framework.checkpoints.contents import restore
+
+            restore(loop, checkpoint)
         with _interruptible(loop) as interrupted:
             loop.run()
     finally:
         parts.close()
-    return Outcome(loop.counters, loop.last_evaluation, bool(interrupted))
+    return Outcome(loop.counters, loop.last_evaluation, bool(interrupted), saver.longest if saver else 0.0)
+
+
+def _saver(parts: Parts, folder: Path | None, base: Checkpoint | None) -> PeriodicSaver | None:
+    every = parts.config[CheckpointOptions].every
+    if folder is None or not every or not parts.stream.restorable:
+        return None
+    from framework.checkpoints.folder import CheckpointFolder
+    from framework.checkpoints.saver import PeriodicSaver
+
+    return PeriodicSaver(CheckpointFolder(folder), every, base)
 
 
 @contextmanager

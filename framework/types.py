@@ -8,7 +8,7 @@ unless the environment declares a frame stack k: then `*obs` is `k *frame`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -180,6 +180,23 @@ class Stateful(Protocol):
     def state_dict(self) -> State: ...
 
     def load_state_dict(self, state: State) -> None: ...
+
+
+@runtime_checkable
+class Segmented(Protocol):
+    """A stateful part with a long log, of which a checkpoint writes only what is new since the one before."""
+
+    def cut(self) -> tuple[State, Mapping[str, Callable[[], State]]]:
+        """The state in pieces: (what is written anew each time, name → how to read a segment, the oldest first).
+
+        A segment is what came in between two cuts. It never changes, and its name is never that of another; it is
+        among the pieces until nothing of it is needed any more.
+        """
+        ...
+
+    def join(self, state: State, segments: Iterable[State]) -> None:
+        """Load what `cut` gave, the segments in their order."""
+        ...
 
 
 @runtime_checkable

@@ -18,9 +18,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from jaxtyping import Bool, Int64, Shaped
 
-from framework.errors import UsageError
+from framework.errors import FrameworkError, UsageError
 from framework.frames import FrameStack, stacked_space
-from framework.types import Mirror, Spaces, Step
+from framework.history import History, play_again
+from framework.types import Mirror, Spaces, State, Stateful, Step
 
 EpisodeSeed = Callable[[int, int], int]
 """(environment, episode) → the episode's seed; both count from 0."""
@@ -96,6 +97,7 @@ class Stream:
         self._resetting = np.zeros(env.num_envs, np.bool_)
         self._first = np.ones(env.num_envs, np.bool_)
         self._actions: Int64[np.ndarray, " N"] = np.empty(0, np.int64)
+        self._history = History(env.num_envs)
         frames = self._first_frames()
         self._frames = self._copy(frames)
         self._stack = FrameStack(self.spaces.frame_stack, self.spaces.stack_padding)
@@ -138,6 +140,7 @@ class Stream:
                         successors[env_id] = info["final_obs"][env_id]
             else:
                 first = ended
+            self._history.add(self._actions, rewards, ended)
         step = Step(
             env_id=rows,
             first=self._first[rows],
@@ -156,6 +159,47 @@ class Stream:
 
     def close(self) -> None:
         self.env.close()
+
+    @property
+    def restorable(self) -> bool:
+        """Whether `state_dict` is all that it takes to go on, between two steps.
+
+        It is where the environments have a `state_dict` and a `load_state_dict` of their own, and where each episode
+        has a seed of its own (DISABLED): its actions are then played again. Environments that reset themselves draw
+        an episode from all that came before.
+        """
+        return isinstance(self.env, Stateful) or self._mode is AutoresetMode.DISABLED
+
+    def state_dict(self) -> State:
+        return {
+            "episode": self._episode.copy(),
+            "resetting": self._resetting.copy(),
+            "first": self._first.copy(),
+            "frames": self._frames.copy(),
+            "observations": self._stack.observations.copy(),
+            "environments": self.env.state_dict() if isinstance(self.env, Stateful) else self._history.state_dict(),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Bring the environments back to where they were.
+
+        Raises:
+            FrameworkError: if they do not repeat themselves, so that nothing could go on from there.
+        """
+        self._episode[:] = state["episode"]
+        self._resetting[:] = state["resetting"]
+        if isinstance(self.env, Stateful):
+            self.env.load_state_dict(state["environments"])
+        else:
+            self._history.load_state_dict(state["environments"])
+            frames = self._copy(play_again(self.env, self._seeds(), state["environments"]))
+            if not np.array_equal(frames, state["frames"], equal_nan=frames.dtype.kind == "f"):
+                raise FrameworkError(
+                    "the environments show other frames where the seeds and actions of their episodes are repeated, "
+                    "so the run cannot go on exactly"
+                )
+        self._frames, self._first = self._copy(state["frames"]), np.array(state["first"], np.bool_)
+        self._stack.observations = np.array(state["observations"], self.spaces.frame.dtype)
 
     def _next_episodes(self, ended: Bool[np.ndarray, " N"], frames: Any) -> Shaped[np.ndarray, "N *frame"]:
         """The frames to act on now that some episodes have ended."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,9 @@ Snapshot = dict[str, State]
 """Part → what it saved."""
 
 
-def stateful(parts: Parts) -> dict[str, Any]:
-    """Every part that a checkpoint must hold, by its name in `Parts`; the counters are one."""
-    found = {field.name: getattr(parts, field.name) for field in fields(parts)}
-    return {name: part for name, part in found.items() if isinstance(part, Stateful)}
+def stateful(parts: Parts) -> dict[str, Stateful]:
+    """Every part that a checkpoint must hold but the environments, which the harness plays by a script."""
+    return {name: part for name, part in parts.stateful().items() if name != "stream"}
 
 
 def snapshot(parts: Parts) -> Snapshot:

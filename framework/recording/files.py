@@ -17,7 +17,7 @@ def replacing(path: Path) -> Iterator[Path]:
     The data is on the disk before the name changes: after a crash, `path` is the old file or the new one.
 
     Raises:
-        FrameworkError: naming the file, where the system refuses; whatever stood there is untouched.
+        FrameworkError: naming the file, where the system refuses; what stands there is the old or the new, whole.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
@@ -29,14 +29,14 @@ def replacing(path: Path) -> Iterator[Path]:
             with temporary.open("r+b") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
+            sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise FrameworkError(f"{path}: cannot be written: {error.strerror or error}") from error
-    _sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the new name itself survive a crash, where the system lets folders be synced."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)

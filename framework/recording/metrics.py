@@ -104,7 +104,9 @@ class MetricsWriter(Callback):
         self._events.close()
 
     def state_dict(self) -> State:
-        """How much of the file belongs to the run so far, and the learning interval that is under way."""
+        """How much of the file, now on the disk, belongs to the run so far, and the learning interval under way."""
+        if self._rows is not None:
+            self._rows.sync()
         steps, updates, seconds = self._interval or (0, 0, 0.0)
         return {
             "bytes": self._rows.size if self._rows else 0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,8 +51,13 @@ class RowFile:
         Args:
             path: created if it does not exist. A last line that was cut short is removed.
             keep: keep no more than this many bytes of what is there, a `size` of earlier.
+
+        Raises:
+            FrameworkError: if fewer bytes are there than are to be kept.
         """
         kept = path.read_bytes()[:keep] if path.exists() else b""
+        if keep is not None and len(kept) < keep:
+            raise FrameworkError(f"{path}: damaged: {keep - len(kept)} bytes of what the run had written are gone")
         self.size = kept.rfind(b"\n") + 1
         """Bytes in the file."""
         self._file = path.open("a", encoding="ascii", newline="\n", buffering=1)
@@ -61,6 +67,10 @@ class RowFile:
         line = to_json(row) + "\n"
         self._file.write(line)
         self.size += len(line)
+
+    def sync(self) -> None:
+        """See to it that the rows are on the disk."""
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()

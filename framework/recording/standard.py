@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 def standard_callbacks(run: RunInfo) -> Sequence[Callback]:
     """Progress where it is shown; metrics, weights and figures where the run has a folder.
 
-    They share one `EpisodeStatistics`. Progress comes first: its display is put away before anything else can fail.
+    They share one `EpisodeStatistics`. Progress ends first: its display is put away before anything else can fail.
     """
     from framework.options import RunOptions  # its section needs pydantic, which those who only read figures do not
 
     policy, exploration, options = run.parts.policy, run.parts.exploration, run.parts.config[RunOptions]
     statistics = EpisodeStatistics(exploration)
-    callbacks: list[Callback] = []
+    callbacks: list[Callback] = [statistics]
     if run.show_progress:
         callbacks.append(progress_callback(statistics, exploration, options.steps, options.episodes, options.until))
     if run.folder is not None:

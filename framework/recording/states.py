@@ -18,6 +18,8 @@ from framework.types import State
 
 METADATA_KEY = "state"
 FORMAT = 1
+LONGEST_HEADER = 1 << 24
+"""Bytes of names, shapes and JSON that are read at all."""
 
 
 def save_state(path: Path, state: State) -> None:
@@ -49,6 +51,10 @@ def load_state(path: Path) -> dict[str, Any]:
         FrameworkError: naming the file, if it is missing, damaged, or was not written by `save_state`.
     """
     try:
+        with path.open("rb") as start:
+            header = int.from_bytes(start.read(8), "little")
+        if header > LONGEST_HEADER:
+            raise FrameworkError(f"{path}: damaged or no safetensors file: its header would have {header} bytes")
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
@@ -61,7 +67,7 @@ def load_state(path: Path) -> dict[str, Any]:
         description = json.loads(metadata[METADATA_KEY])
         version, checksum, scalars = (description[key] for key in ("format", "checksum", "scalars"))
         intact = bool(checksum == _checksum(arrays, scalars))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise FrameworkError(f"{path}: damaged: {error!r} in its metadata") from error
     if version != FORMAT:
         raise FrameworkError(f"{path}: written in format {version}, and this version reads format {FORMAT}")

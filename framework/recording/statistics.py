@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framework.types import Counters, Episode, Exploration, State
+from framework.types import Callback, Counters, Episode, Exploration, State
 
 WINDOW = 100
 """Episodes in the running mean."""
@@ -26,8 +26,11 @@ class Figures:
     """None where the exploration reports no ε."""
 
 
-class EpisodeStatistics:
-    """Computes the figures of an episode once, whichever callback asks first, and gives all of them the same."""
+class EpisodeStatistics(Callback):
+    """Computes the figures of an episode once, whichever callback asks first, and gives all of them the same.
+
+    As a callback itself, it misses no episode, and is saved and restored with the others.
+    """
 
     def __init__(self, exploration: Exploration) -> None:
         self._exploration = exploration
@@ -45,6 +48,9 @@ class EpisodeStatistics:
     def mean(self) -> float | None:
         """The mean return of the last 100 episodes, of all while there are fewer; None before the first."""
         return _mean(self._window) if self._window else None
+
+    def on_episode(self, episode: Episode, counters: Counters) -> None:
+        self.of(episode, counters)
 
     def of(self, episode: Episode, counters: Counters) -> Figures:
         """The figures after this episode. Asking again about the same one changes nothing.

@@ -12,7 +12,8 @@ until a frame of its stack is overwritten.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,9 +21,13 @@ from jaxtyping import Int64, Shaped
 
 from framework.errors import UsageError
 from framework.frames import window
+from framework.replay.segments import Cuts, each
 from framework.types import Batch, Counters, Returns, Sampler, Spaces, State, Step
 
-_ARRAYS = ("_frames", "_age", "_action", "_reward", "_terminated", "_truncated", "_head", "_pending")
+SEGMENT_BYTES = 1 << 26
+"""Most of the frames that one segment of a checkpoint holds, so that writing and reading take little memory."""
+
+_ARRAYS = ("_age", "_action", "_reward", "_terminated", "_truncated", "_head", "_pending")
 
 
 class Frames(Protocol):
@@ -35,11 +40,14 @@ class Frames(Protocol):
     def copy(self) -> np.ndarray: ...
 
 
+def _frame_bytes(spaces: Spaces) -> int:
+    assert spaces.frame.shape is not None and spaces.frame.dtype is not None
+    return math.prod(spaces.frame.shape) * np.dtype(spaces.frame.dtype).itemsize
+
+
 def bytes_needed(spaces: Spaces, capacity: int) -> int:
     """Bytes that a replay of `capacity` frames will take, without its sampler's index."""
-    assert spaces.frame.shape is not None and spaces.frame.dtype is not None
-    frame = math.prod(spaces.frame.shape) * np.dtype(spaces.frame.dtype).itemsize
-    return capacity * (frame + np.dtype(np.uint8).itemsize + 2 * np.dtype(np.float64).itemsize + 2)
+    return capacity * (_frame_bytes(spaces) + np.dtype(np.uint8).itemsize + 2 * np.dtype(np.float64).itemsize + 2)
 
 
 class FrameReplay:
@@ -79,6 +87,7 @@ class FrameReplay:
         self._truncated = np.zeros(slots, np.bool_)
         self._head = np.full(lanes, -1, np.int64)
         self._pending = np.zeros(lanes, np.int64)
+        self._cuts = Cuts(lanes, length)
         self._version = 0
         sampler.allocate(slots)
 
@@ -141,7 +150,7 @@ class FrameReplay:
         self._sampler.reprioritize(ids, priorities)
 
     def state_dict(self) -> State:
-        return {name.removeprefix("_"): getattr(self, name).copy() for name in _ARRAYS}
+        return {"frames": self._frames.copy(), **self._all_but_frames()}
 
     def manifest(self) -> Mapping[str, Any]:
         """Capacity in frames, and the bytes that they take."""
@@ -149,9 +158,36 @@ class FrameReplay:
         return {"capacity": slots, "bytes": bytes_needed(self._spaces, slots)}
 
     def load_state_dict(self, state: State) -> None:
+        self._load_all_but_frames(state)
+        self._frames[np.arange(len(state["frames"]))] = state["frames"]
+        self._cuts = Cuts(self._lanes, self._length)
+
+    def cut(self) -> tuple[State, Mapping[str, Callable[[], State]]]:
+        """All but the frames, and the frames in segments: see `framework.types.Segmented`."""
+        most = max(1, SEGMENT_BYTES // (_frame_bytes(self._spaces) * self._lanes))
+        ranges = self._cuts.cut(self._head, most)
+        segments = {name: partial(self._segment, *between) for name, between in ranges.items()}
+        return {**self._all_but_frames(), "cuts": np.array(self._cuts.positions)}, segments
+
+    def join(self, state: State, segments: Iterable[State]) -> None:
+        """Load what `cut` gave."""
+        self._load_all_but_frames(state)
+        self._cuts.positions = list(state["cuts"])
+        for segment in segments:  # a later one overwrites what the ring had no more room for
+            self._frames[self._slot(*each(segment["first"], segment["count"]))] = segment["frames"]
+
+    def _all_but_frames(self) -> State:
+        return {name.removeprefix("_"): getattr(self, name).copy() for name in _ARRAYS}
+
+    def _load_all_but_frames(self, state: State) -> None:
         for name in _ARRAYS:
-            saved = state[name.removeprefix("_")]
-            getattr(self, name)[np.arange(len(saved))] = saved
+            getattr(self, name)[...] = state[name.removeprefix("_")]
+
+    def _segment(self, before: Int64[np.ndarray, " N"], after: Int64[np.ndarray, " N"]) -> State:
+        """The frames of each lane from `before` (without) to `after`, lane by lane, less those that are overwritten."""
+        first = np.maximum(before, self._head - self._length) + 1
+        count = np.maximum(after - first + 1, 0)
+        return {"first": first, "count": count, "frames": self._frames[self._slot(*each(first, count))]}
 
     def _slot(self, lanes: Int64[np.ndarray, " *B"], positions: Int64[np.ndarray, " *B"]) -> Int64[np.ndarray, " *B"]:
         return lanes * self._length + positions % self._length
@@ -172,9 +208,8 @@ class FrameReplay:
         first = self._pending[lanes]
         count = np.maximum(last - first + 1, 0)
         if count.any():
-            offset = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-            positions = np.repeat(first, count) + offset
-            self._sampler.activate(positions * self._lanes + np.repeat(lanes, count))
+            rows, positions = each(first, count)
+            self._sampler.activate(positions * self._lanes + lanes[rows])
             self._pending[lanes] = first + count
 
     def _refuse_if_changed(self, version: int, what: str) -> None:

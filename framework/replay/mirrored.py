@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
-from framework.types import Batch, Buffer, Counters, Mirror, State, Stateful, Step
+from framework.types import Batch, Buffer, Counters, Mirror, Segmented, State, Stateful, Step
 
 
 class Mirrored:
@@ -53,6 +53,16 @@ class Mirrored:
 
     def load_state_dict(self, state: State) -> None:
         cast(Stateful, self._buffer).load_state_dict(state["buffer"])
+        self._generator.bit_generator.state = state["generator"]
+
+    def cut(self) -> tuple[State, Mapping[str, Callable[[], State]]]:
+        """The segments are the buffer's own; see `framework.types.Segmented`."""
+        state, segments = cast(Segmented, self._buffer).cut()
+        return {"buffer": state, "generator": self._generator.bit_generator.state}, segments
+
+    def join(self, state: State, segments: Iterable[State]) -> None:
+        """Load what `cut` gave."""
+        cast(Segmented, self._buffer).join(state["buffer"], segments)
         self._generator.bit_generator.state = state["generator"]
 
     def manifest(self) -> Mapping[str, Any]:

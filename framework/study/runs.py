@@ -37,8 +37,12 @@ class Run:
 
     @property
     def command(self) -> list[str]:
-        """`python -m framework run …`, in a process that ends with this one."""
-        assignments = [f"--set={path}={as_toml(value)}" for path, value in self.arm.values.items()]
+        """`python -m framework run …`, in a process that ends with this one.
+
+        A run that is cut short is made anew, so it writes no checkpoints unless the arm says so.
+        """
+        values = {"checkpoint.every": 0, **self.arm.values}
+        assignments = [f"--set={path}={as_toml(value)}" for path, value in values.items()]
         return [
             *(sys.executable, "-m", "framework.study.child", "run"),
             *(f"--plugins={','.join(self.arm.plugins)}", *assignments),

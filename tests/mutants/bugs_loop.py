@@ -261,8 +261,8 @@ MUTANTS = (
         row="astooke/rlpyt#150 (a remainder for a quotient)",
         plugins="tabular,chain",
         module=LOOP,
-        old="if every and self.counters.env_steps // every > self._evaluations:",
-        new="if every and self.counters.env_steps % every == 0:",
+        old="bool(every and self.counters.env_steps // every > self._evaluations)",
+        new="bool(every and self.counters.env_steps and self.counters.env_steps % every == 0)",
     ),
     Mutant(
         name="an_evaluation_goes_on_with_training_s_exploration",
@@ -271,7 +271,7 @@ MUTANTS = (
         plugins="dqn,chain",
         module="framework.loop",
         old="        self.last_evaluation = result\n",
-        new="        self.last_evaluation = result\n        parts = self._parts\n"
+        new="        self.last_evaluation = result\n        parts = self.parts\n"
         "        obs = parts.stream.observations\n"
         "        parts.exploration.choose(parts.policy.action_values(obs, explore=False), obs, self.counters)\n",
     ),

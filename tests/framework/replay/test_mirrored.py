@@ -81,12 +81,17 @@ def test_what_is_stored_is_never_turned() -> None:
     np.testing.assert_array_equal(state["action"], plain.state_dict()["action"])
 
 
-def test_a_loaded_one_turns_the_same_rows() -> None:
+@pytest.mark.parametrize("in_segments", [False, True])
+def test_a_loaded_one_turns_the_same_rows(in_segments: bool) -> None:
     first, second = (Mirrored(replay(), MIRROR, np.random.default_rng(seed)) for seed in (1, 2))
     fill(first, second)
     first.sample(5, Counters())
     second.sample(5, Counters())
-    second.load_state_dict(first.state_dict())
+    if in_segments:
+        state, segments = first.cut()
+        second.join(state, [read() for read in segments.values()])
+    else:
+        second.load_state_dict(first.state_dict())
     one, other = first.sample(20, Counters()), second.sample(20, Counters())
     np.testing.assert_array_equal(one.obs, other.obs)
     np.testing.assert_array_equal(one.action, other.action)

@@ -129,7 +129,9 @@ def test_a_run_is_the_command_of_that_name() -> None:
     values = {"a.b": 'x = "y", z', "a.c": None, "a.d": (1, 2), "a.e": 1e-5, "a.f": True, "a.g": "none", "a.h": "1"}
     run = replace(RUN, arm=replace(RUN.arm, values=values))
     given = [word.removeprefix("--set=") for word in run.command if word.startswith("--set=")]
-    assert dict(map(parse_assignment, given)) == {**values, "a.d": [1, 2]}
+    assert dict(map(parse_assignment, given)) == {"checkpoint.every": 0, **values, "a.d": [1, 2]}
+    checkpointed = replace(RUN, arm=replace(RUN.arm, values={"checkpoint.every": 9}))
+    assert [word for word in checkpointed.command if "checkpoint" in word] == ["--set=checkpoint.every=9"]
     assert run.command[3:5] == ["run", "--plugins=tabular,chain"]
     assert run.command[-2:] == ["--seed=3", "--run-dir=s/mine/seed-3"]
     assert run.output == Path("s/mine/seed-3.output.txt")

@@ -1,0 +1,178 @@
+"""A run's folder of checkpoints: numbered, whole or not there, the last two kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framework.checkpoints.manifest import NAME, Entry, Manifest, read_manifest
+from framework.errors import FrameworkError, UsageError
+from framework.recording.files import replacing, sync_folder
+from framework.recording.states import load_state, save_state
+from framework.types import State
+
+FOLDER = "checkpoints"
+LATEST = "LATEST"
+STATE = "state.safetensors"
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One numbered folder, verified or just written."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def env_steps(self) -> int:
+        """How far the run was."""
+        return int(self.manifest.about["counters"]["env_steps"])
+
+    def state(self) -> dict[str, Any]:
+        """All but the segments. Raises FrameworkError if the file does not hold a state."""
+        return load_state(self.path / STATE)
+
+    def segments(self, names: Sequence[str]) -> Iterator[State]:
+        """These segments, each read when it is asked for.
+
+        Raises:
+            FrameworkError: if one does not belong to the checkpoint, or holds no state.
+        """
+        for name in names:
+            if name + SUFFIX not in self.manifest.files:
+                raise FrameworkError(f"{self.path / STATE}: damaged: there is no segment {name!r}")
+            yield load_state(self.path / (name + SUFFIX))
+
+
+class CheckpointFolder:
+    """RUN/checkpoints: `000001`, `000002`, … and `LATEST`, which names the newest and the SHA-256 of its manifest."""
+
+    def __init__(self, run: Path) -> None:
+        self.path = run / FOLDER
+
+    def write(
+        self,
+        state: State,
+        segments: Mapping[str, Callable[[], State]],
+        about: Mapping[str, Any],
+        base: Checkpoint | None,
+    ) -> Checkpoint:
+        """Write a new checkpoint, make it the latest, and remove all others but `base`.
+
+        Everything is on the disk before `LATEST` names it; whatever happens before that leaves the others as they are.
+
+        Args:
+            state: what is written anew.
+            segments: name → how to read it; one that `base` has is linked to, not written again.
+            about: what the manifest says of the checkpoint, JSON.
+            base: the checkpoint before this one.
+
+        Raises:
+            FrameworkError: naming the file, where the system refuses or a state cannot be stored.
+        """
+        path = self.path / f"{max(self._numbers(), default=0) + 1:06}"
+        try:
+            with _refusals_named(path):
+                path.mkdir(parents=True)
+                files = {}
+                for name, read in segments.items():
+                    files[name + SUFFIX] = _share_or_save(path / (name + SUFFIX), read, base)
+                save_state(path / STATE, state)
+                files[STATE] = Entry.of(path / STATE)
+                manifest = Manifest(files, about)
+                with replacing(path / NAME) as temporary:
+                    temporary.write_bytes(manifest.to_bytes())
+                sync_folder(self.path)
+                digest = Entry.of(path / NAME).sha256
+        except BaseException:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
+        with replacing(self.path / LATEST) as temporary:
+            temporary.write_text(f"{path.name} {digest}\n", encoding="ascii")
+        for number in self._numbers():
+            other = self.path / f"{number:06}"
+            if other != path and (base is None or other != base.path):
+                shutil.rmtree(other, ignore_errors=True)
+        return Checkpoint(path, manifest)
+
+    def read(self) -> tuple[Checkpoint, list[str]]:
+        """The latest checkpoint that is whole, and what is wrong with what would have come before it.
+
+        Raises:
+            UsageError: if there is no checkpoint.
+            FrameworkError: naming what is wrong with each, if there is none that is whole.
+        """
+        numbers, problems = sorted(self._numbers(), reverse=True), []
+        if not numbers:
+            raise UsageError(f"'{self.path.parent}' has no checkpoint to go on from")
+        latest, digest = numbers[0], None
+        try:
+            latest, digest = self._latest()
+        except FrameworkError as error:
+            problems.append(str(error))
+        for number in [latest, *(number for number in numbers if number < latest)]:
+            try:
+                return _verified(self.path / f"{number:06}", digest if number == latest else None), problems
+            except FrameworkError as error:
+                problems.append(str(error))
+        raise FrameworkError("no checkpoint is whole:\n" + "\n".join(problems))
+
+    def _latest(self) -> tuple[int, str]:
+        path = self.path / LATEST
+        try:
+            with path.open("rb") as file:
+                name, digest = file.read(100).decode("ascii").removesuffix("\n").split(" ")
+        except OSError as error:
+            raise FrameworkError(f"{path}: cannot be read: {error.strerror or error}") from error
+        except ValueError as error:
+            raise FrameworkError(f"{path}: damaged: it names no checkpoint") from error
+        if not _is_number(name) or not (self.path / name).is_dir():
+            raise FrameworkError(f"{path}: damaged: it names {name!r}, and there is no such checkpoint")
+        return int(name), digest
+
+    def _numbers(self) -> list[int]:
+        if not self.path.is_dir():
+            return []
+        return [int(entry.name) for entry in self.path.iterdir() if _is_number(entry.name)]
+
+
+def _verified(path: Path, digest: str | None) -> Checkpoint:
+    manifest = read_manifest(path)
+    if digest is not None and Entry.of(path / NAME).sha256 != digest:
+        raise FrameworkError(f"{path / NAME}: damaged, or {LATEST} is: its SHA-256 is not the one that {LATEST} names")
+    if STATE not in manifest.files:
+        raise FrameworkError(f"{path / NAME}: damaged: {STATE} does not belong to it")
+    manifest.verify(path)
+    return Checkpoint(path, manifest)
+
+
+def _share_or_save(path: Path, read: Callable[[], State], base: Checkpoint | None) -> Entry:
+    """The segment at `path`: a link to the one of `base` where that has it and the file system has links."""
+    known = base.manifest.files.get(path.name) if base is not None else None
+    if base is not None and known is not None:
+        try:
+            os.link(base.path / path.name, path)
+        except OSError:  # then it is written once more, from memory
+            pass
+        else:
+            return known
+    save_state(path, read())
+    return Entry.of(path)
+
+
+def _is_number(name: str) -> bool:
+    return len(name) >= 6 and name.isascii() and name.isdigit() and name == f"{int(name):06}"
+
+
+@contextmanager
+def _refusals_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FrameworkError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,116 @@
+"""A checkpoint's manifest: which files belong to it, how long they are and what their bytes hash to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framework.errors import FrameworkError
+
+NAME = "manifest.json"
+FORMAT = 1
+LARGEST = 1 << 24
+"""Bytes of a manifest that is read at all."""
+
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}")
+"""What a file may be called: nothing that leads out of the folder, and nothing that hides."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file: its size in bytes and the SHA-256 of its content, in hexadecimal digits."""
+
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> Entry:
+        """What a file is now. Raises OSError."""
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return cls(file.tell(), digest)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The files of a checkpoint, and what it says of itself (`about`: JSON)."""
+
+    files: Mapping[str, Entry]
+    about: Mapping[str, Any]
+
+    def to_bytes(self) -> bytes:
+        """The manifest as a file: JSON in one certain form, under a hash of itself."""
+        files = {name: {"size": entry.size, "sha256": entry.sha256} for name, entry in self.files.items()}
+        return _rendered({"format": FORMAT, "about": self.about, "files": files})
+
+    def verify(self, folder: Path) -> None:
+        """See that every file is there and unchanged.
+
+        Raises:
+            FrameworkError: naming the first that is not.
+        """
+        for name, entry in self.files.items():
+            path = folder / name
+            try:
+                if not stat.S_ISREG(path.lstat().st_mode):
+                    raise FrameworkError(f"{path}: damaged: no ordinary file")
+                if path.stat().st_size != entry.size:
+                    raise FrameworkError(f"{path}: damaged: {path.stat().st_size} bytes, where {entry.size} were saved")
+                if Entry.of(path) != entry:
+                    raise FrameworkError(f"{path}: damaged: its SHA-256 is not the one that was saved")
+            except OSError as error:
+                raise FrameworkError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a checkpoint's folder; its files are not looked at.
+
+    Raises:
+        FrameworkError: naming the file, if it is missing or a single byte of it is not as it was written.
+    """
+    path = folder / NAME
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise FrameworkError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if len(data) > LARGEST:
+        raise FrameworkError(f"{path}: damaged: longer than {LARGEST} bytes")
+    try:
+        body = json.loads(data)["body"]
+        intact = _rendered(body) == data
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise FrameworkError(f"{path}: damaged: {type(error).__name__}: {error}") from error
+    if not intact:
+        raise FrameworkError(f"{path}: damaged: it does not match its own SHA-256")
+    try:
+        if body["format"] != FORMAT:
+            raise FrameworkError(f"{path}: written in format {body['format']}, and this version reads format {FORMAT}")
+        files = {_checked_name(name): _entry(**entry) for name, entry in body["files"].items()}
+        return Manifest(files, dict(body["about"]))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise FrameworkError(f"{path}: damaged: {error}") from error
+
+
+def _rendered(body: Any) -> bytes:
+    text = json.dumps(body, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps({"body": body, "sha256": digest}, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def _checked_name(name: str) -> str:
+    if not FILE_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a file of a checkpoint")
+    return name
+
+
+def _entry(size: object, sha256: object) -> Entry:
+    if type(size) is not int or size < 0 or not isinstance(sha256, str):
+        raise ValueError(f"a size of {size!r} and a SHA-256 of {sha256!r}")
+    return Entry(size, sha256)

@@ -1,0 +1,39 @@
+"""When a run is saved: every so many environment steps, and at its end."""
+
+from __future__ import annotations
+
+import time
+
+from framework.checkpoints.contents import gather
+from framework.checkpoints.folder import Checkpoint, CheckpointFolder
+from framework.checkpoints.identity import about
+from framework.loop import Loop
+
+
+class PeriodicSaver:
+    """Writes a checkpoint each time that the environment steps pass a multiple of `every`, and one at the end."""
+
+    def __init__(self, folder: CheckpointFolder, every: int, base: Checkpoint | None = None) -> None:
+        """Args:
+        folder: of the run.
+        every: environment steps, at least 1.
+        base: the checkpoint from which the run goes on.
+        """
+        self._folder, self._every, self._base = folder, every, base
+        self._passed = base.env_steps // every if base is not None else 0
+        self.longest = 0.0
+        """Seconds for which a checkpoint kept training waiting, at most."""
+
+    def after_step(self, loop: Loop) -> None:
+        if loop.counters.env_steps // self._every > self._passed:
+            self._save(loop)
+
+    def at_the_end(self, loop: Loop) -> None:
+        self._save(loop)
+
+    def _save(self, loop: Loop) -> None:
+        began = time.monotonic()
+        self._passed = loop.counters.env_steps // self._every
+        state, segments = gather(loop)
+        self._base = self._folder.write(state, segments, about(loop.parts), self._base)
+        self.longest = max(self.longest, time.monotonic() - began)

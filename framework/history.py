@@ -1,0 +1,110 @@
+"""What the environments have played since their running episodes began, and the way back there.
+
+An episode is a function of its seed and its actions, so these *are* the environments' state: no emulator has to be
+cloned, and nothing has to be pickled.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import VectorEnv
+from jaxtyping import Bool, Float64, Int64, Shaped
+
+from framework.errors import FrameworkError
+from framework.types import State
+
+
+class History:
+    """The actions of N environments since the oldest of their running episodes began, one row a step."""
+
+    def __init__(self, num_envs: int) -> None:
+        self._actions = np.zeros((64, num_envs), np.int64)
+        self._steps = 0
+        self._start = np.zeros(num_envs, np.int64)
+        self._returns = np.zeros(num_envs)
+
+    def add(
+        self, actions: Int64[np.ndarray, " N"], rewards: Float64[np.ndarray, " N"], ended: Bool[np.ndarray, " N"]
+    ) -> None:
+        """Count a step of all environments; where `ended`, the next episode begins after it."""
+        if self._steps == len(self._actions):
+            self._make_room()
+        self._actions[self._steps] = actions
+        self._steps += 1
+        self._returns += rewards
+        if ended.any():
+            self._start[ended] = self._steps
+            self._returns[ended] = 0.0
+
+    def state_dict(self) -> State:
+        """`actions` int64 [T, N], `start` int64 [N], the row of each episode's first action, and the raw `returns`."""
+        oldest = int(self._start.min())
+        return {
+            "actions": self._actions[oldest : self._steps].copy(),
+            "start": self._start - oldest,
+            "returns": self._returns.copy(),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        if not ((state["start"] >= 0) & (state["start"] <= len(state["actions"]))).all():
+            raise ValueError("an episode starts outside of the history")
+        self._actions = np.array(state["actions"], np.int64)
+        self._steps = len(self._actions)
+        self._start[:] = state["start"]
+        self._returns[:] = state["returns"]
+
+    def _make_room(self) -> None:
+        """Forget what lies before every running episode, and see to it that most of the room is free."""
+        oldest = int(self._start.min())
+        kept = self._actions[oldest : self._steps]
+        room = max(64, len(self._actions), 3 * len(kept))
+        self._actions = np.zeros((room, kept.shape[1]), np.int64)
+        self._actions[: len(kept)] = kept
+        self._steps -= oldest
+        self._start -= oldest
+
+
+def play_again(env: VectorEnv[Any, Any, Any], seeds: Any, history: State) -> Shaped[np.ndarray, "N *frame"]:
+    """Bring environments whose caller resets them to where a history ends; give the frames that they show then.
+
+    All of them play the recorded rows. One whose episode began later plays its rows in a game that does not matter,
+    until a masked reset with its seed starts the true one at the same row as then: so all arrive together, and
+    environments that only step all at once need no more.
+
+    Args:
+        env: with `AutoresetMode.DISABLED`.
+        seeds: a list of those of the N running episodes.
+        history: what `History.state_dict` gave.
+
+    Raises:
+        FrameworkError: if the environments do not repeat themselves.
+    """
+    actions, start = np.asarray(history["actions"]), np.asarray(history["start"])
+    frames = env.reset(seed=seeds)[0]
+    returns = np.zeros(env.num_envs)
+    ended = np.zeros(env.num_envs, np.bool_)
+    for row in range(len(actions) + 1):
+        begins = (start == row) & (row > 0)
+        if (ended & ~begins & (start < row)).any():
+            raise _not_repeated(env, "an episode ended that was still running")
+        if (begins | ended).any():
+            frames = env.reset(seed=seeds, options={"reset_mask": begins | ended})[0]
+            returns[begins] = 0.0
+        if row < len(actions):
+            frames, rewards, terminated, truncated, _ = env.step(actions[row])
+            ended = np.asarray(terminated | truncated)
+            returns += rewards
+    if not np.array_equal(returns, history["returns"], equal_nan=True):
+        raise _not_repeated(env, f"the rewards add up to {returns.tolist()}, not to {history['returns'].tolist()}")
+    return np.asarray(frames)
+
+
+def _not_repeated(env: VectorEnv[Any, Any, Any], what: str) -> FrameworkError:
+    single = env.envs[0].unwrapped if isinstance(env, gymnasium.vector.SyncVectorEnv) else env
+    return FrameworkError(
+        f"{type(single).__name__} does not repeat an episode from its seed and actions ({what}), so the run cannot go "
+        "on exactly: give its vector environment a state_dict() and a load_state_dict()"
+    )

@@ -1,0 +1,196 @@
+"""N + M steps are N steps, everything made anew, and M steps: the same metrics, the same weights, bit for bit."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import framework
+from framework.checkpoints.folder import CheckpointFolder
+from framework.loop import Loop
+from framework.recording import load_state
+from framework.types import Callback, Counters, Episode, Step
+from tests.framework.checkpoints.pieces import left_behind
+
+SMALL = {
+    "learning.starts": 30,
+    "learning.updates_per_step": 0.5,
+    "replay.capacity": 150,
+    "evaluation.every": 70,
+    "evaluation.episodes": 2,
+    "evaluation.num_envs": 2,
+}
+DEEP = {**SMALL, "learning.batch_size": 8, "dqn.hidden": 8, "target.every": 25}
+CASES: dict[str, dict[str, Any]] = {
+    "tabular": SMALL,
+    "tabular,nstep,sarsa": SMALL,
+    "tabular,double_q,ucb": SMALL,
+    "dqn": DEEP,
+    "dqn,boltzmann,polyak,double,dueling": DEEP,
+    "dqn,per,nstep,noisy": DEEP,
+    "dqn,iqn,munchausen,online": DEEP,
+    "rainbow": DEEP,
+    "pqn": {"dqn.hidden": 8, "pqn.rollout": 8, "pqn.minibatches": 2, "evaluation.every": 70, "evaluation.episodes": 2},
+}
+
+
+def in_one_piece(names: str, values: dict[str, Any], steps: int, run: Path) -> None:
+    framework.train(framework.assemble(names, {**values, "run.steps": steps}), run)
+
+
+def in_pieces(names: str, values: dict[str, Any], ends: list[int], run: Path) -> None:
+    in_one_piece(names, values, ends[0], run)
+    for end in ends[1:]:
+        framework.resume(run, {"run.steps": end})
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_figures() -> Iterator[None]:
+    """They take most of the time of a short run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("framework.recording.figures.draw_figures", lambda folder: [])
+        yield
+
+
+@pytest.mark.parametrize(("env", "num_envs"), [("chain", 1), ("grid", 3)])
+@pytest.mark.parametrize("names", CASES)
+def test_a_run_in_three_pieces_is_the_run_in_one(names: str, env: str, num_envs: int, tmp_path: Path) -> None:
+    values = {**CASES[names], "run.num_envs": num_envs, "checkpoint.every": 60}
+    in_one_piece(f"{names},{env}", values, 400, tmp_path / "one")
+    in_pieces(f"{names},{env}", values, [111, 265, 400], tmp_path / "three")
+    assert left_behind(tmp_path / "three") == left_behind(tmp_path / "one")
+    assert_same_state(tmp_path / "three", tmp_path / "one")
+
+
+def assert_same_state(one: Path, other: Path) -> None:
+    """Of everything, not just of the weights; where the replay was cut depends on when it was saved."""
+    states = []
+    for run in (one, other):
+        state = CheckpointFolder(run).read()[0].state()
+        state["parts"].get("buffer", {}).pop("cuts", None)
+        del state["segments"], state["callbacks"]["MetricsWriter"]
+        if state["loop"]["last_evaluation"]:
+            del state["loop"]["last_evaluation"]["seconds"]
+        states.append(state)
+    np.testing.assert_equal(*states)
+
+
+@given(ends=st.sets(st.integers(1, 80), min_size=2, max_size=4).map(sorted), every=st.integers(1, 100))
+@settings(max_examples=12, deadline=None)
+def test_wherever_it_is_cut(ends: list[int], every: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("runs")
+    values = {**SMALL, "replay.capacity": 40, "run.num_envs": 2, "checkpoint.every": every, "evaluation.every": 50}
+    ends = [2 * end for end in ends]  # of two environments
+    in_one_piece("tabular,nstep,grid", values, ends[-1], folder / "one")
+    in_pieces("tabular,nstep,grid", values, ends, folder / "several")
+    assert left_behind(folder / "several") == left_behind(folder / "one")
+
+
+def test_a_fresh_process_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    values = {**DEEP, "checkpoint.every": 60}
+    in_one_piece("dqn,per,noisy,grid", values, 300, tmp_path / "one")
+    in_one_piece("dqn,per,noisy,grid", values, 130, tmp_path / "two")
+    command = [sys.executable, "-m", "framework", "run", "--resume", str(tmp_path / "two"), "--steps", "300"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "resumed  after 130 steps" in done.stdout
+    assert left_behind(tmp_path / "two") == left_behind(tmp_path / "one")
+
+
+class CtrlC(Callback):
+    """Presses it at a step, or while an evaluation plays."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def on_step(self, step: Step, counters: Counters) -> None:
+        if counters.env_steps == self.at:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("at", [55, 70, 71])
+@pytest.mark.parametrize("names", ["tabular,grid", "dqn,grid"])
+def test_an_interrupted_run_goes_on_bit_for_bit(names: str, at: int, tmp_path: Path) -> None:
+    """At step 70 an evaluation is due, which is then made when the run goes on."""
+    in_one_piece(names, DEEP if "dqn" in names else SMALL, 200, tmp_path / "one")
+    parts = framework.assemble(names, {**(DEEP if "dqn" in names else SMALL), "run.steps": 200})
+    assert framework.train(parts, tmp_path / "two", callbacks=[CtrlC(at)]).interrupted
+    framework.resume(tmp_path / "two")
+    assert left_behind(tmp_path / "two") == left_behind(tmp_path / "one")
+
+
+def test_an_evaluation_that_is_cut_short_is_made_whole_with_its_confirmation(tmp_path: Path) -> None:
+    values = {**SMALL, "run.until": -5.0, "evaluation.confirm": 3, "run.steps": 500}
+
+    class Interrupts(Loop):
+        def _play(self, name: str, episodes: int) -> Any:
+            if name.startswith("confirmation"):
+                self.stop()
+            return super()._play(name, episodes)
+
+    loop = Interrupts(framework.assemble("tabular,grid", values))
+    loop.run()
+    assert loop.last_evaluation is None
+    assert loop.state_dict()["evaluations"] == 0
+    resumed = Loop(loop.parts)
+    resumed.load_state_dict(loop.state_dict())
+    resumed.run()
+    assert resumed.counters.env_steps == 70
+    assert resumed.last_evaluation is not None
+    assert len(resumed.last_evaluation.returns) == 3
+
+
+def test_a_callbacks_own_state_is_saved(tmp_path: Path) -> None:
+    class Counting(Callback):
+        def __init__(self) -> None:
+            self.seen = 0
+
+        def on_episode(self, episode: Episode, counters: Counters) -> None:
+            self.seen += 1
+
+        def state_dict(self) -> dict[str, Any]:
+            return {"seen": self.seen}
+
+        def load_state_dict(self, state: dict[str, Any]) -> None:
+            self.seen = state["seen"]
+
+    counting = [Counting(), Counting()]
+    framework.train(framework.assemble("tabular,chain", {"run.episodes": 9}), tmp_path, callbacks=counting)
+    with pytest.raises(
+        framework.FrameworkError, match=r"callbacks are not those of this run: .*Counting, .*Counting 2"
+    ):
+        framework.resume(tmp_path, {"run.episodes": 12})
+    from framework.checkpoints.resuming import reopen
+    from framework.config import Source
+
+    reopened = reopen(tmp_path, sources=[Source("test", {"run.episodes": 12})])
+    again = [Counting(), Counting()]
+    framework.train(reopened.parts, tmp_path, callbacks=again, checkpoint=reopened.checkpoint)
+    assert [one.seen for one in again] == [12, 12]
+
+
+def test_the_state_of_a_run_without_a_folder_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    framework.train(framework.assemble("tabular,chain", {"run.episodes": 5}))
+    framework.train(framework.assemble("tabular,chain", {"run.episodes": 5, "checkpoint.every": 0}), "run")
+    assert [path.name for path in tmp_path.rglob("*checkpoint*")] == []
+
+
+def test_no_file_of_a_run_is_a_pickle(tmp_path: Path) -> None:
+    in_pieces("dqn,per,noisy,chain", DEEP, [60, 90], tmp_path)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    suffixes = {path.suffix for path in files if "tfevents" not in path.name}
+    assert suffixes <= {".safetensors", ".json", ".jsonl", ".toml", ".png", ""}
+    for path in files:
+        content = path.read_bytes()
+        assert not (content.startswith(b"\x80") and content.endswith(b".")), f"{path} looks like a pickle"
+        if path.suffix == ".safetensors":
+            load_state(path)

@@ -1,0 +1,133 @@
+"""Environments are brought back to where they were by their episodes' seeds and actions alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from framework.errors import FrameworkError
+from framework.vector import Stream, vectorise
+
+
+class Walk(gymnasium.Env[np.ndarray, int]):
+    """A random walk whose every step, reward and end depends on the episode's seed and on all actions so far."""
+
+    observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (2,), np.float64)
+    action_space = gymnasium.spaces.Discrete(3)
+
+    def __init__(self, mean_length: float, stack: int = 1) -> None:
+        self.mean_length = mean_length
+        self.metadata = {**gymnasium.Env.metadata, "frame_stack": stack}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
+        super().reset(seed=seed)
+        self.array = self.np_random.random(2)
+        return self.array, {}
+
+    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        self.array += self.np_random.random(2) * (action + 1)
+        ends = bool(self.np_random.random() < 1 / self.mean_length)
+        return self.array, float(self.array[0]), ends, False, {}
+
+
+class Forgetful(Walk):
+    """Goes on drawing from the stream of the episode before: a seed is not all that an episode depends on."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
+        if not hasattr(self, "array"):
+            return super().reset(seed=seed)
+        self.array = self.np_random.random(2)
+        return self.array, {}
+
+
+class Countdown(VectorEnv[np.ndarray, np.ndarray, Any]):
+    """Resets itself, and says what a checkpoint must know of it."""
+
+    def __init__(self) -> None:
+        self.num_envs = 2
+        self.metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}
+        self.single_observation_space = gymnasium.spaces.Discrete(10)
+        self.single_action_space = gymnasium.spaces.Discrete(2)
+        self.left = np.array([3, 5])
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+        self.left = np.array([3, 5])
+        return self.left.copy(), {}
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        self.left = np.where(self.left == 0, [3, 5], self.left - 1)
+        return self.left.copy(), actions.astype(float), self.left == 0, np.zeros(2, np.bool_), {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"left": self.left.copy()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.left = state["left"].copy()
+
+
+def play(stream: Stream, actions: list[list[int]]) -> list[Any]:
+    found = []
+    for row in actions:
+        seen = stream.observations.tolist()
+        stream.begin(np.array(row, np.int64))
+        step = stream.finish()
+        found.append((seen, [np.asarray(value).tolist() for value in vars(step).values()]))
+    return found
+
+
+def opened(mean_lengths: list[float], stack: int, kind: type[Walk] = Walk) -> Stream:
+    env = SyncVectorEnv([lambda m=m: kind(m, stack) for m in mean_lengths], autoreset_mode=AutoresetMode.DISABLED)
+    return Stream(env, lambda env_id, episode: 1_000 * env_id + episode)
+
+
+@given(
+    data=st.data(),
+    mean_lengths=st.lists(st.sampled_from([1.0, 2.0, 7.0, 1e9]), min_size=1, max_size=4),
+    before=st.integers(0, 150),
+    stack=st.integers(1, 3),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_stream_goes_on_where_it_was(data: st.DataObject, mean_lengths: list[float], before: int, stack: int) -> None:
+    """Whatever the episodes' lengths; a second time, too, from what was restored."""
+    generator = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    rows = generator.integers(0, 3, (before + 40, len(mean_lengths))).tolist()
+    one, other, third = (opened(mean_lengths, stack) for _ in range(3))
+    play(one, rows[:before])
+    other.load_state_dict(one.state_dict())
+    assert play(one, rows[before : before + 20]) == play(other, rows[before : before + 20])
+    third.load_state_dict(other.state_dict())
+    assert play(one, rows[before + 20 :]) == play(third, rows[before + 20 :])
+
+
+def test_a_history_is_no_longer_than_the_running_episodes() -> None:
+    stream = opened([1.0, 4.0], 1)
+    play(stream, [[0, 0]] * 3_000)
+    assert len(stream.state_dict()["environments"]["actions"]) < 100
+
+
+def test_environments_that_do_not_repeat_themselves_are_found_out() -> None:
+    rows = [[0, 1]] * 50
+    one, other = (opened([4.0, 9.0], 1, Forgetful) for _ in range(2))
+    play(one, rows)
+    with pytest.raises(FrameworkError, match=r"Forgetful does not repeat|show other frames"):
+        other.load_state_dict(one.state_dict())
+
+
+def test_a_state_of_the_environments_own_comes_before_repeating_episodes() -> None:
+    one, other = (Stream(Countdown(), lambda env_id, episode: 0) for _ in range(2))
+    assert one.restorable
+    play(one, [[0, 1]] * 9)
+    other.load_state_dict(one.state_dict())
+    assert play(one, [[1, 0]] * 9) == play(other, [[1, 0]] * 9)
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
+def test_environments_that_reset_themselves_are_not_restorable(mode: AutoresetMode) -> None:
+    assert not Stream(SyncVectorEnv([lambda: Walk(3.0)], autoreset_mode=mode), lambda env_id, episode: 0).restorable
+    assert Stream(vectorise(lambda: Walk(3.0), 1), lambda env_id, episode: 0).restorable

@@ -1,0 +1,83 @@
+"""A game goes on frame by frame where it was: the emulator is not saved, its seed and actions are."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import framework
+from framework.vector import Stream, vectorise
+from plugins.pong import PongOptions
+from plugins.pong.native import NativePong
+from plugins.pong.single import pong_env
+from tests.framework.checkpoints.pieces import left_behind
+
+VALUES: dict[str, Any] = {
+    "run.num_envs": 3,
+    "pong.size": 36,
+    "pong.max_frames": 240,
+    "replay.capacity": 300,
+    "learning.starts": 40,
+    "learning.batch_size": 4,
+    "learning.updates_per_step": 0.1,
+    "dqn.hidden": 8,
+    "dqn.threads": 1,
+    "target.every": 50,
+    "evaluation.every": 0,
+    "checkpoint.every": 100,
+}
+
+
+def opened(backend: str, sticky: float, noop_max: int) -> Stream:
+    options = PongOptions(backend=backend, sticky=sticky, noop_max=noop_max, size=42)
+    env = NativePong(options, 3) if backend == "native" else vectorise(partial(pong_env, options), 3)
+    return Stream(env, lambda env_id, episode: 100 * env_id + episode + 7)
+
+
+def steps(stream: Stream, actions: np.ndarray) -> list[Any]:
+    found = []
+    for row in actions:
+        stream.begin(row)
+        found.append((stream.finish(), stream.observations))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("backend", "sticky", "noop_max", "before"),
+    [("native", 0.25, 30, 1_150), ("native", 0.0, 0, 900), ("wrappers", 0.25, 30, 40)],
+)
+def test_the_frames_after_a_restore_are_those_that_would_have_come(
+    backend: str, sticky: float, noop_max: int, before: int
+) -> None:
+    """After games that ended at times of their own, where the native back end can only step all of them at once."""
+    actions = np.random.default_rng(0).integers(0, 3, (before + 150, 3))
+    one, other = opened(backend, sticky, noop_max), opened(backend, sticky, noop_max)
+    steps(one, actions[:before])
+    saved = one.state_dict()
+    if before > 1_000:
+        assert len(set(saved["environments"]["start"].tolist())) == 3, "episodes should have begun at different steps"
+    other.load_state_dict(saved)
+    for (wanted, seen), (got, shown) in zip(steps(one, actions[before:]), steps(other, actions[before:]), strict=True):
+        assert np.array_equal(seen, shown)
+        for name, value in vars(wanted).items():
+            assert np.array_equal(value, vars(got)[name]), name
+    one.close()
+    other.close()
+
+
+@pytest.mark.parametrize(
+    ("names", "backend"), [("dqn,pong", "native"), ("dqn,packed,pong", "wrappers"), ("rainbow,pong", "native")]
+)
+def test_a_run_in_pieces_is_the_run_in_one(names: str, backend: str, tmp_path: Path) -> None:
+    values = {**VALUES, "pong.backend": backend, "pong.sticky": 0.25}
+    framework.train(framework.assemble(names, {**values, "run.steps": 450}), tmp_path / "one")
+    framework.train(framework.assemble(names, {**values, "run.steps": 129}), tmp_path / "pieces")
+    for end in (300, 450):
+        framework.resume(tmp_path / "pieces", {"run.steps": end})
+    rows = left_behind(tmp_path / "one")["rows"]
+    assert sum(row["kind"] == "episode" for row in rows) >= 6
+    assert left_behind(tmp_path / "pieces") == left_behind(tmp_path / "one")
