@@ -30,7 +30,7 @@ class SumTree:
         nodes = leaves + self._width
         self._nodes[nodes] = weights
         for _ in range(self._width.bit_length() - 1):
-            nodes = nodes >> 1  # a parent of two of them is written twice, with the same sum
+            nodes = np.unique(nodes >> 1)
             self._nodes[nodes] = self._nodes[2 * nodes] + self._nodes[2 * nodes + 1]
 
     def find(self, prefixes: Float64[np.ndarray, " K"]) -> Int64[np.ndarray, " K"]:
@@ -38,10 +38,9 @@ class SumTree:
         nodes = np.ones(len(prefixes), np.int64)
         rest = prefixes.copy()
         for _ in range(self._width.bit_length() - 1):
-            children = self._nodes.reshape(-1, 2).take(nodes, axis=0)
-            left = children[:, 0]
+            left = self._nodes[2 * nodes]
             # at the very end of the sum, rounding may point behind the last leaf that weighs anything
-            right = (rest >= left) & (children[:, 1] > 0)
-            rest -= left * right
+            right = (rest >= left) & (self._nodes[2 * nodes + 1] > 0)
+            rest = np.where(right, rest - left, rest)
             nodes = 2 * nodes + right
         return nodes - self._width

@@ -39,6 +39,7 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "noisy": ("make_exploration", "dqn_linear"),
     "nstep": ("make_returns",),
     "online": ("make_target_sync",),
+    "packed": ("make_buffer",),
     "per": ("make_sampler",),
     "polyak": ("make_target_sync",),
     "pqn": ("make_buffer", "make_loss", "make_optimizer", "make_target_sync", "make_cadence"),

@@ -53,4 +53,4 @@ def test_a_run_s_folder_of_that_name_comes_first_and_other_plugins_bring_none(
     with pytest.raises(UsageError, match="'nothing' is no run's folder"):
         framework.load("nothing")
     framework.train(framework.assemble("tabular,chain"), "pong")
-    assert framework.load("pong").config.flat()["run.plugins"] == ("tabular", "chain")
+    assert framework.load("pong").config.flat()["run.plugins"] == ["tabular", "chain"]
