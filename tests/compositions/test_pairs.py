@@ -76,7 +76,7 @@ class Composition:
         if "chapter" in given:
             given |= {"dqn"} if "pong" in given else {"tabular"} if "chain" in given else set()
         if {"dqn", "pong"} <= set(names):
-            given |= {"nstep"}
+            given |= {"nstep", "per"}
         return cls(frozenset(given))
 
     def problems(self) -> set[str]:
@@ -146,7 +146,7 @@ OBSERVATIONS = {
     "chain": "Discrete(5) observations",
     "grid": "Discrete(12) observations",
     "minatar": "(4, 10, 10) uint8 observations",
-    "pong": "4 stacked (42, 42) uint8 frames",
+    "pong": "2 stacked (42, 42) uint8 frames",
 }
 
 
@@ -162,8 +162,9 @@ def problems_when_built(names: frozenset[str]) -> set[str]:
         table = "double_q" if "double_q" in names else "tabular"
         return {f"{table} needs Discrete observations; {environment} gives {seen}"}
     if {"munchausen", "nstep"} <= names:
+        span = 10 if environment == "pong" and not names & {"rainbow", "data_efficient"} else 3
         return {
-            "munchausen's bonus is of one step, and these returns span 3: drop munchausen or the longer returns "
+            f"munchausen's bonus is of one step, and these returns span {span}: drop munchausen or the longer returns "
             "(no:nstep, where pong brings nstep in)"
         }
     for name in ("expected_sarsa", "sarsa"):
