@@ -19,11 +19,11 @@ import torch
 import typer
 from machine import foot, need
 from measuring import LEGEND, UNENDING, Times, alternate, ratio, show, spread
+from peers import LEARNING_RATE, stable_baselines
 
 from framework.assembly import Parts, assemble
 
 SIZE, STACK, ACTIONS = 84, 4, 6
-LEARNING_RATE = 1e-4
 EPISODE = 1_000
 PEER = "stable-baselines3"
 
@@ -90,20 +90,8 @@ def learn(parts: Parts, batch_size: int, updates: int) -> None:
 
 def theirs(capacity: int, seed: int) -> Callable[[int, int], None]:
     """Theirs with a full replay: learn(batch size, updates)."""
-    from stable_baselines3 import DQN
-    from stable_baselines3.common.logger import Logger
-
     env = Noise((SIZE, SIZE, STACK))  # channels last, as they expect; they move them to the front
-    model = DQN(
-        "CnnPolicy",
-        env,
-        learning_rate=LEARNING_RATE,
-        buffer_size=capacity,
-        learning_starts=capacity,
-        seed=seed,
-        device="cpu",
-    )
-    model.set_logger(Logger(None, []))
+    model = stable_baselines(env, capacity, seed)
     model.learn(capacity)
     return lambda batch_size, updates: model.train(gradient_steps=updates, batch_size=batch_size)
 

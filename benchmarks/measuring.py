@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from framework.assembly import Parts
+from framework.events import Callback
 from framework.loop import Loop
-from framework.types import Callback, Counters, Step
+from framework.types import Counters, Step
 
 Times: TypeAlias = Float64[np.ndarray, " R"]
 

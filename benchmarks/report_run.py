@@ -16,9 +16,9 @@ import typer
 from framework.assembly import assemble_agent
 from framework.config import Source, read_toml
 from framework.evaluation import evaluate
+from framework.events import EvaluationResult
 from framework.recording import read_rows
 from framework.run_folder import load
-from framework.types import EvaluationResult
 
 
 def windows(rows: Iterable[dict[str, Any]], every: int) -> Iterable[str]:

@@ -21,11 +21,12 @@ import torch
 import typer
 from machine import foot, need, need_emulator
 from measuring import LEGEND, UNENDING, advance, alternate, ratio, show, spread
+from peers import LEARNING_RATE, stable_baselines
 
 from framework.assembly import Parts, assemble
 
 BATCH, LEARN_EVERY, COPY_EVERY = 32, 4, 1_000
-LEARNING_RATE, EPSILON = 1e-4, 0.01
+EPSILON = 0.01
 PEER, SCRIPT = "stable-baselines3", "single file"
 NUM_ENVS = (1, 8)
 
@@ -39,6 +40,7 @@ def ours(num_envs: int, precision: str, threads: int, capacity: int, seed: int) 
         "run.device": "cpu",
         "pong.size": 84,
         "pong.view": "screen",
+        "pong.stack": 4,
         "pong.actions": "minimal",
         "dqn.hidden": 512,
         "dqn.learning_rate": LEARNING_RATE,
@@ -53,25 +55,21 @@ def ours(num_envs: int, precision: str, threads: int, capacity: int, seed: int) 
         "exploration.start": EPSILON,
         "exploration.final": EPSILON,
     }
-    return assemble("dqn,no:nstep,pong", values)
+    return assemble("dqn,no:nstep,no:per,pong", values)
 
 
 def theirs(capacity: int, seed: int) -> Callable[[int], object]:
     """Theirs: learn(environment steps). Its replay keeps every stack once, which is the least that it can."""
     import ale_py
-    from stable_baselines3 import DQN
     from stable_baselines3.common.env_util import make_atari_env
-    from stable_baselines3.common.logger import Logger
     from stable_baselines3.common.vec_env import VecFrameStack
 
     gymnasium.register_envs(ale_py)
     env = VecFrameStack(make_atari_env("PongNoFrameskip-v4", n_envs=1, seed=seed), n_stack=4)
-    model = DQN(
-        "CnnPolicy",
+    model = stable_baselines(
         env,
-        learning_rate=LEARNING_RATE,
-        buffer_size=capacity,
-        learning_starts=capacity,
+        capacity,
+        seed,
         batch_size=BATCH,
         train_freq=LEARN_EVERY,
         gradient_steps=1,
@@ -80,10 +78,7 @@ def theirs(capacity: int, seed: int) -> Callable[[int], object]:
         exploration_final_eps=EPSILON,
         optimize_memory_usage=True,
         replay_buffer_kwargs={"handle_timeout_termination": False},
-        seed=seed,
-        device="cpu",
     )
-    model.set_logger(Logger(None, []))
     return partial(model.learn, reset_num_timesteps=False)
 
 

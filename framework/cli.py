@@ -83,53 +83,23 @@ def run(
 
       python -m framework run --resume runs/first --steps 2000000
     """
-    from framework.assembly import assemble
-    from framework.checkpoints.resuming import reopen
     from framework.errors import UsageError
-    from framework.options import RunOptions
-    from framework.run_folder import Described, default_folder
-    from framework.training import check_ends, train
 
     if resume is None and force:
         raise UsageError("--force is for a run that goes on: add --resume")
     if resume is not None and (seeds > 1 or run_dir is not None):
         raise UsageError("--resume goes on with one run in its own folder: drop --seeds and --run-dir")
+    if jobs is not None and seeds == 1:
+        raise UsageError("--jobs is for several runs: add --seeds")
     if seeds > 1:
         from framework.study.command import seeds_study
 
         raise typer.Exit(seeds_study(names_of(plugins, sources), sources, seeds, jobs, run_dir))
-    if jobs is not None:
-        raise UsageError("--jobs is for several runs: add --seeds")
-    reopened = reopen(resume, plugins, sources, force=force) if resume is not None else None
-    before = reopened.checkpoint.env_steps if reopened else 0
-    parts = reopened.parts if reopened else assemble(names_of(plugins, sources), sources=sources)
-    try:
-        check_ends(parts)
-        options = parts.config[RunOptions]
-        folder = resume or run_dir or default_folder(options.plugins, f"seed{options.seed}")
-        for note in [*parts.notes, *(reopened.notes if reopened else ())]:
-            typer.echo(note)
-        typer.echo(f"plugins  {', '.join(parts.plugins.names)} | seed {options.seed} | {parts.spaces.describe()}")
-        size = parts.buffer.manifest() if isinstance(parts.buffer, Described) else {}
-        if {"capacity", "bytes"} <= set(size):
-            typer.echo(f"replay   {size['capacity']:,} frames, {size['bytes'] / 1e9:.3f} GB when full")
-        typer.echo(f"folder   {folder}")
-        if reopened:
-            typer.echo(f"resumed  after {before:,} steps, from {reopened.checkpoint.path}")
-        outcome = train(parts, folder, show_progress=True, checkpoint=reopened.checkpoint if reopened else None)
-    finally:
-        parts.close()
-    counters = outcome.counters
-    typer.echo(
-        f"{'interrupted' if outcome.interrupted else 'finished'} after {counters.env_steps:,} steps, "
-        f"{counters.episodes:,} episodes and {counters.updates:,} updates: {folder}"
-    )
-    if outcome.longest_save >= 1:
-        typer.echo(f"a checkpoint kept training waiting for {outcome.longest_save:.1f} s at most")
-    if reopened and not outcome.interrupted and counters.env_steps == before:
-        typer.echo("the run had reached its end: name a later one with --steps, --episodes or --until")
-    if outcome.interrupted:
-        raise typer.Exit(130)
+    from framework.run_command import run_anew, run_on
+
+    if resume is not None:
+        raise typer.Exit(run_on(resume, plugins, sources, force))
+    raise typer.Exit(run_anew(names_of(plugins, sources), sources, run_dir))
 
 
 @app.command()

@@ -10,6 +10,7 @@ import psutil
 from framework.collector import InProcess
 from framework.config import Config, Section
 from framework.errors import UsageError
+from framework.events import Callback
 from framework.exploration import EpsilonGreedy, epsilon_schedule
 from framework.hookspecs import hookimpl
 from framework.options import (
@@ -24,14 +25,13 @@ from framework.options import (
 )
 from framework.pacing import HardSync, ReplayRatio
 from framework.replay.lanes import FrameReplay, bytes_needed
-from framework.replay.mirrored import Mirrored
+from framework.replay.mirrored import mirrored
 from framework.replay.returns import NStepReturns
 from framework.replay.samplers import UniformSampler
 from framework.seeding import Seeds
 from framework.types import (
     Buffer,
     Cadence,
-    Callback,
     Collector,
     Exploration,
     Policy,
@@ -84,25 +84,9 @@ def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, config: Conf
     if needed > free:
         raise UsageError(
             f"replay.capacity = {capacity} needs {needed / 1e9:.2f} GB for {spaces.describe()}, and "
-            f"{free / 1e9:.2f} GB of memory are free: lower it with --set replay.capacity={fits}, or add 'packed'"
+            f"{free / 1e9:.2f} GB of memory are free: lower it with --set replay.capacity={fits}"
         )
     return mirrored(FrameReplay(spaces, capacity, sampler, returns), spaces, config, seeds)
-
-
-def mirrored(replay: FrameReplay, spaces: Spaces, config: Config, seeds: Seeds) -> Buffer:
-    """The replay, or with `replay.mirror` one that also shows its transitions in the mirror.
-
-    Raises:
-        UsageError: if the environment declares no mirror.
-    """
-    if not config[ReplayOptions].mirror:
-        return replay
-    if spaces.mirror is None:
-        raise UsageError(
-            f"replay.mirror = true (from {config.sources.get('replay.mirror', 'default')}) needs an environment that "
-            "declares what its mirror shows, and this one does not: --set replay.mirror=false"
-        )
-    return Mirrored(replay, spaces.mirror, seeds.generator("mirror"))
 
 
 @hookimpl

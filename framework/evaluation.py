@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 
 from framework.assembly import Agent
+from framework.events import EvaluationResult
 from framework.exploration import EpsilonGreedy
 from framework.options import EvaluationOptions
-from framework.types import Counters, EvaluationResult
+from framework.types import Counters
 
 
 def evaluate(

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from framework.assembly import RunInfo
     from framework.config import Config, Section
     from framework.conformance.checks import Check
+    from framework.events import Callback
     from framework.manager import Plugins
     from framework.seeding import Seeds
     from framework.slots import Slots
     from framework.types import (
         Buffer,
         Cadence,
-        Callback,
         Collector,
         Exploration,
         Loss,

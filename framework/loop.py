@@ -12,8 +12,9 @@ import numpy as np
 from framework.assembly import Parts
 from framework.errors import NonFiniteLoss
 from framework.evaluation import evaluate
+from framework.events import Callback, Episode, EvaluationResult
 from framework.options import EvaluationOptions, RunOptions
-from framework.types import Batch, Callback, Episode, Errors, EvaluationResult, State, Step
+from framework.types import Batch, Errors, State, Step
 
 
 class Saver(Protocol):

@@ -57,7 +57,7 @@ class ReplayOptions(Section, name="replay"):
 
     capacity: int = Field(10_000, ge=2, description="frames kept, of all environments together; each is stored once")
     mirror: bool = Field(
-        False, description="show half of the sampled transitions in the mirror that the environment declares"
+        True, description="show half of the sampled transitions in the environment's mirror, if it declares one"
     )
 
 

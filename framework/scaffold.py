@@ -123,9 +123,12 @@ def _refuse_name(name: str) -> None:
     if name in installed():
         raise UsageError(f"a plugin '{name}' is installed already: choose another name")
     sections = {section.section_name for section in config_sections()}
-    if name in {ENGINE, *sections, *sys.stdlib_module_names} or _home(name):
-        owner = "the engine's" if name in {ENGINE, *sections} else "another module's"
-        raise UsageError(f"'{name}' is {owner} name, which the plugin would hide: choose another")
+    place = _home(name)
+    if name in {ENGINE, *sections, *sys.stdlib_module_names} or place:
+        owner = (
+            "the engine" if name in {ENGINE, *sections} else f"a module in {place}" if place else "a module of Python"
+        )
+        raise UsageError(f"'{name}' is the name of {owner}, which the plugin would hide: choose another")
 
 
 def _template(fills: Sequence[str]) -> Template:

@@ -14,18 +14,19 @@ from typing import TYPE_CHECKING
 from framework.assembly import Parts, RunInfo
 from framework.composition import ENDS
 from framework.errors import UsageError
+from framework.events import Callback, EvaluationResult
 from framework.loop import Loop
 from framework.manager import Expected
 from framework.options import CheckpointOptions, EvaluationOptions, RunOptions
 from framework.run_folder import create_run_folder
-from framework.types import Callback, Counters, EvaluationResult
+from framework.types import Counters
 
 if TYPE_CHECKING:
     from framework.checkpoints.folder import Checkpoint
     from framework.checkpoints.saver import PeriodicSaver
 
 CALLBACKS = Expected(
-    "a sequence of framework.types.Callback objects",
+    "a sequence of framework.events.Callback objects",
     lambda given: isinstance(given, Sequence) and all(isinstance(callback, Callback) for callback in given),
 )
 

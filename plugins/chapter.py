@@ -43,7 +43,6 @@ PONG = Bundle(
         "dqn.learning_rate": 1e-4,
         "dqn.hidden": 512,
         "dqn.max_grad_norm": 0.0,
-        "replay.mirror": False,
         "pong.view": "screen",
         "pong.size": 84,
         "pong.actions": "minimal",

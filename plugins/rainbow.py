@@ -39,7 +39,6 @@ ON_ATARI: Mapping[str, Any] = {
     "dqn.learning_rate": 6.25e-5,
     "dqn.adam_epsilon": 1.5e-4,
     "dqn.max_grad_norm": 0.0,
-    "replay.mirror": False,
     "pong.view": "screen",
     "pong.size": 84,
     "pong.actions": "minimal",

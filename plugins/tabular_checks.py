@@ -11,8 +11,9 @@ import numpy as np
 from framework.conformance.checks import Cause, NotApplicable, check, expect
 from framework.conformance.samples import A, B
 from framework.conformance.subject import Subject
+from framework.events import Callback
 from framework.loop import Loop
-from framework.types import Callback, Counters, Step
+from framework.types import Counters, Step
 from plugins.tabular_rig import (
     EXACT,
     Case,

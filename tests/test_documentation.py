@@ -13,6 +13,26 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text()
 PLUGINS = (REPOSITORY / "docs" / "plugins.md").read_text()
+CHECK = (REPOSITORY / "docs" / "check.md").read_text()
+
+GAMMA_FOR_ITS_POWER = """
+import numpy as np
+
+from framework.hookspecs import hookimpl
+from framework.options import ReturnsOptions
+from framework.replay.returns import NStepReturns
+
+
+class Wrong(NStepReturns):
+    def fold(self, reward, terminated, truncated):
+        returns, discount, length = super().fold(reward, terminated, truncated)
+        return returns, np.where(discount > 0, self.gamma, 0.0), length
+
+
+@hookimpl
+def make_returns(config):
+    return Wrong(config[ReturnsOptions].gamma, 3)
+"""
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -64,6 +84,25 @@ def test_the_guides_plugin_runs_and_is_listed(tmp_path: Path) -> None:
     (test,) = [block for block in blocks(PLUGINS, "python") if "def test_" in block]
     (tmp_path / "test_it.py").write_text(test)
     shell("python -m pytest -q -p no:cacheprovider test_it.py", tmp_path)
+
+
+def test_the_guides_plugin_passes_every_check(tmp_path: Path) -> None:
+    (plugin,) = [block for block in blocks(PLUGINS, "python") if "class RankOptions" in block]
+    (tmp_path / "rank.py").write_text(plugin)
+    assert re.search(
+        r"all \d+ checks passed", shell("python -m framework check ./rank.py --with tabular,chain", tmp_path)
+    )
+
+
+def test_a_failure_says_what_its_page_shows(tmp_path: Path) -> None:
+    (shown,) = re.findall(r"```\n(FAILED.*?)```", CHECK, re.DOTALL)
+    (tmp_path / "my_variant.py").write_text(GAMMA_FOR_ITS_POWER)
+    command = [sys.executable, "-m", "framework", "check", "./my_variant.py", "--with", "dqn,chain"]
+    done = subprocess.run(
+        [*command, "--component", "returns"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert shown in done.stdout
 
 
 def test_the_guides_template_is_written_and_what_it_says_next_can_be_typed(tmp_path: Path) -> None:

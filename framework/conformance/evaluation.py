@@ -15,8 +15,9 @@ from framework.conformance.loop import games
 from framework.conformance.subject import Subject
 from framework.conformance.tracing import expect_rows, ledgers, watch
 from framework.evaluation import evaluate
+from framework.events import EvaluationResult
 from framework.loop import Loop
-from framework.types import EvaluationResult, Step
+from framework.types import Step
 from framework.vector import Stream
 
 VALUES: Mapping[str, Any] = {

@@ -11,8 +11,9 @@ from framework.assembly import Parts
 from framework.conformance.checks import Violation, shown
 from framework.conformance.environments import ProcessEnv
 from framework.evaluation import evaluate
+from framework.events import Callback
 from framework.loop import Loop
-from framework.types import Callback, Counters, Step
+from framework.types import Counters, Step
 
 STREAK = 3
 """Judgements in a row that must be favourable: values on their way to somewhere else pass the right ones, too."""

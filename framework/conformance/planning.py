@@ -71,7 +71,8 @@ def _candidates(worker: Worker, session: Session) -> list[tuple[str, ...]]:
 def _plan(worker: Worker, session: Session, names: tuple[str, ...]) -> list[str]:
     """Add the tasks of a composition to the session, or why it does not fit; return the names of all its checks.
 
-    What cannot be built has no other property: that is its only finding, whatever was chosen.
+    What is settled while it is built and has failed is a finding whatever was chosen: that it cannot be built, which is
+    then the only one, or that a plugin does not bring its checks.
     """
     try:
         answer = worker.ask({"kind": "plan", **session.described(names)}, PLAN_SECONDS)
@@ -81,10 +82,10 @@ def _plan(worker: Worker, session: Session, names: tuple[str, ...]) -> list[str]
     if "problems" in answer:
         session.refused.append(Refused(names, tuple(answer["problems"])))
         return []
-    assembled = Finding(**answer["assembled"])
+    settled = {fields["check"]: Finding(**fields) for fields in answer["settled"]}
     for check in answer["checks"]:
-        if assembled.verdict == "failed" or session.request.chooses(check["check"], check["component"]):
-            known = assembled if check["check"] == assembled.check else None
+        known = settled.get(check["check"])
+        if (known and known.verdict == "failed") or session.request.chooses(check["check"], check["component"]):
             session.tasks.append(Task(names, check, check.pop("limit"), known))
     return [check["check"] for check in answer["checks"]]
 

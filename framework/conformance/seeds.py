@@ -13,9 +13,10 @@ import numpy as np
 from framework.conformance.checks import Cause, NotApplicable, Violation, check, expect, require
 from framework.conformance.global_state import unchanged
 from framework.conformance.subject import Subject
+from framework.events import Callback
 from framework.loop import Loop
 from framework.seeding import Seeds
-from framework.types import Batch, Callback, Counters, Errors, Step
+from framework.types import Batch, Counters, Errors, Step
 
 SHORT = {"run.num_envs": 2, "run.episodes": None, "learning.starts": 20, "learning.batch_size": 8}
 """What lets a short run learn."""

@@ -14,8 +14,9 @@ from framework.assembly import Parts
 from framework.conformance.checks import NotApplicable, Violation
 from framework.conformance.environments import Entry, Ledger
 from framework.conformance.subject import Subject
+from framework.events import Callback, Episode, EvaluationResult
 from framework.loop import Loop
-from framework.types import Batch, Callback, Counters, Episode, Errors, EvaluationResult, Step
+from framework.types import Batch, Counters, Errors, Step
 from framework.vector import Stream
 
 SHORT: Mapping[str, Any] = {

@@ -42,11 +42,16 @@ def plan(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _planned(subject: Subject) -> dict[str, Any]:
+    """The checks, and what is settled already: that the composition can be built, and that its plugins bring theirs."""
     demand_fit(subject)
-    assembled = run_check(assembles, subject)
-    checks = collect(subject.plugins) if assembled.verdict == "passed" else [assembles]
+    settled = [run_check(assembles, subject)]
+    checks = [assembles]
+    if settled[0].verdict == "passed":
+        checks = collect(subject.plugins)
+        others = [check for check in checks if check.component == assembles.component and check is not assembles]
+        settled += [run_check(check, subject) for check in others]
     return {
-        "assembled": assembled.to_json(),
+        "settled": [found.to_json() for found in settled],
         "checks": [{**failed(check, subject.owner(check.slot)), "limit": check.seconds} for check in checks],
     }
 

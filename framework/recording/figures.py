@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framework.events import Callback
 from framework.recording.drawing import BLACK, BLUE, GREEN, VERMILION, save_figure
 from framework.recording.metrics import METRICS
 from framework.recording.rows import read_rows
-from framework.types import Callback, Counters
+from framework.types import Counters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,9 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
+from framework.events import Callback, Episode, EvaluationResult
 from framework.recording.statistics import EpisodeStatistics, Figures
-from framework.types import Callback, Counters, Episode, EvaluationResult, Exploration, Step
+from framework.types import Counters, Exploration, Step
 
 REFRESH_SECONDS = 0.25
 RATE_SAMPLES = 40

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from framework.events import Callback, Episode, EvaluationResult
 from framework.recording.events import EventFile
 from framework.recording.rows import RowFile
 from framework.recording.statistics import EpisodeStatistics
-from framework.types import Batch, Callback, Counters, Episode, Errors, EvaluationResult, Exploration, State
+from framework.types import Batch, Counters, Errors, Exploration, State
 
 METRICS = "metrics.jsonl"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from framework.events import Callback, Episode, EvaluationResult
 from framework.recording.statistics import EpisodeStatistics
-from framework.types import Callback, Counters, Episode, EvaluationResult, Exploration
+from framework.types import Counters, Exploration
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from framework.events import Callback
 from framework.recording.figures import DrawFigures
 from framework.recording.metrics import MetricsWriter
 from framework.recording.progress import progress_callback
 from framework.recording.statistics import EpisodeStatistics
 from framework.recording.weights import BestWeights
-from framework.types import Callback
 
 if TYPE_CHECKING:
     from framework.assembly import RunInfo

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framework.types import Callback, Counters, Episode, Exploration, State
+from framework.events import Callback, Episode
+from framework.types import Counters, Exploration, State
 
 WINDOW = 100
 """Episodes in the running mean."""

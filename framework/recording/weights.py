@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from framework.events import Callback, Episode, EvaluationResult
 from framework.recording.files import replacing
 from framework.recording.rows import to_json
 from framework.recording.states import load_state, save_state
 from framework.recording.statistics import WINDOW, EpisodeStatistics
-from framework.types import Callback, Counters, Episode, EvaluationResult, Policy, State
+from framework.types import Counters, Policy, State
 
 __all__ = ["BestWeights", "load_state", "save_state"]
 

@@ -65,7 +65,6 @@ RECOMMENDED: dict[str, Any] = {
 RECOMMENDED_FOR_DQN: dict[str, Any] = {
     "returns.gamma": 0.98,
     "replay.capacity": 100_000,
-    "replay.mirror": True,
     "learning.starts": 3_000,
     "learning.updates_per_step": 0.5,
     "learning.batch_size": 64,

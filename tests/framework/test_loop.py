@@ -10,9 +10,10 @@ import pytest
 from framework.assembly import Parts, assemble
 from framework.errors import NonFiniteLoss, UsageError
 from framework.evaluation import evaluate
+from framework.events import Callback, Episode, EvaluationResult
 from framework.loop import Loop
 from framework.training import train
-from framework.types import Batch, Callback, Counters, Episode, Errors, EvaluationResult, Step
+from framework.types import Batch, Counters, Errors, Step
 
 CHECKED = "framework.testing"
 

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 import framework
 from framework.checkpoints.folder import CheckpointFolder
+from framework.events import Callback, Episode
 from framework.loop import Loop
 from framework.recording import load_state
-from framework.types import Callback, Counters, Episode, Step
+from framework.types import Counters, Step
 from tests.framework.checkpoints.pieces import left_behind
 
 SMALL = {

@@ -206,6 +206,20 @@ def test_checks_that_a_plugin_cannot_bring_are_a_finding_and_the_others_go_on(tm
     assert "(at mine.py:" in why
 
 
+def test_checks_that_a_plugin_cannot_bring_fail_whatever_was_chosen(tmp_path: Path) -> None:
+    """They may be the very ones that were asked for."""
+    path = plugin(tmp_path)
+    path.write_text(path.read_text().replace("    return [aaa", "    from nowhere_checks import x\n    return [aaa"))
+    for request in (
+        Request(str(path), components=("loss",), pattern="^a_loss_changes_nothing$"),
+        Request(str(path), pattern="^no_such_check$"),
+    ):
+        session = plan(request)
+        session.run(lambda task: None)
+        assert findings(session)["mine_brings_its_checks"].verdict == "failed"
+        assert session.failed
+
+
 def test_checks_beside_a_plugin_are_found_where_the_command_is_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

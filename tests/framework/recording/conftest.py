@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from framework.events import Callback, Episode, EvaluationResult
 from framework.recording import EpisodeStatistics
-from framework.types import Callback, Counters, Episode, Errors, EvaluationResult
+from framework.types import Counters, Errors
 
 
 class HalvingExploration:

@@ -165,7 +165,8 @@ import sys, pathlib
 import framework.recording as recording
 heavy = {{"rich", "matplotlib", "tensorboardX", "torch"}}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
-from framework.types import Counters, Episode
+from framework.events import Episode
+from framework.types import Counters
 class Exploration:
     def metrics(self, counters): return {{}}
 exploration, folder = Exploration(), pathlib.Path({str(tmp_path)!r})

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from framework.events import Callback
 from framework.recording import progress_callback
 from framework.recording.live import LiveProgress
-from framework.types import Callback
 
 NO_STEP: Any = None
 
@@ -73,7 +73,8 @@ def test_lines_reach_a_pipe_at_once_and_any_encoding() -> None:
     script = """
 import os
 from framework.recording import EpisodeStatistics, progress_callback
-from framework.types import Counters, Episode, EvaluationResult
+from framework.events import Episode, EvaluationResult
+from framework.types import Counters
 class Exploration:
     def metrics(self, counters): return {}
 callback = progress_callback(EpisodeStatistics(Exploration()), Exploration(), 1, None, None)

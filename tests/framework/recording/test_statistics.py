@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from framework.events import Episode
 from framework.recording import EpisodeStatistics
-from framework.types import Counters, Episode
+from framework.types import Counters
 
 NO_EXPLORATION: Any = None
 # Arrays, as hypothesis draws their lengths evenly; its lists would hardly ever be longer than the window.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import gymnasium
@@ -10,13 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.assembly import assemble
+from framework.config import Source, build_config
+from framework.defaults import config_sections
 from framework.errors import UsageError
 from framework.frames import stacked_space
 from framework.replay.lanes import FrameReplay
-from framework.replay.mirrored import Mirrored
+from framework.replay.mirrored import Mirrored, mirrored
 from framework.replay.returns import NStepReturns
 from framework.replay.samplers import UniformSampler
+from framework.seeding import Seeds
 from framework.testing import enforce
 from framework.types import Buffer, Counters, Mirror, Spaces, Step
 from framework.vector import spaces_of
@@ -97,9 +100,13 @@ def test_a_loaded_one_turns_the_same_rows(in_segments: bool) -> None:
     np.testing.assert_array_equal(one.action, other.action)
 
 
-def test_an_environment_that_declares_no_mirror_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"replay\.mirror = true \(from values\) needs an environment"):
-        assemble("dqn,chain", {"replay.mirror": True})
+@pytest.mark.parametrize(("mirror", "wanted"), [(True, Mirrored), (False, FrameReplay)])
+def test_it_is_there_where_a_mirror_is_declared_and_wanted(mirror: bool, wanted: type) -> None:
+    config = build_config(config_sections(), [Source("test", {"replay.mirror": mirror})])
+    spaces = Spaces(FRAME, gymnasium.spaces.Discrete(3), FRAME, 1, "zero", 2, MIRROR)
+    seeds = Seeds(0)
+    assert type(mirrored(replay(), spaces, config, seeds)) is wanted
+    assert type(mirrored(replay(), dataclasses.replace(spaces, mirror=None), config, seeds)) is FrameReplay
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ SLOW = """
 import pathlib, time
 from framework.hookspecs import hookimpl
 from framework.options import RunOptions
-from framework.types import Callback
+from framework.events import Callback
 class Slow(Callback):
     def __init__(self, seed):
         self.seed = seed

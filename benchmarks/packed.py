@@ -1,0 +1,82 @@
+"""What compressed frames save and cost: `packed` against the plain replay, full of Pong as the literature shows it.
+
+    python benchmarks/packed.py
+
+Both hold the same transitions of a random player, 84 × 84 frames in stacks of four. A batch is 128 transitions with
+their successors, drawn uniformly.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from machine import foot, need, need_emulator
+from measuring import LEGEND, alternate, ratio, show, spread
+
+from framework.assembly import Parts, assemble
+from framework.types import Counters
+
+BATCH = 128
+
+
+def played(names: str, frames: int, seed: int) -> Parts:
+    """The parts of a run whose replay is full, before anything was learnt."""
+    values = {
+        "run.seed": seed,
+        "run.num_envs": 8,
+        "exploration.final": 1.0,
+        "replay.capacity": frames,
+        "pong.view": "screen",
+        "pong.size": 84,
+        "pong.stack": 4,
+    }
+    parts = assemble(names, values)
+    while parts.counters.env_steps < frames:
+        parts.collector.begin(parts.counters)
+        step = parts.collector.finish()
+        parts.buffer.add(step)
+        parts.counters.advance(step)
+    return parts
+
+
+def draw(parts: Parts, batches: int) -> None:
+    """Sample batches and read all of them."""
+    for _ in range(batches):
+        batch = parts.buffer.sample(BATCH, Counters())
+        assert batch.obs.shape == batch.next_obs.shape
+
+
+def main(
+    frames: Annotated[int, typer.Option(min=1_000, help="In each replay.")] = 40_000,
+    rounds: Annotated[int, typer.Option(min=1)] = 30,
+    batches: Annotated[int, typer.Option(min=1, help="Of each arm in a round.")] = 20,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Print the table."""
+    need("torch", "'pluggable-q[dqn]'")
+    need_emulator()
+    arms = {name: played(f"dqn,no:per,{name}pong", frames, seed) for name in ("", "packed,")}
+    seconds = alternate({name: partial(draw, parts, batches) for name, parts in arms.items()}, rounds)
+    held: dict[str, Any] = {name: parts.buffer._frames for name, parts in arms.items()}  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(held[""], held["packed,"].copy())
+    show(
+        ["", "bytes a frame", "of a million frames", "microseconds a batch", "in units of the plain one's"],
+        [
+            [
+                "packed" if name else "plain",
+                f"{held[name].nbytes / frames:,.0f}",
+                f"{held[name].nbytes / frames / 1_000:.2f} GB",
+                spread(1e6 * times / batches),
+                ratio(times, seconds[""]),
+            ]
+            for name, times in seconds.items()
+        ],
+    )
+    print(LEGEND, foot(["torch", "ale-py"], seed=seed, frames=f"{frames:,}", rounds=rounds))
+
+
+if __name__ == "__main__":
+    typer.run(main)
