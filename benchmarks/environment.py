@@ -31,7 +31,9 @@ def ours(num_envs: int, threads: int, seed: int) -> Callable[[np.ndarray], objec
     from plugins.pong import PongOptions
     from plugins.pong.native import NativePong
 
-    options = PongOptions.model_validate({"size": SIZE, "stack": STACK, "actions": "minimal", "threads": threads})
+    options = PongOptions.model_validate(
+        {"size": SIZE, "view": "screen", "stack": STACK, "actions": "minimal", "threads": threads}
+    )
     stream = Stream(NativePong(options, num_envs), partial(Seeds(seed).episode, "train"))
 
     def step(actions: np.ndarray) -> None:

@@ -83,7 +83,7 @@ def test_its_packaging_names_the_plugin_and_what_it_needs(tmp_path: Path) -> Non
         ("dqn", ["make_env"], "a plugin 'dqn' is installed already"),
         ("json", ["make_env"], "'json' is the name of a module in "),
         ("torch", ["make_env"], "'torch' is the name of a module in "),
-        ("replay", ["make_env"], "'replay' is the engine's name"),
+        ("replay", ["make_env"], "'replay' is the name of the engine"),
         ("frame", ["make_buffer"], "the name 'FrameReplay'"),
         *[(name, ["make_env"], "cannot name a plugin") for name in ("a-b", "1a", "a_", "é", "class", "", "../a")],
     ],
