@@ -1,20 +1,19 @@
-"""How long Pong takes to learn: writes docs/results/pong.md from five runs of each recipe, one after the other.
+"""How long Pong takes to learn: the recipe over five seeds, and what was tried on the way to it.
 
-    python benchmarks/pong.py runs/pong
+    python benchmarks/pong.py runs/pong                   # the defaults, five runs, one after the other
+    python benchmarks/pong.py runs/tried --only n10       # one of the others
 
-A run is evaluated every so often (ten games, ε = 0.001) until one evaluation reaches 18 and 100 fresh games confirm
-it; the time of evaluations is not counted. A study that was cut short goes on where it was, so the same command
-writes the page again from runs that are there. What was concluded stands in pong_conclusions.md and is copied to the
-top of the page. Run it on an idle machine: each run uses all of two cores.
+A run of the defaults is evaluated every so often (ten games, ε = 0.001) until one evaluation reaches 18 and 100 fresh
+games confirm it; the time of evaluations is not counted. Tables are printed and each recipe's evaluations, if it has
+any, are drawn into the folder. A study that was cut short goes on where it was. Run it on an idle machine.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Annotated, Any
 
 import typer
@@ -24,34 +23,55 @@ from matplotlib.figure import Figure
 from framework.errors import FrameworkError
 from framework.recording import read_rows
 from framework.recording.drawing import save_figure
-from framework.study import Arm, RunResult, Study, run_study
+from framework.study import Arm, RunResult, run_study
 
 GOAL = 18.0
 CONFIRMED_BY = 100
-HERE = Path(__file__).parent
-PAGE = HERE.parent / "docs" / "results" / "pong.md"
-CONCLUSIONS = HERE / "pong_conclusions.md"
+WINDOW = 20_000
+"""Environment steps over which training returns are averaged."""
+
+SCREENED: Mapping[str, Any] = {"run.until": None, "evaluation.every": 0, "evaluation.confirm": 0, "run.steps": 200_000}
+PLAIN: Mapping[str, Any] = {
+    **SCREENED,
+    "run.num_envs": 4,
+    "nstep.n": 3,
+    "target.every": 1_000,
+    "dqn.learning_rate": 2.5e-4,
+    "pong.stack": 4,
+    "replay.mirror": False,
+}
+TEN: Mapping[str, Any] = {**PLAIN, "nstep.n": 10, "target.every": 500}
+FASTER: Mapping[str, Any] = {**TEN, "run.num_envs": 8, "dqn.learning_rate": 5e-4}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a newcomer types, and for how long at most."""
+    """What a newcomer types."""
 
-    title: str
     plugins: str
-    seeds: int
     values: Mapping[str, Any]
+    seeds: tuple[int, ...] = (1,)
 
 
 RECIPES = {
-    "default": Recipe("The defaults", "dqn,pong", 5, {}),
-    "chapter": Recipe(
-        "The founding chapter's hyperparameters, for an hour's worth of steps",
-        "chapter,pong",
-        1,
-        {"run.steps": 150_000, "run.episodes": None, "evaluation.every": 25_000},
+    "default": Recipe("dqn,pong", {}, (0, 1, 2, 3, 4)),
+    "chapter": Recipe("chapter,pong", {"run.steps": 150_000, "run.episodes": None, "evaluation.every": 25_000}),
+    "n3": Recipe("dqn,no:per,pong", PLAIN),
+    "n3_mirrored": Recipe("dqn,no:per,pong", {**PLAIN, "replay.mirror": True}),
+    "n10": Recipe("dqn,no:per,pong", TEN),
+    "n10_faster": Recipe("dqn,no:per,pong", FASTER),
+    "n10_faster_qr": Recipe("dqn,qr,no:per,pong", {**FASTER, "qr.quantiles": 8}),
+    "n10_without_fire": Recipe("dqn,no:per,pong", {**TEN, "run.num_envs": 8, "pong.actions": "moves"}),
+    "per": Recipe("dqn,pong", {**FASTER, "pong.stack": 2}),
+    "per_without_fire": Recipe("dqn,pong", {**FASTER, "pong.stack": 2, "pong.actions": "moves"}),
+    "double_mirrored": Recipe("dqn,double,no:per,pong", {**FASTER, "target.every": 1_000, "replay.mirror": True}),
+    "per_mirrored": Recipe("dqn,pong", {**FASTER, "pong.stack": 2, "replay.mirror": True}),
+    "per_double_mirrored": Recipe(
+        "dqn,double,pong",
+        {**FASTER, "pong.stack": 2, "replay.mirror": True, "dqn.learning_rate": 3e-4, "target.every": 1_000},
     ),
 }
+"""The defaults, the founding chapter's values for an hour's worth of steps, and what was tried."""
 
 
 def confirmed(run: RunResult) -> dict[str, Any] | None:
@@ -104,43 +124,37 @@ def draw(runs: Sequence[RunResult], path: Path) -> None:
     save_figure(figure, path)
 
 
-def section(name: str, study: Study) -> str:
-    """The part of the page that shows one recipe, with its plot."""
-    recipe = RECIPES[name]
-    draw(study.results, PAGE.parent / f"pong-{name}.png")
-    given = "".join(f" --set {path}={json.dumps(value)}" for path, value in recipe.values.items())
-    return "\n\n".join(
-        [
-            f"## {recipe.title}",
-            f"```sh\npython -m framework run --plugins {recipe.plugins}{given}\n```",
-            "\n".join(lines(study.results)),
-            f"![Every evaluation of every seed of {recipe.plugins}](pong-{name}.png)",
-        ]
-    )
+def windows(run: RunResult) -> str:
+    """The mean training return of each stretch of `WINDOW` environment steps."""
+    episodes = [row for row in read_rows(run.folder / "metrics.jsonl") if row["kind"] == "episode"]
+    found: dict[int, list[float]] = {}
+    for row in episodes:
+        found.setdefault(row["env_steps"] // WINDOW, []).append(row["return"])
+    return ", ".join(f"to {(place + 1) * WINDOW // 1_000}k {mean(found[place]):+.1f}" for place in sorted(found))
 
 
 def main(
     folder: Annotated[Path, typer.Argument(help="Where the runs are, or go.")],
-    only: Annotated[list[str] | None, typer.Option(help="Run these recipes alone, and write no page.")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Instead of each recipe's own number.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(RECIPES)}; default: default.")] = None,
 ) -> None:
-    """Run what is missing, then write the page."""
-    studies = {}
-    for name, recipe in RECIPES.items():
-        if only and name not in only:
-            continue
-        arm, count = Arm(name, recipe.plugins, recipe.values), seeds or recipe.seeds
-        studies[name] = run_study([arm], range(count), folder / name, jobs=1, show_progress=True)
-        if studies[name].interrupted:
+    """Run what is missing, and print what came of it."""
+    unknown = sorted({*(only or ())} - {*RECIPES})
+    if unknown:
+        raise typer.BadParameter(f"no recipe is called {', '.join(unknown)}: choose of {', '.join(RECIPES)}")
+    for name in only or ["default"]:
+        recipe = RECIPES[name]
+        arm = Arm(name, recipe.plugins, recipe.values)
+        study = run_study([arm], recipe.seeds, folder / name, jobs=1, show_progress=True)
+        if study.interrupted:
             raise typer.Exit(130)
-        if studies[name].failures:
-            raise FrameworkError("\n".join(map(str, studies[name].failures)))
-        print("\n".join(lines(studies[name].results)))
-    if not only:
-        top = ["# Pong at 18 on two cores", "Written by `python benchmarks/pong.py runs/pong`."]
-        top.append(CONCLUSIONS.read_text(encoding="utf-8").strip())
-        sections = [section(name, study) for name, study in studies.items()]
-        PAGE.write_text("\n\n".join([*top, *sections, foot(("torch", "ale-py", "gymnasium"))]) + "\n", encoding="utf-8")
+        if study.failures:
+            raise FrameworkError("\n".join(map(str, study.failures)))
+        print("\n".join(lines(study.results)))
+        for run in study.results:
+            print(f"\nseed {run.seed}, mean training return: {windows(run)}")
+        if any(run.evaluation is not None for run in study.results):
+            draw(study.results, folder / f"{name}.png")
+        print(f"\n`{recipe.plugins}` with {dict(recipe.values)}. {foot(('torch', 'ale-py', 'gymnasium'))}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,96 @@
+"""What a checkpoint costs: seconds for which training waits, bytes that are written, and the way back.
+
+    python benchmarks/checkpoint.py
+
+The replay is full of 84 × 84 frames of Pong from four environments, with priorities. Nothing is learnt meanwhile.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+from machine import foot, need, need_emulator
+from measuring import UNENDING, show
+
+from framework.assembly import Parts, assemble
+from framework.checkpoints.contents import restore
+from framework.checkpoints.folder import CheckpointFolder
+from framework.checkpoints.saver import PeriodicSaver
+from framework.loop import Loop
+
+
+def agent(frames: int, seed: int) -> Parts:
+    """Of a random player that only remembers."""
+    values = {
+        **UNENDING,
+        "run.seed": seed,
+        "run.num_envs": 4,
+        "exploration.final": 1.0,
+        "replay.capacity": frames,
+        "pong.view": "screen",
+        "pong.size": 84,
+        "pong.stack": 4,
+    }
+    return assemble("dqn,pong", values)
+
+
+def play(parts: Parts, steps: int) -> None:
+    """Go on for so many environment steps."""
+    until = parts.counters.env_steps + steps
+    while parts.counters.env_steps < until:
+        parts.collector.begin(parts.counters)
+        step = parts.collector.finish()
+        parts.buffer.add(step)
+        parts.counters.advance(step)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long it takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def written(folder: Path) -> tuple[int, int]:
+    """Bytes of the newest checkpoint: those of its own, and all."""
+    newest = max(place for place in (folder / "checkpoints").iterdir() if place.is_dir())
+    files = [file.stat() for file in newest.iterdir()]
+    return sum(file.st_size for file in files if file.st_nlink == 1), sum(file.st_size for file in files)
+
+
+def main(
+    frames: Annotated[int, typer.Option(min=1_000, help="In the replay.")] = 100_000,
+    every: Annotated[int, typer.Option(min=100, help="Environment steps between checkpoints.")] = 10_000,
+    saves: Annotated[int, typer.Option(min=1, help="After the first one.")] = 5,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Print the table."""
+    need("torch", "'pluggable-q[dqn]'")
+    need_emulator()
+    parts = agent(frames, seed)
+    play(parts, frames)
+    rows = []
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        loop, saver = Loop(parts), PeriodicSaver(CheckpointFolder(folder), every)
+        for number in range(1 + saves):
+            took = seconds(lambda: saver.after_step(loop))
+            own, whole = written(folder)
+            label = f"{every:,} steps later" if number else "the first, of a full replay"
+            rows.append([label, f"{took:.2f} s", f"{own / 1e6:.0f} MB", f"{whole / 1e6:.0f} MB"])
+            play(parts, every)
+        again = Loop(agent(frames, seed))
+        reading = seconds(lambda: restore(again, CheckpointFolder(folder).read()[0]))
+    show(["a checkpoint", "training waits", "written", "in all"], rows)
+    print(
+        f"To verify and load the last one: {reading:.2f} s.", foot(["torch", "safetensors"], seed=seed, frames=frames)
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)
