@@ -1,6 +1,6 @@
 """A replay of compressed frames: far less memory for Atari's pictures, for more time a batch. Nothing is lost.
 
-Every frame is compressed by itself (zlib), so that each can be read alone. `benchmarks/packed.py` measures what is
+Every frame is compressed by itself (zlib), so that each can be read alone. `benchmarks/packing.py` measures what is
 saved and what it costs. Random noise does not shrink, and takes a little more than without this plugin.
 """
 

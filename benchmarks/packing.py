@@ -1,6 +1,6 @@
 """What compressed frames save and cost: `packed` against the plain replay, full of Pong as the literature shows it.
 
-    python benchmarks/packed.py
+    python benchmarks/packing.py
 
 Both hold the same transitions of a random player, 84 × 84 frames in stacks of four. A batch is 128 transitions with
 their successors, drawn uniformly.

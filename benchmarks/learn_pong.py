@@ -1,7 +1,7 @@
 """How long Pong takes to learn: the recipe over five seeds, and what was tried on the way to it.
 
-    python benchmarks/pong.py runs/pong                   # the defaults, five runs, one after the other
-    python benchmarks/pong.py runs/tried --only n10       # one of the others
+    python benchmarks/learn_pong.py runs/pong                   # the defaults, five runs, one after the other
+    python benchmarks/learn_pong.py runs/tried --only n10       # one of the others
 
 A run of the defaults is evaluated every so often (ten games, ε = 0.001) until one evaluation reaches 18 and 100 fresh
 games confirm it; the time of evaluations is not counted. Tables are printed and each recipe's evaluations, if it has
