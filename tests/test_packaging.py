@@ -122,6 +122,10 @@ def test_the_wheel_runs_a_strangers_plugin_by_its_name(python: Path, tmp_path: P
     assert "bonus.size" in run(python, "-m", "framework", "plugins", "bonus", cwd=tmp_path)
 
 
+def test_the_wheel_plays_the_agent_that_comes_with_pong(python: Path, tmp_path: Path) -> None:
+    assert run(python, "-m", "framework", "evaluate", "pong", "--episodes", "1", cwd=tmp_path).startswith("mean ")
+
+
 def test_the_wheel_writes_a_plugin_that_is_installed_and_runs_by_its_name(python: Path, tmp_path: Path) -> None:
     run(python, "-m", "framework", "new", "my_variant", "--fills", "dqn_bootstrap", cwd=tmp_path)
     site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).strip())

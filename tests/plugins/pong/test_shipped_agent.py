@@ -35,7 +35,7 @@ def test_it_scores_eighteen_over_ten_games_whatever_it_computes_in(precision: st
     assert result.mean >= 18
 
 
-def test_it_is_evaluated_and_watched_by_name(tmp_path: Path) -> None:
+def test_it_is_evaluated_by_its_name(tmp_path: Path) -> None:
     def command(*words: str) -> str:
         return subprocess.run(
             [sys.executable, "-m", "framework", *words], check=True, capture_output=True, text=True, cwd=tmp_path
