@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,10 +83,26 @@ def demand_fit(subject: Subject) -> None:
     Raises:
         UsageError: with what is wrong with the composition or with the user's options.
     """
-    try:
+    demand_options(subject)
+    with _usage_errors_only(), subject.assembled():
+        pass
+
+
+def demand_options(subject: Subject) -> None:
+    """Settle the user's options, without building anything.
+
+    Raises:
+        UsageError: with what is wrong with them.
+    """
+    with _usage_errors_only():
         configure(subject.names, [Source("--set", subject.values)])
-        with subject.assembled():
-            pass
+
+
+@contextmanager
+def _usage_errors_only() -> Iterator[None]:
+    """What else a plugin raises is for checks to report."""
+    try:
+        yield
     except UsageError:
         raise
     except Exception:

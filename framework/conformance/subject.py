@@ -103,16 +103,19 @@ class Subject:
             return "discrete"
         return "image" if space.dtype == np.uint8 and len(space.shape or ()) > 1 else "box"
 
-    @cached_property
+    @property
     def spaces(self) -> Spaces:
         """Of the composition's own environment."""
-        with self.assembled() as parts:
-            return parts.spaces
+        if not self._spaces:
+            with self.assembled():
+                pass
+        return self._spaces[0]
 
     @contextmanager
     def assembled(self, values: Mapping[str, Any] | None = None) -> Iterator[Parts]:
         """The composition on its own environment, closed in the end."""
         parts = assemble(self.names, self._kept(self.names, values))
+        self._spaces[:] = [parts.spaces]
         try:
             yield parts
         finally:
@@ -224,6 +227,11 @@ class Subject:
         plugins = load_plugins(self.without_environment)
         recommended = plugins.gather("recommended_values", VALUES, names=plugins.names)
         return {path for _, values in (*recommended, *plugins.values) for path in values} | set(self._bound_values)
+
+    @cached_property
+    def _spaces(self) -> list[Spaces]:
+        """Those of the composition's own environment, once it was opened, which takes long for some."""
+        return []
 
     @cached_property
     def _benches(self) -> dict[str, Bench]:

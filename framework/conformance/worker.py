@@ -18,7 +18,7 @@ from typing import Any, TextIO
 from framework.config import parse_assignment
 from framework.conformance.assembly import assembles
 from framework.conformance.catalogue import collect
-from framework.conformance.closing import candidates, demand_fit
+from framework.conformance.closing import candidates, demand_fit, demand_options
 from framework.conformance.running import failed, run_check
 from framework.conformance.subject import Subject
 from framework.errors import UsageError
@@ -43,10 +43,12 @@ def plan(request: dict[str, Any]) -> dict[str, Any]:
 
 def _planned(subject: Subject) -> dict[str, Any]:
     """The checks, and what is settled already: that the composition can be built, and that its plugins bring theirs."""
-    demand_fit(subject)
+    demand_options(subject)
     settled = [run_check(assembles, subject)]
     checks = [assembles]
-    if settled[0].verdict == "passed":
+    if settled[0].verdict != "passed":
+        demand_fit(subject)
+    else:
         checks = collect(subject.plugins)
         others = [check for check in checks if check.component == assembles.component and check is not assembles]
         settled += [run_check(check, subject) for check in others]
