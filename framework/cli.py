@@ -182,6 +182,7 @@ def check(
     pattern: Annotated[str, typer.Option("-k", help="Only checks whose name matches this regular expression.")] = "",
     component: Annotated[list[str] | None, typer.Option(help="Only this component; may be repeated.")] = None,
     assignments: SetOption = None,
+    exit_first: Annotated[bool, typer.Option("--exitfirst", "-x", help="Stop at the first failure.")] = False,
     thorough: Annotated[bool, typer.Option("--thorough", help="Ten times the examples, of a random seed.")] = False,
     seed: Annotated[int | None, typer.Option(help="Of the examples. Default: 0.", min=0, show_default=False)] = None,
     jobs: Annotated[
@@ -194,11 +195,12 @@ def check(
 
     A failure shows the property, the smallest counter-example, the likely causes and the command that repeats it.
 
-    The plugin runs in processes of its own: one that hangs, exits or eats memory is a failure, and the rest goes on.
+    The plugin runs in processes of its own: one that hangs, exits or eats memory is a failure, and the rest goes on,
+    until that has happened three times. Ctrl-C reports what was found so far.
 
     --set is stronger than all but what a check sets itself: those of whole agents set steps, rates, exploration and γ.
 
-    Exit code 0: all passed; 1: a check failed; 2: nothing was checked, and why.
+    Exit code 0: all passed; 1: a check failed; 2: nothing was checked, and why; 130: Ctrl-C.
 
     Examples:
 
@@ -214,7 +216,7 @@ def check(
 
     jobs = jobs or usable_cores()
     chosen = tuple(component or ())
-    request = Request(names, beside, tuple(assignments or ()), pattern, chosen, thorough, seed, jobs)
+    request = Request(names, beside, tuple(assignments or ()), pattern, chosen, thorough, seed, jobs, exit_first)
     raise typer.Exit(check_command(request, as_json=as_json, only_list=only_list))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from rich.console import Console
 
 from framework.conformance.planning import plan
@@ -18,14 +20,15 @@ def check_command(request: Request, *, as_json: bool, only_list: bool) -> int:
     """
     errors, out = Console(stderr=True), Console(width=None if Console().is_terminal else 160)
     with errors.status(f"looking at {request.names}"):
-        session = plan(request)
-    if not as_json:
-        print_plan(session, out)
-    if only_list:
-        _list(session, out, as_json)
-    else:
-        _check(session, out, errors, as_json)
-    return 1 if session.failed else 0
+        planned = plan(request)
+    with closing(planned) as session:
+        if not as_json:
+            print_plan(session, out)
+        if only_list:
+            _list(session, out, as_json)
+        else:
+            _check(session, out, errors, as_json)
+        return 1 if session.failed else 0
 
 
 def _list(session: Session, out: Console, as_json: bool) -> None:
@@ -36,10 +39,12 @@ def _list(session: Session, out: Console, as_json: bool) -> None:
 
 
 def _check(session: Session, out: Console, errors: Console, as_json: bool) -> None:
-    run_with_progress(session, errors)
-    if as_json:
-        print(to_json(session))
-    else:
-        print_report(session, out)
+    try:
+        run_with_progress(session, errors, None if as_json else out)
+    finally:  # interrupted, too: what was found is not lost
+        if as_json:
+            print(to_json(session))
+        else:
+            print_report(session, out)
     if not session.passed and not session.failed:
         raise UsageError("nothing was checked: none of the chosen checks applies")

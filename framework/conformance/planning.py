@@ -18,7 +18,7 @@ from framework.errors import UsageError, did_you_mean
 
 
 def plan(request: Request) -> Session:
-    """Find the compositions and their checks.
+    """Find the compositions and their checks. Who uses the session closes it.
 
     Raises:
         UsageError: if the request is wrong, no composition fits, or no check is chosen.
@@ -26,13 +26,18 @@ def plan(request: Request) -> Session:
     _refuse_choices(request)
     fresh = random.SystemRandom().randrange(2**31) if request.thorough else 0
     session = Session(request, fresh if request.seed is None else request.seed)
-    known: list[str] = []
-    worker = Worker()
     try:
-        for names in _candidates(worker, session):
-            known += _plan(worker, session, names)
-    finally:
-        worker.close()
+        return _planned(session)
+    except BaseException:
+        session.close()
+        raise
+
+
+def _planned(session: Session) -> Session:
+    request, worker = session.request, session.workers[0]
+    known: list[str] = []
+    for names in _candidates(worker, session):
+        known += _plan(worker, session, names)
     if session.tasks:
         return session
     if not known:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from framework.conformance.running import Finding
-from framework.conformance.session import Session, Task, composed
+from framework.conformance.session import PATIENCE, Session, Task, composed
 
 STYLES = {"passed": "green", "failed": "bold red", "not applicable": "dim"}
 
 
-def run_with_progress(session: Session, console: Console) -> None:
-    """Run the session's checks under a bar that counts them."""
+def run_with_progress(session: Session, console: Console, out: Console | None) -> None:
+    """Run the session's checks under a bar that counts them; each failure is printed in full as it comes.
+
+    Args:
+        console: of the bar.
+        out: of the failures; None prints none.
+    """
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -26,14 +32,22 @@ def run_with_progress(session: Session, console: Console) -> None:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
+    if out:
+        print_failures(session, out)  # those that were found while planning
     with Progress(*columns, console=console, transient=True) as bar:
         line = bar.add_task("", total=len(session.waiting))
+        at_a_time = threading.Lock()
 
         def tell(task: Task) -> None:
             if task.finding is None:
                 bar.update(line, description=f"{task.failed['component']}: {task.failed['check']}")
-            else:
-                bar.advance(line)
+                return
+            bar.advance(line)
+            if out and task.finding.verdict == "failed":
+                with at_a_time:
+                    bar.stop()  # as the bar may stand on the same terminal
+                    _print_failure(session, task.names, task.finding, out)
+                    bar.start()
 
         session.run(tell)
 
@@ -49,28 +63,38 @@ def print_plan(session: Session, console: Console) -> None:
 
 
 def print_report(session: Session, console: Console) -> None:
-    """The failures, the table, the verdict."""
-    print_failures(session, console)
+    """The table and the verdict; what failed is named again, as the table may be long."""
     for names, findings in session.findings.items():
         console.print(table(composed(names), findings))
     for names, findings in session.findings.items():
         failed = [found.check for found in findings if found.verdict == "failed"]
         passed = sum(found.verdict == "passed" for found in findings)
         seconds = sum(found.seconds for found in findings)
-        whole = f"all {passed} checks passed" if passed else "nothing was checked"
-        verdict = f"{len(failed)} failed, {passed} passed" if failed else whole
-        left = len(findings) - passed - len(failed)
-        _say(
-            f"{composed(names)}: {verdict}, {left} not applicable, {seconds:.1f} s",
-            console,
-        )
+        counts = {
+            "failed": len(failed),
+            "passed": passed,
+            "not applicable": len(findings) - passed - len(failed),
+            "not run": sum(task.names == names for task in session.waiting),
+        }
+        told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        if not failed and not passed:
+            told = f"nothing was checked, {told}"
+        _say(f"{composed(names)}: {told}, {seconds:.1f} s", console)
+        for name in failed:
+            _say(f"  failed: {name}", console)
+        if session.gave_up(names):
+            _say(f"  left after {PATIENCE} checks that had no end, or ended the process", console)
 
 
 def print_failures(session: Session, console: Console) -> None:
     """Each failure in full."""
     for names, found in _failures(session):
-        _say(failure(found, session.again(names, found.check)), console)
-        console.print()
+        _print_failure(session, names, found, console)
+
+
+def _print_failure(session: Session, names: Sequence[str], found: Finding, console: Console) -> None:
+    _say(failure(found, session.again(names, found.check)), console)
+    console.print()
 
 
 def _failures(session: Session) -> Iterator[tuple[tuple[str, ...], Finding]]:
@@ -101,7 +125,8 @@ def failure(found: Finding, command: str) -> str:
 
 def table(title: str, findings: Sequence[Finding]) -> Table:
     """One row a check; why one does not apply stands beside it."""
-    result = Table("component", "check", "verdict", "seconds", title=escape(title), title_justify="left", box=None)
+    columns = ("component", Column("check", overflow="fold"), "verdict", "seconds")
+    result = Table(*columns, title=escape(title), title_justify="left", box=None)
     before = ""
     for found in findings:
         verdict = f"not applicable: {found.why}" if found.verdict == "not applicable" else found.verdict
@@ -118,7 +143,11 @@ def table(title: str, findings: Sequence[Finding]) -> Table:
 def to_json(session: Session) -> str:
     """The same for a program."""
     compositions = [
-        {"plugins": list(names), "findings": [_as_json(session, names, found) for found in findings]}
+        {
+            "plugins": list(names),
+            "findings": [_as_json(session, names, found) for found in findings],
+            "not_run": [task.failed["check"] for task in session.waiting if task.names == names],
+        }
         for names, findings in session.findings.items()
     ]
     return json.dumps(

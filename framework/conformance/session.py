@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +19,16 @@ THOROUGH = 10
 """How many times as long a check may take where it is to be thorough."""
 
 
+PATIENCE = 3
+"""How often one composition may be lost, to its limit of time or otherwise, before the rest of it is left."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What is to be checked, and how.
 
     `assignments` are those of --set, as they were typed. `pattern` is a regular expression that a check's name must
-    match somewhere; `components` none means all.
+    match somewhere; `components` none means all. `exit_first` stops at the first failure.
     """
 
     names: str
@@ -34,6 +39,7 @@ class Request:
     thorough: bool = False
     seed: int | None = None
     jobs: int = 1
+    exit_first: bool = False
 
     def again(self, names: Sequence[str], check: str, seed: int = 0) -> str:
         """What to type to run one check of a composition again, on the same examples."""
@@ -75,12 +81,25 @@ class Task:
 
 @dataclass
 class Session:
-    """A request with the tasks that it means, of which each has its finding once it has been run."""
+    """A request with the tasks that it means, of which each has its finding once it has been run.
+
+    The first of the workers also plans, so that it knows already what takes long to find out.
+    """
 
     request: Request
     seed: int
     tasks: list[Task] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._stopped = False
+        self._lost: Counter[tuple[str, ...]] = Counter()
+        self.workers = [Worker() for _ in range(self.request.jobs)]
+
+    def close(self) -> None:
+        """End the workers."""
+        for worker in self.workers:
+            worker.close()
 
     @property
     def waiting(self) -> list[Task]:
@@ -120,22 +139,43 @@ class Session:
         return {"names": names, "assignments": request.assignments, "thorough": request.thorough, "seed": self.seed}
 
     def run(self, tell: Callable[[Task], None]) -> None:
-        """Run every task that is waiting; `tell` hears of each when it begins and when it has ended."""
+        """Run every task that is waiting; `tell` hears of each when it begins and when it has ended.
+
+        Tasks of a composition that was lost `PATIENCE` times stay without a finding: each takes its whole limit.
+        """
 
         def work(worker: Worker, task: Task) -> None:
+            if self.gave_up(task.names) or (self.request.exit_first and self.failed):
+                return
             tell(task)
             task.finding = self._ask(worker, task)
             tell(task)
 
-        in_workers(self.waiting, self.request.jobs, work)
+        try:
+            in_workers(self.waiting, self.workers, work)
+        except BaseException:
+            self._stopped = True
+            raise
+        finally:
+            self.close()
+
+    def gave_up(self, names: Sequence[str]) -> bool:
+        """Whether a composition was lost too often to go on with it."""
+        return self._lost[tuple(names)] >= PATIENCE
 
     def _ask(self, worker: Worker, task: Task) -> Finding:
         question = {"kind": "run", "check": task.failed["check"], **self.described(task.names)}
-        limit = task.limit * (THOROUGH if self.request.thorough else 1)
         try:
-            return Finding(**worker.ask(question, limit))
+            return Finding(**worker.ask(question, self._limit(task)))
         except Lost as lost:
-            return Finding(**task.failed, seconds=lost.seconds, why=f"the composition {lost}")
+            if self._stopped:
+                raise
+            self._lost[task.names] += 1
+            fields = {**task.failed, "causes": ()}  # they are those of a wrong value
+            return Finding(**fields, seconds=lost.seconds, why=f"the composition {lost}")
+
+    def _limit(self, task: Task) -> float:
+        return task.limit * (THOROUGH if self.request.thorough else 1)
 
 
 def composed(names: Sequence[str]) -> str:

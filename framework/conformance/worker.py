@@ -7,6 +7,7 @@ process that asks.
 
 from __future__ import annotations
 
+import faulthandler
 import io
 import json
 import os
@@ -21,6 +22,7 @@ from framework.conformance.catalogue import collect
 from framework.conformance.closing import candidates, demand_fit, demand_options
 from framework.conformance.running import failed, run_check
 from framework.conformance.subject import Subject
+from framework.conformance.workers import WHERE
 from framework.errors import UsageError
 from framework.lifeline import end_with_parent
 
@@ -89,6 +91,8 @@ if __name__ == "__main__":
     end_with_parent(lambda: os.killpg(0, signal.SIGKILL))
     private = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    faulthandler.enable(all_threads=False)
+    faulthandler.register(WHERE, all_threads=False)
     assert isinstance(sys.stdout, io.TextIOWrapper)
     sys.stdout.reconfigure(line_buffering=True)  # so that what is printed during a check is there when it ends
     serve(sys.stdin, private)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Any
 
@@ -30,6 +32,16 @@ POLL_SECONDS = 0.2
 
 GRACE_SECONDS = 1.0
 """How long a process that was killed may take to be gone, and what it had written to arrive."""
+
+
+WHERE = signal.SIGUSR1
+"""Asks a worker to print where it is."""
+
+FRAME = re.compile(r'^  File "([^"]+)", line (\d+) in (.+)$', re.MULTILINE)
+"""A line of faulthandler's."""
+
+NOBODYS = ("site-packages", "<frozen ", *{sysconfig.get_path("stdlib"), os.path.dirname(__file__)})
+"""Where a line of code says nothing about what is checked: in libraries and in the harness itself."""
 
 
 class Lost(Exception):
@@ -94,7 +106,7 @@ class _Process:
     def ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """See `Worker.ask`."""
         began = time.monotonic()
-        said = os.fstat(self._errors.fileno()).st_size
+        said = self._said
         self._send(request)
         while (answer := self._answer()) is None:
             took = time.monotonic() - began
@@ -126,8 +138,10 @@ class _Process:
 
     def _misbehaviour(self, is_late: bool, limit: float) -> str:
         if is_late:
-            return f"did not come to an end within {limit:g} seconds"
-        return f"took more than {MEMORY / 2**30:g} GB of memory" if _memory(self._popen.pid) > MEMORY else ""
+            return f"did not come to an end within {limit:g} seconds{self._whereabouts()}"
+        if _memory(self._popen.pid) > MEMORY:
+            return f"took more than {MEMORY / 2**30:g} GB of memory{self._whereabouts()}"
+        return ""
 
     def _send(self, request: Mapping[str, Any]) -> None:
         assert self._popen.stdin is not None
@@ -151,10 +165,37 @@ class _Process:
                 if line.endswith("\n"):
                     self._answers.put(line)
 
+    def _whereabouts(self) -> str:
+        """What it is doing just now, as far as it still can tell."""
+        before = self._said
+        with suppress(ProcessLookupError):
+            os.kill(self._popen.pid, WHERE)
+        deadline = time.monotonic() + GRACE_SECONDS
+        while not (place := stopped_at(self._printed(before))) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS / 10)
+        return place
+
     def _last_words(self, since: int) -> str:
-        self._errors.seek(since)
-        lines = [line for line in self._errors.read().decode("utf-8", "replace").splitlines() if line.strip()]
+        printed = self._printed(since)
+        lines = [line for line in printed.splitlines() if line.strip()]
+        fatal = [line for line in lines if line.startswith("Fatal Python error")]
+        if fatal:
+            return f": {fatal[-1]}{stopped_at(printed)}"
         return f": {lines[-1].strip()}" if lines else ""
+
+    @property
+    def _said(self) -> int:
+        return os.fstat(self._errors.fileno()).st_size
+
+    def _printed(self, since: int) -> str:
+        return os.pread(self._errors.fileno(), self._said - since, since).decode("utf-8", "replace")
+
+
+def stopped_at(dump: str) -> str:
+    """From what faulthandler prints, whose first line is the innermost: the line at which somebody's code stood."""
+    frames = [found.groups() for found in FRAME.finditer(dump)]
+    outside = [frame for frame in frames if not any(part in frame[0] for part in NOBODYS)] or frames
+    return "; it was at {}:{}, in {}".format(*outside[0]) if outside else ""
 
 
 def _children(pid: int) -> list[psutil.Process]:
@@ -180,8 +221,11 @@ def _told(code: int) -> str:
     return f"exit code {code}" if code >= 0 else f"signal {-code}"
 
 
-def in_workers(tasks: list[Any], jobs: int, work: Callable[[Worker, Any], None]) -> None:
-    """Call `work(worker, task)` for every task, in their order, with so many workers side by side."""
+def in_workers(tasks: list[Any], workers: Sequence[Worker], work: Callable[[Worker, Any], None]) -> None:
+    """Call `work(worker, task)` for every task, in their order, with the workers side by side.
+
+    Where it is interrupted, what is under way goes on until its worker is closed.
+    """
     waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
     for task in tasks:
         waiting.put(task)
@@ -200,8 +244,8 @@ def in_workers(tasks: list[Any], jobs: int, work: Callable[[Worker, Any], None])
         finally:
             worker.close()
 
-    workers = [Worker() for _ in range(min(jobs, len(tasks)))]
-    threads = [threading.Thread(target=drain, args=(worker,), daemon=True) for worker in workers]
+    busy = workers[: len(tasks)]
+    threads = [threading.Thread(target=drain, args=(worker,), daemon=True) for worker in busy]
     for thread in threads:
         thread.start()
     try:
@@ -210,8 +254,6 @@ def in_workers(tasks: list[Any], jobs: int, work: Callable[[Worker, Any], None])
                 thread.join(POLL_SECONDS)
     except KeyboardInterrupt as interrupt:
         failures.append(interrupt)
-        for worker in workers:
-            worker.close()
         raise
     if failures:
         raise failures[0]

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from framework.conformance.command import check_command
 from framework.conformance.planning import plan
-from framework.conformance.report import print_report
+from framework.conformance.report import print_failures, print_report
 from framework.conformance.session import Request
 from framework.errors import UsageError
 
@@ -68,5 +68,25 @@ def test_lines_that_are_to_be_copied_stay_whole(tmp_path: Path) -> None:
     path.write_text(DEADLY)
     session = plan(Request(str(path)))
     report = io.StringIO()
-    print_report(session, Console(file=report, width=40))
+    print_failures(session, Console(file=report, width=40))
     assert f"  again     python -m framework check {path} -k '^assembles$'" in report.getvalue().splitlines()
+
+
+def test_names_of_checks_are_whole_in_a_narrow_terminal() -> None:
+    session = plan(Request("tabular,chain", pattern="discount_is_gamma_to_the_length"))
+    session.run(lambda task: None)
+    report = io.StringIO()
+    print_report(session, Console(file=report, width=50))
+    pieces = [line[12:40].split()[0] for line in report.getvalue().splitlines()[2:-1] if line[12:40].strip()]
+    assert "".join(pieces) == "discount_is_gamma_to_the_length"
+
+
+def test_a_failure_is_printed_once_and_named_again_behind_the_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(DEADLY)
+    assert check_command(Request(str(path)), as_json=False, only_list=False) == 1
+    printed = capsys.readouterr().out
+    assert printed.count("FAILED assembly: assembles") == 1
+    assert printed.splitlines()[-1] == "  failed: assembles"

@@ -19,7 +19,7 @@ from framework.conformance import workers
 from framework.conformance.planning import plan
 from framework.conformance.report import to_json
 from framework.conformance.running import Finding
-from framework.conformance.session import Request, Session
+from framework.conformance.session import PATIENCE, Request, Session
 from framework.errors import UsageError
 
 PLUGIN = """
@@ -161,14 +161,14 @@ def test_what_cannot_be_built_fails_whatever_is_chosen(tmp_path: Path) -> None:
     assert list(findings(session)) == ["assembles"]
 
 
-def test_a_lost_worker_tells_what_is_known_of_the_check_and_nothing_of_those_before(tmp_path: Path) -> None:
+def test_a_lost_worker_tells_nothing_of_the_checks_before(tmp_path: Path) -> None:
     noisy = plugin(tmp_path, "os._exit(3)")
     noisy.write_text(noisy.read_text().replace('What is true."""', 'What is true."""\n    print("of another check")'))
     session = plan(Request(str(noisy), pattern="aaa_holds|misbehaves"))
     session.run(lambda task: None)
     found = findings(session)["misbehaves"]
     assert found.why == "the composition ended the process (exit code 3)"
-    assert list(map(tuple, found.causes)) == [("an oversight", "somebody/something#1")]
+    assert list(found.causes) == [], "they are those of a wrong value"
     assert 0 < found.seconds < 4
     own = session_of(tmp_path, "print('its own last words'); os._exit(3)")
     assert findings(own)["misbehaves"].why.endswith("(exit code 3): its own last words")
@@ -296,3 +296,67 @@ def test_a_component_alone_can_be_chosen(tmp_path: Path) -> None:
         "misbehaves",
         "zzz_does_not_apply",
     }
+
+
+STUCK = """
+class Stuck:
+    horizon = 1
+    def fold(self, reward, terminated, truncated):
+        return self.wait()
+    def wait(self):
+        {how}
+
+@hookimpl
+def make_returns():
+    return Stuck()
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ("time.sleep(600)", "the composition did not come to an end within "),
+        (
+            "__import__('ctypes').string_at(0)",
+            "the composition ended the process (signal 11): Fatal Python error: Segmentation",
+        ),
+    ],
+)
+def test_where_it_was_lost_is_told_and_the_rest_is_left_after_a_few(
+    tmp_path: Path, how: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Session, "_limit", lambda session, task: 2.0)
+    session = session_of(tmp_path, body=STUCK.format(how=how), pattern="", components=("returns",), jobs=1)
+    lost = [found for found in findings(session).values() if found.verdict == "failed"]
+    assert len(lost) == PATIENCE
+    lines = (tmp_path / "mine.py").read_text().splitlines()
+    place = f"; it was at {tmp_path}/mine.py:{lines.index(f'        {how}') + 1}, in wait"
+    for found in lost:
+        assert found.why.startswith(why)
+        assert found.why.endswith(place)
+    assert session.waiting and session.gave_up(next(iter(session.findings)))
+
+
+def test_the_first_failure_ends_it_where_that_is_wanted(tmp_path: Path) -> None:
+    names = {"pattern": "misbehaves|zzz_does_not_apply", "jobs": 1}
+    both = session_of(tmp_path, "expect(1, 2, example='')", **names)
+    first = session_of(tmp_path, "expect(1, 2, example='')", exit_first=True, **names)
+    assert (len(both.waiting), len(first.waiting)) == (0, 1)
+    assert list(findings(first)) == ["misbehaves"]
+
+
+def test_what_was_found_before_ctrl_c_is_reported(tmp_path: Path) -> None:
+    hung = f"open({str(tmp_path / 'hung')!r}, 'w').close(); time.sleep(600)"
+    words = ["-m", "framework", "check", str(plugin(tmp_path, hung)), "-k", "aaa|misbehaves|zzz", "--jobs", "1"]
+    with subprocess.Popen(
+        [sys.executable, *words, "--thorough"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "hung").exists():
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "aaa_holds" in printed and "FAILED" not in printed
+    assert printed.splitlines()[-1].startswith(f"{tmp_path / 'mine.py'},tabular,chain: 1 passed, 2 not run, ")
