@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class FrameworkError(Exception):
@@ -33,11 +34,15 @@ class UnsupportedSpace(UsageError):
 
 
 class NonFiniteLoss(FrameworkError):
-    """The loss of a batch is NaN or infinite. Raised before the optimiser's step."""
+    """The loss of a batch is NaN or infinite. Raised before the optimiser's step.
 
-    def __init__(self, message: str, ids: Sequence[int]) -> None:
+    `ids` are those of the transitions; `evidence` is the whole batch with its errors: name → array.
+    """
+
+    def __init__(self, message: str, ids: Sequence[int], evidence: Mapping[str, Any]) -> None:
         super().__init__(message)
         self.ids = tuple(ids)
+        self.evidence = evidence
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

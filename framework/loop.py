@@ -35,6 +35,7 @@ class Loop:
         self.counters = parts.counters
         self.last_evaluation: EvaluationResult | None = None
         self._evaluations = 0
+        self._played = 0
         self._stopping = False
         self._returns = np.zeros(parts.spaces.num_envs)
         self._lengths = np.zeros(parts.spaces.num_envs, np.int64)
@@ -81,6 +82,11 @@ class Loop:
     def stop(self) -> None:
         """End the run after the step under way, in training or in an evaluation."""
         self._stopping = True
+
+    @property
+    def pulse(self) -> tuple[int, int, int]:
+        """Changes with every step, update and step of an evaluation."""
+        return self.counters.env_steps, self.counters.updates, self._played
 
     def state_dict(self) -> State:
         """What the loop itself knows of episodes and evaluations; the parts have states of their own."""
@@ -154,14 +160,15 @@ class Loop:
         return self.last_evaluation
 
     def _play(self, name: str, episodes: int) -> EvaluationResult:
-        return evaluate(self.parts, name=name, episodes=episodes, after_step=self._stop_evaluation)
+        return evaluate(self.parts, name=name, episodes=episodes, after_step=self._after_evaluation_step)
 
     def _tell(self, result: EvaluationResult) -> None:
         self.last_evaluation = result
         for callback in self.callbacks:
             callback.on_evaluation(result, self.counters)
 
-    def _stop_evaluation(self) -> None:
+    def _after_evaluation_step(self) -> None:
+        self._played += 1
         if self._stopping:
             raise _Stopped
 
@@ -192,6 +199,12 @@ def _non_finite(batch: Batch, errors: Errors) -> NonFiniteLoss:
         f"the loss of {len(ids)} of {len(bad)} transitions is NaN or infinite (ids {ids[:5]}); the weights are those "
         "of the last good update. A NaN reward or observation, or a learning rate that is too high, is the usual cause",
         ids,
+        {
+            **{name: getattr(batch, name) for name in ("ids", "obs", "action", "reward", "discount", "weights")},
+            "next_obs": batch.next_obs,
+            "loss": errors.loss,
+            "priority": errors.priority,
+        },
     )
 
 

@@ -48,7 +48,7 @@ def _run(parts: Parts, folder: Path | None, reopened: Reopened | None) -> int:
         options = parts.config[RunOptions]
         place = folder or default_folder(options.plugins, f"seed{options.seed}")
         _introduce(parts, place, reopened)
-        outcome = train(parts, place, show_progress=True, checkpoint=checkpoint)
+        outcome = train(parts, place, show_progress=True, checkpoint=checkpoint, watchdog=True)
     finally:
         parts.close()
     _conclude(outcome, place, stood_still=reopened is not None and outcome.counters.env_steps == before)

@@ -7,11 +7,14 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
+
+from filelock import FileLock, Timeout
 
 from framework.assembly import Agent, Parts, assemble_agent
 from framework.config import Source, read_toml
@@ -20,6 +23,8 @@ from framework.errors import UsageError
 from framework.hookspecs import API_VERSION
 
 DISTRIBUTION = "pluggable-q"
+
+LOCK = ".lock"
 
 WEIGHTS = {
     "evaluation": "best/evaluation.safetensors",
@@ -66,6 +71,20 @@ def create_run_folder(folder: Path, parts: Parts) -> Path:
     except OSError as error:
         raise UsageError(f"the run folder '{folder}' cannot be made: {error.strerror}") from error
     return folder
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Within, no other process writes to this run; the lock ends with the process, however that ends.
+
+    Raises:
+        UsageError: if another process has it.
+    """
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+    except Timeout:
+        raise UsageError(f"another process is writing to the run '{folder}': wait for its end, or end it") from None
 
 
 def manifest(parts: Parts) -> dict[str, Any]:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from framework.assembly import Parts, RunInfo
+from framework.blame import blamed
 from framework.composition import ENDS
-from framework.errors import UsageError
+from framework.errors import FrameworkError, NonFiniteLoss, UsageError
 from framework.events import Callback, EvaluationResult
 from framework.loop import Loop
 from framework.manager import Expected
 from framework.options import CheckpointOptions, EvaluationOptions, RunOptions
-from framework.run_folder import create_run_folder
+from framework.recording.states import save_state
+from framework.run_folder import create_run_folder, held
 from framework.types import Counters
+from framework.watchdog import watched
 
 if TYPE_CHECKING:
     from framework.checkpoints.folder import Checkpoint
@@ -29,6 +33,10 @@ CALLBACKS = Expected(
     "a sequence of framework.events.Callback objects",
     lambda given: isinstance(given, Sequence) and all(isinstance(callback, Callback) for callback in given),
 )
+
+
+NON_FINITE = "non_finite.safetensors"
+"""In a run's folder: the batch whose loss was not finite."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,7 @@ def train(
     show_progress: bool = False,
     callbacks: Sequence[Callback] = (),
     checkpoint: Checkpoint | None = None,
+    watchdog: bool = False,
 ) -> Outcome:
     """Run assembled parts to their end.
 
@@ -77,19 +86,24 @@ def train(
         show_progress: print progress.
         callbacks: further listeners.
         checkpoint: of the run in `folder`, which goes on from there.
+        watchdog: end the whole process if the run hangs, as the option run.watchdog says; not under a debugger.
 
     Raises:
         UsageError: if the run would never end, the folder is in use, or the parts were trained before.
-        NonFiniteLoss: if a loss is NaN or infinite.
+        NonFiniteLoss: if a loss is NaN or infinite; the batch is left in RUN/non_finite.safetensors.
+        PluginError: if a plugin raises, naming it, the slot that was at work and the line.
         FrameworkError: if the checkpoint's state does not fit, or a checkpoint cannot be written.
     """
-    try:
+    with ExitStack() as at_the_end:
+        at_the_end.callback(parts.close)
         check_ends(parts)
         if parts.counters.env_steps:
             raise UsageError("these parts have been trained already: assemble new ones for another run")
         path = Path(folder) if folder is not None else None
-        if path is not None and checkpoint is None:
-            create_run_folder(path, parts)
+        if path is not None:
+            if checkpoint is None:
+                create_run_folder(path, parts)
+            at_the_end.enter_context(held(path))
         info = RunInfo(parts, path, show_progress)
         made = [
             callback
@@ -102,11 +116,30 @@ def train(
             from framework.checkpoints.contents import restore
 
             restore(loop, checkpoint)
-        with _interruptible(loop) as interrupted:
+        patience = parts.config[RunOptions].watchdog if watchdog and sys.gettrace() is None else 0
+        with _interruptible(loop) as interrupted, watched(loop, patience, path), _explained(loop, path):
             loop.run()
-    finally:
-        parts.close()
     return Outcome(loop.counters, loop.last_evaluation, bool(interrupted), saver.longest if saver else 0.0)
+
+
+@contextmanager
+def _explained(loop: Loop, folder: Path | None) -> Iterator[None]:
+    """What a plugin raises is raised in its name; of a loss that is not finite, the batch is kept."""
+    try:
+        yield
+    except NonFiniteLoss as error:
+        if folder is None:
+            raise
+        path = folder / NON_FINITE
+        save_state(path, error.evidence)
+        raise NonFiniteLoss(f"{error}. The batch is in {path}", error.ids, error.evidence) from None
+    except FrameworkError:
+        raise
+    except Exception as error:
+        explained = blamed(error, loop.parts, loop.callbacks)
+        if explained is None:
+            raise
+        raise explained from error
 
 
 def _saver(parts: Parts, folder: Path | None, base: Checkpoint | None) -> PeriodicSaver | None:
