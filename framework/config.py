@@ -178,7 +178,7 @@ def read_toml(path: Path) -> Values:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not valid TOML: {error}") from error
     loose = [key for key, value in document.items() if not isinstance(value, dict)]
     if loose:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -19,12 +20,13 @@ from filelock import FileLock, Timeout
 from framework.assembly import Agent, Parts, assemble_agent
 from framework.config import Source, read_toml
 from framework.discovery import installed
-from framework.errors import UsageError
+from framework.errors import FrameworkError, UsageError
 from framework.hookspecs import API_VERSION
 
 DISTRIBUTION = "pluggable-q"
 
-LOCK = ".lock"
+CONFIG, MANIFEST, LOCK = "config.toml", "manifest.json", ".lock"
+CONFIG_HASH = "config_sha256"
 
 WEIGHTS = {
     "evaluation": "best/evaluation.safetensors",
@@ -62,10 +64,12 @@ def create_run_folder(folder: Path, parts: Parts) -> Path:
         if any(folder.iterdir()):
             raise FileExistsError
         # "x": of two runs that start at once, one gets the folder
-        with (folder / "config.toml").open("x", encoding="utf-8") as file:
-            file.write(parts.config.to_toml())
-        text = json.dumps(manifest(parts), indent=2, default=str)
-        (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
+        options = parts.config.to_toml().encode()
+        with (folder / CONFIG).open("xb") as file:
+            file.write(options)
+        described = {**manifest(parts), CONFIG_HASH: hashlib.sha256(options).hexdigest()}
+        text = json.dumps(described, indent=2, default=str)
+        (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
     except FileExistsError:
         raise UsageError(f"the run folder '{folder}' is in use: choose another with --run-dir") from None
     except OSError as error:
@@ -114,7 +118,7 @@ def load(run: str | Path, weights: str | None = None, values: Mapping[str, Any] 
 
     Raises:
         UsageError: if this is no run's folder, it has no such weights, or its plugins are not to be had.
-        FrameworkError: if the weights are damaged.
+        FrameworkError: if the weights or the options are damaged.
     """
     from framework.recording.weights import load_state
 
@@ -127,24 +131,40 @@ def load(run: str | Path, weights: str | None = None, values: Mapping[str, Any] 
         raise UsageError(
             f"'{folder}' has no saved weights ({', '.join(str(name.relative_to(folder)) for name in saved)})"
         )
-    recorded = read_toml(folder / "config.toml")
-    sources = [Source(f"file {folder / 'config.toml'}", recorded), Source("values", values or {})]
+    recorded = _recorded_options(folder)
+    sources = [Source(f"file {folder / CONFIG}", recorded), Source("values", values or {})]
     agent = assemble_agent(recorded.get("run.plugins", ()), sources)
     try:
         agent.policy.load_state_dict(load_state(path))
     except UsageError as error:
-        raise UsageError(f"{path} does not fit {folder / 'config.toml'}: {error}") from error
+        raise UsageError(f"{path} does not fit {folder / CONFIG}: {error}") from error
     return agent
+
+
+def _recorded_options(folder: Path) -> Mapping[str, Any]:
+    """What config.toml says, if it is as the run wrote it. A folder without a manifest has none to hold it to."""
+    options, path = read_toml(folder / CONFIG), folder / MANIFEST
+    if path.is_file():
+        try:
+            known = dict(json.loads(path.read_bytes())).get(CONFIG_HASH)
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise FrameworkError(f"{path}: damaged, no JSON object: {error}") from error
+        if known is not None and hashlib.sha256((folder / CONFIG).read_bytes()).hexdigest() != known:
+            raise FrameworkError(
+                f"{folder / CONFIG}: damaged or edited: its SHA-256 is not the one that {path} holds. Other options go "
+                f"with --set; if the change is meant, take the line {CONFIG_HASH} out of {path}"
+            )
+    return options
 
 
 def _folder_of(run: str | Path) -> Path:
     """The folder of a run; of an installed plugin, the folder `agent` of its package."""
     folder = Path(run)
-    if (folder / "config.toml").is_file():
+    if (folder / CONFIG).is_file():
         return folder
     packages = [point.module for point in installed().get(str(run), [])]
     brought = [Path(place) / "agent" for name in packages for place in _places(name)]
-    trained = next((place for place in brought if (place / "config.toml").is_file()), None)
+    trained = next((place for place in brought if (place / CONFIG).is_file()), None)
     if trained is not None:
         return trained
     if packages:

@@ -43,6 +43,7 @@ PONG = Bundle(
         "dqn.learning_rate": 1e-4,
         "dqn.hidden": 512,
         "dqn.max_grad_norm": 0.0,
+        "dqn.averaging": 0.0,
         "pong.view": "screen",
         "pong.size": 84,
         "pong.actions": "minimal",

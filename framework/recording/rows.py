@@ -34,7 +34,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise FrameworkError(f"{path}, line {number}: damaged, not JSON: {error}") from error
         if not isinstance(row, dict):
             raise FrameworkError(f"{path}, line {number}: damaged, not a JSON object")

@@ -61,7 +61,7 @@ def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> P
         top = head(body.features)
         return QNetwork(body, stream(body.features, spaces.num_actions, top.width), top, dtype)
 
-    return DQNPolicy(build, device, seeds)
+    return DQNPolicy(build, device, seeds, options.averaging)
 
 
 @hookimpl(trylast=True)

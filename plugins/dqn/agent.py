@@ -32,9 +32,16 @@ def choose_device(name: str) -> torch.device:
 
 
 class DQNPolicy:
-    """An online network and its target, equal at the start, in storage of their own, with shared sources of noise."""
+    """An online network and its target, equal at the start, in storage of their own, with shared sources of noise.
 
-    def __init__(self, build: Callable[[], QNetwork], device: torch.device, seeds: Seeds) -> None:
+    With an `averaging` above 0 there is an exponential average of the online weights, too (Polyak & Juditsky 1992),
+    which plays where nothing is explored, as in evaluations: θ̄ ← θ̄ + max(averaging, 1/k) (θ − θ̄) after the k-th update.
+    What is learnt and how it is explored do not depend on it.
+    """
+
+    def __init__(
+        self, build: Callable[[], QNetwork], device: torch.device, seeds: Seeds, averaging: float = 0.0
+    ) -> None:
         self.device = device
         with torch.random.fork_rng():
             torch.manual_seed(seeds.integer("network"))
@@ -42,6 +49,8 @@ class DQNPolicy:
         self.target = copy.deepcopy(self.online).requires_grad_(False)
         self.online.train()
         self.target.train()
+        self._averaging, self._averaged = averaging, 0
+        self.average = copy.deepcopy(self.target).eval() if averaging else None
 
     def tensor(self, array: Shaped[np.ndarray, "*shape"]) -> Shaped[Tensor, "*shape"]:
         """An array on the policy's device; float64 becomes the default float."""
@@ -52,8 +61,9 @@ class DQNPolicy:
 
     def action_values(self, obs: Shaped[np.ndarray, "N *obs"], explore: bool) -> Float[np.ndarray, "N A"]:
         self.set_training(explore)
+        network = self.online if explore or self.average is None else self.average
         with torch.inference_mode():
-            output = cast(Output, self.online(self.tensor(obs)))
+            output = cast(Output, network(self.tensor(obs)))
             return output.values.cpu().numpy()
 
     def set_training(self, training: bool) -> None:
@@ -63,30 +73,37 @@ class DQNPolicy:
 
     def update_target(self, fraction: float) -> None:
         """target ← fraction · online + (1 − fraction) · target; integer buffers are copied."""
-        with torch.no_grad():
-            pairs = zip(self.target.state_dict().values(), self.online.state_dict().values(), strict=True)
-            for slow, fast in pairs:
-                if fraction == 1 or not slow.is_floating_point():
-                    slow.copy_(fast)
-                else:
-                    slow.lerp_(fast, fraction)
+        _follow(self.target, self.online, fraction)
+
+    def update_average(self) -> None:
+        """Let the average, if there is one, follow an update of the online network."""
+        if self.average is not None:
+            self._averaged += 1
+            _follow(self.average, self.online, max(self._averaging, 1 / self._averaged))
 
     def state_dict(self) -> State:
-        return {
+        state: dict[str, Any] = {
             "online": _to_numpy(self.online),
             "target": _to_numpy(self.target),
             "sources": save_sources(self.online),
         }
+        if self.average is not None:
+            state |= {"average": _to_numpy(self.average), "averaged": self._averaged}
+        return state
 
     def load_state_dict(self, state: State) -> None:
-        """Restore both networks.
+        """Restore the networks. An average that was not saved is what the online network is.
 
         Raises:
             UsageError: if the weights are of another network.
         """
         if not {"online", "target"} <= set(state):
             raise UsageError("the weights are of another kind of policy")
-        for network, saved in ((self.online, state["online"]), (self.target, state["target"])):
+        networks = [(self.online, state["online"]), (self.target, state["target"])]
+        if self.average is not None:
+            networks.append((self.average, state.get("average", state["online"])))
+            self._averaged = int(state.get("averaged", 0))
+        for network, saved in networks:
             tensors = {name: torch.from_numpy(np.array(array)) for name, array in saved.items()}
             try:
                 network.load_state_dict(tensors)
@@ -142,6 +159,7 @@ class GradientStep:
         if self._max_norm:
             nn.utils.clip_grad_norm_(self._parameters, self._max_norm)
         self._optimizer.step()
+        self._policy.update_average()
 
     def state_dict(self) -> State:
         state = self._optimizer.state_dict()["state"]
@@ -160,6 +178,16 @@ class GradientStep:
         }
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def _follow(behind: nn.Module, ahead: nn.Module, fraction: float) -> None:
+    with torch.no_grad():
+        pairs = zip(behind.state_dict().values(), ahead.state_dict().values(), strict=True)
+        for slow, fast in pairs:
+            if fraction == 1 or not slow.is_floating_point():
+                slow.copy_(fast)
+            else:
+                slow.lerp_(fast, fraction)
 
 
 def _laid_out_as(parameter: Tensor, saved: Tensor) -> Tensor:

@@ -77,6 +77,7 @@ RECOMMENDED_FOR_DQN: dict[str, Any] = {
     "exploration.unit": "env_steps",
     "dqn.learning_rate": 5e-4,
     "dqn.hidden": 256,
+    "dqn.averaging": 5e-4,
     "dqn.threads": 1,
     "nstep.n": 10,
 }

@@ -218,8 +218,8 @@ TARGET = (
         row="stable-baselines3 changelog",
         plugins="dqn,chain",
         module=AGENT,
-        old="zip(self.target.state_dict().values(), self.online.state_dict().values(), strict=True)",
-        new="zip((p.data for p in self.target.parameters()), self.online.parameters(), strict=True)",
+        old="zip(behind.state_dict().values(), ahead.state_dict().values(), strict=True)",
+        new="zip((p.data for p in behind.parameters()), ahead.parameters(), strict=True)",
     ),
     Mutant(
         name="counts_of_a_normalisation_are_blended",
@@ -227,9 +227,9 @@ TARGET = (
         row="stable-baselines3 changelog (whole numbers)",
         plugins="dqn,polyak,chain",
         module=AGENT,
-        old="slow.copy_(fast)\n                else:\n                    slow.lerp_(fast, fraction)",
-        new="slow.copy_(fast if fraction == 1 else slow)\n                else:\n"
-        "                    slow.lerp_(fast, fraction)",
+        old="slow.copy_(fast)\n            else:\n                slow.lerp_(fast, fraction)",
+        new="slow.copy_(fast if fraction == 1 else slow)\n            else:\n"
+        "                slow.lerp_(fast, fraction)",
     ),
     Mutant(
         name="tau_and_its_rest_change_places",

@@ -63,8 +63,8 @@ MUTANTS = (
         row="Unity-Technologies/ml-agents#614",
         plugins="dqn,minatar",
         module="plugins.dqn.agent",
-        old="output = cast(Output, self.online(self.tensor(obs)))",
-        new="output = cast(Output, self.online(self.tensor(obs).float() / 255))",
+        old="output = cast(Output, network(self.tensor(obs)))",
+        new="output = cast(Output, network(self.tensor(obs).float() / 255))",
     ),
     Mutant(
         name="flat_scaling_missing_when_acting",
@@ -155,8 +155,8 @@ MUTANTS = (
         row="pfnet/pfrl#183",
         plugins="dqn,chain",
         module="plugins.dqn.agent",
-        old='for network, saved in ((self.online, state["online"]), (self.target, state["target"])):',
-        new='for network, saved in ((self.online, state["online"]),):',
+        old='networks = [(self.online, state["online"]), (self.target, state["target"])]',
+        new='networks = [(self.online, state["online"])]',
     ),
     Mutant(
         name="loads_one_network_twice",
@@ -164,8 +164,8 @@ MUTANTS = (
         row="not in the catalogue: the saved target is loaded into both networks",
         plugins="dqn,chain",
         module="plugins.dqn.agent",
-        old='((self.online, state["online"]), (self.target, state["target"]))',
-        new='((self.online, state["target"]), (self.target, state["target"]))',
+        old='[(self.online, state["online"]), (self.target, state["target"])]',
+        new='[(self.online, state["target"]), (self.target, state["target"])]',
     ),
     Mutant(
         name="noise_not_loaded",
