@@ -52,6 +52,14 @@ def run(
         int, typer.Option(help="Runs, with seeds one after the other, side by side, with a table and a plot.", min=1)
     ] = 1,
     jobs: JobsOption = None,
+    deterministic: Annotated[
+        bool,
+        typer.Option(
+            "--deterministic",
+            help="Refuse algorithms that vary from run to run, and record what 'replay' compares with: --set "
+            "run.deterministic=true.",
+        ),
+    ] = False,
     resume: Annotated[
         Path | None,
         typer.Option(
@@ -83,8 +91,11 @@ def run(
 
       python -m framework run --resume runs/first --steps 2000000
     """
+    from framework.config import Source
     from framework.errors import UsageError
 
+    if deterministic:
+        sources.append(Source("--deterministic", {"run.deterministic": True}))
     if resume is None and force:
         raise UsageError("--force is for a run that goes on: add --resume")
     if resume is not None and (seeds > 1 or run_dir is not None):
@@ -100,6 +111,38 @@ def run(
     if resume is not None:
         raise typer.Exit(run_on(resume, plugins, sources, force))
     raise typer.Exit(run_anew(names_of(plugins, sources), sources, run_dir))
+
+
+@app.command()
+def replay(
+    run: Annotated[Path, typer.Argument(help="Folder of a run with --deterministic.", show_default=False)],
+    to: Annotated[
+        int | None, typer.Option(help="Environment steps. Default: all that were recorded.", min=1, show_default=False)
+    ] = None,
+    run_dir: Annotated[
+        Path | None, typer.Option(help="Record the repetition here: its last weights are those of the moment.")
+    ] = None,
+) -> None:
+    """Repeat a recorded run up to any moment, and see that every step is what it was.
+
+    Sampled batches, losses, actions, observations, rewards, evaluations and, each 1,000 steps, weights are compared.
+
+    Exit code 0: all of it was the same; 1: the first step that differs is named, with what differs.
+
+    Examples:
+
+      python -m framework run --plugins dqn,chain --deterministic --run-dir runs/first
+
+      python -m framework replay runs/first --to 5000 --run-dir runs/first-at-5000
+
+      python -m framework watch runs/first-at-5000
+    """
+    from framework.replaying import replay as repeat
+
+    replayed, changes = repeat(run, to, run_dir, show_progress=True)
+    for change in changes:
+        typer.echo(f"changed  {change}")
+    typer.echo(f"the same up to step {replayed.env_steps:,}{f': {run_dir}' if run_dir else ''}")
 
 
 @app.command()

@@ -20,6 +20,9 @@ class RunOptions(Section, name="run"):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="where networks live; auto is CUDA where there is one"
     )
+    deterministic: bool = Field(
+        False, description="refuse algorithms that vary from run to run, and record a trace that 'replay' compares with"
+    )
     watchdog: float = Field(
         600, ge=0, description="the command run ends after so many seconds without a step, and says where; 0: never"
     )

@@ -131,7 +131,7 @@ def load(run: str | Path, weights: str | None = None, values: Mapping[str, Any] 
         raise UsageError(
             f"'{folder}' has no saved weights ({', '.join(str(name.relative_to(folder)) for name in saved)})"
         )
-    recorded = _recorded_options(folder)
+    recorded = recorded_options(folder)
     sources = [Source(f"file {folder / CONFIG}", recorded), Source("values", values or {})]
     agent = assemble_agent(recorded.get("run.plugins", ()), sources)
     try:
@@ -141,7 +141,7 @@ def load(run: str | Path, weights: str | None = None, values: Mapping[str, Any] 
     return agent
 
 
-def _recorded_options(folder: Path) -> Mapping[str, Any]:
+def recorded_options(folder: Path) -> Mapping[str, Any]:
     """What config.toml says, if it is as the run wrote it. A folder without a manifest has none to hold it to."""
     options, path = read_toml(folder / CONFIG), folder / MANIFEST
     if path.is_file():

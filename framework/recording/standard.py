@@ -10,6 +10,7 @@ from framework.recording.figures import DrawFigures
 from framework.recording.metrics import MetricsWriter
 from framework.recording.progress import progress_callback
 from framework.recording.statistics import EpisodeStatistics
+from framework.recording.trace import TraceWriter
 from framework.recording.weights import BestWeights
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def standard_callbacks(run: RunInfo) -> Sequence[Callback]:
-    """Progress where it is shown; metrics, weights and figures where the run has a folder.
+    """Progress where it is shown; metrics, weights, figures and perhaps a trace where the run has a folder.
 
     They share one `EpisodeStatistics`. Progress ends first: its display is put away before anything else can fail.
     """
@@ -34,4 +35,6 @@ def standard_callbacks(run: RunInfo) -> Sequence[Callback]:
             BestWeights(run.folder, policy, statistics),
             DrawFigures(run.folder),
         ]
+        if options.deterministic:
+            callbacks.append(TraceWriter(run.folder, policy))
     return callbacks

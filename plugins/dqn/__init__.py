@@ -49,7 +49,10 @@ def config_sections() -> Sequence[type[Section]]:
 def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> Policy:
     options = config[DQNOptions]
     device = choose_device(config[RunOptions].device)
-    torch.set_num_threads(options.threads)  # of the process: torch knows no other way
+    # both of the process: torch knows no other way
+    torch.set_num_threads(options.threads)
+    if config[RunOptions].deterministic:
+        torch.use_deterministic_algorithms(True)
     torso = slots.constructor("dqn_torso", spaces=spaces, config=config)
     linear = slots.constructor("dqn_linear", config=config, seeds=seeds)
     stream = slots.constructor("dqn_stream", linear=linear, config=config)

@@ -1,0 +1,72 @@
+"""Repeats a recorded run up to a moment, and compares it with what was recorded, step by step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framework.assembly import Parts, assemble
+from framework.composition import ENDS
+from framework.config import Source
+from framework.errors import UsageError
+from framework.recording.trace import TraceComparer, read_trace
+from framework.run_folder import MANIFEST, manifest, recorded_options
+from framework.training import train
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """`compared` steps of the environments were as they had been; `env_steps` is where the repetition ended."""
+
+    compared: int
+    env_steps: int
+
+
+def replay(
+    run: str | Path, to: int | None = None, folder: str | Path | None = None, *, show_progress: bool = False
+) -> tuple[Replayed, Sequence[str]]:
+    """Repeat a run that was recorded with run.deterministic, from its beginning.
+
+    Args:
+        run: its folder.
+        to: environment steps after which to stop; None is all that was recorded.
+        folder: where to record the repetition, whose last weights are those of that moment; None records nothing.
+        show_progress: print progress.
+
+    Returns:
+        What was compared, and what is not as it was then (versions of libraries and the like).
+
+    Raises:
+        UsageError: if the run has no trace, or is shorter.
+        Difference: at the first step that is another.
+    """
+    origin = Path(run)
+    rows = read_trace(origin)
+    last = int(rows["env_steps"][-1]) if len(rows) else 0
+    end = last if to is None else to
+    if not 1 <= end <= last:
+        raise UsageError(f"'{origin}' was recorded up to step {last:,}: choose --to from 1 to {last}")
+    recorded = {path: value for path, value in recorded_options(origin).items() if path not in ENDS}
+    ends: dict[str, Any] = {**dict.fromkeys(ENDS), "run.steps": end}
+    sources = [Source(f"run {origin}", recorded), Source("replay", ends)]
+    parts = assemble(recorded["run.plugins"], sources=sources)
+    changes = _changes(origin, parts)
+    comparer = TraceComparer(origin, parts.policy)
+    outcome = train(parts, folder, show_progress=show_progress, callbacks=[comparer])
+    return Replayed(comparer.compared, outcome.counters.env_steps), changes
+
+
+def _changes(run: Path, parts: Parts) -> list[str]:
+    """What the run's manifest says otherwise than one of today would."""
+    from framework.checkpoints.identity import differences
+
+    try:
+        before = json.loads((run / MANIFEST).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return [f"{run / MANIFEST} cannot be read: it is not known what has changed since"]
+    now = json.loads(json.dumps(manifest(parts), default=str))
+    compared = ("versions", "parts", "slots", "environment")
+    return differences({key: before.get(key) for key in compared}, {key: now[key] for key in compared})
