@@ -248,7 +248,11 @@ def _open_stream(
     if not isinstance(made, gymnasium.vector.VectorEnv) and not callable(made):
         raise UsageError(f"{owner}.make_env must return a VectorEnv or a factory, not {type(made).__name__}")
     try:
-        env = made if isinstance(made, gymnasium.vector.VectorEnv) else vectorise(_wrapped(made, wrappers), num_envs)
+        if isinstance(made, gymnasium.vector.VectorEnv):
+            env = made
+        else:
+            options = config[RunOptions]
+            env = vectorise(_wrapped(made, wrappers), num_envs, options.env_processes, options.watchdog or None)
         if env.num_envs != num_envs:
             env.close()
             raise UsageError(f"made {env.num_envs} environments where {num_envs} were asked for")

@@ -18,6 +18,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from jaxtyping import Bool, Int64, Shaped
 
+from framework.env_processes import EnvProcesses
 from framework.errors import FrameworkError, UsageError
 from framework.frames import FrameStack, stacked_space
 from framework.history import History, play_again
@@ -27,8 +28,12 @@ EpisodeSeed = Callable[[int, int], int]
 """(environment, episode) → the episode's seed; both count from 0."""
 
 
-def vectorise(factory: Callable[[], gymnasium.Env[Any, Any]], num_envs: int) -> VectorEnv[Any, Any, Any]:
-    """Put single environments side by side in this process."""
+def vectorise(
+    factory: Callable[[], gymnasium.Env[Any, Any]], num_envs: int, processes: bool = False, seconds: float | None = None
+) -> VectorEnv[Any, Any, Any]:
+    """Put single environments side by side: in this process, or each in one of its own, which may be silent so long."""
+    if processes:
+        return EnvProcesses(factory, num_envs, seconds)
     return SyncVectorEnv([factory] * num_envs, autoreset_mode=AutoresetMode.DISABLED)
 
 

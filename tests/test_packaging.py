@@ -144,7 +144,7 @@ def test_the_wheel_writes_a_plugin_for_every_slot_that_passes_its_checks(
 ) -> None:
     run(python, "-m", "framework", "new", "my_variant", "--fills", slot, cwd=tmp_path)
     out = run(python, "-m", "framework", "check", "./my_variant/my_variant.py", cwd=tmp_path)
-    assert re.search(r"all \d{3} checks passed", out), out
+    assert re.search(r": \d{3} passed, \d+ not applicable", out), out
 
 
 def test_tests_are_not_in_the_wheel(python: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from framework.discovery import installed
 from framework.manager import Plugins
 from framework.run_folder import manifest
 
-FREE = (*ENDS, "checkpoint.every", "run.watchdog")
+FREE = (*ENDS, "checkpoint.every", "run.watchdog", "run.env_processes")
 """Options that may change without changing what was done up to now, nor what is done next."""
 
 ABSENT = "(absent)"

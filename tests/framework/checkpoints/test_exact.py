@@ -21,6 +21,7 @@ from framework.loop import Loop
 from framework.recording import load_state
 from framework.types import Counters, Step
 from tests.framework.checkpoints.pieces import left_behind
+from tests.mutants.correct_compositions import NETWORKS, TABLES
 
 SMALL = {
     "learning.starts": 30,
@@ -70,6 +71,21 @@ def test_a_run_in_three_pieces_is_the_run_in_one(names: str, env: str, num_envs:
     in_pieces(f"{names},{env}", values, [111, 265, 400], tmp_path / "three")
     assert left_behind(tmp_path / "three") == left_behind(tmp_path / "one")
     assert_same_state(tmp_path / "three", tmp_path / "one")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("env", ["chain", "grid"])
+@pytest.mark.parametrize("names", [*TABLES, *NETWORKS, "chapter"])
+def test_every_shipped_composition_in_two_pieces_is_that_in_one(names: str, env: str, tmp_path: Path) -> None:
+    if (names, env) == ("chapter", "grid"):
+        pytest.skip("chapter has values for the chain and for Pong")
+    values = {**(SMALL if names in (*TABLES, "chapter") else DEEP), "run.num_envs": 2, "checkpoint.every": 60}
+    if names == "pqn":
+        values = {**CASES["pqn"], "run.num_envs": 2, "checkpoint.every": 60}
+    in_one_piece(f"{names},{env}", values, 300, tmp_path / "one")
+    in_pieces(f"{names},{env}", values, [146, 300], tmp_path / "two")
+    assert left_behind(tmp_path / "two") == left_behind(tmp_path / "one")
+    assert_same_state(tmp_path / "two", tmp_path / "one")
 
 
 def assert_same_state(one: Path, other: Path) -> None:
