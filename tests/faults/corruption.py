@@ -145,7 +145,7 @@ def resident() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def corrupt(recorded: Recorded, place: Path, times: int, seed: int = 0) -> Tally:
+def corrupt(recorded: Recorded, place: Path, times: int, seed: int = 0, shrink: bool = True) -> Tally:
     """Damage the run so many times, each time another copy of it.
 
     Raises:
@@ -165,7 +165,7 @@ def corrupt(recorded: Recorded, place: Path, times: int, seed: int = 0) -> Tally
         deadline=None,
         database=None,
         derandomize=False,
-        phases=[Phase.generate, Phase.shrink],
+        phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
         suppress_health_check=list(HealthCheck),
     )
     @given(damage=DAMAGES)
