@@ -86,7 +86,10 @@ def _examine(plugins: str, until: Until, seeds: int) -> Examination:
     subjects = [Subject(tuple(plugins.split(",")), seed=seed) for seed in range(seeds)]
     try:
         checks = collect(subjects[0].plugins)
+        inapplicable: set[str] = set()
         for check, seed in [(each, seed) for each in checks for seed in range(seeds if each.false_alarm else 1)]:
+            if check.name in inapplicable:
+                continue
             if until == "the component" and failures and failures[0].component != check.component:
                 break
             began = time.perf_counter()
@@ -98,6 +101,8 @@ def _examine(plugins: str, until: Until, seeds: int) -> Examination:
             else:
                 seconds[check.component] = seconds.get(check.component, 0.0) + time.perf_counter() - began
                 ran += [check.name] * (found.verdict != "not applicable")
+            if found.verdict == "not applicable":
+                inapplicable.add(check.name)
             if found.verdict == "failed":
                 said = found.why or f"{found.example}: expected {found.expected}, got {found.got}"
                 failures.append(Failure(found.component, found.check, said, seed))
