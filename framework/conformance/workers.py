@@ -170,10 +170,11 @@ class _Process:
         before = self._said
         with suppress(ProcessLookupError):
             os.kill(self._popen.pid, WHERE)
-        deadline = time.monotonic() + GRACE_SECONDS
-        while not (place := stopped_at(self._printed(before))) and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS / 10)
-        return place
+        deadline, size = time.monotonic() + GRACE_SECONDS, before
+        while (size == before or size < self._said) and time.monotonic() < deadline:
+            size = self._said
+            time.sleep(POLL_SECONDS / 4)  # until it has begun to print, and has printed all
+        return stopped_at(self._printed(before))
 
     def _last_words(self, since: int) -> str:
         printed = self._printed(since)
