@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
 
 from framework.composition import plugin_names
 from framework.config import parse_assignment
@@ -13,7 +16,7 @@ from framework.conformance.closing import Refused, none_fits
 from framework.conformance.running import Finding, failed
 from framework.conformance.session import Request, Session, Task
 from framework.conformance.subject import COMPOSITION
-from framework.conformance.workers import PLAN_SECONDS, Lost, Worker
+from framework.conformance.workers import PLAN_SECONDS, Lost
 from framework.errors import UsageError, did_you_mean
 
 
@@ -34,10 +37,10 @@ def plan(request: Request) -> Session:
 
 
 def _planned(session: Session) -> Session:
-    request, worker = session.request, session.workers[0]
+    request = session.request
     known: list[str] = []
-    for names in _candidates(worker, session):
-        known += _plan(worker, session, names)
+    for names in _candidates(session):
+        known += _plan(session, names)
     if session.tasks:
         return session
     if not known:
@@ -59,12 +62,27 @@ def _refuse_choices(request: Request) -> None:
         parse_assignment(assignment)
 
 
-def _candidates(worker: Worker, session: Session) -> list[tuple[str, ...]]:
+def _ask(session: Session, question: Mapping[str, Any]) -> dict[str, Any]:
+    """What the first worker answers. All are asked: so each has imported and built what it will check.
+
+    Raises:
+        Lost: if the first one is.
+    """
+    pool = ThreadPoolExecutor(len(session.workers))
+    try:
+        answers = [pool.submit(worker.ask, question, PLAN_SECONDS) for worker in session.workers]
+        wait(answers)
+        return answers[0].result()
+    finally:
+        pool.shutdown(wait=False)
+
+
+def _candidates(session: Session) -> list[tuple[str, ...]]:
     """The compositions that may fit; none where looking for them loses the worker, which is a finding."""
     request = session.request
     question = {"kind": "find", "names": request.names, "beside": request.beside}
     try:
-        answer = worker.ask(question, PLAN_SECONDS)
+        answer = _ask(session, question)
     except Lost as lost:
         session.tasks.append(_stillborn(tuple(plugin_names(request.names)), "loaded", lost))
         return []
@@ -73,14 +91,14 @@ def _candidates(worker: Worker, session: Session) -> list[tuple[str, ...]]:
     return [tuple(candidate) for candidate in answer["candidates"]]
 
 
-def _plan(worker: Worker, session: Session, names: tuple[str, ...]) -> list[str]:
+def _plan(session: Session, names: tuple[str, ...]) -> list[str]:
     """Add the tasks of a composition to the session, or why it does not fit; return the names of all its checks.
 
     What is settled while it is built and has failed is a finding whatever was chosen: that it cannot be built, which is
     then the only one, or that a plugin does not bring its checks.
     """
     try:
-        answer = worker.ask({"kind": "plan", **session.described(names)}, PLAN_SECONDS)
+        answer = _ask(session, {"kind": "plan", **session.described(names)})
     except Lost as lost:
         session.tasks.append(_stillborn(names, "built", lost))
         return []

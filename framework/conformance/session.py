@@ -83,7 +83,7 @@ class Task:
 class Session:
     """A request with the tasks that it means, of which each has its finding once it has been run.
 
-    The first of the workers also plans, so that it knows already what takes long to find out.
+    Its workers have planned before they check, so that each knows already what takes long to find out.
     """
 
     request: Request
