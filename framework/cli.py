@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -352,6 +354,10 @@ def show_config(
     typer.echo(settled.to_toml(), nl=False)
 
 
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES)
+"""What a disk that is full, broken or not ours says, to whatever is written: a file, or the output itself."""
+
+
 def main() -> None:
     """Run the command line; errors that the framework raises on purpose end with a message and their exit code."""
     for stream in (sys.stdout, sys.stderr):
@@ -367,5 +373,11 @@ def main() -> None:
 
             traceback.print_exception(error.__cause__)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        with suppress(OSError):
+            typer.echo(f"error: the system refuses: {error}", err=True)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

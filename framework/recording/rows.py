@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ class RowFile:
         Raises:
             FrameworkError: if fewer bytes are there than are to be kept.
         """
+        self._path = path
         kept = path.read_bytes()[:keep] if path.exists() else b""
         if keep is not None and len(kept) < keep:
             raise FrameworkError(f"{path}: damaged: {keep - len(kept)} bytes of what the run had written are gone")
@@ -64,13 +66,23 @@ class RowFile:
         self._file.truncate(self.size)
 
     def write(self, row: Mapping[str, Any]) -> None:
+        """Raises FrameworkError, naming the file, where the system refuses."""
         line = to_json(row) + "\n"
-        self._file.write(line)
+        with self._refusals_named():
+            self._file.write(line)
         self.size += len(line)
 
     def sync(self) -> None:
-        """See to it that the rows are on the disk."""
-        os.fsync(self._file.fileno())
+        """See to it that the rows are on the disk. Raises as `write` does."""
+        with self._refusals_named():
+            os.fsync(self._file.fileno())
+
+    @contextmanager
+    def _refusals_named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise FrameworkError(f"{self._path}: cannot be written: {error.strerror or error}") from error
 
     def close(self) -> None:
         self._file.close()
