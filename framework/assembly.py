@@ -43,6 +43,13 @@ WRAPPER = Expected("a function from an environment to an environment", callable)
 """What `env_wrapper` must return."""
 
 
+SPACES = "spaces"
+"""The name of a stream that is opened to look at its spaces, and closed."""
+
+SILENCE = 0.8
+"""The share of run.watchdog for which an environment's process may be silent: it is named before the dog bites."""
+
+
 @dataclass
 class Agent:
     """A policy and what it needs to act: enough to evaluate or to watch."""
@@ -156,7 +163,7 @@ def assemble_agent(names: str | Sequence[str], sources: Sequence[Source] = ()) -
     plugins, config, _ = configure(names, sources)
     seeds = Seeds(config[RunOptions].seed)
     slots = Slots(plugins)
-    stream = _open_stream(plugins, slots, config, seeds, "evaluate", 1, "spaces")
+    stream = _open_stream(plugins, slots, config, seeds, "evaluate", 1, SPACES)
     stream.close()
     policy = _make_policy(slots, stream.spaces, config, seeds)
     return Agent(plugins=plugins, config=config, seeds=seeds, slots=slots, spaces=stream.spaces, policy=policy)
@@ -252,7 +259,8 @@ def _open_stream(
             env = made
         else:
             options = config[RunOptions]
-            env = vectorise(_wrapped(made, wrappers), num_envs, options.env_processes, options.watchdog or None)
+            processes = options.env_processes and role != "watch" and name != SPACES
+            env = vectorise(_wrapped(made, wrappers), num_envs, processes, SILENCE * options.watchdog)
         if env.num_envs != num_envs:
             env.close()
             raise UsageError(f"made {env.num_envs} environments where {num_envs} were asked for")

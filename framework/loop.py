@@ -36,6 +36,8 @@ class Loop:
         self.last_evaluation: EvaluationResult | None = None
         self._evaluations = 0
         self._played = 0
+        self.running = False
+        """Whether a step, an update or an evaluation is under way: not a checkpoint, nor the end."""
         self._stopping = False
         self._returns = np.zeros(parts.spaces.num_envs)
         self._lengths = np.zeros(parts.spaces.num_envs, np.int64)
@@ -57,6 +59,8 @@ class Loop:
                 ends.callback(callback.on_end, counters)
             for callback in self.callbacks:
                 callback.on_start(counters)
+            self.running = True
+            ends.callback(self._rest)  # before the callbacks hear of the end
             if self._evaluation_is_due():  # the run was stopped in it before
                 self.evaluate()
             while not self.finished:
@@ -73,11 +77,17 @@ class Loop:
                 if self._evaluation_is_due():
                     self.evaluate()
                 if self._saver is not None:
+                    self.running = False
                     self._saver.after_step(self)
+                    self.running = True
             if not overlap and not self._evaluation_is_due():
                 self._learn()
+            self.running = False
             if self._saver is not None:
                 self._saver.at_the_end(self)
+
+    def _rest(self) -> None:
+        self.running = False
 
     def stop(self) -> None:
         """End the run after the step under way, in training or in an evaluation."""

@@ -19,8 +19,8 @@ class RunOptions(Section, name="run"):
     num_envs: int = Field(1, ge=1, le=4096, description="environments side by side")
     env_processes: bool = Field(
         False,
-        description="each environment in a process of its own, which may be silent for run.watchdog seconds; pays for "
-        "slow ones, and does nothing for those that a plugin makes side by side",
+        description="each environment in a process of its own, which may be silent for four fifths of run.watchdog; "
+        "pays for slow ones, and does nothing for those that a plugin makes side by side",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="where networks live; auto is CUDA where there is one"

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from framework.assembly import Parts, assemble
-from framework.composition import ENDS
 from framework.config import Source
 from framework.errors import UsageError
 from framework.recording.trace import TraceComparer, read_trace
@@ -49,8 +48,9 @@ def replay(
     end = last if to is None else to
     if not 1 <= end <= last:
         raise UsageError(f"'{origin}' was recorded up to step {last:,}: choose --to from 1 to {last}")
-    recorded = {path: value for path, value in recorded_options(origin).items() if path not in ENDS}
-    ends: dict[str, Any] = {**dict.fromkeys(ENDS), "run.steps": end}
+    recorded = recorded_options(origin)
+    # what run.until is decides which evaluations are confirmed, so it stays; the others end the run alone
+    ends: dict[str, Any] = {"run.steps": end, "run.episodes": None}
     sources = [Source(f"run {origin}", recorded), Source("replay", ends)]
     parts = assemble(recorded["run.plugins"], sources=sources)
     changes = _changes(origin, parts)

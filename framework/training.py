@@ -131,8 +131,12 @@ def _explained(loop: Loop, folder: Path | None) -> Iterator[None]:
         if folder is None:
             raise
         path = folder / NON_FINITE
-        save_state(path, error.evidence)
-        raise NonFiniteLoss(f"{error}. The batch is in {path}", error.ids, error.evidence) from None
+        try:
+            save_state(path, error.evidence)
+            kept = f"The batch is in {path}"
+        except (FrameworkError, OSError) as refusal:
+            kept = f"The batch could not be kept: {refusal}"
+        raise NonFiniteLoss(f"{error}. {kept}", error.ids, error.evidence) from None
     except FrameworkError:
         raise
     except Exception as error:

@@ -29,9 +29,16 @@ EpisodeSeed = Callable[[int, int], int]
 
 
 def vectorise(
-    factory: Callable[[], gymnasium.Env[Any, Any]], num_envs: int, processes: bool = False, seconds: float | None = None
+    factory: Callable[[], gymnasium.Env[Any, Any]], num_envs: int, processes: bool = False, seconds: float = 0
 ) -> VectorEnv[Any, Any, Any]:
-    """Put single environments side by side: in this process, or each in one of its own, which may be silent so long."""
+    """Put single environments side by side: in this process, or each in one of its own.
+
+    Args:
+        factory: of one environment.
+        num_envs: how many.
+        processes: give each its own.
+        seconds: for which such a process may be silent; 0 is for ever.
+    """
     if processes:
         return EnvProcesses(factory, num_envs, seconds)
     return SyncVectorEnv([factory] * num_envs, autoreset_mode=AutoresetMode.DISABLED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import multiprocessing
 import os
 import sys
 import threading
@@ -26,7 +27,8 @@ def watched(loop: Loop, seconds: float, folder: Path | None, end: Callable[[int]
     """Within, a loop of the calling thread that stands still for so long ends the process.
 
     A message says in which plugin and on which line; the stacks of all threads are left in RUN/hang.txt. What never
-    lets go of the interpreter, as some C code does, is not noticed.
+    lets go of the interpreter, as some C code does, is not noticed. A checkpoint, and what is written at the end of a
+    run, may take as long as it does.
 
     Args:
         loop: whose `pulse` is watched.
@@ -44,12 +46,17 @@ def watched(loop: Loop, seconds: float, folder: Path | None, end: Callable[[int]
         pulse, since, looked = loop.pulse, time.monotonic(), time.monotonic()
         while not over.wait(period):
             now = time.monotonic()
-            if loop.pulse != pulse or now - looked > 5 * period + 1:  # or this process was stopped for a while itself
+            was_stopped = now - looked > 5 * period + 1  # this whole process was, for a while
+            if not loop.running or loop.pulse != pulse or was_stopped:
                 pulse, since = loop.pulse, now
             looked = now
-            if now - since > seconds:
-                _report(loop, main, seconds, folder)
-                end(HANG_EXIT_CODE)
+            if loop.running and now - since > seconds:
+                try:
+                    _report(loop, main, seconds, folder)
+                finally:
+                    for child in multiprocessing.active_children():
+                        child.kill()
+                    end(HANG_EXIT_CODE)
                 return
 
     thread = threading.Thread(target=watch, name="watchdog", daemon=True)
@@ -64,7 +71,10 @@ def watched(loop: Loop, seconds: float, folder: Path | None, end: Callable[[int]
 def _report(loop: Loop, thread: int, seconds: float, folder: Path | None) -> None:
     stack = list(traceback.walk_stack(sys._current_frames()[thread]))[::-1]
     found = culprit(stack, loop.parts, loop.callbacks)
-    where = f"plugin '{found.plugin}', {found.hook}, at {found.place}" if found else "nobody's plugin"
+    if found and found.plugin in loop.parts.plugins.names:
+        where = f"plugin '{found.plugin}', {found.hook}, at {found.place}"
+    else:
+        where = f"the framework itself{f', at {found.place}' if found else ''}"
     lines = [f"error: no step for {seconds:g} seconds (run.watchdog); the run hangs in {where}"]
     if folder is not None:
         with suppress(OSError), (folder / HANG_FILE).open("w", encoding="utf-8") as file:

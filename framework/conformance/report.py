@@ -65,7 +65,8 @@ def print_plan(session: Session, console: Console) -> None:
 def print_report(session: Session, console: Console) -> None:
     """The table and the verdict; what failed is named again, as the table may be long."""
     for names, findings in session.findings.items():
-        console.print(table(composed(names), findings))
+        if findings:
+            console.print(table(composed(names), findings))
     for names, findings in session.findings.items():
         failed = [found.check for found in findings if found.verdict == "failed"]
         passed = sum(found.verdict == "passed" for found in findings)

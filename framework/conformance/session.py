@@ -108,11 +108,12 @@ class Session:
 
     @property
     def findings(self) -> dict[tuple[str, ...], list[Finding]]:
-        """What was found: composition → findings in order."""
+        """What was found: composition → findings in order, none yet for one that was not reached."""
         found: dict[tuple[str, ...], list[Finding]] = {}
         for task in self.tasks:
+            group = found.setdefault(task.names, [])
             if task.finding is not None:
-                found.setdefault(task.names, []).append(task.finding)
+                group.append(task.finding)
         return found
 
     @property

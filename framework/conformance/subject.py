@@ -115,7 +115,8 @@ class Subject:
     def assembled(self, values: Mapping[str, Any] | None = None) -> Iterator[Parts]:
         """The composition on its own environment, closed in the end."""
         parts = assemble(self.names, self._kept(self.names, values))
-        self._spaces[:] = [parts.spaces]
+        if values is None:
+            self._spaces[:] = [parts.spaces]
         try:
             yield parts
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -84,7 +85,7 @@ class TraceWriter(Trace):
 
     def on_start(self, counters: Counters) -> None:
         """Go on behind the rows that belong to the run; later ones, which a kill left, are removed."""
-        self._file = self._path.open("r+b" if self._path.exists() else "w+b")
+        self._file = self._path.open("r+b" if self._path.exists() else "w+b", buffering=0)
         size = self._rows * ROW.itemsize
         if self._file.seek(0, 2) < size:
             raise FrameworkError(f"{self._path}: damaged: rows that the run had written are gone")
@@ -100,7 +101,7 @@ class TraceWriter(Trace):
             self._file.close()
 
     def state_dict(self) -> State:
-        self._file.flush()
+        os.fsync(self._file.fileno())
         return {**super().state_dict(), "rows": self._rows}
 
     def load_state_dict(self, state: State) -> None:

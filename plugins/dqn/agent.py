@@ -60,8 +60,16 @@ class DQNPolicy:
         return tensor.to(torch.get_default_dtype()) if tensor.dtype == torch.float64 else tensor
 
     def action_values(self, obs: Shaped[np.ndarray, "N *obs"], explore: bool) -> Float[np.ndarray, "N A"]:
-        self.set_training(explore)
-        network = self.online if explore or self.average is None else self.average
+        if explore or self.average is None:
+            return self.online_values(obs, explore)
+        return self._values(self.average, obs)
+
+    def online_values(self, obs: Shaped[np.ndarray, "N *obs"], training: bool) -> Float[np.ndarray, "N A"]:
+        """Those of the online network, in training mode or not, whoever plays evaluations."""
+        self.set_training(training)
+        return self._values(self.online, obs)
+
+    def _values(self, network: QNetwork, obs: Shaped[np.ndarray, "N *obs"]) -> Float[np.ndarray, "N A"]:
         with torch.inference_mode():
             output = cast(Output, network(self.tensor(obs)))
             return output.values.cpu().numpy()

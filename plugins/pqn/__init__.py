@@ -20,7 +20,7 @@ from framework.hookspecs import Bundle, hookimpl
 from framework.options import ReturnsOptions, RunOptions
 from framework.pacing import NoSync
 from framework.seeding import Seeds
-from framework.types import Batch, Buffer, Cadence, Counters, Errors, Loss, Optimizer, Policy, Spaces, TargetSync
+from framework.types import Batch, Buffer, Cadence, Counters, Errors, Loss, Optimizer, Spaces, TargetSync
 from plugins.dqn.agent import DQNPolicy, GradientStep
 from plugins.dqn.options import DQNOptions
 from plugins.pqn.options import PQNOptions
@@ -62,7 +62,7 @@ def config_sections() -> Sequence[type[Section]]:
 
 
 @hookimpl
-def make_buffer(spaces: Spaces, policy: Policy, config: Config, seeds: Seeds) -> Buffer:
+def make_buffer(spaces: Spaces, policy: DQNPolicy, config: Config, seeds: Seeds) -> Buffer:
     return Rollout(spaces, policy, config[PQNOptions], config[ReturnsOptions].gamma, seeds.generator("pqn"))
 
 

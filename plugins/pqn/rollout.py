@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float64, Int64
 from framework.replay.lanes import FrameReplay
 from framework.replay.returns import NStepReturns
 from framework.replay.samplers import InOrderSampler
-from framework.types import Batch, Counters, Policy, Spaces, State, Step
+from framework.types import Batch, Counters, Spaces, State, Step
+from plugins.dqn.agent import DQNPolicy
 from plugins.pqn.options import PQNOptions
 from plugins.pqn.returns import lambda_returns
 
@@ -35,7 +36,7 @@ class Rollout:
     """
 
     def __init__(
-        self, spaces: Spaces, policy: Policy, options: PQNOptions, gamma: float, generator: np.random.Generator
+        self, spaces: Spaces, policy: DQNPolicy, options: PQNOptions, gamma: float, generator: np.random.Generator
     ) -> None:
         self._policy, self._options, self._generator = policy, options, generator
         self._sampler = InOrderSampler()
@@ -71,7 +72,7 @@ class Rollout:
         next_obs, _ = batch.next_obs, batch.next_action  # read before more is added
         pieces = np.array_split(np.arange(len(batch)), self._options.minibatches)
         next_value = np.concatenate(
-            [self._policy.action_values(next_obs[piece], explore=False).max(axis=1) for piece in pieces if len(piece)]
+            [self._policy.online_values(next_obs[piece], training=False).max(axis=1) for piece in pieces if len(piece)]
         )
         batch.reward = lambda_returns(
             lanes, batch.reward, batch.discount, next_value.astype(np.float64), ended, self._options.lam

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import gymnasium
+import numpy as np
+import psutil
 import pytest
 
 import framework
 from framework.checkpoints.folder import CheckpointFolder
+from framework.env_processes import EnvironmentProcessError, EnvProcesses
 from framework.manager import PluginError
 from tests.framework.checkpoints.pieces import left_behind
 
@@ -54,7 +62,7 @@ def test_a_run_in_processes_is_the_run_without(names: str, tmp_path: Path) -> No
     [
         ("os._exit(5)", r"environment [01] ended its process \(exit code 5\)"),
         ("os.kill(os.getpid(), 9)", r"environment [01] ended its process \(signal 9\)"),
-        ("time.sleep(600)", r"environment [01] \(process \d+\).* did not answer within 2 seconds"),
+        ("time.sleep(600)", r"environment [01] \(process \d+\).* did not answer within 1.6 seconds"),
         ("raise ValueError('no way')", "ValueError: no way"),
     ],
 )
@@ -75,3 +83,93 @@ def test_what_becomes_of_an_environment_is_told_and_the_run_goes_on_later(
     framework.resume(tmp_path / "run")
     framework.train(framework.assemble(f"tabular,chain,{plugin}", values), tmp_path / "whole")
     assert left_behind(tmp_path / "run") == left_behind(tmp_path / "whole")
+
+
+def command(plugin: Path, run: Path, *more: str) -> list[str]:
+    words = [sys.executable, "-m", "framework", "run", "--plugins", f"tabular,chain,{plugin}", "--run-dir", str(run)]
+    return [*words, "--num-envs", "2", "--steps", "1000000", "--set", "run.env_processes=true", *more]
+
+
+def test_the_command_names_the_environment_that_hangs_before_its_watchdog_bites(tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(MISBEHAVES.format(misbehaviour="time.sleep(600)", marker=str(tmp_path / "never")))
+    words = command(plugin, tmp_path / "run", "--set", "run.watchdog=2")
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "did not answer within 1.6 seconds" in done.stderr
+    assert (tmp_path / "run" / "last.safetensors").exists()
+
+
+def test_ctrl_c_finishes_the_step_and_saves(tmp_path: Path) -> None:
+    """A terminal sends it to every process, the environments' too."""
+    plugin, run = tmp_path / "mine.py", tmp_path / "run"
+    plugin.write_text(MISBEHAVES.format(misbehaviour="pass", marker=str(tmp_path / "never")))
+    words = command(plugin, run, "--set", "checkpoint.every=200")
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True) as process:
+        deadline = time.monotonic() + 60
+        while not (run / "checkpoints" / "LATEST").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (130, b"")
+    found, problems = CheckpointFolder(run).read()
+    assert not problems
+    assert (run / "curves.png").exists()
+    assert found.env_steps > 200
+
+
+def test_processes_end_with_the_one_that_made_them(tmp_path: Path) -> None:
+    plugin, run = tmp_path / "mine.py", tmp_path / "run"
+    plugin.write_text(MISBEHAVES.format(misbehaviour="pass", marker=str(tmp_path / "never")))
+    with subprocess.Popen(command(plugin, run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while len(children := psutil.Process(process.pid).children()) < 2 or not (run / "metrics.jsonl").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.kill()
+    while any(child.is_running() and child.status() != "zombie" for child in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def cartpole() -> gymnasium.Env[np.ndarray, int]:
+    return gymnasium.make("CartPole-v1")
+
+
+def test_one_that_dies_between_two_steps_is_named_and_the_others_are_ended() -> None:
+    envs = EnvProcesses(cartpole, 2, 10)
+    envs.reset(seed=[0, 1])
+    envs.processes[0].kill()
+    envs.processes[0].join()
+    with pytest.raises(EnvironmentProcessError, match=r"environment 0 ended its process \(signal 9\)"):
+        envs.reset(seed=[0, 1])
+    envs.close()
+    assert not any(process.is_alive() for process in envs.processes)
+
+
+def never() -> gymnasium.Env[np.ndarray, int]:
+    time.sleep(600)
+    raise AssertionError
+
+
+@pytest.mark.filterwarnings("ignore:Exception ignored")
+def test_one_that_is_never_made_is_not_waited_for() -> None:
+    calls: list[int] = []
+
+    def factory() -> gymnasium.Env[np.ndarray, int]:
+        calls.append(1)
+        return never() if os.getpid() != here else cartpole()  # the first is made here, to see its spaces
+
+    here = os.getpid()
+    with pytest.raises(EnvironmentProcessError, match="an environment was not made within 2 seconds"):
+        EnvProcesses(factory, 2, 2)
+
+
+def test_a_video_is_taken_of_a_run_with_processes(tmp_path: Path) -> None:
+    pytest.importorskip("imageio")
+    values = {"run.num_envs": 2, "run.steps": 100, "run.env_processes": True}
+    framework.train(framework.assemble("tabular,grid", values), tmp_path / "run")
+    words = [sys.executable, "-m", "framework", "watch", str(tmp_path / "run"), "--video", str(tmp_path / "film.gif")]
+    subprocess.run([*words, "--episodes", "1"], check=True, capture_output=True)
+    assert (tmp_path / "film.gif").stat().st_size > 100

@@ -195,3 +195,45 @@ def test_two_ctrl_c_end_at_once_and_the_last_checkpoint_loads(tmp_path: Path) ->
     found, problems = CheckpointFolder(run).read()
     assert not problems
     assert found.env_steps == 40
+
+
+def test_a_report_that_cannot_be_printed_does_not_keep_it_alive(tmp_path: Path) -> None:
+    path = plugin(tmp_path, EXPLORES, "time.sleep(600)")
+    with open("/dev/full", "w") as full:
+        words = command(path, tmp_path / "run", "--set", "run.watchdog=1")
+        assert subprocess.run(words, stdout=full, stderr=full, timeout=60).returncode in (HANG_EXIT_CODE, 1)
+
+
+def test_what_takes_long_at_the_end_is_no_hang(tmp_path: Path) -> None:
+    slow = (
+        LISTENS.replace("Listener()", "Slow()")
+        + """
+class Slow(Callback):
+    def on_end(self, counters):
+        time.sleep(3)
+"""
+    )
+    path = plugin(tmp_path, slow, "pass")
+    words = command(path, tmp_path / "run", "--set", "run.watchdog=1")
+    words[words.index("100000")] = "50"
+    assert subprocess.run(words, capture_output=True, timeout=60).returncode == 0
+
+
+def test_a_batch_that_cannot_be_kept_does_not_hide_what_happened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, state: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("framework.training.save_state", refuse)
+    parts = framework.assemble("dqn,chain", {"run.steps": 400, "learning.starts": 10, "checkpoint.every": 0})
+    sample = parts.buffer.sample
+
+    def poisoned(n: int, counters: Counters):  # type: ignore[no-untyped-def]
+        batch = sample(n, counters)
+        batch.reward[0] = np.nan
+        return batch
+
+    parts.buffer.sample = poisoned
+    with pytest.raises(NonFiniteLoss, match=r"could not be kept: .*No space left"):
+        framework.train(parts, tmp_path / "run")

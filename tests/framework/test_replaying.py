@@ -145,3 +145,14 @@ def test_the_commands(tmp_path: Path) -> None:
     other = subprocess.run([*words, "replay", run], capture_output=True, text=True)
     assert other.returncode == 1
     assert other.stderr.splitlines()[-1] == "error: step 50 differs from the recorded run in the actions"
+
+
+def test_a_run_whose_evaluations_were_confirmed_is_repeated_with_them(tmp_path: Path) -> None:
+    values = {**VALUES, "run.until": 9.0, "evaluation.confirm": 3, "run.steps": 900, "evaluation.every": 100}
+    play = framework.assemble("tabular,grid", {**values, "run.until": -100.0})  # reached at once, and confirmed
+    framework.train(play, tmp_path / "run")
+    assert len(read_trace(tmp_path / "run")) == 50
+    assert replay(tmp_path / "run")[0].compared == 50
+    parts = framework.assemble("tabular,grid", {**values, "run.until": -60.0})
+    framework.train(parts, tmp_path / "other")
+    assert replay(tmp_path / "other")[0].compared == len(read_trace(tmp_path / "other"))

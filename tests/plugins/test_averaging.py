@@ -64,7 +64,7 @@ def test_the_average_is_the_recursion_of_its_definition(averaging: float) -> Non
         np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("names", ["dqn,chain", "dqn,noisy,chain", "dqn,double,per,nstep,chain"])
+@pytest.mark.parametrize("names", ["dqn,chain", "dqn,noisy,chain", "dqn,double,per,nstep,chain", "pqn,chain"])
 def test_what_is_learnt_does_not_depend_on_it(names: str) -> None:
     found = []
     for averaging in (0.0, 0.01):

@@ -76,8 +76,8 @@ def test_lambda_0_is_one_step(rollout) -> None:
 class Worth:
     """Action values that tell states apart: Q(s, ·) = (s, s / 2)."""
 
-    def action_values(self, obs: np.ndarray, explore: bool) -> np.ndarray:
-        assert not explore
+    def online_values(self, obs: np.ndarray, training: bool) -> np.ndarray:
+        assert not training
         return np.stack([obs * 1.0, obs / 2], axis=1)
 
 

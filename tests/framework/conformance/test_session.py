@@ -360,3 +360,13 @@ def test_what_was_found_before_ctrl_c_is_reported(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "aaa_holds" in printed and "FAILED" not in printed
     assert printed.splitlines()[-1].startswith(f"{tmp_path / 'mine.py'},tabular,chain: 1 passed, 2 not run, ")
+
+
+def test_a_composition_that_was_not_reached_is_told(tmp_path: Path) -> None:
+    session = plan(Request("nstep", pattern="discount_is_gamma", jobs=1))
+    first, second = session.tasks
+    first.finding = Finding(**first.failed, seconds=0.1)
+    session.close()
+    report = json.loads(to_json(session))["compositions"]
+    assert [each["not_run"] for each in report] == [[], ["discount_is_gamma_to_the_length"]]
+    assert second.finding is None
