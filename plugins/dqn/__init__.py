@@ -51,8 +51,7 @@ def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> P
     device = choose_device(config[RunOptions].device)
     # both of the process: torch knows no other way
     torch.set_num_threads(options.threads)
-    if config[RunOptions].deterministic:
-        torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(config[RunOptions].deterministic)
     torso = slots.constructor("dqn_torso", spaces=spaces, config=config)
     linear = slots.constructor("dqn_linear", config=config, seeds=seeds)
     stream = slots.constructor("dqn_stream", linear=linear, config=config)
