@@ -48,8 +48,8 @@ def _sections(measured: Measured) -> list[str]:
         "| no checkpoint is damaged; the process says `error: …` or is unharmed; taken up again, the same weights |\n"
         f"| a file of a run is damaged | {measured.tally.outcomes.total():,} | refused by the file's name, made good "
         "from the checkpoint before, or of no consequence; never other weights, code run or memory without bound |\n"
-        f"| a file is made up, led by the lines that it reaches (atheris) | {measured.files:,} | refused by the file's "
-        "name |",
+        f"| a file is made up, led by the lines that it reaches (atheris) | {measured.files:,} | refused, or read as "
+        "what it says; nothing else is raised, hangs or takes more than 1.5 GB |",
         f"Python {platform.python_version()}, {packages}; {platform.system()}, {platform.machine()}.",
         "## Calls of the system that fail",
         "`strace` makes the k-th call of a kind fail, for every k, whichever library makes it. Exit code 0 is a "
@@ -61,7 +61,10 @@ def _sections(measured: Measured) -> list[str]:
         "Of every damaged folder the agent is loaded, too (`evaluate`, `watch`): it is the one that was saved, or "
         "refused.",
         "## What a checkpoint costs",
-        "```\n" + measured.costs.strip() + "\n```",
+        "```\n"
+        + measured.costs.strip()
+        + "\n```\n\nThe foot says how busy the machine was; figures of an idle one are in "
+        "[Checkpoints](../checkpoints.md).",
         "## What is not promised",
         "`kill -9` and failing calls prove that a save is atomic: the old checkpoint or the new one. They do not prove "
         "that it outlives a loss of power, as a page that the system holds is lost then. What the syncs do about it: "

@@ -88,6 +88,12 @@ def test_a_run_leaves_its_folder_and_can_be_evaluated_watched_and_loaded(tmp_pat
     table = load_file(tmp_path / "again" / "last.safetensors")
     assert all(np.array_equal(table[name], array) for name, array in trained.items())
     (tmp_path / "again" / "config.toml").write_text(config_text.replace("length = 5", "length = 7"))
+    edited = command("evaluate", "again", cwd=tmp_path)
+    assert edited.returncode == 1
+    assert "again/config.toml: damaged or edited" in edited.stderr
+    manifest = json.loads((tmp_path / "again" / "manifest.json").read_text())
+    del manifest["config_sha256"]  # as the message says
+    (tmp_path / "again" / "manifest.json").write_text(json.dumps(manifest))
     foreign = command("evaluate", "again", cwd=tmp_path)
     assert foreign.returncode == 2
     assert "does not fit again/config.toml: the weights are no table of 7 states" in foreign.stderr

@@ -150,7 +150,7 @@ SEEN = (
         row="IntelLabs/coach#368",
         plugins="dqn,chain",
         module=AGENT,
-        old="self.set_training(explore)",
+        old="self.set_training(training)",
         new="self.set_training(True)",
     ),
     Mutant(

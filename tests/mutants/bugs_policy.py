@@ -91,8 +91,8 @@ MUTANTS = (
         row="pytorch/rl#3069",
         plugins="dqn,noisy,chain",
         module="plugins.dqn.agent",
-        old="        self.set_training(explore)\n",
-        new="        self.set_training(explore or self.online.training)\n",
+        old="        self.set_training(training)\n",
+        new="        self.set_training(training or self.online.training)\n",
     ),
     Mutant(
         name="random_levels_in_evaluation",
