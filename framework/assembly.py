@@ -47,7 +47,7 @@ SPACES = "spaces"
 """The name of a stream that is opened to look at its spaces, and closed."""
 
 SILENCE = 0.8
-"""The share of run.watchdog for which an environment's process may be silent: it is named before the dog bites."""
+"""The share of run.watchdog for which an environment's process may be silent: it is named before the run is ended."""
 
 
 @dataclass

@@ -11,12 +11,12 @@ from types import FrameType
 from typing import Any
 
 from framework.assembly import Parts
-from framework.manager import PluginError
+from framework.manager import ENGINE, PluginError
 
 CALLBACKS_HOOK = "make_callbacks"
 
 LIBRARIES = ("site-packages", "<frozen ", sysconfig.get_path("stdlib"))
-"""Where a line of code says nothing about whose it is."""
+"""Parts of the paths of code that is nobody's here."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def culprit(frames: Iterable[tuple[FrameType, int]], parts: Parts, callbacks: Se
     if own:
         plugin, frame, line = own[-1]
     else:
-        plugin = parts.filled.get(hook, "")
+        plugin = parts.filled.get(hook, ENGINE)
         frame, line = _innermost(stack)
     return Culprit(plugin, hook, f"{Path(frame.f_code.co_filename).name}:{line}, in {frame.f_code.co_name}")
 

@@ -1,11 +1,7 @@
-"""The command line. Wrong input ends with exit code 2 and one clear message; nothing has been written by then."""
+"""The commands: their arguments, what `--help` says of them, and what they call."""
 
 from __future__ import annotations
 
-import errno
-import io
-import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,7 +20,6 @@ from framework.cli_options import (
     sources_of,
     trains,
 )
-from framework.errors import FrameworkError
 
 app = typer.Typer(
     name="python -m framework",
@@ -54,14 +49,6 @@ def run(
         int, typer.Option(help="Runs, with seeds one after the other, side by side, with a table and a plot.", min=1)
     ] = 1,
     jobs: JobsOption = None,
-    deterministic: Annotated[
-        bool,
-        typer.Option(
-            "--deterministic",
-            help="Refuse algorithms that vary from run to run, and record what 'replay' compares with: --set "
-            "run.deterministic=true.",
-        ),
-    ] = False,
     resume: Annotated[
         Path | None,
         typer.Option(
@@ -93,11 +80,8 @@ def run(
 
       python -m framework run --resume runs/first --steps 2000000
     """
-    from framework.config import Source
     from framework.errors import UsageError
 
-    if deterministic:
-        sources.append(Source("--deterministic", {"run.deterministic": True}))
     if resume is None and force:
         raise UsageError("--force is for a run that goes on: add --resume")
     if resume is not None and (seeds > 1 or run_dir is not None):
@@ -141,8 +125,8 @@ def replay(
     """
     from framework.replaying import replay as repeat
 
-    replayed, changes = repeat(run, to, run_dir, show_progress=True)
-    for change in changes:
+    replayed = repeat(run, to, run_dir, show_progress=True)
+    for change in replayed.changes:
         typer.echo(f"changed  {change}")
     typer.echo(f"the same up to step {replayed.env_steps:,}{f': {run_dir}' if run_dir else ''}")
 
@@ -352,32 +336,3 @@ def show_config(
     for note in notes:
         typer.echo(note, err=True)
     typer.echo(settled.to_toml(), nl=False)
-
-
-REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES)
-"""What a disk that is full, broken or not ours says, to whatever is written: a file, or the output itself."""
-
-
-def main() -> None:
-    """Run the command line; errors that the framework raises on purpose end with a message and their exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8")  # Greek letters and TOML files must not depend on the locale
-    try:
-        app()
-    except FrameworkError as error:
-        for line in getattr(error, "problems", None) or [str(error)]:
-            typer.echo(f"error: {line}", err=True)
-        if error.exit_code == 1 and error.__cause__ is not None:
-            import traceback
-
-            traceback.print_exception(error.__cause__)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        if error.errno not in REFUSALS:
-            raise
-        with suppress(OSError):
-            typer.echo(f"error: the system refuses: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)

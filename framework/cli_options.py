@@ -34,6 +34,14 @@ EpisodesOption = Annotated[int | None, typer.Option(help="Stop after this many e
 UntilOption = Annotated[float | None, typer.Option(help="Stop when an evaluation's mean return reaches this.")]
 EveryOption = Annotated[int | None, typer.Option(help="Environment steps between evaluations; 0 is never.", min=0)]
 NumEnvsOption = Annotated[int | None, typer.Option(help="Environments side by side.", min=1)]
+DeterministicOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--deterministic",
+        help="Refuse algorithms that vary from run to run, and record what the command 'replay' compares with.",
+        show_default=False,
+    ),
+]
 DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 JobsOption = Annotated[
     int | None,
@@ -93,6 +101,7 @@ def _training_sources(
     eval_every: EveryOption = None,
     num_envs: NumEnvsOption = None,
     device: DeviceOption = None,
+    deterministic: DeterministicOption = None,
 ) -> list[Any]:
     flags = {
         "run.seed": seed,
@@ -101,6 +110,7 @@ def _training_sources(
         "run.until": until,
         "run.num_envs": num_envs,
         "run.device": device,
+        "run.deterministic": deterministic,
         "evaluation.every": eval_every,
     }
     return sources_of(config, assignments, flags)

@@ -77,14 +77,17 @@ class Loop:
                 if self._evaluation_is_due():
                     self.evaluate()
                 if self._saver is not None:
-                    self.running = False
-                    self._saver.after_step(self)
-                    self.running = True
+                    self._keep(self._saver.after_step)
             if not overlap and not self._evaluation_is_due():
                 self._learn()
-            self.running = False
             if self._saver is not None:
-                self._saver.at_the_end(self)
+                self._keep(self._saver.at_the_end)
+
+    def _keep(self, save: Callable[[Loop], None]) -> None:
+        """A checkpoint may take as long as it does."""
+        self.running = False
+        save(self)
+        self.running = True
 
     def _rest(self) -> None:
         self.running = False

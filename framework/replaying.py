@@ -9,24 +9,29 @@ from pathlib import Path
 from typing import Any
 
 from framework.assembly import Parts, assemble
+from framework.checkpoints.identity import differences
 from framework.config import Source
 from framework.errors import UsageError
-from framework.recording.trace import TraceComparer, read_trace
-from framework.run_folder import MANIFEST, manifest, recorded_options
+from framework.recording.trace import Difference, TraceComparer, read_trace
+from framework.run_folder import manifest, recorded_manifest, recorded_options
 from framework.training import train
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """`compared` steps of the environments were as they had been; `env_steps` is where the repetition ended."""
+    """`compared` steps of the environments were as they had been; `env_steps` is where the repetition ended.
+
+    `changes` are what is not as it was then, versions of libraries and the like, and made no difference.
+    """
 
     compared: int
     env_steps: int
+    changes: Sequence[str]
 
 
 def replay(
     run: str | Path, to: int | None = None, folder: str | Path | None = None, *, show_progress: bool = False
-) -> tuple[Replayed, Sequence[str]]:
+) -> Replayed:
     """Repeat a run that was recorded with run.deterministic, from its beginning.
 
     Args:
@@ -35,12 +40,10 @@ def replay(
         folder: where to record the repetition, whose last weights are those of that moment; None records nothing.
         show_progress: print progress.
 
-    Returns:
-        What was compared, and what is not as it was then (versions of libraries and the like).
-
     Raises:
         UsageError: if the run has no trace, or is shorter.
-        Difference: at the first step that is another.
+        FrameworkError: if the run's options are damaged.
+        Difference: at the first step that is another, with what has changed since.
     """
     origin = Path(run)
     rows = read_trace(origin)
@@ -54,19 +57,16 @@ def replay(
     sources = [Source(f"run {origin}", recorded), Source("replay", ends)]
     parts = assemble(recorded["run.plugins"], sources=sources)
     changes = _changes(origin, parts)
-    comparer = TraceComparer(origin, parts.policy)
-    outcome = train(parts, folder, show_progress=show_progress, callbacks=[comparer])
-    return Replayed(comparer.compared, outcome.counters.env_steps), changes
+    comparer = TraceComparer(rows, parts.policy)
+    try:
+        outcome = train(parts, folder, show_progress=show_progress, callbacks=[comparer])
+    except Difference as difference:
+        raise Difference("\n".join([str(difference), *(f"changed  {change}" for change in changes)])) from None
+    return Replayed(comparer.compared, outcome.counters.env_steps, changes)
 
 
 def _changes(run: Path, parts: Parts) -> list[str]:
     """What the run's manifest says otherwise than one of today would."""
-    from framework.checkpoints.identity import differences
-
-    try:
-        before = json.loads((run / MANIFEST).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return [f"{run / MANIFEST} cannot be read: it is not known what has changed since"]
-    now = json.loads(json.dumps(manifest(parts), default=str))
+    before, now = recorded_manifest(run), json.loads(json.dumps(manifest(parts), default=str))
     compared = ("versions", "parts", "slots", "environment")
     return differences({key: before.get(key) for key in compared}, {key: now[key] for key in compared})

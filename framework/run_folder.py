@@ -84,11 +84,15 @@ def held(folder: Path) -> Iterator[None]:
     Raises:
         UsageError: if another process has it.
     """
+    lock = FileLock(folder / LOCK, timeout=0)
     try:
-        with FileLock(folder / LOCK, timeout=0):
-            yield
+        lock.acquire()
     except Timeout:
         raise UsageError(f"another process is writing to the run '{folder}': wait for its end, or end it") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def manifest(parts: Parts) -> dict[str, Any]:
@@ -142,19 +146,34 @@ def load(run: str | Path, weights: str | None = None, values: Mapping[str, Any] 
 
 
 def recorded_options(folder: Path) -> Mapping[str, Any]:
-    """What config.toml says, if it is as the run wrote it. A folder without a manifest has none to hold it to."""
-    options, path = read_toml(folder / CONFIG), folder / MANIFEST
-    if path.is_file():
-        try:
-            known = dict(json.loads(path.read_bytes())).get(CONFIG_HASH)
-        except (OSError, ValueError, TypeError, RecursionError) as error:
-            raise FrameworkError(f"{path}: damaged, no JSON object: {error}") from error
-        if known is not None and hashlib.sha256((folder / CONFIG).read_bytes()).hexdigest() != known:
-            raise FrameworkError(
-                f"{folder / CONFIG}: damaged or edited: its SHA-256 is not the one that {path} holds. Other options go "
-                f"with --set; if the change is meant, take the line {CONFIG_HASH} out of {path}"
-            )
+    """What config.toml says, if it is as the run wrote it. A folder without a manifest has none to hold it to.
+
+    Raises:
+        UsageError: if it cannot be read.
+        FrameworkError: if it, or the manifest, is damaged.
+    """
+    options, known = read_toml(folder / CONFIG), recorded_manifest(folder).get(CONFIG_HASH)
+    if known is not None and hashlib.sha256((folder / CONFIG).read_bytes()).hexdigest() != known:
+        raise FrameworkError(
+            f"{folder / CONFIG}: damaged or edited: its SHA-256 is not the one that {folder / MANIFEST} holds. Other "
+            f"options go with --set; if the change is meant, take the line {CONFIG_HASH} out of {folder / MANIFEST}"
+        )
     return options
+
+
+def recorded_manifest(folder: Path) -> Mapping[str, Any]:
+    """What manifest.json says; nothing where there is none.
+
+    Raises:
+        FrameworkError: if it is damaged.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise FrameworkError(f"{path}: damaged, no JSON object: {error}") from error
 
 
 def _folder_of(run: str | Path) -> Path:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,7 +23,7 @@ HANG_FILE = "hang.txt"
 
 
 @contextmanager
-def watched(loop: Loop, seconds: float, folder: Path | None, end: Callable[[int], None] = os._exit) -> Iterator[None]:
+def watched(loop: Loop, seconds: float, folder: Path | None) -> Iterator[None]:
     """Within, a loop of the calling thread that stands still for so long ends the process.
 
     A message says in which plugin and on which line; the stacks of all threads are left in RUN/hang.txt. What never
@@ -34,7 +34,6 @@ def watched(loop: Loop, seconds: float, folder: Path | None, end: Callable[[int]
         loop: whose `pulse` is watched.
         seconds: that a step, an update or a step of an evaluation may take; 0 watches nothing.
         folder: of the run.
-        end: how to end the process.
     """
     if not seconds:
         yield
@@ -56,8 +55,7 @@ def watched(loop: Loop, seconds: float, folder: Path | None, end: Callable[[int]
                 finally:
                     for child in multiprocessing.active_children():
                         child.kill()
-                    end(HANG_EXIT_CODE)
-                return
+                    os._exit(HANG_EXIT_CODE)
 
     thread = threading.Thread(target=watch, name="watchdog", daemon=True)
     thread.start()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from framework.checkpoints.manifest import NAME, Entry, Manifest, read_manifest
 from framework.errors import FrameworkError, UsageError
-from framework.recording.files import replacing, sync_folder
+from framework.recording.files import refusals_named, replacing, sync_folder
 from framework.recording.states import load_state, save_state
 from framework.types import State
 
@@ -78,7 +77,7 @@ class CheckpointFolder:
         """
         path = self.path / f"{max(self._numbers(), default=0) + 1:06}"
         try:
-            with _refusals_named(path):
+            with refusals_named(path):
                 path.mkdir(parents=True)
                 files = {}
                 for name, read in segments.items():
@@ -168,11 +167,3 @@ def _share_or_save(path: Path, read: Callable[[], State], base: Checkpoint | Non
 
 def _is_number(name: str) -> bool:
     return len(name) >= 6 and name.isascii() and name.isdigit() and name == f"{int(name):06}"
-
-
-@contextmanager
-def _refusals_named(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise FrameworkError(f"{path}: cannot be written: {error.strerror or error}") from error

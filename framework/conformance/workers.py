@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import threading
 import time
@@ -19,6 +18,7 @@ from typing import IO, Any
 
 import psutil
 
+from framework.blame import LIBRARIES
 from framework.study.processes import ONE_THREAD
 
 MEMORY = 4 * 2**30
@@ -40,7 +40,7 @@ WHERE = signal.SIGUSR1
 FRAME = re.compile(r'^  File "([^"]+)", line (\d+) in (.+)$', re.MULTILINE)
 """A line of faulthandler's."""
 
-NOBODYS = ("site-packages", "<frozen ", *{sysconfig.get_path("stdlib"), os.path.dirname(__file__)})
+NOBODYS = (*LIBRARIES, os.path.dirname(__file__))
 """Where a line of code says nothing about what is checked: in libraries and in the harness itself."""
 
 

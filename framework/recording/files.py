@@ -11,6 +11,15 @@ from framework.errors import FrameworkError
 
 
 @contextmanager
+def refusals_named(path: Path) -> Iterator[None]:
+    """Turn what the system refuses into a FrameworkError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise FrameworkError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to, beside `path`, and put it in the place of `path` if that succeeds.
 
@@ -20,7 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
         FrameworkError: naming the file, where the system refuses; what stands there is the old or the new, whole.
     """
     temporary = path.with_name(f".{path.name}.tmp")
-    try:
+    with refusals_named(path):
         try:
             temporary.touch()
             mode = temporary.stat().st_mode
@@ -32,8 +41,6 @@ def replacing(path: Path) -> Iterator[Path]:
             sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise FrameworkError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def sync_folder(folder: Path) -> None:

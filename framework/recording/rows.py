@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from framework.errors import FrameworkError
+from framework.recording.files import refusals_named
 
 
 def to_json(row: Mapping[str, Any]) -> str:
@@ -68,21 +68,14 @@ class RowFile:
     def write(self, row: Mapping[str, Any]) -> None:
         """Raises FrameworkError, naming the file, where the system refuses."""
         line = to_json(row) + "\n"
-        with self._refusals_named():
+        with refusals_named(self._path):
             self._file.write(line)
         self.size += len(line)
 
     def sync(self) -> None:
         """See to it that the rows are on the disk. Raises as `write` does."""
-        with self._refusals_named():
+        with refusals_named(self._path):
             os.fsync(self._file.fileno())
-
-    @contextmanager
-    def _refusals_named(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise FrameworkError(f"{self._path}: cannot be written: {error.strerror or error}") from error
 
     def close(self) -> None:
         self._file.close()

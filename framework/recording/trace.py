@@ -12,6 +12,7 @@ import numpy as np
 
 from framework.errors import FrameworkError, UsageError
 from framework.events import Callback, EvaluationResult
+from framework.recording.files import refusals_named
 from framework.types import Batch, Counters, Errors, Policy, State, Step
 
 FILE = "trace.bin"
@@ -44,13 +45,16 @@ class Trace(Callback):
         self._looked = 0
 
     def on_update(self, batch: Batch, errors: Errors, counters: Counters) -> None:
+        """Add what was learnt to the row under way."""
         for array in (batch.ids, errors.loss, errors.priority):
             self._learning = _crc(array, self._learning)
 
     def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
+        """Add the games to the row under way."""
         self._evaluation = _crc(np.array([result.returns, result.lengths]), self._evaluation)
 
     def on_step(self, step: Step, counters: Counters) -> None:
+        """Finish the row under way."""
         row = np.zeros(1, ROW)
         row["env_steps"] = counters.env_steps
         row["learning"], row["evaluation"] = self._learning, self._evaluation
@@ -93,7 +97,8 @@ class TraceWriter(Trace):
         self._file.seek(size)
 
     def take(self, row: np.ndarray) -> None:
-        self._file.write(row.tobytes())
+        with refusals_named(self._path):
+            self._file.write(row.tobytes())
         self._rows += 1
 
     def on_end(self, counters: Counters) -> None:
@@ -101,7 +106,8 @@ class TraceWriter(Trace):
             self._file.close()
 
     def state_dict(self) -> State:
-        os.fsync(self._file.fileno())
+        with refusals_named(self._path):
+            os.fsync(self._file.fileno())
         return {**super().state_dict(), "rows": self._rows}
 
     def load_state_dict(self, state: State) -> None:
@@ -120,9 +126,13 @@ class TraceComparer(Trace):
         Difference: at the first step that differs, naming what differs first.
     """
 
-    def __init__(self, folder: Path, policy: Policy) -> None:
+    def __init__(self, recorded: np.ndarray, policy: Policy) -> None:
+        """Args:
+        recorded: from `read_trace`.
+        policy: of the run that is compared.
+        """
         super().__init__(policy)
-        self._recorded = read_trace(folder)
+        self._recorded = recorded
         self.compared = 0
 
     def take(self, row: np.ndarray) -> None:

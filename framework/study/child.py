@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from framework.cli import main
+from framework.entry import main
 from framework.lifeline import end_with_parent
 
 if __name__ == "__main__":

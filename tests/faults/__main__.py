@@ -17,13 +17,11 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from tests.faults.corruption import Tally, corrupt
-from tests.faults.injection import ERRORS, STRACE, Injected, inject_all
+from tests.faults.corruption import corrupt
+from tests.faults.injection import HOWS, STRACE, Injected, inject_all
 from tests.faults.kills import survive
 from tests.faults.page import Measured, write_page
 from tests.faults.runs import Recorded
-
-HOWS = (*ERRORS, "SIGKILL")
 
 T = TypeVar("T")
 
@@ -45,7 +43,7 @@ def main(
             seed=seed,
             kills=_timed("kills", lambda: survive(kills, _folder(place / "kills"), seed)),
             injected=_timed("calls of the system", lambda: _injected(recorded, _folder(place / "calls"), every)),
-            tally=_timed("corruptions", lambda: _corrupted(recorded, place, corruptions, seed)),
+            tally=_timed("corruptions", lambda: corrupt(recorded, place, corruptions, seed)),
             files=_timed("made-up files", lambda: _made_up(files)),
             costs=_timed("the costs of a checkpoint", _costs),
         )
@@ -71,10 +69,6 @@ def _injected(recorded: Recorded, place: Path, every: int) -> list[Injected]:
         print("  there is no strace here: nothing was injected")
         return []
     return inject_all(recorded, place, HOWS, every)
-
-
-def _corrupted(recorded: Recorded, place: Path, times: int, seed: int) -> Tally:
-    return corrupt(recorded, place, times, seed)
 
 
 def _made_up(files: int) -> int:

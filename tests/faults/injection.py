@@ -24,7 +24,8 @@ STRACE = shutil.which("strace")
 CALLS = ("write", "pwrite64", "fsync", "rename", "link", "mkdir", "unlink", "rmdir", "ftruncate", "fchmodat", "chmod")
 """The calls that change a file system, as Linux on x86-64 knows them."""
 
-ERRORS = {"ENOSPC": "No space left on device", "EIO": "Input/output error", "EACCES": "Permission denied"}
+HOWS = ("ENOSPC", "EIO", "EACCES", "SIGKILL")
+"""A full disk, a broken one, one that is not ours; and the end of the process."""
 
 
 KILLED = (-9, 137)
@@ -58,7 +59,7 @@ def goes_on(run: Path, steps: int) -> list[str]:
     """The process that is struck: it takes a run up, saves it and ends."""
     code = (
         "import sys; import framework.recording.figures as figures; figures.draw_figures = lambda folder: []; "
-        "from framework.cli import main; main()"
+        "from framework.entry import main; main()"
     )
     words = ["run", "--resume", str(run), "--steps", str(steps), "--set", "checkpoint.every=20"]
     return [sys.executable, "-c", code, *words]

@@ -159,7 +159,7 @@ def test_help_and_a_tabular_run_never_import_torch(tmp_path: Path) -> None:
     """And so they start at once; what costs time is measured in benchmarks, not here."""
     code = (
         "import sys; sys.argv[1:] = {words}\n"
-        "from framework.cli import main\n"
+        "from framework.entry import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "print('torch' in sys.modules, file=sys.stderr)"
@@ -208,3 +208,12 @@ def test_a_plugin_that_raises_is_named_and_its_traceback_shown(tmp_path: Path) -
     assert done.returncode == 1
     assert "plugin 'mine' raised in make_returns: ZeroDivisionError" in done.stderr
     assert "mine.py" in done.stderr
+
+
+def test_an_output_that_cannot_be_written_is_a_message(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "framework", "run", "--plugins", "tabular,chain", "--run-dir", "r"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert done.returncode != 0
+    assert done.stderr.startswith("error: the system refuses: ")
+    assert "Traceback" not in done.stderr

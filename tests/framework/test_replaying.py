@@ -15,7 +15,7 @@ import framework
 from framework.errors import FrameworkError, UsageError
 from framework.recording import load_state
 from framework.recording.trace import ASPECTS, FILE, ROW, Difference, read_trace
-from framework.replaying import replay
+from framework.replaying import Replayed, replay
 
 VALUES: dict[str, Any] = {
     "run.deterministic": True,
@@ -65,9 +65,8 @@ def test_a_trace_has_a_row_for_each_step_of_the_environments(recorded: Path) -> 
 
 
 def test_a_run_is_repeated_to_its_end_or_to_a_moment(recorded: Path, tmp_path: Path) -> None:
-    assert replay(recorded)[0].compared == 650
-    replayed, changes = replay(recorded, 1_000, tmp_path / "then")
-    assert (replayed.compared, replayed.env_steps, changes) == (500, 1_000, [])
+    assert replay(recorded).compared == 650
+    assert replay(recorded, 1_000, tmp_path / "then") == Replayed(500, 1_000, [])
     framework.train(framework.assemble("dqn,per,noisy,grid", {**DEEP, "run.steps": 1_000}), tmp_path / "direct")
     found = [load_state(run / "last.safetensors") for run in (tmp_path / "then", tmp_path / "direct")]
     np.testing.assert_equal(*found)
@@ -152,7 +151,17 @@ def test_a_run_whose_evaluations_were_confirmed_is_repeated_with_them(tmp_path: 
     play = framework.assemble("tabular,grid", {**values, "run.until": -100.0})  # reached at once, and confirmed
     framework.train(play, tmp_path / "run")
     assert len(read_trace(tmp_path / "run")) == 50
-    assert replay(tmp_path / "run")[0].compared == 50
+    assert replay(tmp_path / "run").compared == 50
     parts = framework.assemble("tabular,grid", {**values, "run.until": -60.0})
     framework.train(parts, tmp_path / "other")
-    assert replay(tmp_path / "other")[0].compared == len(read_trace(tmp_path / "other"))
+    assert replay(tmp_path / "other").compared == len(read_trace(tmp_path / "other"))
+
+
+def test_what_has_changed_since_is_told_with_the_difference(recorded: Path, tmp_path: Path) -> None:
+    run = damaged(recorded, tmp_path, 5, "actions")
+    manifest = (run / "manifest.json").read_text()
+    (run / "manifest.json").write_text(manifest.replace('"numpy": "', '"numpy": "0.'))
+    with pytest.raises(
+        Difference, match=r"(?s)step 12 differs .* in the actions\nchanged  versions.numpy: \"0\..* then"
+    ):
+        replay(run)

@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import framework
-from framework import cli
+from framework import entry
 from framework.checkpoints.folder import CheckpointFolder
 from framework.checkpoints.identity import differences
 from framework.recording import read_rows
@@ -52,7 +52,7 @@ def typed(
     monkeypatch.setattr("sys.argv", ["framework", "run", *arguments])
     code = 0
     try:
-        cli.main()
+        entry.main()
     except SystemExit as exit_:
         code = int(exit_.code or 0)
     captured = capsys.readouterr()
