@@ -104,10 +104,10 @@ def test_ctrl_c_finishes_the_step_and_saves(tmp_path: Path) -> None:
     """A terminal sends it to every process, the environments' too."""
     plugin, run = tmp_path / "mine.py", tmp_path / "run"
     plugin.write_text(MISBEHAVES.format(misbehaviour="pass", marker=str(tmp_path / "never")))
-    words = command(plugin, run, "--set", "checkpoint.every=200")
+    words = command(plugin, run, "--set", "checkpoint.every=1000000")  # so the only one is that of the end
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True) as process:
         deadline = time.monotonic() + 60
-        while not (run / "checkpoints" / "LATEST").exists():
+        while not (run / "metrics.jsonl").exists() or not (run / "metrics.jsonl").stat().st_size:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)
@@ -116,7 +116,7 @@ def test_ctrl_c_finishes_the_step_and_saves(tmp_path: Path) -> None:
     found, problems = CheckpointFolder(run).read()
     assert not problems
     assert (run / "curves.png").exists()
-    assert found.env_steps > 200
+    assert found.env_steps > 0
 
 
 def test_processes_end_with_the_one_that_made_them(tmp_path: Path) -> None:
