@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from framework.assembly import assemble
 from framework.conformance.catalogue import collect
-from framework.conformance.checks import Check
-from framework.conformance.running import run_check
 from framework.conformance.subject import Subject
 from framework.loop import Loop
+from tests.accusing import WHOLE, accused, checks_of
 from tests.mutants.correct_compositions import strangers
 
 STRANGERS = {plugins.partition(",")[0].rpartition("/")[2].removesuffix(".py"): plugins for plugins in strangers()}
@@ -23,26 +22,6 @@ STRANGERS = {plugins.partition(",")[0].rpartition("/")[2].removesuffix(".py"): p
 @cache
 def subject_of(name: str) -> Subject:
     return Subject(tuple(STRANGERS[name].split(",")))
-
-
-def checks_of(name: str) -> list[Check]:
-    """Those of the slots that the stranger fills or decorates."""
-    plugins = subject_of(name).plugins
-    mine = {
-        check.slot
-        for check in collect(plugins)
-        if (winner := plugins.winner(check.slot)) and name in (winner.plugin, *plugins.decorators(check.slot))
-    }
-    return [check for check in collect(plugins) if check.slot in mine]
-
-
-def accused(name: str, checks: list[Check]) -> list[str]:
-    found = [run_check(check, subject_of(name)) for check in checks]
-    return [
-        f"{one.check}: {one.why or f'{one.example}: expected {one.expected}, got {one.got}'}"
-        for one in found
-        if one.verdict == "failed"
-    ]
 
 
 def test_there_are_enough_of_them() -> None:
@@ -67,13 +46,13 @@ def test_it_keeps_to_the_protocols(name: str) -> None:
 )
 @given(data=st.data())
 def test_a_sample_of_the_checks_of_what_it_fills_accuses_nobody(data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from([name for name in STRANGERS if checks_of(name)]))
-    checks = [check for check in checks_of(name) if check.component not in ("loop", "state", "agent")]
-    assert accused(name, [data.draw(st.sampled_from(checks))] if checks else []) == []
+    name = data.draw(st.sampled_from([name for name in STRANGERS if checks_of(subject_of(name), name)]))
+    checks = [check for check in checks_of(subject_of(name), name) if check.component not in WHOLE]
+    assert accused(subject_of(name), [data.draw(st.sampled_from(checks))] if checks else []) == []
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", STRANGERS)
 def test_no_check_accuses_it(name: str) -> None:
-    assert accused(name, collect(subject_of(name).plugins)) == []
+    assert accused(subject_of(name), collect(subject_of(name).plugins)) == []

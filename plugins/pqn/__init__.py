@@ -9,6 +9,7 @@ Q(s_t, a_t) to them with RAdam. Layer normalisation stands in for the target net
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,7 @@ from framework.hookspecs import Bundle, hookimpl
 from framework.options import ReturnsOptions, RunOptions
 from framework.pacing import NoSync
 from framework.seeding import Seeds
-from framework.types import Batch, Buffer, Cadence, Counters, Errors, Loss, Optimizer, Spaces, TargetSync
+from framework.types import Batch, Buffer, Cadence, Counters, Errors, Loss, Optimizer, Policy, Spaces, TargetSync
 from plugins.dqn.agent import DQNPolicy, GradientStep
 from plugins.dqn.options import DQNOptions
 from plugins.pqn.options import PQNOptions
@@ -62,8 +63,11 @@ def config_sections() -> Sequence[type[Section]]:
 
 
 @hookimpl
-def make_buffer(spaces: Spaces, policy: DQNPolicy, config: Config, seeds: Seeds) -> Buffer:
-    return Rollout(spaces, policy, config[PQNOptions], config[ReturnsOptions].gamma, seeds.generator("pqn"))
+def make_buffer(spaces: Spaces, policy: Policy, config: Config, seeds: Seeds) -> Buffer:
+    values = partial(policy.action_values, explore=False)
+    if isinstance(policy, DQNPolicy):  # its average plays evaluations, and nothing is learnt from that
+        values = partial(policy.online_values, training=False)
+    return Rollout(spaces, values, config[PQNOptions], config[ReturnsOptions].gamma, seeds.generator("pqn"))
 
 
 @hookimpl

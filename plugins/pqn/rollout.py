@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64, Shaped
 
 from framework.replay.lanes import FrameReplay
 from framework.replay.returns import NStepReturns
 from framework.replay.samplers import InOrderSampler
 from framework.types import Batch, Counters, Spaces, State, Step
-from plugins.dqn.agent import DQNPolicy
 from plugins.pqn.options import PQNOptions
 from plugins.pqn.returns import lambda_returns
+
+Values: TypeAlias = Callable[[Shaped[np.ndarray, "N *obs"]], Float[np.ndarray, "N A"]]
+"""Observations → what is bootstrapped from."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,9 @@ class Rollout:
     """
 
     def __init__(
-        self, spaces: Spaces, policy: DQNPolicy, options: PQNOptions, gamma: float, generator: np.random.Generator
+        self, spaces: Spaces, values: Values, options: PQNOptions, gamma: float, generator: np.random.Generator
     ) -> None:
-        self._policy, self._options, self._generator = policy, options, generator
+        self._values, self._options, self._generator = values, options, generator
         self._sampler = InOrderSampler()
         # an episode takes a frame more than it has steps
         length = 2 * options.rollout + spaces.frame_stack + 4
@@ -71,9 +75,7 @@ class Rollout:
         self._lanes, self._ended = [], []
         next_obs, _ = batch.next_obs, batch.next_action  # read before more is added
         pieces = np.array_split(np.arange(len(batch)), self._options.minibatches)
-        next_value = np.concatenate(
-            [self._policy.online_values(next_obs[piece], training=False).max(axis=1) for piece in pieces if len(piece)]
-        )
+        next_value = np.concatenate([self._values(next_obs[piece]).max(axis=1) for piece in pieces if len(piece)])
         batch.reward = lambda_returns(
             lanes, batch.reward, batch.discount, next_value.astype(np.float64), ended, self._options.lam
         )

@@ -73,12 +73,9 @@ def test_lambda_0_is_one_step(rollout) -> None:
     assert np.array_equal(lambda_returns(lane, reward, discount, value, ended, 0.0), expected)
 
 
-class Worth:
+def worth(obs: np.ndarray) -> np.ndarray:
     """Action values that tell states apart: Q(s, ·) = (s, s / 2)."""
-
-    def online_values(self, obs: np.ndarray, training: bool) -> np.ndarray:
-        assert not training
-        return np.stack([obs * 1.0, obs / 2], axis=1)
+    return np.stack([obs * 1.0, obs / 2], axis=1)
 
 
 def spaces(num_envs: int) -> Spaces:
@@ -94,7 +91,7 @@ def test_a_rollout_gives_every_transition_once_an_epoch_with_its_return(num_envs
     """Whatever ends, and even where environments miss steps (as those that reset alone do)."""
     options = PQNOptions(rollout=4, lam=lam, epochs=epochs, minibatches=2)
     generator = np.random.default_rng(0)
-    rollout = Rollout(spaces(num_envs), Worth(), options, GAMMA, generator)  # type: ignore[arg-type]
+    rollout = Rollout(spaces(num_envs), worth, options, GAMMA, generator)
     state, first, resting = np.zeros(num_envs, np.int64), np.ones(num_envs, bool), np.zeros(num_envs, bool)
     number = 0
     for _ in range(rounds):

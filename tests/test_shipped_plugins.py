@@ -1,0 +1,23 @@
+"""No check accuses what is shipped: each plugin by those of the slots that it fills, wherever it fits."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+import pytest
+
+from framework.conformance.closing import close
+from tests.accusing import WHOLE, accused, checks_of
+
+PLUGINS = sorted(entry_points(group="framework.plugins").names)
+
+LONG = {*WHOLE, "environment", "exploration"}
+"""Left to `python -m tests.mutants --correct`: whole runs, long games and statistics."""
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_no_check_accuses_it(plugin: str) -> None:
+    fitting, _ = close("chapter,chain" if plugin == "chapter" else plugin)
+    for subject in fitting:
+        checks = [check for check in checks_of(subject, plugin) if check.component not in LONG]
+        assert accused(subject, checks) == [], subject.names
