@@ -13,7 +13,7 @@ from framework.conformance.checks import Cause, NotApplicable, check, expect, re
 from framework.conformance.subject import Subject
 from framework.hookspecs import hookimpl
 from framework.types import Targeted
-from plugins.dqn.conformance.rig import Rig, first_weights, modes_of, numbers, rigged, watched
+from plugins.dqn.conformance.rig import first_weights, modes_of, numbers, rigged, state_of, watched
 
 FOLLOWED = "after the weights of the online network were changed"
 
@@ -39,17 +39,6 @@ class Standardising:
         return lambda: Standardised(build())
 
 
-def _state(network: nn.Module) -> dict[str, np.ndarray]:
-    return {name: numbers(tensor).copy() for name, tensor in network.state_dict().items()}
-
-
-def _disturb(rig: Rig) -> None:
-    """Change every number of the online network, whole ones too."""
-    with torch.no_grad():
-        for tensor in rig.online.state_dict().values():
-            tensor.add_(rig.normal(*tensor.shape) if tensor.is_floating_point() else 3)
-
-
 @check(
     "policy",
     "make_policy",
@@ -60,12 +49,12 @@ def _disturb(rig: Rig) -> None:
 def target_starts_equal_and_apart(subject: Subject) -> None:
     """The target network starts as a copy of the online one, and changes with it in nothing."""
     with rigged(subject, decorate=Standardising()) as rig:
-        before, target = _state(rig.online), _state(rig.target)
+        before, target = state_of(rig.online), state_of(rig.target)
         expect(sorted(target), sorted(before), example="names of the target's parameters and buffers")
         for name, wanted in before.items():
             expect(target[name], wanted, example={"of the target, at the start": name})
-        _disturb(rig)
-        for name, found in _state(rig.target).items():
+        rig.disturb()
+        for name, found in state_of(rig.target).items():
             expect(found, before[name], example={"of the target": name, "when": FOLLOWED})
 
 
@@ -89,15 +78,15 @@ def update_target_moves_parameters_and_buffers(subject: Subject) -> None:
         with rigged(subject, decorate=Standardising()) as rig:
             if not isinstance(rig.policy, Targeted):
                 raise NotApplicable("the policy has no update_target")
-            _disturb(rig)
-            online, before = _state(rig.online), _state(rig.target)
+            rig.disturb()
+            online, before = state_of(rig.online), state_of(rig.target)
             rig.policy.update_target(fraction)
-            after = _state(rig.target)
+            after = state_of(rig.target)
             for name, fast in online.items():
                 wanted = fraction * fast + (1 - fraction) * before[name] if fast.dtype.kind == "f" else fast
                 example = {"τ": fraction, "of the target": name}
                 expect(after[name], wanted, example=example, rtol=rig.tolerance, atol=rig.tolerance)
-            for name, found in _state(rig.online).items():
+            for name, found in state_of(rig.online).items():
                 expect(found, online[name], example={"τ": fraction, "of the online network": name})
 
 

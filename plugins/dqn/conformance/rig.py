@@ -93,6 +93,12 @@ class Rig:
             for parameter in (*self.online.parameters(), *self.target.parameters()):
                 parameter.add_(0.5 * self.normal(*parameter.shape))
 
+    def disturb(self) -> None:
+        """Change every number of the online network, buffers and whole ones too."""
+        with torch.no_grad():
+            for tensor in self.online.state_dict().values():
+                tensor.add_(self.normal(*tensor.shape) if tensor.is_floating_point() else 3)
+
 
 class Affine(nn.Module):
     """A stream of random numbers [B, A, width] that depend on the features."""
@@ -183,6 +189,11 @@ def first_weights(torso: nn.Module, dimensions: int) -> nn.Module:
         if any(parameter.ndim >= dimensions for parameter in module.parameters(recurse=False)):
             return module
     raise NotApplicable("the torso has no weights")
+
+
+def state_of(network: nn.Module) -> dict[str, np.ndarray]:
+    """A copy of the parameters and buffers of a network, by name."""
+    return {name: numbers(tensor).copy() for name, tensor in network.state_dict().items()}
 
 
 def modes_of(network: nn.Module) -> set[bool]:
