@@ -74,8 +74,8 @@ def main(
     starts: Annotated[int, typer.Option(min=0, help="Environment steps before learning starts.")] = 1_000,
     threads: Annotated[int, typer.Option(min=1, help="Of torch.")] = 2,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-) -> None:
-    """Print the table."""
+) -> tuple[dict[str, Times], tuple[float, float]]:
+    """Print the table. Returns the seconds of both arms, by label, and the interval of the median ratio."""
     need("torch", "'pluggable-q[dqn]'")
     need_emulator()
     values = {**UNENDING, "run.seed": seed, "dqn.threads": threads, "learning.starts": starts}
@@ -94,6 +94,7 @@ def main(
     print(f"The weights of both are {'equal' if equal(engine, hand) else 'NOT equal'} in the end.\n")
     packages = ["torch", "ale-py", "scipy"]
     print(LEGEND, foot(packages, seed=seed, threads=threads, pairs=pairs, **{"steps a turn": steps}))
+    return seconds, (low, high)
 
 
 if __name__ == "__main__":

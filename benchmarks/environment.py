@@ -17,7 +17,7 @@ import gymnasium
 import numpy as np
 import typer
 from machine import foot, need_emulator
-from measuring import LEGEND, alternate, ratio, show, spread
+from measuring import LEGEND, Times, alternate, ratio, show, spread
 
 from framework.seeding import Seeds
 from framework.vector import Stream
@@ -73,8 +73,8 @@ def main(
     num_envs: Annotated[int, typer.Option(min=1)] = 8,
     threads: Annotated[int, typer.Option(min=1, help="Of the native emulators.")] = 2,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-) -> None:
-    """Print the table."""
+) -> dict[str, Times]:
+    """Print the table. Returns the seconds of every arm, by its label."""
     need_emulator()
     steppers = {OURS: ours(num_envs, threads, seed), PEER: theirs(num_envs, seed)}
     seconds = alternate(
@@ -87,6 +87,7 @@ def main(
     )
     settings = {"seed": seed, "environments": num_envs, "threads": threads, "rounds": rounds, "steps a turn": steps}
     print(LEGEND, foot(["ale-py", "gymnasium", "opencv-python-headless"], **settings))
+    return seconds
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@
 Both have the network of Mnih et al. 2015 (84 × 84 × 4 pixels, six actions), the Huber loss, Adam, gradients clipped to
 the same norm and the same threads; both sample from a replay of their own that is full of random images. An update is
 everything from the sampling to the optimiser's step.
+
+The last lines say how far up there is to go: what an update would take if it were all multiplications, and these went
+as fast as in one large product of matrices.
 """
 
 from __future__ import annotations
@@ -20,10 +23,13 @@ import typer
 from machine import foot, need
 from measuring import LEGEND, UNENDING, Times, alternate, ratio, show, spread
 from peers import LEARNING_RATE, stable_baselines
+from torch.utils.flop_counter import FlopCounterMode
 
 from framework.assembly import Parts, assemble
 
 SIZE, STACK, ACTIONS = 84, 4, 6
+SIDE = 1_024
+"""Of the matrices whose product is the fastest that a processor multiplies."""
 EPISODE = 1_000
 PEER = "stable-baselines3"
 
@@ -110,27 +116,53 @@ def rows(batch_size: int, updates: int, seconds: dict[str, Times]) -> list[list[
     ]
 
 
+def fastest(dtype: torch.dtype, rounds: int) -> float:
+    """Operations a second in a product of two large matrices: the median of the rounds."""
+    matrix = torch.rand(SIDE, SIDE).to(dtype)
+    seconds = alternate({"product": partial(torch.mm, matrix, matrix)}, rounds)["product"]
+    return 2 * SIDE**3 / float(np.median(seconds))
+
+
+def ceiling(parts: Parts, batch_size: int, rounds: int) -> tuple[float, float]:
+    """(operations a sample in the products and convolutions of an update, samples a second if that were all)."""
+    with FlopCounterMode(display=False) as counter:
+        learn(parts, batch_size, 1)
+    operations = counter.get_total_flops() / batch_size
+    dtype = getattr(torch, parts.policy.manifest()["computing"].removeprefix("torch."))  # type: ignore[attr-defined]
+    return operations, fastest(dtype, rounds) / operations
+
+
 def main(
     rounds: Annotated[int, typer.Option(min=1)] = 30,
     updates: Annotated[int, typer.Option(min=1, help="Of each arm in a round.")] = 20,
     capacity: Annotated[int, typer.Option(min=1_000, help="Of each replay, in transitions.")] = 10_000,
     threads: Annotated[int, typer.Option(min=1, help="Of torch, for all.")] = 2,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-) -> None:
-    """Print the table."""
+) -> dict[int, dict[str, Times]]:
+    """Print the table. Returns the seconds of every arm, by its label, for each size of batch."""
     need("stable_baselines3", PEER)
     agents = {precision: ours(precision, threads, capacity, seed) for precision in ("auto", "float32")}
     train = theirs(capacity, seed)
     torch.set_num_threads(threads)
-    lines: list[list[str]] = []
+    found: dict[int, dict[str, Times]] = {}
     for batch_size in (32, 128):
         arms: dict[str, Callable[[], object]] = {
             label(parts, precision): partial(learn, parts, batch_size, updates) for precision, parts in agents.items()
         }
-        lines += rows(batch_size, updates, alternate({**arms, PEER: partial(train, batch_size, updates)}, rounds))
+        found[batch_size] = alternate({**arms, PEER: partial(train, batch_size, updates)}, rounds)
+    lines = [row for batch_size, seconds in found.items() for row in rows(batch_size, updates, seconds)]
     show(["", "batch", "gradient samples a second", f"in units of {PEER}'s"], lines)
+    for precision, parts in agents.items():
+        operations, samples = ceiling(parts, 32, rounds)
+        theirs_too = 32 * updates / float(np.median(found[32][PEER]))
+        print(
+            f"{label(parts, precision)}: {operations / 1e6:,.0f} million operations a sample; if they were all, and as "
+            f"fast as in a product of two {SIDE:,} × {SIDE:,} matrices, it would be {samples:,.0f} samples a second, "
+            f"{samples / theirs_too:.1f} × {PEER}'s.\n"
+        )
     settings = {"seed": seed, "threads": threads, "rounds": rounds, "updates a turn": updates, "capacity": capacity}
     print(LEGEND, foot(["torch", PEER], **settings))
+    return found
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ class Recipe:
 
 RECIPES = {
     "default": Recipe("dqn,pong", {}, (0, 1, 2, 3, 4)),
-    "chapter": Recipe("chapter,pong", {"run.steps": 150_000, "run.episodes": None, "evaluation.every": 25_000}),
+    "chapter": Recipe("chapter,pong", {"run.steps": 75_000, "run.episodes": None, "evaluation.every": 15_000}),
     "n3": Recipe("dqn,no:per,pong", PLAIN),
     "n3_mirrored": Recipe("dqn,no:per,pong", {**PLAIN, "replay.mirror": True}),
     "n10": Recipe("dqn,no:per,pong", TEN),
@@ -74,9 +74,9 @@ RECIPES = {
 """The defaults, the founding chapter's values for an hour's worth of steps, and what was tried."""
 
 
-def confirmed(run: RunResult) -> dict[str, Any] | None:
-    """The row of the evaluation that confirmed the goal, if the run got there."""
-    rows = [row for row in read_rows(run.folder / "metrics.jsonl") if row["kind"] == "evaluation"]
+def confirmed(folder: Path) -> dict[str, Any] | None:
+    """The row of the evaluation that confirmed the goal, if the run in this folder got there."""
+    rows = [row for row in read_rows(folder / "metrics.jsonl") if row["kind"] == "evaluation"]
     found = [row for row in rows if row["episodes"] >= CONFIRMED_BY and row["mean"] >= GOAL]
     return found[-1] if found else None
 
@@ -85,9 +85,9 @@ def lines(runs: Sequence[RunResult]) -> Iterator[str]:
     """The table of a recipe's runs."""
     yield "| seed | training time | environment steps | updates | mean of 100 fresh games | different games |"
     yield "| ---: | ---: | ---: | ---: | ---: | ---: |"
-    reached = [(run, row) for run in runs if (row := confirmed(run))]
+    reached = [(run, row) for run in runs if (row := confirmed(run.folder))]
     for run in runs:
-        row = confirmed(run)
+        row = confirmed(run.folder)
         if row is None:
             last = "no episode ended" if run.final is None else f"the last 100 training games at {run.final:+.1f}"
             yield f"| {run.seed} | not after {(run.seconds or 0) / 60:.1f} min | {run.steps:,} | | {last} | |"
@@ -107,7 +107,7 @@ def draw(runs: Sequence[RunResult], path: Path) -> None:
     panels = figure.subplots(1, 2, sharey=True)
     for run in runs:
         rows = [row for row in read_rows(run.folder / "metrics.jsonl") if row["kind"] == "evaluation"]
-        star = confirmed(run)
+        star = confirmed(run.folder)
         for axes, key, unit in ((panels[0], "seconds", 60), (panels[1], "env_steps", 1_000)):
             places = [row[key] / unit for row in rows]
             (line,) = axes.plot(

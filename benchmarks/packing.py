@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from machine import foot, need, need_emulator
-from measuring import LEGEND, alternate, ratio, show, spread
+from measuring import LEGEND, Times, alternate, ratio, show, spread
 
 from framework.assembly import Parts, assemble
 from framework.types import Counters
@@ -54,8 +54,8 @@ def main(
     rounds: Annotated[int, typer.Option(min=1)] = 30,
     batches: Annotated[int, typer.Option(min=1, help="Of each arm in a round.")] = 20,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-) -> None:
-    """Print the table."""
+) -> tuple[dict[str, float], dict[str, Times]]:
+    """Print the table. Returns the bytes a frame and the seconds of both replays, "packed," and ""."""
     need("torch", "'pluggable-q[dqn]'")
     need_emulator()
     arms = {name: played(f"dqn,no:per,{name}pong", frames, seed) for name in ("", "packed,")}
@@ -76,6 +76,7 @@ def main(
         ],
     )
     print(LEGEND, foot(["torch", "ale-py"], seed=seed, frames=f"{frames:,}", rounds=rounds))
+    return {name: found.nbytes / frames for name, found in held.items()}, seconds
 
 
 if __name__ == "__main__":

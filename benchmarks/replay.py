@@ -16,6 +16,7 @@ Four tables:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
@@ -24,7 +25,7 @@ import numpy as np
 import psutil
 import typer
 from machine import foot, need
-from measuring import LEGEND, UNENDING, advance, alternate, ratio, show, spread
+from measuring import LEGEND, UNENDING, Times, advance, alternate, ratio, show, spread
 
 from framework.assembly import assemble
 from framework.frames import stacked_space
@@ -42,6 +43,17 @@ BESIDES = 100
 
 CAPACITIES = (10_000, 100_000, 1_000_000)
 NUM_ENVS = (1, 4, 16, 64)
+COPY, UNIFORM, PRIORITISED = "a plain copy", "a batch, uniform", "a batch, prioritised"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the four tables were made of. Times are in seconds, by arm, in the order of the table."""
+
+    resident: int
+    sampling: dict[str, Times]
+    growth: dict[str, Times]
+    loop: dict[str, Times]
 
 
 def spaces_of(size: int) -> Spaces:
@@ -110,8 +122,8 @@ def refuse_if_too_large(capacity: int) -> None:
         raise typer.Exit(2)
 
 
-def memory(capacity: int, seed: int) -> tuple[FrameReplay, np.ndarray]:
-    """Print what a full uniform replay adds to the process's resident bytes. It is returned with its frames."""
+def memory(capacity: int, seed: int) -> tuple[FrameReplay, np.ndarray, int]:
+    """Print what a full uniform replay adds to the process's resident bytes. Returns it, its frames, and the bytes."""
     process = psutil.Process()
     before = process.memory_info().rss
     frames = empty(SIZE, capacity)
@@ -128,7 +140,7 @@ def memory(capacity: int, seed: int) -> tuple[FrameReplay, np.ndarray]:
             ]
         ],
     )
-    return replay, frames
+    return replay, frames, resident
 
 
 def draw(replay: FrameReplay, batches: int) -> None:
@@ -162,7 +174,7 @@ def renew(replay: FrameReplay, rng: np.random.Generator, batches: int) -> None:
         del batch
 
 
-def compare(arms: Mapping[str, Callable[[], object]], rounds: int, batches: int) -> None:
+def compare(arms: Mapping[str, Callable[[], object]], rounds: int, batches: int) -> dict[str, Times]:
     """Print what a batch takes in each arm, and that in units of the first one's."""
     seconds = alternate(arms, rounds)
     base = next(iter(seconds.values()))
@@ -170,6 +182,7 @@ def compare(arms: Mapping[str, Callable[[], object]], rounds: int, batches: int)
         ["", "microseconds a batch", "in units of the first"],
         [[label, spread(1e6 * times / batches), ratio(times, base)] for label, times in seconds.items()],
     )
+    return seconds
 
 
 def settle() -> None:
@@ -181,32 +194,34 @@ def settle() -> None:
     np.empty(30_000_000, np.uint8)
 
 
-def sampling(uniformly: FrameReplay, frames: np.ndarray, capacity: int, rounds: int, batches: int, seed: int) -> None:
+def sampling(
+    uniformly: FrameReplay, frames: np.ndarray, capacity: int, rounds: int, batches: int, seed: int
+) -> dict[str, Times]:
     """Print what a batch takes. Both replays hold the same transitions, in one array of frames."""
     by_priority = full(SIZE, capacity, prioritised(seed), seed, frames)
     renew(by_priority, np.random.default_rng(seed), 100)
     settle()
     copied = np.random.default_rng(seed).integers(0, 256, (2, BATCH * STACK, SIZE, SIZE), np.uint8)
     arms: dict[str, Callable[[], object]] = {
-        "a plain copy": partial(copy, partial(somewhere, frames, np.random.default_rng(seed)), batches),
+        COPY: partial(copy, partial(somewhere, frames, np.random.default_rng(seed)), batches),
         "the same of bytes in the cache": partial(copy, lambda: (copied[0], copied[1]), batches),
-        "a batch, uniform": partial(draw, uniformly, batches),
-        "a batch, prioritised": partial(draw, by_priority, batches),
+        UNIFORM: partial(draw, uniformly, batches),
+        PRIORITISED: partial(draw, by_priority, batches),
     }
-    compare(arms, rounds, batches)
+    return compare(arms, rounds, batches)
 
 
-def growth(rounds: int, batches: int, seed: int) -> None:
+def growth(rounds: int, batches: int, seed: int) -> dict[str, Times]:
     """Print what it takes to sample and to reprioritise small frames at growing capacities."""
     arms: dict[str, Callable[[], object]] = {}
     for capacity in CAPACITIES:
         replay = full(SMALL, capacity, prioritised(seed), seed, empty(SMALL, capacity))
         label = f"sampled and reprioritised, capacity {capacity:,}"
         arms[label] = partial(renew, replay, np.random.default_rng(seed), batches)
-    compare(arms, rounds, batches)
+    return compare(arms, rounds, batches)
 
 
-def loop(rounds: int, steps: int, seed: int) -> None:
+def loop(rounds: int, steps: int, seed: int) -> dict[str, Times]:
     """Print how fast the whole loop is with more and more environments, at the same updates a step."""
     values = {
         **UNENDING,
@@ -227,6 +242,7 @@ def loop(rounds: int, steps: int, seed: int) -> None:
         ["", "environment steps a second", "in units of the first"],
         [[label, spread(steps / times), ratio(base, times)] for label, times in seconds.items()],
     )
+    return seconds
 
 
 def main(
@@ -235,16 +251,20 @@ def main(
     batches: Annotated[int, typer.Option(min=1, help="Of each arm in a round.")] = 50,
     steps: Annotated[int, typer.Option(min=64, help="Environment steps of each loop in a round.")] = 640,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-) -> None:
-    """Print the tables."""
+) -> Found:
+    """Print the tables. Returns what they were made of."""
     need("torch", "'pluggable-q[dqn]'")
     refuse_if_too_large(capacity)
-    replay, frames = memory(capacity, seed)
-    sampling(replay, frames, capacity, rounds, batches, seed)
-    growth(rounds, batches, seed)
-    loop(rounds, steps, seed)
+    replay, frames, resident = memory(capacity, seed)
+    found = Found(
+        resident,
+        sampling(replay, frames, capacity, rounds, batches, seed),
+        growth(rounds, batches, seed),
+        loop(rounds, steps, seed),
+    )
     settings = {"seed": seed, "capacity": f"{capacity:,}", "rounds": rounds, "batches a turn": batches}
     print(LEGEND, foot(["torch", "gymnasium"], **settings, **{"steps a turn": steps}))
+    return found
 
 
 if __name__ == "__main__":

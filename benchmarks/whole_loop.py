@@ -20,7 +20,7 @@ import gymnasium
 import torch
 import typer
 from machine import foot, need, need_emulator
-from measuring import LEGEND, UNENDING, advance, alternate, ratio, show, spread
+from measuring import LEGEND, UNENDING, Times, advance, alternate, ratio, show, spread
 from peers import LEARNING_RATE, stable_baselines
 
 from framework.assembly import Parts, assemble
@@ -104,8 +104,8 @@ def main(
     precision: Annotated[str, typer.Option(help="Of dqn: auto, float32 or bfloat16.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="Of torch, for all.")] = 2,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-) -> None:
-    """Print the table."""
+) -> dict[str, Times]:
+    """Print the table. Returns the seconds of every arm, by its label."""
     need_emulator()
     need("stable_baselines3", PEER)
     agents = {f"dqn, environments: {count}": ours(count, precision, threads, capacity, seed) for count in NUM_ENVS}
@@ -128,6 +128,7 @@ def main(
     settings = {"seed": seed, "threads": threads, "precision": precision, "rounds": rounds, "steps a turn": steps}
     packages = ["torch", PEER, "ale-py", "gymnasium"]
     print(LEGEND, foot(packages, **settings, capacity=capacity))
+    return seconds
 
 
 if __name__ == "__main__":
