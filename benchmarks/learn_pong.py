@@ -136,6 +136,7 @@ def windows(run: RunResult) -> str:
 def main(
     folder: Annotated[Path, typer.Argument(help="Where the runs are, or go.")],
     only: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(RECIPES)}; default: default.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs side by side; more than one take longer each.")] = 1,
 ) -> None:
     """Run what is missing, and print what came of it."""
     unknown = sorted({*(only or ())} - {*RECIPES})
@@ -144,7 +145,7 @@ def main(
     for name in only or ["default"]:
         recipe = RECIPES[name]
         arm = Arm(name, recipe.plugins, recipe.values)
-        study = run_study([arm], recipe.seeds, folder / name, jobs=1, show_progress=True)
+        study = run_study([arm], recipe.seeds, folder / name, jobs=jobs, show_progress=True)
         if study.interrupted:
             raise typer.Exit(130)
         if study.failures:
@@ -154,7 +155,7 @@ def main(
             print(f"\nseed {run.seed}, mean training return: {windows(run)}")
         if any(run.evaluation is not None for run in study.results):
             draw(study.results, folder / f"{name}.png")
-        print(f"\n`{recipe.plugins}` with {dict(recipe.values)}. {foot(('torch', 'ale-py', 'gymnasium'))}")
+        print(f"\n`{recipe.plugins}` with {dict(recipe.values)}. {foot(('torch', 'ale-py', 'gymnasium'), jobs=jobs)}")
 
 
 if __name__ == "__main__":

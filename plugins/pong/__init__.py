@@ -64,7 +64,7 @@ RECOMMENDED: dict[str, Any] = {
 
 RECOMMENDED_FOR_DQN: dict[str, Any] = {
     "returns.gamma": 0.98,
-    "replay.capacity": 100_000,
+    "replay.capacity": 30_000,
     "learning.starts": 3_000,
     "learning.updates_per_step": 0.5,
     "learning.batch_size": 64,
