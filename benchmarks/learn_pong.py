@@ -30,7 +30,14 @@ CONFIRMED_BY = 100
 WINDOW = 20_000
 """Environment steps over which training returns are averaged."""
 
-SCREENED: Mapping[str, Any] = {"run.until": None, "evaluation.every": 0, "evaluation.confirm": 0, "run.steps": 200_000}
+SCREENED: Mapping[str, Any] = {
+    "run.until": None,
+    "evaluation.every": 0,
+    "evaluation.confirm": 0,
+    "run.steps": 200_000,
+    "replay.capacity": 100_000,
+}
+FRESH: Mapping[str, Any] = {**SCREENED, "replay.capacity": 30_000}
 PLAIN: Mapping[str, Any] = {
     **SCREENED,
     "run.num_envs": 4,
@@ -69,6 +76,27 @@ RECIPES = {
     "per_double_mirrored": Recipe(
         "dqn,double,pong",
         {**FASTER, "pong.stack": 2, "replay.mirror": True, "dqn.learning_rate": 3e-4, "target.every": 1_000},
+    ),
+    "old": Recipe("dqn,pong", SCREENED, (0,)),
+    "fresh": Recipe("dqn,pong", FRESH, (0, 1)),
+    "old_batch_32": Recipe("dqn,pong", {**SCREENED, "learning.batch_size": 32}),
+    "old_polyak": Recipe("dqn,polyak,pong", SCREENED, (0,)),
+    "half_the_updates": Recipe(
+        "dqn,pong",
+        {**SCREENED, "learning.updates_per_step": 0.25, "target.every": 1_000, "replay.capacity": 60_000},
+        (0, 1),
+    ),
+    "fresh_faster": Recipe("dqn,pong", {**FRESH, "dqn.learning_rate": 1e-3}, (0,)),
+    "fresh_batch_128": Recipe(
+        "dqn,pong",
+        {
+            **FRESH,
+            "learning.batch_size": 128,
+            "learning.updates_per_step": 0.25,
+            "target.every": 1_000,
+            "dqn.learning_rate": 1e-3,
+        },
+        (0,),
     ),
 }
 """The defaults, the founding chapter's values for an hour's worth of steps, and what was tried."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -55,7 +56,8 @@ def _sections(bugs: Results, correct: Sequence[Examination], timings: Sequence[T
         f"| longest component, by `check --component` | {slowest.alone:.1f} s ({slowest.component} of "
         f"`{slowest.plugins}`) | {COMPONENT:.0f} s |\n"
         f"| all correct compositions under all seeds, two cores | {everything / 120:.0f} min | 30 min |",
-        f"Python {platform.python_version()}, {packages}; {platform.machine()}, two cores.",
+        f"Commit {_commit()}; Python {platform.python_version()}, {packages}; {platform.machine()}, two cores. Checks "
+        "and bugs that are younger are not on this page.",
         "## Which check kills how many bugs",
         _by_check(bugs, correct),
         "## Which bug is killed by what",
@@ -63,6 +65,14 @@ def _sections(bugs: Results, correct: Sequence[Examination], timings: Sequence[T
         "## Correct compositions",
         _by_composition(correct),
     ]
+
+
+def _commit() -> str:
+    """Of the checkout; what has been changed since then is not in it."""
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return f"`{done.stdout.strip()}`"
 
 
 def _named(found: Examination) -> str:
