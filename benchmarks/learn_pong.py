@@ -86,6 +86,7 @@ RECIPES = {
         {**SCREENED, "learning.updates_per_step": 0.25, "target.every": 1_000, "replay.capacity": 60_000},
         (0, 1),
     ),
+    "fresh_greedier": Recipe("dqn,pong", {**FRESH, "exploration.final": 0.002}, (0, 1)),
     "fresh_faster": Recipe("dqn,pong", {**FRESH, "dqn.learning_rate": 1e-3}, (0,)),
     "fresh_batch_128": Recipe(
         "dqn,pong",
@@ -99,7 +100,7 @@ RECIPES = {
         (0,),
     ),
 }
-"""The defaults, the founding chapter's values for an hour's worth of steps, and what was tried."""
+"""The defaults, the founding chapter's values for as many steps as an hour takes here, and what was tried."""
 
 
 def confirmed(folder: Path) -> dict[str, Any] | None:
