@@ -30,7 +30,7 @@ class SumTree:
         nodes = leaves + self._width
         self._nodes[nodes] = weights
         for _ in range(self._width.bit_length() - 1):
-            nodes = np.unique(nodes >> 1)
+            nodes = nodes >> 1  # of siblings, both compute the same sum: that is cheaper than finding them
             self._nodes[nodes] = self._nodes[2 * nodes] + self._nodes[2 * nodes + 1]
 
     def find(self, prefixes: Float64[np.ndarray, " K"]) -> Int64[np.ndarray, " K"]:
