@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
-from machine import foot, need, need_emulator
+from machine import foot, need_emulator
 from measuring import UNENDING
 
 from framework.assembly import Parts, assemble
@@ -88,9 +88,8 @@ def main(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Print a line for each evaluation."""
-    need("torch", "'pluggable-q[dqn]'")
     need_emulator()
-    parts = assemble("dqn,pong", {**UNENDING, "run.steps": steps, "run.seed": seed})
+    parts = assemble("dqn,pong", {**UNENDING, "run.steps": steps, "run.seed": seed, "run.device": "cpu"})
     averages = [Average(parts.policy, share) for share in (1.0, 2e-3, 5e-4, 1e-4)]
     players: dict[str, Any] = {f"share {average.share:g}": average for average in averages}
     mirror = parts.spaces.mirror

@@ -2,8 +2,8 @@
 
     python benchmarks/engine.py --pairs 60
 
-Both arms are assembled alike, with the same seed, and so play the same games and make the same updates; the last line
-says whether their weights are still equal. The loop written by hand has no ends, no callbacks and no episodes to
+Both arms are assembled alike, with the same seed, and so play the same games and make the same updates; that their
+weights are still equal in the end is demanded. The loop written by hand has no ends, no callbacks and no episodes to
 report. Recording belongs to callbacks and is not measured.
 """
 
@@ -19,6 +19,7 @@ from machine import foot, need, need_emulator
 from measuring import LEGEND, UNENDING, Times, advance, alternate, ratio, show, spread
 
 from framework.assembly import Parts, assemble
+from framework.errors import FrameworkError
 from framework.options import LearningOptions, TargetOptions
 from framework.types import Targeted
 
@@ -49,6 +50,7 @@ def update(parts: Parts, batch_size: int) -> None:
     batch = parts.buffer.sample(batch_size, parts.counters)
     errors = parts.loss(batch, parts.counters)
     parts.optimizer.apply(batch, errors)
+    parts.buffer.reprioritize(batch.ids, errors.priority)
     parts.counters.updates += 1
 
 
@@ -75,7 +77,11 @@ def main(
     threads: Annotated[int, typer.Option(min=1, help="Of torch.")] = 2,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> tuple[dict[str, Times], tuple[float, float]]:
-    """Print the table. Returns the seconds of both arms, by label, and the interval of the median ratio."""
+    """Print the table. Returns the seconds of both arms, by label, and the interval of the median ratio.
+
+    Raises:
+        FrameworkError: if the arms did not do the same.
+    """
     need("torch", "'pluggable-q[dqn]'")
     need_emulator()
     values = {**UNENDING, "run.seed": seed, "dqn.threads": threads, "learning.starts": starts}
@@ -91,7 +97,9 @@ def main(
     print(
         f"The engine's loop takes {low:.3f} to {high:.3f} times as long (95 % bootstrap interval of the median ratio)."
     )
-    print(f"The weights of both are {'equal' if equal(engine, hand) else 'NOT equal'} in the end.\n")
+    if not equal(engine, hand):
+        raise FrameworkError("the two loops did not do the same: their weights differ in the end")
+    print("The weights of both are equal in the end.\n")
     packages = ["torch", "ale-py", "scipy"]
     print(LEGEND, foot(packages, seed=seed, threads=threads, pairs=pairs, **{"steps a turn": steps}))
     return seconds, (low, high)

@@ -42,18 +42,17 @@ class Target:
     """From what the measurement's `main` returned."""
     at_least: bool = False
     unit: str = "×"
+    form: str = ",.2f"
 
     def line(self, found: Any, command: str) -> list[str]:
-        """What, target, measured, and the command."""
+        """What, target, measured, and the command; `found` is None where nothing was measured."""
+        bound = f"{'≥' if self.at_least else '≤'} {self.bound:,g} {self.unit}"
+        if found is None:
+            return [self.what, bound, "not measured", command]
         figure = self.figure(found)
         met = figure >= self.bound if self.at_least else figure <= self.bound
-        measured = f"{figure:,.3g} {self.unit}"
-        return [
-            self.what,
-            f"{'≥' if self.at_least else '≤'} {self.bound:,g} {self.unit}",
-            measured if met else f"**{measured}**",
-            command,
-        ]
+        measured = f"{figure:{self.form}} {self.unit}"
+        return [self.what, bound, measured if met else f"**{measured}**", command]
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def ours(seconds: Mapping[str, Times]) -> Times:
 
 def slowest_growth(seconds: Mapping[str, Times]) -> float:
     """The slowest number of environments in units of one environment's time."""
-    return max(middle(times, ours(seconds)) for times in seconds.values())
+    return max(middle(times, ours(seconds)) for times in list(seconds.values())[1:])
 
 
 MEASUREMENTS: Mapping[str, Measurement] = {
@@ -140,8 +139,13 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     ),
     "engine": Measurement(
         (
-            Target("engine's loop against one by hand", 1.02, lambda found: middle(found[0][ENGINE], found[0][HAND])),
-            Target("… the upper end of its 95 % interval", 1.02, lambda found: found[1][1]),
+            Target(
+                "engine's loop against one by hand",
+                1.02,
+                lambda found: middle(found[0][ENGINE], found[0][HAND]),
+                form=".3f",
+            ),
+            Target("… the upper end of its 95 % interval", 1.02, lambda found: found[1][1], form=".3f"),
         ),
         {"pairs": 60, "threads": 1},
     ),
@@ -185,7 +189,11 @@ MINUTES = Target(
     unit="min",
 )
 STEPS = Target(
-    "environment steps until then, median", 300_000, lambda rows: np.median([row["env_steps"] for row in rows]), unit=""
+    "environment steps until then, median",
+    300_000,
+    lambda rows: np.median([row["env_steps"] for row in rows]),
+    unit="",
+    form=",.0f",
 )
 
 
@@ -197,17 +205,31 @@ def measured(name: str, values: Mapping[str, Any]) -> Any:
         return None
 
 
+def measured_alone(name: str, values: Mapping[str, Any]) -> Any:
+    """The same from here; None, too, where the measurement raised or its process died, which is told."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        try:
+            return process.submit(measured, name, values).result()
+        except Exception as error:
+            typer.echo(f"{name}.py: {type(error).__name__}: {error}", err=True)
+            return None
+
+
 def learnt(folder: Path) -> list[list[str]]:
     """The lines of the runs of the defaults in learn_pong.py's folder.
 
     Raises:
         typer.BadParameter: if there are none, or one of them did not get there.
     """
-    runs = sorted(path.parent for path in (folder / "default" / "default").glob("seed-*/metrics.jsonl"))
+    # a run that was put aside has a longer name, and one that is under way has no result
+    ended = [path.parent for path in (folder / "default" / "default").glob("seed-*/result.json")]
+    runs = sorted(run for run in ended if run.name.removeprefix("seed-").isdigit())
+    if not runs:
+        raise typer.BadParameter(f"{folder}: no run of the defaults has ended there")
     rows = [confirmed(run) for run in runs]
     missed = [run.name for run, row in zip(runs, rows, strict=True) if row is None]
-    if not runs or missed:
-        raise typer.BadParameter(f"{folder}: {', '.join(missed) or 'no run'} has reached a confirmed 18")
+    if missed:
+        raise typer.BadParameter(f"{folder}: {', '.join(missed)} did not reach a confirmed 18")
     command = f"`learn_pong.py`, {len(runs)} seeds"
     return [target.line(rows, command) for target in (MINUTES, STEPS)]
 
@@ -220,23 +242,21 @@ def main(
     ] = None,
     profile: Annotated[bool, typer.Option("--profile", help="Say where an environment step's time goes, too.")] = False,
 ) -> None:
-    """Print every table, and then that of the targets."""
+    """Print every table, and then that of the targets. Exit code 1 if something could not be measured."""
     unknown = sorted({*(only or ())} - {*MEASUREMENTS})
     if unknown:
         raise typer.BadParameter(f"no measurement is called {', '.join(unknown)}: choose of {', '.join(MEASUREMENTS)}")
     lines = learnt(learnt_in) if learnt_in is not None else []
-    alone = multiprocessing.get_context("spawn")
-    for name in only or MEASUREMENTS:
-        measurement = MEASUREMENTS[name]
-        with ProcessPoolExecutor(1, mp_context=alone) as process:
-            found = process.submit(measured, name, measurement.values).result()
-        if found is not None:
-            lines += [target.line(found, measurement.command(name)) for target in measurement.targets]
+    names = list(dict.fromkeys(only or MEASUREMENTS))
+    results = {name: measured_alone(name, MEASUREMENTS[name].values) for name in names}
+    for name, found in results.items():
+        lines += [target.line(found, MEASUREMENTS[name].command(name)) for target in MEASUREMENTS[name].targets]
     show(["what", "target", "measured", "command"], lines)
     print("Medians. What is bold misses its target.")
     if profile:
-        with ProcessPoolExecutor(1, mp_context=alone) as process:
-            process.submit(measured, "profile_run", {}).result()
+        measured("profile_run", {})
+    if any(found is None for found in results.values()):
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

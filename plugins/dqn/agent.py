@@ -84,7 +84,7 @@ class DQNPolicy:
         _follow(self.target, self.online, fraction)
 
     def update_average(self) -> None:
-        """Let the average, if there is one, follow an update of the online network."""
+        """Let the average, if there is one, follow the online network: for optimisers to call after each step."""
         if self.average is not None:
             self._averaged += 1
             _follow(self.average, self.online, max(self._averaging, 1 / self._averaged))

@@ -65,7 +65,7 @@ def config_sections() -> Sequence[type[Section]]:
 @hookimpl
 def make_buffer(spaces: Spaces, policy: Policy, config: Config, seeds: Seeds) -> Buffer:
     values = partial(policy.action_values, explore=False)
-    if isinstance(policy, DQNPolicy):  # its average plays evaluations, and nothing is learnt from that
+    if hasattr(policy, "online_values"):  # dqn's: an average plays its evaluations, and nothing is learnt from that
         values = partial(policy.online_values, training=False)
     return Rollout(spaces, values, config[PQNOptions], config[ReturnsOptions].gamma, seeds.generator("pqn"))
 

@@ -10,6 +10,7 @@ python -m tests.mutants --page             bugs and correct compositions, and do
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -21,7 +22,7 @@ import typer
 from tests.mutants.correct_compositions import COMPOSITIONS
 from tests.mutants.examination import Examination, Until, each_in_a_process, examine_correct, examine_mutant
 from tests.mutants.mutant import Mutant, all_mutants
-from tests.mutants.page import write_page
+from tests.mutants.page import ROOT, write_page
 from tests.mutants.timing import LARGEST, time_check
 
 
@@ -41,14 +42,24 @@ def main(
     """Exit code 0 if every bug was caught and nothing correct was accused, else 1."""
     until: Until = "the check" if first else "the end" if whole else "the component"
     known = Known(results)
+    commit = measured_commit()
     mutants = [each for each in all_mutants()[::every] if not names or any(name in each.name for name in names)]
     chosen = [text for text in COMPOSITIONS if not names or page or any(name in text for name in names)]
     bugs = [] if correct else examine_bugs(mutants, until, verbose, jobs, known)
     accused = examine_compositions(chosen, jobs, known) if correct or page else []
     if page:
-        write_page(bugs, accused, [time_check(plugins) for plugins in LARGEST])
+        write_page(bugs, accused, [time_check(plugins) for plugins in LARGEST], commit)
     good = all(found.failures for _, found in bugs) and not any(found.failures for found in accused)
     sys.exit(0 if good else 1)
+
+
+def measured_commit() -> str:
+    """Of this checkout as the measurement begins; "unknown" without git."""
+    try:
+        command = ["git", "describe", "--always", "--dirty"]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 class Known:

@@ -54,6 +54,14 @@ MUTANTS = (
         "_follow(self.online, self.average, max(",
     ),
     _bug(
+        "the_average_forgets_buffers",
+        "policy",
+        "the statistics of a normalisation stay those of the start",
+        "_follow(self.average, self.online, max(self._averaging, 1 / self._averaged))",
+        "for slow, fast in zip(self.average.parameters(), self.online.parameters(), strict=True):\n"
+        "                slow.data.lerp_(fast.data, max(self._averaging, 1 / self._averaged))",
+    ),
+    _bug(
         "the_average_explores",
         "policy",
         "what is learnt depends on it",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -23,12 +22,12 @@ WHOLE, COMPONENT = 60.0, 10.0
 Results = Sequence[tuple[Mutant, Examination]]
 
 
-def write_page(bugs: Results, correct: Sequence[Examination], timings: Sequence[Timing]) -> None:
-    """The page, whole."""
-    PAGE.write_text("\n\n".join(_sections(bugs, correct, timings)) + "\n", encoding="utf-8")
+def write_page(bugs: Results, correct: Sequence[Examination], timings: Sequence[Timing], commit: str) -> None:
+    """The page, whole. `commit` is the one that was measured."""
+    PAGE.write_text("\n\n".join(_sections(bugs, correct, timings, commit)) + "\n", encoding="utf-8")
 
 
-def _sections(bugs: Results, correct: Sequence[Examination], timings: Sequence[Timing]) -> list[str]:
+def _sections(bugs: Results, correct: Sequence[Examination], timings: Sequence[Timing], commit: str) -> list[str]:
     caught = [(mutant, found.failures[0]) for mutant, found in bugs if found.failures]
     right = sum(failure.component == mutant.component for mutant, failure in caught)
     accused = sum(bool(found.failures) for found in correct)
@@ -56,7 +55,7 @@ def _sections(bugs: Results, correct: Sequence[Examination], timings: Sequence[T
         f"| longest component, by `check --component` | {slowest.alone:.1f} s ({slowest.component} of "
         f"`{slowest.plugins}`) | {COMPONENT:.0f} s |\n"
         f"| all correct compositions under all seeds, two cores | {everything / 120:.0f} min | 30 min |",
-        f"Commit {_commit()}; Python {platform.python_version()}, {packages}; {platform.machine()}, two cores. Checks "
+        f"Commit `{commit}`; Python {platform.python_version()}, {packages}; {platform.machine()}, two cores. Checks "
         "and bugs that are younger are not on this page.",
         "## Which check kills how many bugs",
         _by_check(bugs, correct),
@@ -65,14 +64,6 @@ def _sections(bugs: Results, correct: Sequence[Examination], timings: Sequence[T
         "## Correct compositions",
         _by_composition(correct),
     ]
-
-
-def _commit() -> str:
-    """Of the checkout; what has been changed since then is not in it."""
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    return f"`{done.stdout.strip()}`"
 
 
 def _named(found: Examination) -> str:

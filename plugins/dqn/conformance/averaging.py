@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
-from torch import nn
 
 from framework.conformance.checks import Cause, NotApplicable, check, expect
 from framework.conformance.subject import Subject
+from plugins.dqn.agent import DQNPolicy
+from plugins.dqn.conformance.networks import Standardising
 from plugins.dqn.conformance.rig import Rig, rigged, state_of, watched
 
 SHARE = 0.25
@@ -20,9 +21,9 @@ UPDATES = 6
 
 @contextmanager
 def _averaging(subject: Subject) -> Iterator[Rig]:
-    with rigged(subject, {"dqn.averaging": SHARE}) as rig:
-        if not isinstance(getattr(rig.policy, "average", None), nn.Module):
-            raise NotApplicable("the policy has no average of its weights")
+    with rigged(subject, {"dqn.averaging": SHARE}, decorate=Standardising()) as rig:
+        if not isinstance(rig.policy, DQNPolicy):
+            raise NotApplicable("the policy is not dqn's own, which promises an average")
         yield rig
 
 
@@ -44,7 +45,7 @@ def _compare(rig: Rig, before: Mapping[str, np.ndarray], k: int) -> None:
     Cause("the weights at the start, of which nothing was learnt, are part of the average for ever"),
 )
 def the_average_follows_the_online_network(subject: Subject) -> None:
-    """θ̄ ← θ̄ + max(share, 1/k) (θ − θ̄) after the k-th update, for every parameter and float buffer; θ stays."""
+    """θ̄ ← θ̄ + max(share, 1/k) (θ − θ̄) after the k-th update, for all floats; whole numbers are copied."""
     with _averaging(subject) as rig:
         for k in range(1, UPDATES + 1):
             rig.disturb()
@@ -64,14 +65,15 @@ def the_average_follows_the_online_network(subject: Subject) -> None:
 def the_average_plays_where_nothing_is_explored(subject: Subject) -> None:
     """The average network, in evaluation mode, gives the values where nothing is explored, the online one elsewhere."""
     with _averaging(subject) as rig:
-        asked: list[str] = []
+        asked: set[str] = set()
         with (
-            watched(rig.online, lambda given: asked.append("online")),
-            watched(rig.policy.average, lambda given: asked.append("average")),
+            watched(rig.online, lambda given: asked.add("online")),
+            watched(rig.policy.average, lambda given: asked.add("average")),
         ):
-            for explore in (True, False):
+            for explore, wanted in ((True, "online"), (False, "average")):
+                asked.clear()
                 rig.policy.action_values(rig.batch().obs, explore=explore)
-        expect(asked, ["online", "average"], example="the networks that are asked, with explore=True and then False")
+                expect(sorted(asked), [wanted], example={"explore": explore, "that": "which network is asked"})
         modes = {module.training for module in rig.policy.average.modules()}
         expect(sorted(modes), [False], example="which values `training` has in the modules of the average")
 
