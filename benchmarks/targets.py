@@ -1,6 +1,6 @@
 """Every target of the Pong page, measured: what `dqn,pong` and its parts have to reach, and what they do here.
 
-    python benchmarks/targets.py                            # all, each in a process of its own; about half an hour
+    python benchmarks/targets.py                            # all, each in a process of its own
     python benchmarks/targets.py --only gradients
     python benchmarks/targets.py --learnt runs/pong         # with the runs that learn_pong.py made in that folder
     python benchmarks/targets.py --profile                  # then where an environment step's time goes

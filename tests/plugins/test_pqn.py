@@ -12,6 +12,7 @@ from framework.assembly import assemble
 from framework.errors import UsageError
 from framework.loop import Loop
 from framework.types import Counters, Spaces, Step
+from plugins.dqn.agent import DQNPolicy
 from plugins.pqn import PQNOptions, Rollout, RolloutCadence, lambda_returns
 
 GAMMA = 0.9
@@ -76,6 +77,20 @@ def test_lambda_0_is_one_step(rollout) -> None:
 def worth(obs: np.ndarray) -> np.ndarray:
     """Action values that tell states apart: Q(s, ·) = (s, s / 2)."""
     return np.stack([obs * 1.0, obs / 2], axis=1)
+
+
+def test_it_bootstraps_from_the_online_network_in_evaluation_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never from the average that plays evaluations, though it is asked for without exploration."""
+    asked: list[bool] = []
+
+    def online_values(self: object, obs: np.ndarray, training: bool) -> np.ndarray:
+        asked.append(training)
+        return worth(obs)
+
+    monkeypatch.setattr(DQNPolicy, "online_values", online_values)
+    parts = assemble("pqn,chain", {"dqn.averaging": 0.1})
+    parts.buffer._values(np.arange(3))  # type: ignore[attr-defined]  # a rollout's
+    assert asked == [False]
 
 
 def spaces(num_envs: int) -> Spaces:
