@@ -62,7 +62,7 @@ class Recipe:
 
 RECIPES = {
     "default": Recipe("dqn,pong", {}, (0, 1, 2, 3, 4)),
-    "chapter": Recipe("chapter,pong", {"run.steps": 75_000, "run.episodes": None, "evaluation.every": 15_000}),
+    "chapter": Recipe("chapter,pong", {"run.steps": 140_000, "run.episodes": None, "evaluation.every": 20_000}),
     "n3": Recipe("dqn,no:per,pong", PLAIN),
     "n3_mirrored": Recipe("dqn,no:per,pong", {**PLAIN, "replay.mirror": True}),
     "n10": Recipe("dqn,no:per,pong", TEN),
