@@ -51,6 +51,8 @@ class DQNPolicy:
         self.target.train()
         self._averaging, self._averaged = averaging, 0
         self.average = copy.deepcopy(self.target).eval() if averaging else None
+        self._online_tensors, self._target_tensors = _tensors(self.online), _tensors(self.target)
+        self._average_tensors = _tensors(self.online if self.average is None else self.average)
 
     def tensor(self, array: Shaped[np.ndarray, "*shape"]) -> Shaped[Tensor, "*shape"]:
         """An array on the policy's device; float64 becomes the default float."""
@@ -81,13 +83,13 @@ class DQNPolicy:
 
     def update_target(self, fraction: float) -> None:
         """target ← fraction · online + (1 − fraction) · target; integer buffers are copied."""
-        _follow(self.target, self.online, fraction)
+        _follow(self._target_tensors(), self._online_tensors(), fraction)
 
     def update_average(self) -> None:
         """Let the average, if there is one, follow the online network: for optimisers to call after each step."""
         if self.average is not None:
             self._averaged += 1
-            _follow(self.average, self.online, max(self._averaging, 1 / self._averaged))
+            _follow(self._average_tensors(), self._online_tensors(), max(self._averaging, 1 / self._averaged))
 
     def state_dict(self) -> State:
         state: dict[str, Any] = {
@@ -162,7 +164,8 @@ class GradientStep:
         """Move the online network."""
         losses = cast(Tensor, errors.update)
         loss = (losses * self._policy.tensor(batch.weights)).mean()
-        self._optimizer.zero_grad(set_to_none=True)
+        for parameter in self._parameters:
+            parameter.grad = None
         loss.backward()  # type: ignore[no-untyped-call]
         if self._max_norm:
             nn.utils.clip_grad_norm_(self._parameters, self._max_norm)
@@ -188,10 +191,19 @@ class GradientStep:
         self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
-def _follow(behind: nn.Module, ahead: nn.Module, fraction: float) -> None:
+def _tensors(network: nn.Module) -> Callable[[], list[Tensor]]:
+    """Looks up its parameters and buffers: once, where there are parameters alone, as that takes as long as the
+    arithmetic; a module may put another tensor in a buffer's place.
+    """
+    found = list(network.state_dict().values())
+    if next(network.buffers(), None) is not None:
+        return lambda: list(network.state_dict().values())
+    return lambda: found
+
+
+def _follow(behind: list[Tensor], ahead: list[Tensor], fraction: float) -> None:
     with torch.no_grad():
-        pairs = zip(behind.state_dict().values(), ahead.state_dict().values(), strict=True)
-        for slow, fast in pairs:
+        for slow, fast in zip(behind, ahead, strict=True):
             if fraction == 1 or not slow.is_floating_point():
                 slow.copy_(fast)
             else:

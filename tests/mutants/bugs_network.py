@@ -218,8 +218,10 @@ TARGET = (
         row="stable-baselines3 changelog",
         plugins="dqn,chain",
         module=AGENT,
-        old="zip(behind.state_dict().values(), ahead.state_dict().values(), strict=True)",
-        new="zip((p.data for p in behind.parameters()), ahead.parameters(), strict=True)",
+        old="if next(network.buffers(), None) is not None:\n"
+        "        return lambda: list(network.state_dict().values())\n"
+        "    return lambda: found",
+        new="return lambda: [parameter.data for parameter in network.parameters()]",
     ),
     Mutant(
         name="counts_of_a_normalisation_are_blended",

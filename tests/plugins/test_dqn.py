@@ -215,6 +215,26 @@ class TestTwoNetworks:
             assert np.allclose(after["target"][name], expected, rtol=1e-12)
         assert all(np.array_equal(before["online"][name], after["online"][name]) for name in before["online"])
 
+    def test_a_buffer_that_its_module_replaces_is_followed(self) -> None:
+        class Counting(OneHot):
+            def __init__(self) -> None:
+                super().__init__(4)
+                self.register_buffer("seen", torch.zeros(()))
+
+            def forward(self, obs: torch.Tensor) -> torch.Tensor:
+                self.seen = self.seen + len(obs)
+                return super().forward(obs)
+
+        def network() -> QNetwork:
+            return QNetwork(Counting(), Stream(torch.nn.Linear, 4, A, 1, 0), ScalarHead("huber"))
+
+        policy = DQNPolicy(network, torch.device("cpu"), Seeds(0), averaging=0.5)
+        policy.action_values(np.arange(3), explore=True)
+        policy.update_target(1.0)
+        policy.update_average()
+        assert policy.average is not None
+        assert [net.torso.seen.item() for net in (policy.target, policy.average)] == [3.0, 3.0]
+
     def test_the_global_random_state_is_left_alone(self) -> None:
         before = torch.random.get_rng_state()
         self.build()
