@@ -24,8 +24,11 @@ class Callback:
     def on_episode(self, episode: Episode, counters: Counters) -> None:
         """After each training episode."""
 
+    def on_evaluation_start(self, counters: Counters) -> None:
+        """Before each periodic evaluation, and the confirmation that may follow it."""
+
     def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
-        """After each periodic evaluation."""
+        """After each periodic evaluation; where it was to be confirmed, with both results in turn."""
 
     def on_end(self, counters: Counters) -> None:
         """Once, however the run ends."""

@@ -161,6 +161,8 @@ class Loop:
         """
         options, until = self.parts.config[EvaluationOptions], self.parts.config[RunOptions].until
         number = self.counters.env_steps // options.every if options.every else self._evaluations + 1
+        for callback in self.callbacks:
+            callback.on_evaluation_start(self.counters)
         try:
             results = [self._play(f"periodic/{number}", options.episodes)]
             if until is not None and results[0].mean >= until and options.confirm:

@@ -49,6 +49,8 @@ class MetricsWriter(Callback):
         self._events: EventFile | None = None
         self._keep: int | None = None
         self._origin = 0.0
+        self._paused: float | None = None
+        """When the evaluation began that is under way."""
         self._seconds_before = 0.0
         self._loss_sum = 0.0
         self._losses = 0
@@ -79,8 +81,13 @@ class MetricsWriter(Callback):
         }
         self._write("episode", counters, {"episode": episode.number, **scalars, **exploration}, scalars, exploration)
 
+    def on_evaluation_start(self, counters: Counters) -> None:
+        self._paused = self._clock()
+
     def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
-        self._origin += result.seconds
+        if self._paused is not None:
+            self._origin += self._clock() - self._paused
+            self._paused = None
         scalars = {
             "mean": result.mean,
             "deviation": result.deviation,
@@ -132,7 +139,7 @@ class MetricsWriter(Callback):
         )
 
     def _seconds(self) -> float:
-        return self._clock() - self._origin
+        return (self._clock() if self._paused is None else self._paused) - self._origin
 
     def _write_learning(self, counters: Counters) -> None:
         assert self._interval is not None

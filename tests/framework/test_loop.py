@@ -85,6 +85,7 @@ class Ledger(Callback):
         self.steps: list[Step] = []
         self.batches: list[Batch] = []
         self.episodes: list[Episode] = []
+        self.announced: list[int] = []
         self.evaluations: list[tuple[int, EvaluationResult]] = []
         self.order: list[str] = []
 
@@ -99,6 +100,9 @@ class Ledger(Callback):
 
     def on_episode(self, episode: Episode, counters: Counters) -> None:
         self.episodes.append(episode)
+
+    def on_evaluation_start(self, counters: Counters) -> None:
+        self.announced.append(counters.env_steps)
 
     def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
         self.evaluations.append((counters.env_steps, result))
@@ -159,6 +163,7 @@ def test_a_lucky_evaluation_ends_nothing_where_more_episodes_must_confirm_it(mon
 
     def scripted(agent: Any, *, name: str = "", episodes: int = 0, **others: Any) -> EvaluationResult:
         asked.append((name, episodes))
+        assert ledger.announced[-1] == agent.counters.env_steps
         return EvaluationResult((means[name],), (1,), 1, 0.0, 0.0)
 
     monkeypatch.setattr("framework.loop.evaluate", scripted)
@@ -171,6 +176,7 @@ def test_a_lucky_evaluation_ends_nothing_where_more_episodes_must_confirm_it(mon
     assert loop.last_evaluation is not None
     assert loop.last_evaluation.mean == 1.9
     assert [at for at, _ in ledger.evaluations] == [50, 100, 100, 150, 150]
+    assert ledger.announced == [50, 100, 150]
 
 
 def test_evaluations_come_on_schedule_and_change_nothing() -> None:

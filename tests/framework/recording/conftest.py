@@ -71,11 +71,21 @@ class ScriptedRun:
         for callback in self.callbacks:
             callback.on_update(None, errors, self.counters)  # type: ignore[arg-type]
 
-    def evaluation(self, *returns: float, seconds: float = 5.0, distinct: int = 1) -> None:
-        self.now += seconds
-        result = EvaluationResult(returns, (7,) * len(returns), distinct, 0.001, seconds)
+    def begin_evaluation(self) -> None:
         for callback in self.callbacks:
-            callback.on_evaluation(result, self.counters)
+            callback.on_evaluation_start(self.counters)
+
+    def evaluation(
+        self, *returns: float, seconds: float = 5.0, distinct: int = 1, confirmation: float | None = None
+    ) -> None:
+        """One evaluation of so many seconds, and another, which confirms it, of so many."""
+        self.begin_evaluation()
+        took = [seconds] if confirmation is None else [seconds, confirmation]
+        self.now += sum(took)
+        for each in took:
+            result = EvaluationResult(returns, (7,) * len(returns), distinct, 0.001, each)
+            for callback in self.callbacks:
+                callback.on_evaluation(result, self.counters)
 
     def end(self) -> None:
         for callback in self.callbacks:

@@ -76,6 +76,28 @@ def test_rows_say_what_happened(scripted: Callable[..., Any], tmp_path: Path) ->
     assert (rest["loss"], rest["updates"], rest["updates_per_second"]) == (0.5, 3, None)
 
 
+def test_neither_an_evaluation_nor_its_confirmation_is_training(scripted: Callable[..., Any], tmp_path: Path) -> None:
+    run = scripted()
+    run.start(writer(run, tmp_path))
+    run.episode(1.0, length=10)
+    run.evaluation(20.0, seconds=7.0, confirmation=60.0)
+    run.episode(2.0, length=30)
+    run.end()
+    assert [row["seconds"] for row in rows(tmp_path, "evaluation")] == [10.0, 10.0]
+    assert [row["seconds"] for row in rows(tmp_path, "episode")] == [10.0, 40.0]
+
+
+def test_an_evaluation_that_is_cut_short_is_not_training(scripted: Callable[..., Any], tmp_path: Path) -> None:
+    run = scripted()
+    metrics = writer(run, tmp_path)
+    run.start(metrics)
+    run.episode(1.0, length=10)
+    run.begin_evaluation()
+    run.now += 50
+    assert metrics.state_dict()["seconds"] == 10.0
+    run.end()
+
+
 def test_tensorboard_holds_the_same_scalars(scripted: Callable[..., Any], tmp_path: Path) -> None:
     run = scripted()
     run.start(writer(run, tmp_path, learning_every=1))
