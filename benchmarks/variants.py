@@ -80,10 +80,9 @@ def arms_of(study: str) -> list[Arm]:
 def arms(environment: str) -> list[Arm]:
     """The composition to beat, then the others."""
     parts = [part for part in PARTS if part != "impala" or environment == "minatar"]
-    own: dict[str, dict[str, Any]] = {"boltzmann": {"boltzmann.temperature": 0.1}}
     return [
         Arm("dqn", f"dqn,{environment}"),
-        *(Arm(part, f"dqn,{part},{environment}", own.get(part, {})) for part in parts),
+        *(Arm(part, f"dqn,{part},{environment}") for part in parts),
         *(Arm(bundle, f"{bundle},{environment}") for bundle in BUNDLES),
     ]
 
@@ -139,8 +138,7 @@ def page(studies: Mapping[str, Study], seeds: int) -> str:
         [
             "# Every variant on two games of MinAtar and CartPole",
             "Written by `python benchmarks/variants.py runs/variants`. An arm is `dqn` with one more plugin, or a "
-            "bundle, with the values that the environment recommends: nothing was tuned for any arm (but "
-            "`boltzmann.temperature=0.1`, as its default suits returns of another size).",
+            "bundle, with the values that the environment recommends: nothing was tuned for any arm.",
             CONCLUSIONS.read_text(encoding="utf-8").strip(),
             "*Area under the curve*: the mean raw return of the last 100 training episodes, averaged over the run. "
             "*Final return*: that mean in the end. Beside every seed's figure: the interquartile mean and the 95 % "

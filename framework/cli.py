@@ -258,6 +258,7 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed gives other games.", min=0)] = 0,
     weights: WeightsOption = None,
+    assignments: SetOption = None,
 ) -> None:
     """Play a trained agent without learning, and report raw returns.
 
@@ -265,14 +266,14 @@ def evaluate(
 
       python -m framework evaluate runs/first --episodes 100
 
-      python -m framework evaluate pong --episodes 10
+      python -m framework evaluate pong --episodes 10 --set pong.sticky=0.25
     """
     from rich.console import Console
 
     from framework.evaluation import evaluate as play
     from framework.run_folder import load
 
-    agent = load(run, weights)
+    agent = load(run, weights, assigned(assignments))
     with Console(stderr=True).status(f"playing {episodes} episodes"):
         result = play(agent, name=f"command/{seed}", episodes=episodes, epsilon=epsilon)
     typer.echo(
@@ -289,8 +290,9 @@ def watch(
     video: Annotated[Path | None, typer.Option(help="Write an .mp4 or .gif instead of opening a window.")] = None,
     seed: Annotated[int, typer.Option(help="Another seed gives other games.", min=0)] = 0,
     weights: WeightsOption = None,
+    assignments: SetOption = None,
 ) -> None:
-    """Watch a trained agent play: in a window where there is a screen, else into a video.
+    """Watch a trained agent play: in a window, or with --video in a file.
 
     Example:
 
@@ -301,7 +303,8 @@ def watch(
     from framework.run_folder import load
     from framework.watching import show
 
-    for number, total in enumerate(show(load(run, weights), episodes, video, seed), start=1):
+    agent = load(run, weights, assigned(assignments))
+    for number, total in enumerate(show(agent, episodes, video, seed), start=1):
         typer.echo(f"episode {number} | return {total:.1f}")
     if video:
         typer.echo(f"wrote {video}")

@@ -65,12 +65,19 @@ WeightsOption = Annotated[
 ]
 
 
+def assigned(assignments: Sequence[str] | None) -> dict[str, Any]:
+    """What --set says, by option."""
+    from framework.config import parse_assignment
+
+    return dict(parse_assignment(text) for text in assignments or [])
+
+
 def sources_of(config: Path | None, assignments: Sequence[str] | None, flags: dict[str, Any]) -> list[Source]:
     """What the user says, weakest first: the file, --set, the flags that stand for single options."""
-    from framework.config import Source, parse_assignment, read_toml
+    from framework.config import Source, read_toml
 
     sources = [Source(f"file {config}", read_toml(config))] if config else []
-    sources.append(Source("--set", dict(parse_assignment(text) for text in assignments or [])))
+    sources.append(Source("--set", assigned(assignments)))
     given = {path: value for path, value in flags.items() if value is not None}
     return [*sources, Source("command line", given)]
 

@@ -6,12 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import gymnasium
+import numpy as np
 
 from framework.errors import UsageError
 from framework.hookspecs import hookimpl
 from framework.types import Role
 
 PREFIX = "gym:"
+
+COLOURS = (1, 3, 4)
+"""Channels that an image can have in gymnasium: grey, RGB, RGBA."""
 
 
 class GymEnvironment:
@@ -34,4 +38,15 @@ class GymEnvironment:
 
     @hookimpl
     def make_env(self, role: Role) -> Callable[[], gymnasium.Env[Any, Any]]:
-        return lambda: gymnasium.make(self._id, render_mode="rgb_array" if role == "watch" else None)
+        return lambda: channels_first(gymnasium.make(self._id, render_mode="rgb_array" if role == "watch" else None))
+
+
+def channels_first(env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
+    """The environment; where it shows uint8 images [H, W, C], as gymnasium's do, one that shows them [C, H, W]."""
+    space = env.observation_space
+    if not isinstance(space, gymnasium.spaces.Box) or space.dtype != np.uint8 or len(space.shape) != 3:
+        return env
+    if space.shape[-1] not in COLOURS or space.shape[0] in COLOURS:
+        return env
+    turned = gymnasium.spaces.Box(np.moveaxis(space.low, -1, 0), np.moveaxis(space.high, -1, 0), dtype=np.uint8)
+    return gymnasium.wrappers.TransformObservation(env, lambda image: np.moveaxis(image, -1, 0), turned)

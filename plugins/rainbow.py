@@ -39,6 +39,7 @@ ON_ATARI: Mapping[str, Any] = {
     "dqn.learning_rate": 6.25e-5,
     "dqn.adam_epsilon": 1.5e-4,
     "dqn.max_grad_norm": 0.0,
+    "dqn.averaging": 0.0,
     "pong.view": "screen",
     "pong.size": 84,
     "pong.actions": "minimal",
