@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from framework import defaults
 from framework.config import Section
@@ -47,7 +47,7 @@ def _print_plugin(console: Console, name: str, plugin: Any) -> None:
         console.print(f"  fills {', '.join(hooks)}")
     sections: Sequence[type[Section]] = plugin.config_sections() if hasattr(plugin, "config_sections") else []
     for section in sections:
-        table = Table("option", "type", "default", "what", box=None, padding=(0, 2, 0, 2))
+        table = Table(Column("option", no_wrap=True), "type", "default", "what", box=None, padding=(0, 2, 0, 2))
         for key, info in section.model_fields.items():
             kind = section.model_json_schema()["properties"][key]
             table.add_row(

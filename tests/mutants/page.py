@@ -39,10 +39,11 @@ def _sections(bugs: Results, correct: Sequence[Examination], timings: Sequence[T
     return [
         "# How good the harness is",
         "Written by `python -m tests.mutants --page` (`tox -e mutants`), from the root of a checkout. A *bug* is a few "
-        "lines of the project's own code, exchanged while they are imported; most re-enact one of a public project, "
-        "which the table of bugs names. Each is planted in a process of its own, and every check that there is for the "
-        "composition is run on it, up to the end of the component that is the first to have one that fails. Where "
-        "fewer bugs were planted than there are, they are an even sample (`--every`).",
+        "lines of the project's own code, exchanged while they are imported; half of them re-enact one of a public "
+        "project, which the table of bugs names; of the others, *not in the catalogue*, no report is known. Each is "
+        "planted in a process of its own, and every check that there is for the composition is run on it, up to the "
+        "end of the component that is the first to have one that fails. Where fewer bugs were planted than there are, "
+        "they are an even sample (`--every`).",
         "| what | measured | wanted |\n| --- | ---: | ---: |\n"
         f"| bugs planted, of {len(all_mutants())} that there are | {len(bugs)} | ≥ 100 |\n"
         f"| bugs caught | {len(caught)} | all |\n"
