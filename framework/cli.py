@@ -16,6 +16,7 @@ from framework.cli_options import (
     RunArgument,
     SetOption,
     WeightsOption,
+    assigned,
     names_of,
     sources_of,
     trains,

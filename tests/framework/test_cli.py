@@ -20,8 +20,8 @@ from safetensors.numpy import load_file
 import framework
 
 
-def command(*words: str, cwd: Path, timeout: float = 90) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+def command(*words: str, cwd: Path, timeout: float = 90, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb", **variables}
     return subprocess.run(
         [sys.executable, "-m", "framework", *words],
         cwd=cwd,
@@ -63,10 +63,17 @@ def test_a_run_leaves_its_folder_and_can_be_evaluated_watched_and_loaded(tmp_pat
 
     played = command("evaluate", "r", "--episodes", "20", "--epsilon", "0", "--weights", "last", cwd=tmp_path)
     assert played.stdout.startswith("mean 2.00 ± 0.00 over 20 episodes"), played.stderr
+    played = command("evaluate", "r", "--episodes", "20", "--set", "evaluation.epsilon=1", cwd=tmp_path)
+    assert ", epsilon 1, " in played.stdout, played.stderr
+    longer = command("evaluate", "r", "--set", "chain.length=7", cwd=tmp_path)
+    assert (longer.returncode, "the weights are no table of 7 states" in longer.stderr) == (2, True)
     seen = command("watch", "r", "--video", "walk.gif", "--weights", "last", cwd=tmp_path)
     assert "episode 1 | return 2.0" in seen.stdout, seen.stderr
     assert (tmp_path / "walk.gif").read_bytes()[:3] == b"GIF"
     assert len(imageio.mimread(tmp_path / "walk.gif")) >= 3, "the end of the walk is shown, too"
+    screen = {"DISPLAY": ":0", "SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"}
+    seen = command("watch", "r", "--weights", "last", cwd=tmp_path, **screen)
+    assert "episode 1 | return 2.0" in seen.stdout, seen.stderr
     assert "cannot be written" in command("watch", "r", "--video", "r.gif/x.gif", cwd=tmp_path).stderr
     assert "must end in .mp4 or .gif" in command("watch", "r", "--video", "walk.avi", cwd=tmp_path).stderr
 
@@ -198,6 +205,8 @@ def test_plugins_are_listed_with_what_they_fill_and_their_options(tmp_path: Path
     assert done.returncode == 0, done.stderr
     for text in ("tabular.learning_rate", "fills make_env", "dqn_bootstrap", "exploration.horizon", "pong.size"):
         assert text in done.stdout
+    narrow = command("plugins", cwd=tmp_path, COLUMNS="80")
+    assert "exploration.horizon " in narrow.stdout, "an option's name is never cut"
 
 
 def test_a_plugin_that_raises_is_named_and_its_traceback_shown(tmp_path: Path) -> None:
