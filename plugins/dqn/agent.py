@@ -51,8 +51,8 @@ class DQNPolicy:
         self.target.train()
         self._averaging, self._averaged = averaging, 0
         self.average = copy.deepcopy(self.target).eval() if averaging else None
-        self._online_tensors, self._target_tensors = _tensors(self.online), _tensors(self.target)
-        self._average_tensors = _tensors(self.online if self.average is None else self.average)
+        self._online_tensors, self._target_tensors = _Tensors(self.online), _Tensors(self.target)
+        self._average_tensors = _Tensors(self.online if self.average is None else self.average)
 
     def tensor(self, array: Shaped[np.ndarray, "*shape"]) -> Shaped[Tensor, "*shape"]:
         """An array on the policy's device; float64 becomes the default float."""
@@ -191,14 +191,19 @@ class GradientStep:
         self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
-def _tensors(network: nn.Module) -> Callable[[], list[Tensor]]:
-    """Looks up its parameters and buffers: once, where there are parameters alone, as that takes as long as the
-    arithmetic; a module may put another tensor in a buffer's place.
+class _Tensors:
+    """A network's parameters and buffers.
+
+    Where there are parameters alone they are looked up once, as that takes as long as the arithmetic; a module may put
+    another tensor in a buffer's place.
     """
-    found = list(network.state_dict().values())
-    if next(network.buffers(), None) is not None:
-        return lambda: list(network.state_dict().values())
-    return lambda: found
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network, self._parameters = network, list[Tensor](network.parameters())
+        self._buffers = next(network.buffers(), None) is not None
+
+    def __call__(self) -> list[Tensor]:
+        return list(self._network.state_dict().values()) if self._buffers else self._parameters
 
 
 def _follow(behind: list[Tensor], ahead: list[Tensor], fraction: float) -> None:

@@ -218,10 +218,8 @@ TARGET = (
         row="stable-baselines3 changelog",
         plugins="dqn,chain",
         module=AGENT,
-        old="if next(network.buffers(), None) is not None:\n"
-        "        return lambda: list(network.state_dict().values())\n"
-        "    return lambda: found",
-        new="return lambda: [parameter.data for parameter in network.parameters()]",
+        old="return list(self._network.state_dict().values()) if self._buffers else self._parameters",
+        new="return [parameter.data for parameter in self._network.parameters()]",
     ),
     Mutant(
         name="counts_of_a_normalisation_are_blended",

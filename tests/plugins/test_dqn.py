@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import gymnasium
@@ -234,6 +235,18 @@ class TestTwoNetworks:
         policy.update_average()
         assert policy.average is not None
         assert [net.torso.seen.item() for net in (policy.target, policy.average)] == [3.0, 3.0]
+
+    def test_a_copy_of_the_policy_has_networks_of_its_own(self) -> None:
+        policy = self.build()
+        other = copy.deepcopy(policy)
+        with torch.no_grad():
+            for parameter in other.online.parameters():
+                parameter.add_(1.0)
+        before = policy.state_dict()
+        other.update_target(1.0)
+        assert all(np.array_equal(before["target"][name], now) for name, now in policy.state_dict()["target"].items())
+        moved = other.state_dict()
+        assert all(np.array_equal(moved["target"][name], now) for name, now in moved["online"].items())
 
     def test_the_global_random_state_is_left_alone(self) -> None:
         before = torch.random.get_rng_state()
