@@ -19,10 +19,11 @@ import typer
 from machine import foot, need_emulator
 from measuring import UNENDING
 
-from framework.assembly import Parts, assemble
-from framework.evaluation import evaluate
+from framework.assembly.assemble import assemble
+from framework.assembly.parts import Parts
 from framework.events import Callback
-from framework.loop import Loop
+from framework.training.evaluation import evaluate
+from framework.training.loop import Loop
 from framework.types import Batch, Counters, Errors, Mirror, Step
 
 

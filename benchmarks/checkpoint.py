@@ -17,11 +17,12 @@ import typer
 from machine import foot, need, need_emulator
 from measuring import UNENDING, show
 
-from framework.assembly import Parts, assemble
+from framework.assembly.assemble import assemble
+from framework.assembly.parts import Parts
 from framework.checkpoints.contents import restore
 from framework.checkpoints.folder import CheckpointFolder
 from framework.checkpoints.saver import PeriodicSaver
-from framework.loop import Loop
+from framework.training.loop import Loop
 
 
 def agent(frames: int, seed: int) -> Parts:

@@ -1,4 +1,4 @@
-"""What the engine's loop costs: `framework.loop.Loop` against a loop written by hand over the same parts of `dqn,pong`.
+"""What the engine's loop costs: `framework.training.loop.Loop` against one by hand over the same parts of `dqn,pong`.
 
     python benchmarks/engine.py --pairs 60
 
@@ -18,7 +18,8 @@ import typer
 from machine import foot, need, need_emulator
 from measuring import LEGEND, UNENDING, Times, advance, alternate, ratio, show, spread
 
-from framework.assembly import Parts, assemble
+from framework.assembly.assemble import assemble
+from framework.assembly.parts import Parts
 from framework.errors import FrameworkError
 from framework.options import LearningOptions, TargetOptions
 from framework.types import Targeted

@@ -19,8 +19,8 @@ import typer
 from machine import foot, need_emulator
 from measuring import LEGEND, Times, alternate, ratio, show, spread
 
+from framework.environments.stream import Stream
 from framework.seeding import Seeds
-from framework.vector import Stream
 
 SIZE, STACK, ACTIONS = 84, 4, 6
 OURS, PEER = "NativePong through Stream", "gymnasium's wrappers under SyncVectorEnv"
@@ -28,8 +28,8 @@ OURS, PEER = "NativePong through Stream", "gymnasium's wrappers under SyncVector
 
 def ours(num_envs: int, threads: int, seed: int) -> Callable[[np.ndarray], object]:
     """A step of the engine's stream."""
-    from plugins.pong import PongOptions
     from plugins.pong.native import NativePong
+    from plugins.pong.options import PongOptions
 
     options = PongOptions.model_validate(
         {"size": SIZE, "view": "screen", "stack": STACK, "actions": "minimal", "threads": threads}

@@ -25,7 +25,8 @@ from measuring import LEGEND, UNENDING, Times, alternate, ratio, show, spread
 from peers import LEARNING_RATE, stable_baselines
 from torch.utils.flop_counter import FlopCounterMode
 
-from framework.assembly import Parts, assemble
+from framework.assembly.assemble import assemble
+from framework.assembly.parts import Parts
 
 SIZE, STACK, ACTIONS = 84, 4, 6
 SIDE = 1_024

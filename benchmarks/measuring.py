@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from jaxtyping import Float64
 
-from framework.assembly import Parts
+from framework.assembly.parts import Parts
 from framework.events import Callback
-from framework.loop import Loop
+from framework.training.loop import Loop
 from framework.types import Counters, Step
 
 Times: TypeAlias = Float64[np.ndarray, " R"]

@@ -14,8 +14,8 @@ from typing import Annotated
 import typer
 from variants import arms
 
-from framework.assembly import assemble
-from framework.loop import Loop
+from framework.assembly.assemble import assemble
+from framework.training.loop import Loop
 
 
 def seconds(plugins: str, steps: int) -> float:

@@ -16,7 +16,8 @@ import typer
 from machine import foot, need, need_emulator
 from measuring import LEGEND, Times, alternate, ratio, show, spread
 
-from framework.assembly import Parts, assemble
+from framework.assembly.assemble import assemble
+from framework.assembly.parts import Parts
 from framework.types import Counters
 
 BATCH = 128

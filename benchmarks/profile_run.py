@@ -22,8 +22,9 @@ import typer
 from machine import foot
 from measuring import UNENDING, advance, show, spread
 
-from framework.assembly import Parts, assemble
-from framework.cli_options import sources_of
+from framework.assembly.assemble import assemble
+from framework.assembly.parts import Parts
+from framework.cli.options import sources_of
 from framework.config import Source
 from framework.errors import UsageError
 from framework.options import RunOptions

@@ -27,8 +27,8 @@ import typer
 from machine import foot, need
 from measuring import LEGEND, UNENDING, Times, advance, alternate, ratio, show, spread
 
-from framework.assembly import assemble
-from framework.frames import stacked_space
+from framework.assembly.assemble import assemble
+from framework.environments.frames import stacked_space
 from framework.options import LearningOptions
 from framework.replay.lanes import FrameReplay, bytes_needed
 from framework.replay.returns import NStepReturns

@@ -13,12 +13,12 @@ from typing import Annotated, Any
 
 import typer
 
-from framework.assembly import assemble_agent
+from framework.assembly.assemble import assemble_agent
 from framework.config import Source, read_toml
-from framework.evaluation import evaluate
 from framework.events import EvaluationResult
 from framework.recording import read_rows
-from framework.run_folder import load
+from framework.training.evaluation import evaluate
+from framework.training.run_folder import load
 
 
 def windows(rows: Iterable[dict[str, Any]], every: int) -> Iterable[str]:

@@ -23,7 +23,8 @@ from machine import foot, need, need_emulator
 from measuring import LEGEND, UNENDING, Times, advance, alternate, ratio, show, spread
 from peers import LEARNING_RATE, stable_baselines
 
-from framework.assembly import Parts, assemble
+from framework.assembly.assemble import assemble
+from framework.assembly.parts import Parts
 
 BATCH, LEARN_EVERY, COPY_EVERY = 32, 4, 1_000
 EPSILON = 0.01

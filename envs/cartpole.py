@@ -11,8 +11,8 @@ from typing import Any
 
 import gymnasium
 
-from framework.gym_environment import GymEnvironment
-from framework.hookspecs import hookimpl
+from framework.environments.gym import GymEnvironment
+from framework.hooks import hookimpl
 from framework.types import Role
 
 RECOMMENDED: dict[str, Any] = {"run.steps": 30_000, "evaluation.every": 5_000}

@@ -11,7 +11,7 @@ from pydantic import model_validator
 
 from envs.model import DiscreteEnv, ModelEnv, Outcome, Transitions, recommended, stay_ended, time_limited
 from framework.config import Config, Field, Section
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.types import Role
 
 

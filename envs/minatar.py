@@ -29,7 +29,7 @@ from jaxtyping import UInt8
 
 from framework.config import Config, Field, Section
 from framework.errors import UsageError
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.types import Role
 
 SIDE = 10

@@ -4,31 +4,32 @@
     framework.train(parts, "runs/first")
     action = framework.load("runs/first").act(2)
 
-Plugin authors import `hookimpl` and `slot` from `framework.hookspecs`, `Section` and `Field` from
+Plugin authors import `hookimpl` and `slot` from `framework.hooks`, `Section` and `Field` from
 `framework.config` and the protocols of the parts from `framework.types`.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from framework.assembly import Agent, Parts, assemble
-    from framework.checkpoints.resuming import resume
+    from framework.assembly.assemble import assemble
+    from framework.assembly.parts import Agent, Parts
     from framework.errors import FrameworkError, UsageError
-    from framework.evaluation import evaluate
-    from framework.run_folder import load
-    from framework.training import Outcome, train
+    from framework.training.evaluation import evaluate
+    from framework.training.resume import resume
+    from framework.training.run import Outcome, train
+    from framework.training.run_folder import load
 
 _HOMES = {
-    "Agent": "assembly",
+    "Agent": "assembly.parts",
     "FrameworkError": "errors",
-    "Outcome": "training",
-    "Parts": "assembly",
+    "Outcome": "training.run",
+    "Parts": "assembly.parts",
     "UsageError": "errors",
-    "assemble": "assembly",
-    "evaluate": "evaluation",
-    "load": "run_folder",
-    "resume": "checkpoints.resuming",
-    "train": "training",
+    "assemble": "assembly.assemble",
+    "evaluate": "training.evaluation",
+    "load": "training.run_folder",
+    "resume": "training.resume",
+    "train": "training.run",
 }
 
 __all__ = [

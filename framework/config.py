@@ -6,10 +6,10 @@ Weakest first: the default, a plugin's recommendation, a bundle, a TOML file, `-
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
@@ -51,10 +51,15 @@ S = TypeVar("S", bound=Section)
 
 @dataclass(frozen=True)
 class Source:
-    """Where a group of values comes from, for messages and the run's config.toml."""
+    """Where a group of values comes from, for messages and the run's config.toml.
+
+    `unread` says what becomes of a value that no part reads: it is "allowed", it is allowed only where it equals the
+    option's default ("defaults"), or it is "refused".
+    """
 
     label: str
     values: Values
+    unread: Literal["allowed", "defaults", "refused"] = "allowed"
 
 
 class Config:
@@ -80,14 +85,16 @@ class Config:
             for key, value in section.model_dump(mode="json").items()
         }
 
-    def to_toml(self) -> str:
-        """The whole configuration as TOML, each key with its description and where its value came from."""
+    def to_toml(self, only: Container[str]) -> str:
+        """The options in `only` ("section.key") as TOML, each with its description and where its value came from."""
         import tomlkit
 
         document = tomlkit.document()
         for section in self:
             table = tomlkit.table()
             for key, value in section.model_dump(mode="json").items():
+                if f"{section.section_name}.{key}" not in only:
+                    continue
                 source = self.sources.get(f"{section.section_name}.{key}", "default")
                 description = type(section).model_fields[key].description or ""
                 table.add(tomlkit.comment(f"{' '.join(description.split())} [{source}]"))
@@ -95,7 +102,8 @@ class Config:
                     table.add(tomlkit.comment(f"{key} = (not set)"))
                 else:
                     table.add(key, value)
-            document.add(section.section_name, table)
+            if table.as_string():
+                document.add(section.section_name, table)
         return tomlkit.dumps(document)
 
 

@@ -18,64 +18,35 @@ The protocols of the parts are in `framework.types`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
-import pluggy
+import gymnasium
 
-if TYPE_CHECKING:
-    import gymnasium
+from framework.assembly.manager import Plugins
+from framework.assembly.parts import RunInfo
+from framework.assembly.slots import Slots
+from framework.config import Config, Section
+from framework.conformance.check import Check
+from framework.environments.stream import Stream
+from framework.events import Callback
+from framework.hooks import API_VERSION, Bundle, gathered, hookimpl, slot
+from framework.seeding import Seeds
+from framework.types import (
+    Buffer,
+    Cadence,
+    Collector,
+    Exploration,
+    Loss,
+    Optimizer,
+    Policy,
+    Returns,
+    Role,
+    Sampler,
+    Spaces,
+    TargetSync,
+)
 
-    from framework.assembly import RunInfo
-    from framework.config import Config, Section
-    from framework.conformance.checks import Check
-    from framework.events import Callback
-    from framework.manager import Plugins
-    from framework.seeding import Seeds
-    from framework.slots import Slots
-    from framework.types import (
-        Buffer,
-        Cadence,
-        Collector,
-        Exploration,
-        Loss,
-        Optimizer,
-        Policy,
-        Returns,
-        Role,
-        Sampler,
-        Spaces,
-        TargetSync,
-    )
-    from framework.vector import Stream
-
-API_VERSION = 1
-
-PROJECT = "framework"
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-hookimpl = pluggy.HookimplMarker(PROJECT)
-_hookspec = pluggy.HookspecMarker(PROJECT)
-
-
-def slot(function: F) -> F:
-    """Declare a hook that one plugin fills; plugins may declare slots of their own, prefixed with their name."""
-    return _hookspec(function, firstresult=True)
-
-
-def gathered(function: F) -> F:
-    """Declare a hook to which every plugin may contribute."""
-    return _hookspec(function)
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """A named list of plugins and the values that they get, stronger than defaults, weaker than the user's own."""
-
-    plugins: Sequence[str] = ()
-    values: Mapping[str, Any] = field(default_factory=dict)
-    """"section.key" → value."""
+__all__ = ["API_VERSION", "Bundle", "gathered", "hookimpl", "slot"]
 
 
 # ── Before anything is built ─────────────────────────────────────────────────────────────────────
@@ -233,7 +204,7 @@ def make_callbacks(config: Config, run: RunInfo) -> Sequence[Callback]:
 
 @gathered
 def conformance_checks() -> Sequence[Check]:
-    """Checks of the plugin's own promises, for the command `check`; see `framework.conformance.checks`.
+    """Checks of the plugin's own promises, for the command `check`; see `framework.conformance.check`.
 
     Called by that command alone: import the module that holds the checks within the function.
     """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from framework.assembly import Parts
+    from framework.assembly.parts import Parts
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def assembled() -> Iterator[Callable[[str, Mapping[str, Any]], Parts]]:
 
     Every part is held to its protocol, shapes and dtypes included (`framework.testing`).
     """
-    from framework.assembly import assemble
+    from framework.assembly.assemble import assemble
 
     with ExitStack() as stack:
 
@@ -33,7 +33,7 @@ def assembled() -> Iterator[Callable[[str, Mapping[str, Any]], Parts]]:
 @pytest.fixture
 def trained(assembled: Callable[[str, Mapping[str, Any]], Parts]) -> Callable[[str, Mapping[str, Any]], Parts]:
     """The same, after the run that the values describe: `trained("dqn,chain", {"run.steps": 200})`."""
-    from framework.loop import Loop
+    from framework.training.loop import Loop
 
     def build(plugins: str, values: Mapping[str, Any] | None = None) -> Parts:
         parts = assembled(plugins, values or {})

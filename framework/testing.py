@@ -22,7 +22,7 @@ from beartype.door import is_bearable
 from jaxtyping import jaxtyped
 
 from framework import types
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 
 if TYPE_CHECKING:
     from framework.conformance.suite import parametrize_with_checks as parametrize_with_checks

@@ -11,8 +11,8 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from framework.config import Config, Field, Section
-from framework.conformance.checks import Check
-from framework.hookspecs import hookimpl
+from framework.conformance.check import Check
+from framework.hooks import hookimpl
 from plugins.dqn.hookspecs import HeadConstructor
 from plugins.dqn.maths import bootstrapped, taken
 
@@ -98,7 +98,7 @@ def dqn_head(config: Config) -> HeadConstructor:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.catalogue import checks_in
+    from framework.conformance.check import checks_in
     from plugins.dqn.conformance import categorical, options
 
     return [*checks_in(categorical), *checks_in(options)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from framework.errors import UsageError
-from framework.hookspecs import Bundle, hookimpl
+from framework.hooks import Bundle, hookimpl
 
 CHAIN = Bundle(
     plugins=("tabular",),

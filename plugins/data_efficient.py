@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from framework.config import Config
-from framework.hookspecs import Bundle, hookimpl
+from framework.hooks import Bundle, hookimpl
 from framework.types import Spaces
 from plugins.dqn.hookspecs import TorsoConstructor
 from plugins.dqn.networks import Convolutional, image_shape, torso_for

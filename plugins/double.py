@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from framework.conformance.checks import Check
-from framework.hookspecs import hookimpl
+from framework.conformance.check import Check
+from framework.hooks import hookimpl
 from plugins.dqn.hookspecs import Bootstrap
 from plugins.dqn.maths import greedy
 

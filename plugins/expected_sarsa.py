@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
-from framework.hookspecs import hookimpl
-from framework.slots import Slots
+from framework.assembly.slots import Slots
+from framework.hooks import hookimpl
 from framework.types import Batch, Counters, Errors, Exploration, Loss, Policy
 from plugins.tabular import QTable, table_of, temporal_difference
 
 if TYPE_CHECKING:
-    from framework.conformance.checks import Check
+    from framework.conformance.check import Check
 
 
 def expectation(
@@ -45,7 +45,7 @@ def make_loss(policy: Policy, exploration: Exploration, slots: Slots) -> Loss:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.catalogue import checks_in
-    from plugins import sarsa_checks
+    from framework.conformance.check import checks_in
+    from plugins.sarsa import checks as sarsa_checks
 
     return checks_in(sarsa_checks)

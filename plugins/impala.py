@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from framework.config import Config, Field, Section
 from framework.errors import UnsupportedSpace
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.types import Spaces
 from plugins.dqn.hookspecs import TorsoConstructor
 from plugins.dqn.networks import image_shape, scaled

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from framework.config import Config, Field, Section
-from framework.conformance.checks import Check
-from framework.hookspecs import hookimpl
+from framework.conformance.check import Check
+from framework.hooks import hookimpl
 from framework.seeding import Seeds
 from plugins.dqn.hookspecs import HeadConstructor
 from plugins.dqn.quantiles import QuantileLoss, Quantiles
@@ -82,7 +82,7 @@ def dqn_head(config: Config, seeds: Seeds) -> HeadConstructor:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.catalogue import checks_in
+    from framework.conformance.check import checks_in
     from plugins.dqn.conformance import implicit, options, quantiles
 
     shared = [quantiles.quantile_loss_is_that_of_the_paper, quantiles.quantile_values_are_means]

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from torch import nn
 
-from framework.conformance.checks import Check
-from framework.hookspecs import hookimpl
+from framework.conformance.check import Check
+from framework.hooks import hookimpl
 from plugins.dqn.hookspecs import StreamConstructor, TorsoConstructor
 
 M = TypeVar("M", bound=nn.Module)
@@ -56,7 +56,7 @@ def dqn_stream() -> Generator[None, StreamConstructor, StreamConstructor]:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.catalogue import checks_in
+    from framework.conformance.check import checks_in
     from plugins.dqn.conformance import normalised
 
     return checks_in(normalised)

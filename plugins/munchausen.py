@@ -15,9 +15,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from framework.config import Config, Field, Section
-from framework.conformance.checks import Check
+from framework.conformance.check import Check
 from framework.errors import UsageError
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.types import Returns
 from plugins.dqn.hookspecs import Bonus, Bootstrap, Output
 from plugins.dqn.maths import bootstrapped, expected_value, taken
@@ -80,7 +80,7 @@ def make_returns() -> Generator[None, Returns, Returns]:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.catalogue import checks_in
+    from framework.conformance.check import checks_in
     from plugins.dqn.conformance import munchausen, options
 
     return [*checks_in(munchausen), *checks_in(options)]

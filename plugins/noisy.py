@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from framework.config import Config, Field, Section
-from framework.conformance.checks import Check
-from framework.exploration import EpsilonGreedy
-from framework.hookspecs import hookimpl
+from framework.conformance.check import Check
+from framework.defaults.exploration import EpsilonGreedy
+from framework.hooks import hookimpl
 from framework.seeding import Seeds
 from framework.types import Exploration
 from plugins.dqn.hookspecs import LinearConstructor
@@ -75,7 +75,7 @@ def make_exploration(seeds: Seeds) -> Exploration:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.catalogue import checks_in
+    from framework.conformance.check import checks_in
     from plugins.dqn.conformance import noisy, options
 
     return [*checks_in(noisy), *checks_in(options)]

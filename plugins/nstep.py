@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from framework.config import Config, Field, Section
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.options import ReturnsOptions
 from framework.replay.returns import NStepReturns
 from framework.types import Returns

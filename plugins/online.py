@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from framework.defaults.pacing import HardSync
 from framework.errors import UsageError
-from framework.hookspecs import hookimpl
-from framework.pacing import HardSync
+from framework.hooks import hookimpl
 from framework.types import Policy, Targeted, TargetSync
 
 if TYPE_CHECKING:
-    from framework.conformance.checks import Check
+    from framework.conformance.check import Check
 
 
 @hookimpl
@@ -23,6 +23,6 @@ def make_target_sync(policy: Policy) -> TargetSync:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from plugins.target_sync_checks import online_copies_after_each_update
+    from plugins.polyak.checks import online_copies_after_each_update
 
     return [online_copies_after_each_update]

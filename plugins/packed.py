@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Int64, Shaped
 
 from framework.config import Config
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.options import ReplayOptions
 from framework.replay.lanes import FrameReplay
 from framework.replay.mirrored import mirrored

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from framework.config import Config, Field, Section
-from framework.conformance.checks import Check
-from framework.hookspecs import hookimpl
+from framework.conformance.check import Check
+from framework.hooks import hookimpl
 from plugins.dqn.hookspecs import HeadConstructor
 from plugins.dqn.quantiles import QuantileLoss, Quantiles
 
@@ -48,7 +48,7 @@ def dqn_head(config: Config) -> HeadConstructor:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.catalogue import checks_in
+    from framework.conformance.check import checks_in
     from plugins.dqn.conformance import options, quantiles
 
     return [*checks_in(quantiles), *checks_in(options)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from framework.hookspecs import Bundle, hookimpl
+from framework.hooks import Bundle, hookimpl
 
 PARTS = ("dqn", "double", "dueling", "nstep", "per", "noisy", "c51")
 

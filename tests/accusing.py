@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from framework.conformance.catalogue import collect
-from framework.conformance.checks import Check
-from framework.conformance.running import run_check
+from framework.conformance.check import Check
+from framework.conformance.runner.collection import collect
+from framework.conformance.runner.execution import run_check
 from framework.conformance.subject import Subject
 
 WHOLE = ("loop", "state", "agent")

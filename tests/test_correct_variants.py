@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from framework.assembly import assemble
-from framework.conformance.catalogue import collect
+from framework.assembly.assemble import assemble
+from framework.conformance.runner.collection import collect
 from framework.conformance.subject import Subject
-from framework.loop import Loop
+from framework.training.loop import Loop
 from tests.accusing import WHOLE, accused, checks_of
 from tests.mutants.correct_compositions import strangers
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from framework import defaults
-from framework.cli import app
-from framework.discovery import installed, resolve
+from framework.assembly.discovery import installed, resolve
+from framework.cli.app import app
+from framework.defaults import plugin as defaults
 
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text()
@@ -26,7 +26,7 @@ PAGES = sorted(REPOSITORY.glob("*.md")) + sorted(REPOSITORY.glob("docs/**/*.md")
 GAMMA_FOR_ITS_POWER = """
 import numpy as np
 
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.options import ReturnsOptions
 from framework.replay.returns import NStepReturns
 

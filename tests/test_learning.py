@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from envs.chain import ChainEnv
 from envs.grid import GridEnv
-from framework.assembly import assemble
-from framework.evaluation import evaluate
-from framework.loop import Loop
+from framework.assembly.assemble import assemble
+from framework.training.evaluation import evaluate
+from framework.training.loop import Loop
 
 GAMMA = 0.9
 MODELS = {"chain": (ChainEnv(), 2), "grid": (GridEnv(), 8)}

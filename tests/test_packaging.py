@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.scaffold import templates
+from framework.cli.scaffold import templates
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -20,7 +20,7 @@ STRANGER = '''
 """A stranger's bonus for every step."""
 import gymnasium
 from framework.config import Field, Section
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 
 class Options(Section, name="bonus"):
     """How much."""

@@ -6,8 +6,8 @@ from importlib.metadata import entry_points
 
 import pytest
 
-from framework.conformance.catalogue import collect
-from framework.conformance.closing import close
+from framework.conformance.runner.collection import collect
+from framework.conformance.runner.completion import close
 from tests.accusing import WHOLE, accused, checks_of
 
 PLUGINS = sorted(entry_points(group="framework.plugins").names)

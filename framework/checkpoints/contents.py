@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from framework.checkpoints.folder import Checkpoint
 from framework.errors import FrameworkError
-from framework.loop import Loop
+from framework.training.loop import Loop
 from framework.types import Segmented, State, Stateful
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from framework.assembly import Parts
-from framework.composition import ENDS
-from framework.discovery import installed
-from framework.manager import Plugins
-from framework.run_folder import manifest
+from framework.assembly.configuration import ENDS
+from framework.assembly.discovery import installed
+from framework.assembly.manager import Plugins
+from framework.assembly.parts import Parts
+from framework.training.run_folder import manifest
 
 FREE = (*ENDS, "checkpoint.every", "run.watchdog", "run.env_processes")
 """Options that may change without changing what was done up to now, nor what is done next."""

@@ -7,7 +7,7 @@ import time
 from framework.checkpoints.contents import gather
 from framework.checkpoints.folder import Checkpoint, CheckpointFolder
 from framework.checkpoints.identity import about
-from framework.loop import Loop
+from framework.training.loop import Loop
 
 
 class PeriodicSaver:

@@ -14,22 +14,23 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 
-from framework.assembly import Parts, assemble
-from framework.composition import VALUES, configure, gather_sections
+from framework.assembly.assemble import assemble
+from framework.assembly.builder import Builder
+from framework.assembly.configuration import VALUES, configure, gather_sections
+from framework.assembly.loading import bundle_of, load_plugins
+from framework.assembly.manager import Plugins
+from framework.assembly.parts import Parts
+from framework.assembly.slots import Slots
 from framework.config import Source
-from framework.conformance.bench import Bench
-from framework.conformance.checks import NotApplicable
+from framework.conformance.check import NotApplicable
 from framework.errors import UsageError
-from framework.loading import bundle_of, load_plugins
-from framework.manager import Plugins
 from framework.seeding import Seeds
-from framework.slots import Slots
 from framework.types import Spaces
 
 COMPOSITION = "the composition"
 """Who has the properties that no single slot has."""
 
-PROBES = "framework.conformance.environments"
+PROBES = "framework.conformance.fixtures.environments.probes"
 """The plugin of the environments that checks choose from."""
 
 Observations = Literal["discrete", "box", "image"]
@@ -142,15 +143,15 @@ class Subject:
         finally:
             parts.close()
 
-    def bench(self, values: Mapping[str, Any] | None = None, probe: str = "ledger") -> Bench:
+    def builder(self, values: Mapping[str, Any] | None = None, probe: str = "ledger") -> Builder:
         """What is needed to build single parts of the composition, on spaces of the check's choice."""
         kept = self._probe_values(probe, values)
         # to find plugins and settle values takes longer than most checks do
         key = repr(sorted(kept.items()))
-        if key not in self._benches:
+        if key not in self._builders:
             plugins, config, _ = configure(self.without_environment, [Source("check", kept)])
-            self._benches[key] = Bench(plugins, config, Seeds(self.seed), Slots(plugins))
-        return self._benches[key]
+            self._builders[key] = Builder(plugins, config, Seeds(self.seed), Slots(plugins))
+        return self._builders[key]
 
     def for_all(self, body: Callable[..., None], examples: int = 40, **strategies: SearchStrategy[Any]) -> None:
         """Call `body` with examples that hypothesis makes up; what it raises is raised for the smallest example.
@@ -235,7 +236,7 @@ class Subject:
         return []
 
     @cached_property
-    def _benches(self) -> dict[str, Bench]:
+    def _builders(self) -> dict[str, Builder]:
         """By the values that they have."""
         return {}
 

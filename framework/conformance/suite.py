@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from framework.config import parse_assignment
-from framework.conformance.catalogue import collect
-from framework.conformance.checks import Check
-from framework.conformance.closing import Refused, close
-from framework.conformance.report import failure
-from framework.conformance.running import run_check
-from framework.conformance.session import Request, composed
+from framework.conformance.check import Check
+from framework.conformance.runner.collection import collect
+from framework.conformance.runner.completion import Refused, close
+from framework.conformance.runner.execution import run_check
+from framework.conformance.runner.report import failure
+from framework.conformance.runner.session import Request, composed
 from framework.conformance.subject import Subject
 from framework.errors import UsageError, did_you_mean
 

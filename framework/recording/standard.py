@@ -14,7 +14,7 @@ from framework.recording.trace import TraceWriter
 from framework.recording.weights import BestWeights
 
 if TYPE_CHECKING:
-    from framework.assembly import RunInfo
+    from framework.assembly.parts import RunInfo
 
 
 def standard_callbacks(run: RunInfo) -> Sequence[Callback]:

@@ -19,8 +19,8 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import Int64, Shaped
 
+from framework.environments.frames import window
 from framework.errors import UsageError
-from framework.frames import window
 from framework.replay.segments import Cuts, each
 from framework.types import Batch, Counters, Returns, Sampler, Spaces, State, Step
 

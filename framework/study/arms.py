@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from framework.assembly import assemble
-from framework.composition import absolute, gather_sections, plugin_names, settle
+from framework.assembly.assemble import assemble_tolerantly
+from framework.assembly.configuration import absolute, gather_sections, plugin_names, settle
+from framework.assembly.loading import load_plugins
+from framework.assembly.manager import Plugins
 from framework.config import Config, Source
 from framework.errors import UsageError
-from framework.loading import load_plugins
-from framework.manager import Plugins
 from framework.options import RunOptions
-from framework.training import check_ends
+from framework.training.run import check_ends
 
 FULL = "full"
 """The label of the composition from which an ablation takes parts out."""
@@ -46,6 +46,8 @@ class CheckedArm:
     """Threads of one of its runs: the largest of the options called `threads`, at least one."""
     notes: tuple[str, ...] = ()
     """What the user should know of its assembly: values that found no section."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Options that the user set and that no part of this arm reads → why. They are not among its `values`."""
 
 
 def check_arm(arm: Arm, sources: Sequence[Source] = ()) -> CheckedArm:
@@ -59,8 +61,9 @@ def check_arm(arm: Arm, sources: Sequence[Source] = ()) -> CheckedArm:
         UsageError: if it cannot be assembled, or would never end.
     """
     names = plugin_names(arm.plugins)
-    given = [*sources, Source(f"arm '{arm.label}'", arm.values)] if arm.values else sources
-    parts = assemble(names, sources=given)
+    own = Source(f"arm '{arm.label}'", arm.values, unread="refused")
+    given = [*sources, own] if arm.values else sources
+    parts = assemble_tolerantly(names, given)
     try:
         check_ends(parts)
     finally:
@@ -69,10 +72,11 @@ def check_arm(arm: Arm, sources: Sequence[Source] = ()) -> CheckedArm:
     return CheckedArm(
         label=arm.label,
         plugins=tuple(absolute(name) for name in names),
-        values={path: value for path, value in values.items() if path not in OF_THE_STUDY},
+        values={path: values[path] for path in values if path not in OF_THE_STUDY and path not in parts.unread},
         seed=parts.config[RunOptions].seed,
         threads=_threads(parts.config),
         notes=tuple(parts.notes),
+        unread=parts.unread,
     )
 
 
@@ -106,7 +110,20 @@ def ablation(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tupl
         arms.append(arm)
     if len(arms) == 1:
         raise UsageError(["nothing can be left out of this composition", *notes])
+    refuse_unread(arms)
     return arms, notes
+
+
+def refuse_unread(arms: Sequence[CheckedArm]) -> None:
+    """Refuse options that the user set and that no arm reads.
+
+    Raises:
+        UsageError: with every such option, and why the first arm does not read it.
+    """
+    first, *others = arms
+    problems = [why for path, why in first.unread.items() if all(path in arm.unread for arm in others)]
+    if problems:
+        raise UsageError(problems)
 
 
 def _without(named: Sequence[str], name: str, text: str) -> list[str]:
@@ -121,7 +138,7 @@ def _section_names(plugins: Plugins) -> set[str]:
 
 def _less(source: Source, sections: set[str]) -> Source:
     kept = {path: value for path, value in source.values.items() if path.partition(".")[0] not in sections}
-    return Source(source.label, kept)
+    return replace(source, values=kept)
 
 
 def _threads(config: Config) -> int:

@@ -44,7 +44,7 @@ class Run:
         values = {"checkpoint.every": 0, **self.arm.values}
         assignments = [f"--set={path}={as_toml(value)}" for path, value in values.items()]
         return [
-            *(sys.executable, "-m", "framework.study.child", "run"),
+            *(sys.executable, "-m", "framework.cli.child", "run"),
             *(f"--plugins={','.join(self.arm.plugins)}", *assignments),
             *(f"--seed={self.seed}", f"--run-dir={self.folder}"),
         ]

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from framework.config import Source
 from framework.errors import UsageError
+from framework.processes.jobs import run_jobs, usable_cores
 from framework.recording.files import replacing
 from framework.recording.rows import to_json
-from framework.study.arms import OF_THE_STUDY, Arm, CheckedArm, check_arm
+from framework.study.arms import OF_THE_STUDY, Arm, CheckedArm, check_arm, refuse_unread
 from framework.study.folder import check_labels, open_study, put_aside
-from framework.study.processes import run_jobs, usable_cores
 from framework.study.report import write_report
 from framework.study.results import RunResult, read_run
 from framework.study.runs import RESULT, Run, runs_of
@@ -77,7 +77,7 @@ def run_study(
         UsageError: before anything is started, with every arm that cannot be assembled or would never end; for
             seeds, jobs and folders that cannot be.
     """
-    given = [Source("values of the study", values)] if values else []
+    given = [Source("values of the study", values, unread="refused")] if values else []
     checked, problems = [], []
     for arm in arms:
         own = [path for path in OF_THE_STUDY if path in {**(values or {}), **arm.values}]
@@ -88,6 +88,7 @@ def run_study(
             problems += [f"arm '{arm.label}': {problem}" for problem in error.problems]
     if problems:
         raise UsageError(problems)
+    refuse_unread(checked)
     return run_checked(checked, seeds, folder, jobs=jobs, show_progress=show_progress)
 
 

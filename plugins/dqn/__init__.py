@@ -10,13 +10,13 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from framework.assembly.manager import Plugins
+from framework.assembly.slots import Slots
 from framework.config import Config, Section
-from framework.conformance.checks import Check
-from framework.hookspecs import hookimpl
-from framework.manager import Plugins
+from framework.conformance.check import Check
+from framework.hooks import hookimpl
 from framework.options import RunOptions
 from framework.seeding import Seeds
-from framework.slots import Slots
 from framework.types import Loss, Optimizer, Policy, Spaces
 from plugins.dqn import hookspecs
 from plugins.dqn.agent import DQNLoss, DQNPolicy, GradientStep, choose_device

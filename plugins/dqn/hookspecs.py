@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from framework.hookspecs import slot
+from framework.hooks import slot
 
 if TYPE_CHECKING:
     from framework.config import Config

@@ -13,15 +13,15 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from framework.config import Config, Field, Section
+from framework.defaults.schedules import linear
 from framework.errors import FrameworkError
-from framework.hookspecs import hookimpl
-from framework.schedules import linear
+from framework.hooks import hookimpl
 from framework.seeding import Seeds
 from framework.types import Counters, Sampler, State
 from plugins.per.sumtree import SumTree
 
 if TYPE_CHECKING:
-    from framework.conformance.checks import Check
+    from framework.conformance.check import Check
 
 
 class PEROptions(Section, name="per"):
@@ -121,7 +121,7 @@ def make_sampler(config: Config, seeds: Seeds) -> Sampler:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.catalogue import checks_in
+    from framework.conformance.check import checks_in
     from plugins.per import checks
 
     return checks_in(checks)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from framework.conformance.checks import Cause, check, expect, require
+from framework.conformance.check import Cause, check, expect, require
 from framework.conformance.subject import Subject
 from framework.types import Counters, Sampler
 from plugins.per.sumtree import SumTree
@@ -20,7 +20,7 @@ CAPACITIES = (1, 2, 3, 5, 7, 8, 11)
 
 
 def _sampler(subject: Subject, capacity: int, **options: float) -> Sampler:
-    sampler = subject.bench({f"per.{name}": value for name, value in options.items()}).sampler()
+    sampler = subject.builder({f"per.{name}": value for name, value in options.items()}).sampler()
     sampler.allocate(capacity)
     return sampler
 

@@ -23,34 +23,20 @@ ale-py, which holds the emulator, is licensed GPL-2.0-only. Nothing here imports
 
 from __future__ import annotations
 
-import importlib.metadata
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from framework.config import Config, Field, Section
-from framework.hookspecs import Bundle, hookimpl
+from framework.config import Config, Section
+from framework.hooks import Bundle, hookimpl
 from framework.types import Role
+from plugins.pong.options import PongOptions
+from plugins.pong.protocol import effective_backend
 
 if TYPE_CHECKING:
     import gymnasium
 
-    from framework.conformance.checks import Check
-
-ACTION_SETS: dict[str, tuple[str, ...]] = {
-    "moves": ("NOOP", "RIGHT", "LEFT"),
-    "fast": ("FIRE", "RIGHTFIRE", "LEFTFIRE"),
-    "minimal": ("NOOP", "FIRE", "RIGHT", "LEFT", "RIGHTFIRE", "LEFTFIRE"),
-    "full": (
-        *("NOOP", "FIRE", "UP", "RIGHT", "LEFT", "DOWN", "UPRIGHT", "UPLEFT", "DOWNRIGHT", "DOWNLEFT"),
-        *("UPFIRE", "RIGHTFIRE", "LEFTFIRE", "DOWNFIRE", "UPRIGHTFIRE", "UPLEFTFIRE", "DOWNRIGHTFIRE", "DOWNLEFTFIRE"),
-    ),
-}
-"""ALE's names of an agent's actions, by index. RIGHT moves the paddle up and LEFT down."""
-
-SCREEN, COURT = (210, 160), slice(34, 194)
-"""The emulator's rows and columns, and the rows between the walls, where the ball is; the score is above them."""
+    from framework.conformance.check import Check
 
 RECOMMENDED: dict[str, Any] = {
     "run.num_envs": 8,
@@ -82,115 +68,6 @@ RECOMMENDED_FOR_DQN: dict[str, Any] = {
     "nstep.n": 10,
 }
 """What suits a small network that learns Pong on two cores, with the plugins that `bundle` brings in."""
-
-
-class PongOptions(Section, name="pong"):
-    """Which Pong is played, and how it is shown."""
-
-    backend: Literal["native", "wrappers"] = Field(
-        "native", description="native: ALE's threaded vector environment; wrappers: one gymnasium wrapper a step."
-    )
-    size: int = Field(42, ge=36, le=210, description="Height and width of the grey frames, in pixels.")
-    view: Literal["screen", "court"] = Field(
-        "court",
-        description="screen: all of it, as in the literature; court: without the score and the walls, "
-        "which is its own mirror image (replay.mirror).",
-    )
-    frame_skip: int = Field(4, ge=1, le=60, description="Emulator frames for which each action is held.")
-    actions: Literal["moves", "fast", "minimal", "full"] = Field(
-        "fast",
-        description="moves: stay, up, down, enough to win 21-0; fast: the same with FIRE held, which returns the ball "
-        "twice as fast; minimal: both, as in the literature; full: the whole joystick, 18 actions.",
-    )
-    sticky: float = Field(
-        0.0, ge=0, le=1, description="Probability, at each emulator frame, that the previous action is repeated."
-    )
-    noop_max: int = Field(
-        30, ge=0, le=200, description="Up to so many emulator frames without action start an episode; 0: none."
-    )
-    fire_on_reset: bool = Field(
-        False, description="Press FIRE for one emulator frame at the start of an episode. Pong serves without it."
-    )
-    clip_rewards: bool = Field(True, description="Clip the learner's rewards to [-1, 1]; reported ones stay raw.")
-    stack: int = Field(2, ge=1, le=16, description="How many of the last frames make an observation.")
-    padding: Literal["repeat", "zero"] = Field(
-        "repeat", description="What stands before an episode's first frame in a stack: that frame, or black."
-    )
-    max_frames: int = Field(
-        108_000, ge=1, description="Emulator frames after which an episode is truncated (half an hour of play)."
-    )
-    threads: int = Field(
-        1,
-        ge=0,
-        le=256,
-        description="Emulator threads of the native back end; more than one fight with the learner "
-        "on two cores. 0: one an environment, up to the cores.",
-    )
-
-
-def effective_backend(options: PongOptions, role: Role) -> Literal["native", "wrappers"]:
-    """The back end in force: watching always takes `wrappers`, the one that renders."""
-    return "wrappers" if role == "watch" else options.backend
-
-
-def picture(options: PongOptions) -> tuple[int, slice]:
-    """Height to which the whole screen is shrunk, `size` being its width or both, and the rows that are shown."""
-    if options.view == "screen":
-        return options.size, slice(0, options.size)
-    rows, columns = SCREEN
-    height = round(options.size * rows / columns)
-    top = round(height * COURT.start / rows)
-    return height, slice(top, top + options.size)
-
-
-def describe(options: PongOptions, role: Role) -> dict[str, Any]:
-    """What the engine reads from the environment's metadata; a new dict at each call.
-
-    `protocol` names every setting that decides which game is played, and can be written as JSON.
-    """
-    backend = effective_backend(options, role)
-    first_noop = int(backend == "wrappers")
-    clip = [-1.0, 1.0] if role == "train" and options.clip_rewards else None
-    protocol: dict[str, Any] = {
-        "game": "pong",
-        "ale_py": importlib.metadata.version("ale-py"),
-        "backend": backend,
-        "action_set": options.actions,
-        "actions": list(ACTION_SETS[options.actions]),
-        "repeat_action_probability": options.sticky,
-        "frame_skip": options.frame_skip,
-        "max_pooling": "the last two frames of each skip",
-        "size": [options.size, options.size],
-        "view": options.view,
-        "colour": "grey",
-        "resize": "area",
-        "stack": options.stack,
-        "stack_padding": options.padding,
-        "noop_max": options.noop_max,
-        "noop_range": [first_noop, first_noop + options.noop_max - 1] if options.noop_max else [0, 0],
-        "fire_on_reset": options.fire_on_reset,
-        "reward_clip": clip,
-        "max_frames": options.max_frames,
-        "episode_ends_on_life_loss": False,  # Pong has no lives; said so that nobody has to guess
-    }
-    found: dict[str, Any] = {
-        "frame_stack": options.stack,
-        "stack_padding": options.padding,
-        "frame_skip": options.frame_skip,
-        "protocol": protocol,
-    }
-    if options.view == "court":
-        found["mirror"] = {"axis": -2, "actions": _upside_down(ACTION_SETS[options.actions])}
-    if clip is not None:
-        found["reward_clip"] = tuple(clip)
-    return found
-
-
-def _upside_down(actions: Sequence[str]) -> list[int]:
-    """The order of the actions in a court that hangs upside down: up is down. (Nearly: the game has no such rule.)"""
-    swap = {"RIGHT": "LEFT", "LEFT": "RIGHT"}
-    turned = [re.sub("RIGHT|LEFT", lambda found: swap[found[0]], name) for name in actions]
-    return [actions.index(name) for name in turned]
 
 
 @hookimpl
@@ -227,7 +104,7 @@ def make_env(
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.catalogue import checks_in
+    from framework.conformance.check import checks_in
     from plugins.pong import checks, emulator_checks
 
     return [*checks_in(checks), *checks_in(emulator_checks)]

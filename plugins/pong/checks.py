@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from framework.conformance.checks import Cause, check, expect, require
+from framework.conformance.check import Cause, check, expect, require
 from framework.conformance.subject import Subject
 from plugins.pong.film import Film, picture
+from plugins.pong.options import PongOptions
+from plugins.pong.protocol import describe
 from plugins.pong.wrappers import ChannelFirst, FireReset, FrameSkip, NoopReset, StackFrames
 
 
@@ -166,8 +168,6 @@ def prepared_stacks_hold_one_episode(subject: Subject) -> None:
 @check("environment", "make_env", Cause("rewards clipped for the learner in the score, too"))
 def only_training_clips_rewards(subject: Subject) -> None:
     """Rewards are clipped in training alone, and there only where the option says so."""
-    from plugins.pong import PongOptions, describe
-
     for role, clips in product(("train", "evaluate", "watch"), (True, False)):
         kind: Any = role
         found = describe(PongOptions.model_validate({"clip_rewards": clips}), kind)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from framework.conformance.checks import Cause, check, expect, require
+from framework.conformance.check import Cause, check, expect, require
 from framework.conformance.subject import Subject
-from plugins.pong import ACTION_SETS, PongOptions
+from plugins.pong.options import ACTION_SETS, PongOptions
 
 FIELD = slice(34, 194)
 """Rows of the console's screen between the walls, which have the ball's colour."""

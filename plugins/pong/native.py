@@ -15,7 +15,8 @@ from gymnasium.vector.utils import batch_space
 from jaxtyping import Bool, Float64, Int, Int64, UInt8
 
 from framework.types import Role
-from plugins.pong import ACTION_SETS, PongOptions, describe, picture
+from plugins.pong.options import ACTION_SETS, PongOptions
+from plugins.pong.protocol import describe, picture
 
 Frames = UInt8[np.ndarray, "N size size"]
 Infos = dict[str, Any]

@@ -11,7 +11,8 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.wrappers import ResizeObservation, TimeLimit, TransformAction, TransformObservation
 
 from framework.types import Role
-from plugins.pong import ACTION_SETS, PongOptions, describe, picture
+from plugins.pong.options import ACTION_SETS, PongOptions
+from plugins.pong.protocol import describe, picture
 from plugins.pong.wrappers import (
     ChannelFirst,
     Env,

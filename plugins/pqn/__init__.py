@@ -16,10 +16,10 @@ import numpy as np
 import torch
 
 from framework.config import Config, Section
+from framework.defaults.pacing import NoSync
 from framework.errors import UsageError
-from framework.hookspecs import Bundle, hookimpl
+from framework.hooks import Bundle, hookimpl
 from framework.options import ReturnsOptions, RunOptions
-from framework.pacing import NoSync
 from framework.seeding import Seeds
 from framework.types import Batch, Buffer, Cadence, Counters, Errors, Loss, Optimizer, Policy, Spaces, TargetSync
 from plugins.dqn.agent import DQNPolicy, GradientStep
@@ -29,7 +29,7 @@ from plugins.pqn.returns import lambda_returns
 from plugins.pqn.rollout import Rollout, RolloutCadence
 
 if TYPE_CHECKING:
-    from framework.conformance.checks import Check
+    from framework.conformance.check import Check
 
 __all__ = ["PQNOptions", "Rollout", "RolloutCadence", "lambda_returns"]
 
@@ -101,7 +101,7 @@ def make_cadence(config: Config) -> Cadence:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.catalogue import checks_in
+    from framework.conformance.check import checks_in
     from plugins.pqn import checks
 
     return checks_in(checks)

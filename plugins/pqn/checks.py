@@ -8,8 +8,8 @@ from itertools import product
 import gymnasium
 import numpy as np
 
-from framework.conformance.checks import Cause, check, expect, require
-from framework.conformance.histories import Happened, History
+from framework.conformance.check import Cause, check, expect, require
+from framework.conformance.fixtures.replay.plain_history import Happened, History
 from framework.conformance.subject import Subject
 from framework.types import Batch, Buffer, Counters, Spaces, State
 
@@ -58,8 +58,8 @@ def _collected(subject: Subject, patterns: Sequence[Sequence[str]], **options: f
     steps = [history.step(signs) for signs in zip(*patterns, strict=True)]
     over = [step.successor for made in history.made for step in made if step.terminated]
     values = {f"pqn.{name}": value for name, value in {"rollout": len(steps), **options}.items()}
-    bench = subject.bench({"returns.gamma": GAMMA, **values})
-    buffer = bench.buffer(spaces, policy=Worth(over))
+    builder = subject.builder({"returns.gamma": GAMMA, **values})
+    buffer = builder.buffer(spaces, policy=Worth(over))
     for step in steps:
         buffer.add(step)
         # what was added is the caller's again

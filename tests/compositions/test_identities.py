@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework.assembly import assemble
-from framework.loop import Loop
+from framework.assembly.assemble import assemble
+from framework.training.loop import Loop
 
 BASE = {"run.steps": 150, "learning.starts": 40, "dqn.hidden": 16}
 GREEDY = {"exploration.start": 0.0, "exploration.final": 0.0}

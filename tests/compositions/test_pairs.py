@@ -11,10 +11,10 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from framework import hookspecs
-from framework.assembly import assemble
-from framework.discovery import installed
+from framework.assembly.assemble import assemble
+from framework.assembly.discovery import installed
+from framework.assembly.loading import load_plugins
 from framework.errors import UsageError, listed
-from framework.loading import load_plugins
 from plugins.dqn import hookspecs as of_dqn
 
 FAMILIES = {

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from framework.assembly import Parts, assemble
-from framework.loop import Loop
+from framework.assembly.assemble import assemble
+from framework.assembly.parts import Parts
+from framework.training.loop import Loop
 from framework.types import Stateful
 
 VARIANTS = ("double", "dueling", "nstep", "per", "noisy", "polyak")

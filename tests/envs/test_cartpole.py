@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envs import cartpole
-from framework.assembly import assemble
-from framework.composition import configure
-from framework.loop import Loop
+from framework.assembly.assemble import assemble
+from framework.assembly.configuration import configure
+from framework.training.loop import Loop
 from framework.types import Role
 
 

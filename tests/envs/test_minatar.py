@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 from envs import minatar as plugin
 from envs.minatar import ACTIONS, CELL, COLOURS, Game, MinAtarEnv, MinAtarOptions, minatar_env
-from framework.assembly import assemble
-from framework.composition import configure
+from framework.assembly.assemble import assemble
+from framework.assembly.configuration import configure
 from framework.config import Config, Source, build_config
+from framework.environments.stream import Stream, vectorise
 from framework.errors import UsageError
-from framework.loop import Loop
-from framework.vector import Stream, vectorise
+from framework.training.loop import Loop
 
 package = pytest.importorskip("minatar")
 

@@ -59,7 +59,7 @@ def goes_on(run: Path, steps: int) -> list[str]:
     """The process that is struck: it takes a run up, saves it and ends."""
     code = (
         "import sys; import framework.recording.figures as figures; figures.draw_figures = lambda folder: []; "
-        "from framework.entry import main; main()"
+        "from framework.cli.main import main; main()"
     )
     words = ["run", "--resume", str(run), "--steps", str(steps), "--set", "checkpoint.every=20"]
     return [sys.executable, "-c", code, *words]

@@ -8,19 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framework import defaults, hookspecs
-from framework.assembly import assemble
+from framework import hookspecs
+from framework.assembly.assemble import assemble
+from framework.assembly.loading import load_plugins
+from framework.defaults import plugin as defaults
 from framework.errors import UsageError
-from framework.loading import load_plugins
-from framework.loop import Loop
 from framework.replay.returns import NStepReturns
+from framework.training.loop import Loop
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 def test_hooks_are_called_in_the_order_of_their_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """The golden life cycle of `dqn,chain`."""
-    from framework import manager, slots
+    from framework.assembly import manager, slots
 
     calls: list[str] = []
     gather, fill = manager.Plugins.gather, slots.Slots.fill
@@ -123,7 +124,7 @@ def test_names_are_resolved_from_an_entry_point_a_dotted_module_and_a_file() -> 
 
 
 def test_every_hook_is_documented_and_has_an_implementation() -> None:
-    from framework.discovery import providers
+    from framework.assembly.discovery import providers
     from plugins.dqn import hookspecs as dqn_hooks
 
     page = (REPOSITORY / "docs" / "architecture.md").read_text()

@@ -166,7 +166,7 @@ def test_help_and_a_tabular_run_never_import_torch(tmp_path: Path) -> None:
     """And so they start at once; what costs time is measured in benchmarks, not here."""
     code = (
         "import sys; sys.argv[1:] = {words}\n"
-        "from framework.entry import main\n"
+        "from framework.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "print('torch' in sys.modules, file=sys.stderr)"

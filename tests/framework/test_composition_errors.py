@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from framework import discovery
-from framework.assembly import assemble
+from framework.assembly import discovery
+from framework.assembly.assemble import assemble
 from framework.errors import UsageError
 
 
@@ -162,7 +162,7 @@ def test_a_plugin_file_never_hides_a_module(tmp_path: Path) -> None:
 
 
 def test_an_environment_that_cannot_be_made_names_its_plugin(tmp_path: Path) -> None:
-    from framework.manager import PluginError
+    from framework.assembly.manager import PluginError
 
     broken = "import gymnasium\n@hookimpl\ndef make_env(): return lambda: gymnasium.make('CartPoel-v1')"
     with pytest.raises(PluginError, match="the environment of 'broken' cannot be made"):
@@ -188,7 +188,7 @@ def test_cartpole_and_its_own_vector_environment(tmp_path: Path) -> None:
     """
     single = plugin(tmp_path, "single", body.format(made="lambda: gymnasium.make('CartPole-v1')"))
     vector = plugin(tmp_path, "vector", body.format(made="gymnasium.make_vec('CartPole-v1', num_envs)"))
-    from framework.loop import Loop
+    from framework.training.loop import Loop
 
     for path in (single, vector, "gym:CartPole-v1"):
         parts = assemble(f"dqn,{path},framework.testing", {"run.steps": 120, "run.num_envs": 2, "learning.starts": 40})
@@ -203,7 +203,7 @@ def test_an_id_that_gymnasium_does_not_know() -> None:
 
 
 def test_a_hook_that_raises_is_named_with_its_plugin(tmp_path: Path) -> None:
-    from framework.manager import PluginError
+    from framework.assembly.manager import PluginError
 
     path = plugin(tmp_path, "mine", "@hookimpl\ndef make_returns(): return 1 / 0")
     with pytest.raises(PluginError, match="plugin 'mine' raised in make_returns: ZeroDivisionError") as caught:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.composition import configure
+from framework.assembly.configuration import configure
 from framework.config import Field, Section, Source, parse_assignment, read_toml
 from framework.errors import UsageError
 from framework.options import ReturnsOptions

@@ -16,15 +16,15 @@ import psutil
 import pytest
 
 import framework
+from framework.assembly.manager import PluginError
 from framework.checkpoints.folder import CheckpointFolder
-from framework.env_processes import EnvironmentProcessError, EnvProcesses
-from framework.manager import PluginError
+from framework.environments.processes import EnvironmentProcessError, EnvProcesses
 from tests.framework.checkpoints.pieces import left_behind
 
 MISBEHAVES = """
 import os, time
 import gymnasium
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 
 class Wrapped(gymnasium.Wrapper):
     steps = 0

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.exploration import EpsilonGreedy, epsilon_schedule
+from framework.defaults.exploration import EpsilonGreedy, epsilon_schedule
+from framework.defaults.pacing import HardSync, ReplayRatio
+from framework.defaults.schedules import exponential, linear
 from framework.options import ExplorationOptions
-from framework.pacing import HardSync, ReplayRatio
-from framework.schedules import exponential, linear
 from framework.seeding import Seeds
 from framework.types import Counters, Step
 

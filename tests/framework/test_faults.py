@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 
 import framework
+from framework.assembly.manager import PluginError
 from framework.checkpoints.folder import CheckpointFolder
 from framework.errors import NonFiniteLoss, UsageError
 from framework.events import Callback, Episode
-from framework.manager import PluginError
 from framework.recording import load_state
+from framework.training.watchdog import HANG_EXIT_CODE
 from framework.types import Counters
-from framework.watchdog import HANG_EXIT_CODE
 
 RAISES = """
 import time
 
 import gymnasium
-from framework.hookspecs import hookimpl
-from framework.exploration import EpsilonGreedy
+from framework.hooks import hookimpl
+from framework.defaults.exploration import EpsilonGreedy
 from framework.events import Callback
 from framework.types import Counters
 
@@ -224,7 +224,7 @@ def test_a_batch_that_cannot_be_kept_does_not_hide_what_happened(
     def refuse(path: Path, state: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("framework.training.save_state", refuse)
+    monkeypatch.setattr("framework.training.run.save_state", refuse)
     parts = framework.assemble("dqn,chain", {"run.steps": 400, "learning.starts": 10, "checkpoint.every": 0})
     sample = parts.buffer.sample
 

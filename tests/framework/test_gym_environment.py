@@ -7,9 +7,9 @@ import gymnasium
 import numpy as np
 import pytest
 
-from framework.assembly import assemble
-from framework.gym_environment import GymEnvironment
-from framework.vector import Stream, vectorise
+from framework.assembly.assemble import assemble
+from framework.environments.gym import GymEnvironment
+from framework.environments.stream import Stream, vectorise
 
 ID = "Snapshots-v0"
 

@@ -11,8 +11,8 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from framework.environments.stream import Stream, vectorise
 from framework.errors import FrameworkError
-from framework.vector import Stream, vectorise
 
 
 class Walk(gymnasium.Env[np.ndarray, int]):

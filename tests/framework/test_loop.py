@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework.assembly import Parts, assemble
+from framework.assembly.assemble import assemble
+from framework.assembly.parts import Parts
 from framework.errors import NonFiniteLoss, UsageError
-from framework.evaluation import evaluate
 from framework.events import Callback, Episode, EvaluationResult
-from framework.loop import Loop
-from framework.training import train
+from framework.training.evaluation import evaluate
+from framework.training.loop import Loop
+from framework.training.run import train
 from framework.types import Batch, Counters, Errors, Step
 
 CHECKED = "framework.testing"
@@ -166,7 +167,7 @@ def test_a_lucky_evaluation_ends_nothing_where_more_episodes_must_confirm_it(mon
         assert ledger.announced[-1] == agent.counters.env_steps
         return EvaluationResult((means[name],), (1,), 1, 0.0, 0.0)
 
-    monkeypatch.setattr("framework.loop.evaluate", scripted)
+    monkeypatch.setattr("framework.training.loop.evaluate", scripted)
     values = {"run.until": 1.9, "run.steps": 1_000, "evaluation.every": 50, "evaluation.episodes": 3}
     parts, ledger = assemble("tabular,chain", {**values, "evaluation.confirm": 8}), Ledger()
     loop = Loop(parts, [ledger])

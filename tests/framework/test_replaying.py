@@ -15,7 +15,7 @@ import framework
 from framework.errors import FrameworkError, UsageError
 from framework.recording import load_state
 from framework.recording.trace import ASPECTS, FILE, ROW, Difference, read_trace
-from framework.replaying import Replayed, replay
+from framework.training.repeat import Replayed, replay
 
 VALUES: dict[str, Any] = {
     "run.deterministic": True,
@@ -83,8 +83,8 @@ def test_the_first_step_that_differs_is_named_with_what_differs(aspect: str, rec
 def test_a_plugin_that_has_changed_is_found_out_at_the_step_at_which_it_acts_otherwise(tmp_path: Path) -> None:
     plugin = tmp_path / "mine.py"
     text = """
-from framework.hookspecs import hookimpl
-from framework.exploration import EpsilonGreedy
+from framework.hooks import hookimpl
+from framework.defaults.exploration import EpsilonGreedy
 
 class Odd(EpsilonGreedy):
     def choose(self, values, obs, counters):

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from framework import scaffold
-from framework.assembly import assemble
-from framework.discovery import GROUP
+from framework.assembly.assemble import assemble
+from framework.assembly.discovery import GROUP
+from framework.assembly.loading import load_plugins
+from framework.assembly.manager import CLAIM
+from framework.cli import scaffold
+from framework.cli.scaffold import create, templates
 from framework.errors import UsageError
-from framework.loading import load_plugins
-from framework.loop import Loop
-from framework.manager import CLAIM
-from framework.scaffold import create, templates
+from framework.training.loop import Loop
 
 SLOTS = sorted(templates())
 

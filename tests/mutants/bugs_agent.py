@@ -81,7 +81,7 @@ MUTANTS = (
         component="target_sync",
         row="higgsfield-ai/higgsfield#14 (never at all)",
         plugins="dqn,chain",
-        module="framework.pacing",
+        module="framework.defaults.pacing",
         old="            self._policy.update_target(1.0)\n",
         new="            pass\n",
     ),

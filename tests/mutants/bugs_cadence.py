@@ -6,7 +6,7 @@ DUE = "        return int(max(0, counters.env_steps - self.starts) * self.update
 
 
 def _due(name: str, row: str, new: str) -> Mutant:
-    return Mutant(name, "cadence", f"not in the catalogue: {row}", "dqn,chain", "framework.pacing", DUE, new)
+    return Mutant(name, "cadence", f"not in the catalogue: {row}", "dqn,chain", "framework.defaults.pacing", DUE, new)
 
 
 MUTANTS = (
@@ -67,7 +67,7 @@ MUTANTS = (
         component="cadence",
         row="not in the catalogue: 'no' counts as true",
         plugins="dqn,chain",
-        module="framework.defaults",
+        module="framework.defaults.plugin",
         old="overlap=True)",
         new='overlap="no")',
     ),
@@ -76,7 +76,7 @@ MUTANTS = (
         component="cadence",
         row="not in the catalogue: an option that is not read",
         plugins="dqn,chain",
-        module="framework.defaults",
+        module="framework.defaults.plugin",
         old="ReplayRatio(options.batch_size,",
         new="ReplayRatio(32,",
     ),

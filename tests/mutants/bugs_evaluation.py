@@ -2,7 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 
-EVALUATION = "framework.evaluation"
+EVALUATION = "framework.training.evaluation"
 
 MUTANTS = (
     Mutant(

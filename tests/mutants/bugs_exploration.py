@@ -46,7 +46,7 @@ CHOOSE = """        epsilon = self._epsilon(counters)
 
 
 def _engine(name: str, row: str, old: str, new: str, plugins: str = "dqn,chain") -> Mutant:
-    return Mutant(name, "exploration", row, plugins, "framework.exploration", old, new)
+    return Mutant(name, "exploration", row, plugins, "framework.defaults.exploration", old, new)
 
 
 def _plugin(name: str, row: str, old: str, new: str) -> Mutant:
@@ -78,7 +78,7 @@ MUTANTS = (
         component="exploration",
         row="not in the catalogue: no lower bound after the horizon",
         plugins="dqn,chain",
-        module="framework.schedules",
+        module="framework.defaults.schedules",
         old="return final if t >= horizon else start",
         new="return start",
     ),
@@ -87,7 +87,7 @@ MUTANTS = (
         component="exploration",
         row="not in the catalogue: off by one in the exponential schedule",
         plugins="dqn,chain",
-        module="framework.schedules",
+        module="framework.defaults.schedules",
         old="-(t + 1) /",
         new="-t /",
     ),

@@ -2,7 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 
-LOOP, COLLECTOR = "framework.loop", "framework.collector"
+LOOP, COLLECTOR = "framework.training.loop", "framework.defaults.collector"
 
 MUTANTS = (
     Mutant(
@@ -269,7 +269,7 @@ MUTANTS = (
         component="loop",
         row="not in the catalogue: random numbers of the training are used up",
         plugins="dqn,chain",
-        module="framework.loop",
+        module="framework.training.loop",
         old="        self.last_evaluation = result\n",
         new="        self.last_evaluation = result\n        parts = self.parts\n"
         "        obs = parts.stream.observations\n"

@@ -222,14 +222,14 @@ MUTANTS = (
     _bug(
         "evaluation_is_clipped",
         "not in the catalogue: rewards clipped in the score, too",
-        "plugins.pong",
+        "plugins.pong.protocol",
         'if role == "train" and options.clip_rewards',
         "if options.clip_rewards",
     ),
     _bug(
         "manifest_without_the_skip",
         "openai/gym#2454",
-        "plugins.pong",
+        "plugins.pong.protocol",
         '        "frame_skip": options.frame_skip,\n        "protocol": protocol,',
         '        "frame_skip": 1,\n        "protocol": protocol,',
     ),

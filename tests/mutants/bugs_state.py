@@ -6,7 +6,7 @@ AGENT, LANES, SAMPLERS, PACING = (
     "plugins.dqn.agent",
     "framework.replay.lanes",
     "framework.replay.samplers",
-    "framework.pacing",
+    "framework.defaults.pacing",
 )
 
 MUTANTS = (
@@ -159,7 +159,7 @@ MUTANTS = (
         component="exploration",
         row="DLR-RM/stable-baselines3#1526 (of ε-greedy)",
         plugins="tabular,chain",
-        module="framework.exploration",
+        module="framework.defaults.exploration",
         old='        self._generator.bit_generator.state = state["generator"]\n',
         new="        pass\n",
     ),
@@ -177,7 +177,7 @@ MUTANTS = (
         component="exploration",
         row="ray-project/ray#28289",
         plugins="dqn,chain",
-        module="framework.exploration",
+        module="framework.defaults.exploration",
         old="        epsilon = self._epsilon(counters)\n        count, actions = values.shape\n        draws =",
         new="        now = counters.env_steps\n        self._begun = min(getattr(self, '_begun', now), now)\n"
         "        epsilon = self._epsilon(Counters(env_steps=now - self._begun))\n"

@@ -6,7 +6,7 @@ FIRES = "        if passed > self._passed:\n"
 
 
 def _hard(name: str, row: str, old: str, new: str, plugins: str = "dqn,chain") -> Mutant:
-    return Mutant(name, "target_sync", row, plugins, "framework.pacing", old, new)
+    return Mutant(name, "target_sync", row, plugins, "framework.defaults.pacing", old, new)
 
 
 def _soft(name: str, row: str, old: str, new: str) -> Mutant:

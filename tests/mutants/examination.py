@@ -70,8 +70,8 @@ def examine_correct(plugins: str) -> Examination:
 
 
 def _examine(plugins: str, until: Until, seeds: int) -> Examination:
-    from framework.conformance.catalogue import collect
-    from framework.conformance.running import described, run_check
+    from framework.conformance.runner.collection import collect
+    from framework.conformance.runner.execution import described, run_check
     from framework.conformance.subject import Subject
 
     def hang(number: int, frame: object) -> None:

@@ -17,7 +17,7 @@ class Mutant:
     """One bug.
 
     name: of the bug, unique.
-    component: that the first failing check should name; one of `framework.conformance.checks.COMPONENTS`.
+    component: that the first failing check should name; one of `framework.conformance.check.COMPONENTS`.
     row: of the catalogue of real bugs that it re-enacts ("owner/repository#issue"), or what it is.
     plugins: the composition that has it.
     module, old, new: in the source of this module, `old` (found exactly once) becomes `new`.

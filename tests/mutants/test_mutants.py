@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from framework.conformance.checks import COMPONENTS
+from framework.conformance.check import COMPONENTS
 from tests.mutants.mutant import Mutant, all_mutants, planted
 
 ROOT = Path(__file__).parents[2]

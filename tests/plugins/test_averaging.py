@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import framework
-from framework.assembly import Parts, assemble
+from framework.assembly.assemble import assemble
+from framework.assembly.parts import Parts
 from framework.events import Callback
-from framework.loop import Loop
+from framework.training.loop import Loop
 from framework.types import Batch, Counters, Errors
 from tests.framework.checkpoints.pieces import left_behind
 

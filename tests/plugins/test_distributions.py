@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from framework.assembly import assemble
+from framework.assembly.assemble import assemble
 from framework.errors import UsageError
-from framework.loop import Loop
+from framework.training.loop import Loop
 from plugins.c51 import Categorical, CategoricalHead, project
 from plugins.dqn.maths import greedy
 from plugins.dqn.quantiles import Quantiles, quantile_huber

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from envs.chain import ChainEnv
-from framework.assembly import Parts, assemble
+from framework.assembly.assemble import assemble
+from framework.assembly.parts import Parts
+from framework.environments.frames import stacked_space
 from framework.errors import UnsupportedSpace, UsageError
-from framework.frames import stacked_space
-from framework.loop import Loop
 from framework.seeding import Seeds
+from framework.training.loop import Loop
 from framework.types import Batch, Counters, Spaces, Targeted
 from plugins.dqn.agent import DQNPolicy, choose_device
 from plugins.dqn.head import ScalarHead, Values

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from framework.assembly import assemble
+from framework.assembly.assemble import assemble
 from framework.errors import UsageError
-from framework.loop import Loop
+from framework.training.loop import Loop
 from framework.types import Counters
 from plugins.dueling import DuelingStream
 from plugins.polyak import SoftSync

@@ -13,11 +13,11 @@ from hypothesis.extra import numpy as hnp
 
 from envs.chain import ChainEnv
 from envs.grid import GridEnv
-from framework.assembly import assemble
+from framework.assembly.assemble import assemble
 from framework.errors import UsageError
-from framework.evaluation import evaluate
-from framework.loop import Loop
 from framework.testing import enforce
+from framework.training.evaluation import evaluate
+from framework.training.loop import Loop
 from framework.types import Counters, Exploration
 from plugins.boltzmann import Boltzmann
 from plugins.ucb import UCB

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from framework.assembly import assemble
+from framework.assembly.assemble import assemble
 from framework.config import Source, build_config
 from framework.errors import UnsupportedSpace, UsageError
-from framework.loop import Loop
+from framework.training.loop import Loop
 from framework.types import Spaces
 from plugins import impala
 from plugins.impala import STAGES, Impala

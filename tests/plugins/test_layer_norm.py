@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from framework.assembly import assemble
-from framework.loop import Loop
+from framework.assembly.assemble import assemble
+from framework.training.loop import Loop
 from plugins.layer_norm import normalised
 
 

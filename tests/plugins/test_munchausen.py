@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from framework.assembly import assemble
+from framework.assembly.assemble import assemble
 from framework.config import Config
 from framework.errors import UsageError
-from framework.loop import Loop
+from framework.training.loop import Loop
 from framework.types import Counters
 from plugins.dqn.head import ScalarHead, Values
 from plugins.munchausen import MunchausenOptions, dqn_bonus, dqn_bootstrap, scaled_log_policy

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from framework.assembly import Parts, assemble
-from framework.loop import Loop
+from framework.assembly.assemble import assemble
+from framework.assembly.parts import Parts
 from framework.seeding import Seeds
+from framework.training.loop import Loop
 from framework.types import Counters
 from plugins.dqn.sources import RandomSource
 from plugins.noisy import NoisyLinear

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from framework.assembly import assemble
-from framework.loop import Loop
+from framework.assembly.assemble import assemble
+from framework.training.loop import Loop
 from plugins.packed import PackedFrames
-from plugins.pong import PongOptions
+from plugins.pong.options import PongOptions
 from plugins.pong.single import pong_env
 
 

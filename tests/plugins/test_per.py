@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from framework.assembly import assemble
+from framework.assembly.assemble import assemble
 from framework.errors import FrameworkError
-from framework.loop import Loop
 from framework.testing import enforce
+from framework.training.loop import Loop
 from framework.types import Counters, Sampler
 from plugins.per import PEROptions, Prioritized
 from plugins.per.sumtree import SumTree

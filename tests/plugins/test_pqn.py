@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.assembly import assemble
+from framework.assembly.assemble import assemble
 from framework.errors import UsageError
-from framework.loop import Loop
+from framework.training.loop import Loop
 from framework.types import Counters, Spaces, Step
 from plugins.dqn.agent import DQNPolicy
 from plugins.pqn import PQNOptions, Rollout, RolloutCadence, lambda_returns

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from framework.assembly import assemble
-from framework.frames import stacked_space
+from framework.assembly.assemble import assemble
+from framework.environments.frames import stacked_space
 from framework.types import Spaces
 from plugins.dqn.head import ScalarHead
 from plugins.dqn.networks import QNetwork, Stream, torso_for

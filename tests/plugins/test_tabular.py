@@ -10,9 +10,9 @@ from hypothesis.extra import numpy as hnp
 
 from envs.chain import ChainEnv
 from envs.grid import GridEnv
-from framework.assembly import assemble
-from framework.loop import Loop
+from framework.assembly.assemble import assemble
 from framework.testing import enforce
+from framework.training.loop import Loop
 from framework.types import Batch, Counters, Loss, Optimizer
 from plugins.tabular import Assignment, QLearning, QTable
 

@@ -14,16 +14,17 @@ from hypothesis.extra import numpy as hnp
 
 from envs.chain import ChainEnv
 from envs.grid import GridEnv
-from framework.assembly import Parts, assemble
-from framework.discovery import resolve
+from framework.assembly.assemble import assemble
+from framework.assembly.discovery import resolve
+from framework.assembly.parts import Parts
+from framework.defaults.exploration import EpsilonGreedy
+from framework.defaults.schedules import linear
 from framework.errors import UsageError
-from framework.evaluation import evaluate
-from framework.exploration import EpsilonGreedy
-from framework.loop import Loop
 from framework.replay.returns import NStepReturns
-from framework.schedules import linear
 from framework.seeding import Seeds
 from framework.testing import enforce
+from framework.training.evaluation import evaluate
+from framework.training.loop import Loop
 from framework.types import Batch, Counters, Errors, Loss, Optimizer, Policy
 from plugins.double_q import DoubleQLearning, TwoTables
 from plugins.expected_sarsa import ExpectedSarsa

@@ -7,7 +7,7 @@ import numpy as np
 
 from envs.model import DiscreteEnv, ModelEnv, Outcome, Transitions, time_limited
 from framework.config import Config, Field, Section
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 
 
 class RandomMDPOptions(Section, name="random_mdp"):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from framework.conformance.checks import Cause, NotApplicable, check, expect
+from framework.conformance.check import Cause, NotApplicable, check, expect
 from framework.conformance.subject import Subject
 from plugins.dqn.agent import DQNPolicy
 from plugins.dqn.conformance.networks import Standardising
@@ -87,7 +87,7 @@ def the_average_plays_where_nothing_is_explored(subject: Subject) -> None:
 def each_update_moves_the_average_once(subject: Subject) -> None:
     """After each step of the optimiser, the average has followed the online network once."""
     with _averaging(subject) as rig:
-        optimizer = rig.bench.optimizer(rig.policy)
+        optimizer = rig.builder.optimizer(rig.policy)
         for k in range(1, UPDATES + 1):
             batch, before = rig.batch(), state_of(rig.policy.average)
             optimizer.apply(batch, rig.loss(batch))

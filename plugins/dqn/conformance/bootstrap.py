@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from framework.conformance.checks import Cause, NotApplicable, check, expect, require
+from framework.conformance.check import Cause, NotApplicable, check, expect, require
 from framework.conformance.subject import Subject
 from plugins.dqn.conformance.rig import Rig, is_filled_by, numbers, rigged
 from plugins.dqn.head import Values

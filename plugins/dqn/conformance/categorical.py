@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from framework.conformance.checks import Cause, NotApplicable, check, expect, require
-from framework.conformance.samples import A
+from framework.conformance.check import Cause, NotApplicable, check, expect, require
+from framework.conformance.fixtures.batches import A
 from framework.conformance.subject import Subject
 from plugins.dqn.conformance.references import log_softmax, projection, slope
 from plugins.dqn.conformance.rig import FEATURES, Rig, Table, numbers, rigged

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from framework.conformance.checks import Cause, NotApplicable, check, expect
-from framework.conformance.samples import A, B
+from framework.conformance.check import Cause, NotApplicable, check, expect
+from framework.conformance.fixtures.batches import A, B
 from framework.conformance.subject import Subject
 from plugins.dqn.conformance.rig import FEATURES, Rig, numbers, rigged
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from framework.conformance.checks import Cause, NotApplicable, check, expect, require
-from framework.conformance.samples import A, B
+from framework.conformance.check import Cause, NotApplicable, check, expect, require
+from framework.conformance.fixtures.batches import A, B
 from framework.conformance.subject import Subject
 from plugins.dqn.conformance.rig import FEATURES, Affine, Rig, exchanged, numbers, one_hot, rigged, row_of, tensors_of
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import torch
 
-from framework.conformance.checks import Cause, NotApplicable, check, expect, require
-from framework.conformance.samples import A, B
+from framework.conformance.check import Cause, NotApplicable, check, expect, require
+from framework.conformance.fixtures.batches import A, B
 from framework.conformance.subject import Subject
 from plugins.dqn.conformance.rig import FEATURES, Affine, numbers, rigged
 

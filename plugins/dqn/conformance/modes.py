@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor
 
-from framework.conformance.checks import Cause, check, expect
+from framework.conformance.check import Cause, check, expect
 from framework.conformance.subject import Subject
 from plugins.dqn.conformance.rig import first_weights, modes_of, numbers, rigged, watched
 

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import torch
 
-from framework.conformance.checks import Cause, check, expect
+from framework.conformance.check import Cause, check, expect
 from framework.conformance.subject import Subject
 from plugins.dqn.conformance.references import log_softmax
 from plugins.dqn.conformance.rig import numbers, rigged
@@ -31,7 +31,7 @@ def target_is_that_of_munchausen(subject: Subject) -> None:
     for options in (PAPER, SOFT):
         alpha, temperature, lowest = options.values()
         with rigged(subject, options) as rig:
-            bonus, bootstrap = rig.part("dqn_bonus", config=rig.bench.config), rig.bootstrap()
+            bonus, bootstrap = rig.part("dqn_bonus", config=rig.builder.config), rig.bootstrap()
             for before, after, action, discount in itertools.product(BEFORE, AFTER, range(3), (0.0, 0.9)):
                 now, following = Values(rig.tensor([before])), Values(rig.tensor([after]))
                 gained = bonus(lambda now=now: now, torch.tensor([action]), following, rig.tensor([discount]))

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from framework.conformance.checks import Cause, NotApplicable, check, expect, require
+from framework.conformance.check import Cause, NotApplicable, check, expect, require
 from framework.conformance.subject import Subject
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.types import Targeted
 from plugins.dqn.conformance.rig import first_weights, modes_of, numbers, rigged, state_of, watched
 

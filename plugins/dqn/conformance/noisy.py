@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from framework.conformance.checks import Cause, NotApplicable, check, expect, require
-from framework.conformance.samples import B
+from framework.conformance.check import Cause, NotApplicable, check, expect, require
+from framework.conformance.fixtures.batches import B
 from framework.conformance.subject import Subject
 from plugins.dqn.conformance.rig import Rig, numbers, rigged
 
@@ -18,7 +18,7 @@ SIGMA = 0.5
 
 
 def _layer(rig: Rig, inputs: int = INPUTS, outputs: int = OUTPUTS) -> nn.Module:
-    return rig.part("dqn_linear", config=rig.bench.config, seeds=rig.bench.seeds)(inputs, outputs)
+    return rig.part("dqn_linear", config=rig.builder.config, seeds=rig.builder.seeds)(inputs, outputs)
 
 
 def _sigmas(layer: nn.Module) -> dict[str, Tensor]:
@@ -126,7 +126,7 @@ def sigma_starts_as_in_the_paper(subject: Subject) -> None:
     """Each σ starts at σ₀ / √inputs, and each μ within ± 1 / √inputs; σ₀ is 0.5 unless it is set."""
     for values, sigma in (({}, None), ({"noisy.sigma": 0.125}, 0.125)):
         with rigged(subject, values) as rig:
-            sigma = rig.bench.config.flat().get("noisy.sigma", SIGMA) if sigma is None else sigma
+            sigma = rig.builder.config.flat().get("noisy.sigma", SIGMA) if sigma is None else sigma
             layer = _layer(rig, 16, OUTPUTS)
             found = _sigmas(layer)
             for name, tensor in found.items():

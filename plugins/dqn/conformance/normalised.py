@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from framework.conformance.checks import Cause, NotApplicable, check, expect
-from framework.conformance.samples import B
+from framework.conformance.check import Cause, NotApplicable, check, expect
+from framework.conformance.fixtures.batches import B
 from framework.conformance.subject import Subject
 from plugins.dqn.conformance.rig import FEATURES, Rig, numbers, rigged
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from framework.conformance.checks import Cause, NotApplicable, Violation, check
+from framework.conformance.check import Cause, NotApplicable, Violation, check
 from framework.conformance.subject import Subject
 from framework.errors import UsageError
 
@@ -38,13 +38,13 @@ SENSELESS: tuple[Mapping[str, Any], ...] = (
 )
 def senseless_options_are_refused(subject: Subject) -> None:
     """Options that a variant can make no sense of are refused with a message, before anything is built."""
-    known = set(subject.bench().config.flat())
+    known = set(subject.builder().config.flat())
     cases = [values for values in SENSELESS if set(values) <= known]
     if not cases:
         raise NotApplicable("none of the plugins has bounds that are known here")
     for values in cases:
         try:
-            subject.bench(values)
+            subject.builder(values)
         except UsageError:
             continue
         raise Violation(values, "UsageError", "accepted")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from framework.conformance.checks import Cause, check, expect
-from framework.conformance.samples import A, B
+from framework.conformance.check import Cause, check, expect
+from framework.conformance.fixtures.batches import A, B
 from framework.conformance.subject import Subject
 from plugins.dqn.conformance.rig import FEATURES, Affine, numbers, rigged
 

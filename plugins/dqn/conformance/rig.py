@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from framework.conformance.bench import Bench
-from framework.conformance.checks import NotApplicable
-from framework.conformance.samples import A, B, some_batch
+from framework.assembly.builder import Builder
+from framework.conformance.check import NotApplicable
+from framework.conformance.fixtures.batches import A, B, some_batch
 from framework.conformance.subject import Subject
 from framework.types import Batch, Counters, Errors, Spaces
 
@@ -33,7 +33,7 @@ class Rig:
     `tolerance` is what rounding may make of a number of order one.
     """
 
-    bench: Bench
+    builder: Builder
     spaces: Spaces
     policy: Any
     rng: np.random.Generator
@@ -67,25 +67,25 @@ class Rig:
 
     def loss(self, batch: Batch) -> Errors:
         """What the composition's loss, made for this policy, finds in a batch."""
-        return self.bench.loss(self.policy, self.bench.exploration(self.spaces))(batch, NOW)
+        return self.builder.loss(self.policy, self.builder.exploration(self.spaces))(batch, NOW)
 
     def part(self, slot: str, **arguments: Any) -> Any:
         """What fills one of dqn's slots."""
-        return self.bench.slots.constructor(slot, **arguments)
+        return self.builder.slots.constructor(slot, **arguments)
 
     def head(self) -> Any:
         """A head for `FEATURES` features, on the policy's device."""
-        build = self.part("dqn_head", spaces=self.spaces, config=self.bench.config, seeds=self.bench.seeds)
+        build = self.part("dqn_head", spaces=self.spaces, config=self.builder.config, seeds=self.builder.seeds)
         return build(FEATURES).to(self.policy.device)
 
     def stream(self, width: int) -> nn.Module:
         """A stream from `FEATURES` features, as the composition makes it."""
-        linear = self.part("dqn_linear", config=self.bench.config, seeds=self.bench.seeds)
-        build = self.part("dqn_stream", linear=linear, config=self.bench.config)
+        linear = self.part("dqn_linear", config=self.builder.config, seeds=self.builder.seeds)
+        build = self.part("dqn_stream", linear=linear, config=self.builder.config)
         return build(FEATURES, A, width).to(self.policy.device)
 
     def bootstrap(self) -> Callable[..., Tensor]:
-        return self.part("dqn_bootstrap", config=self.bench.config)
+        return self.part("dqn_bootstrap", config=self.builder.config)
 
     def stir(self) -> None:
         """Change all weights of both networks, each by another number."""
@@ -154,25 +154,25 @@ def _exact(subject: Subject, values: Mapping[str, Any], decorate: Any) -> Rig:
 
 
 def _rig(subject: Subject, values: Mapping[str, Any], decorate: Any, tolerance: float) -> Rig:
-    bench = subject.bench({"dqn.hidden": HIDDEN, "run.device": "cpu", **values})
+    builder = subject.builder({"dqn.hidden": HIDDEN, "run.device": "cpu", **values})
     spaces = replace(subject.spaces, action=gymnasium.spaces.Discrete(A))
-    policy = _decorated(bench, spaces, decorate)
+    policy = _decorated(builder, spaces, decorate)
     for name in ("online", "target"):
         network = getattr(policy, name, None)
         if not all(isinstance(getattr(network, part, None), nn.Module) for part in ("torso", "stream", "head")):
             raise NotApplicable(f"the policy has no '{name}' network of torso, stream and head")
-    return Rig(bench, spaces, policy, np.random.default_rng(subject.seed), tolerance)
+    return Rig(builder, spaces, policy, np.random.default_rng(subject.seed), tolerance)
 
 
-def _decorated(bench: Bench, spaces: Spaces, decorate: Any) -> Any:
+def _decorated(builder: Builder, spaces: Spaces, decorate: Any) -> Any:
     if decorate is None:
-        return bench.policy(spaces)
-    bench.plugins.manager.register(decorate)
+        return builder.policy(spaces)
+    builder.plugins.manager.register(decorate)
     try:
-        return bench.policy(spaces)
+        return builder.policy(spaces)
     finally:
-        # the bench is every check's
-        bench.plugins.manager.unregister(decorate)
+        # the builder is every check's
+        builder.plugins.manager.unregister(decorate)
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 
-from framework.conformance.checks import Cause, check, expect
-from framework.conformance.samples import A, B
+from framework.conformance.check import Cause, check, expect
+from framework.conformance.fixtures.batches import A, B
 from framework.conformance.subject import Subject
 from plugins.dqn.conformance.references import huber, slope
 from plugins.dqn.conformance.rig import FEATURES, Rig, Table, is_filled_by, numbers, rigged

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from framework.conformance.checks import Cause, NotApplicable, check, expect, require
+from framework.conformance.check import Cause, NotApplicable, check, expect, require
 from framework.conformance.subject import Subject
 from framework.types import Batch, Errors
 from plugins.dqn.conformance.heads import Case
@@ -157,7 +157,7 @@ def the_reward_gains_the_bonus(subject: Subject) -> None:
     with rigged(subject) as rig:
         _needs_bootstrap(subject)
         batch, witness, given, _ = _learnt(rig)
-        bonus = rig.part("dqn_bonus", config=rig.bench.config)
+        bonus = rig.part("dqn_bonus", config=rig.builder.config)
         action, discount = rig.tensor(batch.action), rig.tensor(batch.discount)
         with torch.no_grad():
             before = witness.once("target", "obs")

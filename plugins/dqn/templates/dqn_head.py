@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from framework.config import Config, Field, Section
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from plugins.dqn.head import Values
 from plugins.dqn.hookspecs import HeadConstructor
 from plugins.dqn.maths import bootstrapped, expected_value, taken

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from framework.config import Config, Field, Section
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from plugins.dqn.hookspecs import LinearConstructor
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from framework.config import Config, Field, Section
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.types import Spaces
 from plugins.dqn.hookspecs import TorsoConstructor
 

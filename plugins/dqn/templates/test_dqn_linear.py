@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from framework.assembly import Parts
+from framework.assembly.parts import Parts
 from framework.testing import parametrize_with_checks
 from plugins.dqn.agent import DQNPolicy
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from framework.assembly import Parts
+from framework.assembly.parts import Parts
 from framework.testing import parametrize_with_checks
 from plugins.dqn.agent import DQNPolicy
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 import framework
 from framework.checkpoints.folder import CheckpointFolder
 from framework.events import Callback, Episode
-from framework.loop import Loop
 from framework.recording import load_state
+from framework.training.loop import Loop
 from framework.types import Counters, Step
 from tests.framework.checkpoints.pieces import left_behind
 from tests.mutants.correct_compositions import NETWORKS, TABLES
@@ -185,8 +185,8 @@ def test_a_callbacks_own_state_is_saved(tmp_path: Path) -> None:
         framework.FrameworkError, match=r"callbacks are not those of this run: .*Counting, .*Counting 2"
     ):
         framework.resume(tmp_path, {"run.episodes": 12})
-    from framework.checkpoints.resuming import reopen
     from framework.config import Source
+    from framework.training.resume import reopen
 
     reopened = reopen(tmp_path, sources=[Source("test", {"run.episodes": 12})])
     again = [Counting(), Counting()]

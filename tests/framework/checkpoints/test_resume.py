@@ -11,9 +11,9 @@ import pytest
 from safetensors.numpy import save_file
 
 import framework
-from framework import entry
 from framework.checkpoints.folder import CheckpointFolder
 from framework.checkpoints.identity import differences
+from framework.cli import main as entry
 from framework.recording import read_rows
 from framework.recording.states import LONGEST_HEADER, load_state, save_state
 from tests.framework.checkpoints.pieces import left_behind
@@ -21,7 +21,7 @@ from tests.framework.checkpoints.pieces import left_behind
 VALUES = {"run.steps": 60, "checkpoint.every": 25, "replay.capacity": 100, "learning.starts": 10}
 
 PLUGIN = """
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from envs import chain
 
 @hookimpl
@@ -115,7 +115,7 @@ def test_forced_parts_that_do_not_fit_are_named(run: Path) -> None:
 
 
 def test_other_versions_are_refused(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("framework.run_folder._versions", lambda: {"numpy": "0.1"})
+    monkeypatch.setattr("framework.training.run_folder._versions", lambda: {"numpy": "0.1"})
     with pytest.raises(framework.UsageError, match=r"versions.numpy: .* then, \"0.1\" now"):
         framework.resume(run, {"run.steps": 90})
 

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from framework.conformance import buffer, buffer_dealings
-from framework.conformance.catalogue import checks_in
-from framework.conformance.running import run_check
+from framework.conformance.check import checks_in
+from framework.conformance.checks.buffer import contents as buffer
+from framework.conformance.checks.buffer import interface as buffer_dealings
+from framework.conformance.runner.execution import run_check
 from framework.conformance.subject import Subject
 
 LARGE = """
 from framework.errors import UsageError
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.options import ReplayOptions
 
 @hookimpl(wrapper=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.conformance.closing import close
+from framework.conformance.runner.completion import close
 from framework.errors import UsageError
 
 
@@ -44,7 +44,7 @@ def test_beside_is_all_that_is_added() -> None:
 
 VARIANT = """
 {wish}
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from plugins.dqn.maths import greedy
 
 @hookimpl
@@ -62,7 +62,7 @@ def test_what_was_tried_and_does_not_fit_is_told() -> None:
 
 
 RECOMMENDED = """
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 
 @hookimpl
 def recommended_values():

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from framework.conformance.command import check_command
-from framework.conformance.planning import plan
-from framework.conformance.report import print_failures, print_report
-from framework.conformance.session import Request
+from framework.cli.check import check_command
+from framework.conformance.runner.planning import plan
+from framework.conformance.runner.report import print_failures, print_report
+from framework.conformance.runner.session import Request
 from framework.errors import UsageError
 
 DEADLY = "import os\nos._exit(4)\n"

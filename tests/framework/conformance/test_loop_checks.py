@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from framework.conformance.loop import actions_are_the_ones_chosen
-from framework.conformance.running import run_check
+from framework.conformance.checks.loop.events import actions_are_the_ones_chosen
+from framework.conformance.runner.execution import run_check
 from framework.conformance.subject import Subject
 
 COLLECTOR = """
 import numpy as np
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 
 class Mine:
     def __init__(self, stream, policy, exploration):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from framework.conformance.checks import Violation
-from framework.conformance.histories import History, folded, should
-from framework.conformance.samples import frames_of
-from framework.conformance.scenes import Scene
-from framework.conformance.scripted import PlainReturns, RecordingSampler
+from framework.conformance.check import Violation
+from framework.conformance.fixtures.batches import frames_of
+from framework.conformance.fixtures.replay.cases import Scene
+from framework.conformance.fixtures.replay.plain_history import History, folded, should
+from framework.conformance.fixtures.replay.plain_parts import PlainReturns, RecordingSampler
 from framework.conformance.subject import Subject
 from framework.testing import enforce
 from framework.types import Counters, Returns, Sampler

@@ -15,17 +15,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from framework.conformance import workers
-from framework.conformance.planning import plan
-from framework.conformance.report import to_json
-from framework.conformance.running import Finding
-from framework.conformance.session import PATIENCE, Request, Session
+from framework.conformance.runner import workers
+from framework.conformance.runner.execution import Finding
+from framework.conformance.runner.planning import plan
+from framework.conformance.runner.report import to_json
+from framework.conformance.runner.session import PATIENCE, Request, Session
 from framework.errors import UsageError
 
 PLUGIN = """
 import os, sys, time
-from framework.conformance.checks import Cause, NotApplicable, check, expect
-from framework.hookspecs import hookimpl
+from framework.conformance.check import Cause, NotApplicable, check, expect
+from framework.hooks import hookimpl
 
 CHECK_WITH = "tabular,chain"
 
@@ -118,7 +118,7 @@ def test_what_a_plugin_prints_is_no_answer(tmp_path: Path) -> None:
 def test_a_plugin_that_cannot_even_be_loaded_is_a_finding(
     tmp_path: Path, crash: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("framework.conformance.planning.PLAN_SECONDS", 2.0)
+    monkeypatch.setattr("framework.conformance.runner.planning.PLAN_SECONDS", 2.0)
     session = session_of(tmp_path, body=crash)
     assert not session.passed
     found = findings(session)["assembles"]
@@ -227,7 +227,7 @@ def test_checks_beside_a_plugin_are_found_where_the_command_is_started(
     hook = "    from beside_checks import holds\n    return [holds]\n"
     path.write_text(path.read_text().replace("    return [aaa_holds, misbehaves, zzz_does_not_apply]", hook))
     (tmp_path / "beside_checks.py").write_text(
-        "from framework.conformance.checks import check\n"
+        "from framework.conformance.check import check\n"
         "@check('loop', 'make_returns')\ndef holds(subject):\n    'What is true.'\n"
     )
     monkeypatch.chdir(tmp_path)

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from framework.conformance.checks import NotApplicable
+from framework.conformance.check import NotApplicable
 from framework.conformance.subject import SUITABLE, Subject
 from framework.options import ReturnsOptions, RunOptions
 
 BOUND = """
 from framework.errors import UsageError
-from framework.hookspecs import Bundle, hookimpl
+from framework.hooks import Bundle, hookimpl
 
 @hookimpl
 def bundle(names):
@@ -25,9 +25,9 @@ def bundle(names):
 
 
 def gammas(subject: Subject) -> list[float]:
-    """On a probe, and on the bench."""
+    """On a probe, and on the builder."""
     with subject.probed("ledger") as parts:
-        return [parts.config[ReturnsOptions].gamma, subject.bench().config[ReturnsOptions].gamma]
+        return [parts.config[ReturnsOptions].gamma, subject.builder().config[ReturnsOptions].gamma]
 
 
 def test_the_users_options_go_before_what_suits_the_harness() -> None:
@@ -35,7 +35,7 @@ def test_the_users_options_go_before_what_suits_the_harness() -> None:
     assert gammas(Subject(names)) == [SUITABLE["returns.gamma"]] * 2
     subject = Subject(names, {"returns.gamma": 0.6, "run.num_envs": 3, "chain.length": 7})
     assert gammas(subject) == [0.6, 0.6]
-    assert subject.bench().config[RunOptions].num_envs == 3
+    assert subject.builder().config[RunOptions].num_envs == 3
 
 
 def test_the_users_options_go_before_those_of_a_bundle_for_one_environment(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_the_users_options_go_before_those_of_a_bundle_for_one_environment(tmp_p
 
 def test_what_a_check_asks_for_goes_before_the_users_options() -> None:
     subject = Subject(("tabular", "chain"), {"returns.gamma": 0.6})
-    assert subject.bench({"returns.gamma": 0.3}).config[ReturnsOptions].gamma == 0.3
+    assert subject.builder({"returns.gamma": 0.3}).config[ReturnsOptions].gamma == 0.3
     with subject.probed("ledger", {"returns.gamma": 0.3}) as parts:
         assert parts.config[ReturnsOptions].gamma == 0.3
 

@@ -9,7 +9,7 @@ import pytest
 pytest_plugins = ["pytester"]
 
 VARIANT = """
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 
 CHECK_WITH = "tabular,chain"
 

@@ -11,8 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from framework.environments.frames import FrameStack, stacked_space
 from framework.errors import UsageError
-from framework.frames import FrameStack, stacked_space
 from framework.replay.lanes import FrameReplay, bytes_needed
 from framework.replay.returns import NStepReturns
 from framework.replay.samplers import UniformSampler

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.config import Source, build_config
-from framework.defaults import config_sections
+from framework.defaults.plugin import config_sections
+from framework.environments.frames import stacked_space
+from framework.environments.stream import spaces_of
 from framework.errors import UsageError
-from framework.frames import stacked_space
 from framework.replay.lanes import FrameReplay
 from framework.replay.mirrored import Mirrored, mirrored
 from framework.replay.returns import NStepReturns
@@ -22,7 +23,6 @@ from framework.replay.samplers import UniformSampler
 from framework.seeding import Seeds
 from framework.testing import enforce
 from framework.types import Buffer, Counters, Mirror, Spaces, Step
-from framework.vector import spaces_of
 
 FRAME = gymnasium.spaces.Box(0, 255, (3, 5), np.uint8)
 MIRROR = Mirror(-2, (0, 2, 1))

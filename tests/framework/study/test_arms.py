@@ -11,7 +11,7 @@ from framework.errors import UsageError
 from framework.study import Arm, ablation, check_arm, run_study
 
 BUNDLE = """
-from framework.hookspecs import Bundle, hookimpl
+from framework.hooks import Bundle, hookimpl
 @hookimpl
 def bundle(names):
     return Bundle({plugins}, {values})

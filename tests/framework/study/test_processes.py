@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from framework.study.processes import run_jobs
+from framework.processes.jobs import run_jobs
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from test_processes import Record, Script
-from framework.study.processes import run_jobs
+from framework.processes.jobs import run_jobs
 folder = Path({folder!r})
 code = '''
 import os, signal, time

@@ -19,7 +19,7 @@ from framework.recording import read_rows
 from framework.study import Arm, read_study, run_study
 
 BUNDLE = """
-from framework.hookspecs import Bundle, hookimpl
+from framework.hooks import Bundle, hookimpl
 @hookimpl
 def bundle(names):
     return Bundle(("tabular", "nstep"), {"nstep.n": 2})
@@ -28,7 +28,7 @@ def bundle(names):
 SLOW = """
 '''Makes every step slow until there is a file 'go'; fails with seed 1 if there is a file 'fail'.'''
 import pathlib, time
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.options import RunOptions
 from framework.events import Callback
 class Slow(Callback):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from framework.config import Config, Field, Section
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.types import Cadence, Counters
 
 CHECK_WITH = "dqn,chain"

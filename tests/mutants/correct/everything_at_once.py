@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from framework.hookspecs import Bundle, hookimpl
+from framework.hooks import Bundle, hookimpl
 
 CHECK_WITH = "chain"
 

@@ -16,7 +16,7 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.wrappers import TimeLimit
 
 from framework.config import Config, Field, Section
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.types import Role
 
 CHECK_WITH = "dqn"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from framework.config import Config, Field, Section
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.options import ReturnsOptions
 from framework.types import Returns
 

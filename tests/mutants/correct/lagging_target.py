@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from framework.config import Config, Field, Section
 from framework.errors import UsageError
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.types import Counters, Policy, State, Targeted, TargetSync
 
 CHECK_WITH = "dqn,chain"

@@ -13,7 +13,7 @@ from gymnasium.spaces import Discrete
 
 from framework.config import Config, Field, Section
 from framework.errors import UnsupportedSpace, UsageError
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.seeding import Seeds
 from framework.types import Batch, Counters, Errors, Loss, Optimizer, Policy, Spaces, State
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from framework.config import Config, Field, Section
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from plugins.dqn.hookspecs import LinearConstructor, StreamConstructor
 
 CHECK_WITH = "dqn,chain"

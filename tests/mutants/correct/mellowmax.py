@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from framework.config import Config, Field, Section
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.types import Batch, Counters, Errors, Loss, Policy
 
 CHECK_WITH = "tabular,chain"

@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from plugins.dqn.hookspecs import LinearConstructor
 
 CHECK_WITH = "dqn,chain"

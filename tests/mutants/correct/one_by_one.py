@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from framework.hookspecs import hookimpl
+from framework.environments.stream import Stream
+from framework.hooks import hookimpl
 from framework.types import Collector, Counters, Exploration, Policy, Step
-from framework.vector import Stream
 
 CHECK_WITH = "dqn,chain"
 

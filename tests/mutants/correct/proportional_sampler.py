@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from framework.config import Config, Field, Section
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.seeding import Seeds
 from framework.types import Counters, Sampler, State
 

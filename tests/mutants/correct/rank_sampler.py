@@ -14,7 +14,7 @@ from itertools import accumulate
 import numpy as np
 
 from framework.config import Config, Field, Section
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.seeding import Seeds
 from framework.types import Counters, Sampler, State
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from plugins.dqn.hookspecs import Bootstrap, Output
 
 CHECK_WITH = "dqn,chain"

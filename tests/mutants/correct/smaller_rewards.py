@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium
 from gymnasium.wrappers import TransformReward
 
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.types import Role
 
 CHECK_WITH = "dqn,chain"

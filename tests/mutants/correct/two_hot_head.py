@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from framework.config import Config, Field, Section
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from plugins.dqn.hookspecs import HeadConstructor
 
 CHECK_WITH = "dqn,chain"

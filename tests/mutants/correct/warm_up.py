@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from framework.config import Config, Field, Section
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.seeding import Seeds
 from framework.types import Counters, Exploration, State, Stateful
 

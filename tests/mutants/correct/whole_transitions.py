@@ -13,7 +13,7 @@ import numpy as np
 
 from framework.config import Config
 from framework.errors import UsageError
-from framework.hookspecs import hookimpl
+from framework.hooks import hookimpl
 from framework.options import ReplayOptions
 from framework.types import Batch, Buffer, Counters, Returns, Sampler, Spaces, State, Step
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import framework
-from framework.assembly import Parts, assemble
-from framework.loading import load_plugins
-from framework.loop import Loop
+from framework.assembly.assemble import assemble
+from framework.assembly.loading import load_plugins
+from framework.assembly.parts import Parts
+from framework.training.loop import Loop
 
 SHORT = {
     "run.steps": 240,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from plugins.pong import ACTION_SETS, PongOptions
 from plugins.pong.native import NativePong
+from plugins.pong.options import ACTION_SETS, PongOptions
 from plugins.pong.single import pong_env
 
 plain = partial(PongOptions, noop_max=0, view="screen", actions="moves")

@@ -12,8 +12,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plugins.pong import PongOptions
 from plugins.pong.native import NativePong
+from plugins.pong.options import PongOptions
 
 plain = partial(PongOptions, noop_max=0, view="screen", actions="moves")
 """Options without the no-ops that both back ends draw in ways of their own."""

@@ -12,12 +12,13 @@ import gymnasium
 import numpy as np
 import pytest
 
-from framework.composition import configure
+from framework.assembly.configuration import configure
 from framework.config import Config, Source, build_config
 from framework.errors import UsageError
 from plugins import pong
-from plugins.pong import ACTION_SETS, PongOptions, describe
 from plugins.pong.native import NativePong
+from plugins.pong.options import ACTION_SETS, PongOptions
+from plugins.pong.protocol import describe, picture
 from plugins.pong.single import pong_env
 
 EXPLICIT = {
@@ -112,7 +113,7 @@ def test_what_it_recommends_depends_on_who_plays() -> None:
 
 @pytest.mark.parametrize("size", [36, 42, 84, 210])
 def test_the_court_is_the_same_pixels_as_the_middle_of_the_screen_at_its_scale(size: int) -> None:
-    height, rows = pong.picture(PongOptions(size=size, view="court"))
+    height, rows = picture(PongOptions(size=size, view="court"))
     assert rows.stop - rows.start == size
     assert abs(height / 210 - size / 160) < 0.5 / 210, "pixels are squares, nearly"
     scale = height / 210

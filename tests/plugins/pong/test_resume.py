@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import framework
-from framework.vector import Stream, vectorise
-from plugins.pong import PongOptions
+from framework.environments.stream import Stream, vectorise
 from plugins.pong.native import NativePong
+from plugins.pong.options import PongOptions
 from plugins.pong.single import pong_env
 from tests.framework.checkpoints.pieces import left_behind
 

@@ -12,7 +12,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers import AtariPreprocessing
 
-from plugins.pong import ACTION_SETS, PongOptions
+from plugins.pong.options import ACTION_SETS, PongOptions
 from plugins.pong.single import chapter_stack, pong_env
 
 plain = partial(PongOptions, noop_max=0, view="screen", actions="moves")

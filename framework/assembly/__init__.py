@@ -1,0 +1,1 @@
+"""Assembly: names and values become the parts of a run."""

@@ -1,0 +1,107 @@
+"""From plugin names and values to the parts of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from framework.assembly.builder import SPACES, Builder
+from framework.assembly.configuration import configure, gather_sections
+from framework.assembly.parts import Agent, Parts
+from framework.assembly.readings import Readings, explain, read_options, unread
+from framework.config import Source
+from framework.environments.stream import Stream
+from framework.errors import UsageError
+from framework.options import CheckpointOptions, RunOptions
+
+
+def assemble(
+    names: str | Sequence[str],
+    values: Mapping[str, Any] | None = None,
+    *,
+    sources: Sequence[Source] = (),
+) -> Parts:
+    """Build the parts of a run. Nothing is written anywhere.
+
+    Args:
+        names: the plugins, as "dqn,pong" or a sequence.
+        values: options as {"section.key": value}, stronger than `sources`. A value that no part reads is refused.
+        sources: further groups of values, weakest first.
+
+    Raises:
+        UsageError: with every problem that was found.
+    """
+    given = [*sources, Source("values", values, unread="refused")] if values else sources
+    parts = assemble_tolerantly(names, given)
+    if parts.unread:
+        parts.close()
+        raise UsageError(list(parts.unread.values()))
+    return parts
+
+
+def assemble_tolerantly(names: str | Sequence[str], sources: Sequence[Source] = ()) -> Parts:
+    """Build the parts of a run, whether or not something reads every option: `Parts.unread` says which are not read.
+
+    Raises:
+        UsageError: with every other problem that was found.
+    """
+    plugins, config, notes = configure(names, sources)
+    builder, readings = Builder.of(plugins, config), Readings(config)
+    watched = replace(builder, config=readings.config)
+    stream = watched.stream("train", config[RunOptions].num_envs, "train")
+    if config[CheckpointOptions].every and not stream.restorable:
+        owner = builder.slots.filled["make_env"]
+        notes.append(f"no checkpoints: the environments of '{owner}' reset themselves and have no state_dict()")
+    try:
+        parts = replace(_build(watched, stream, notes), builder=builder)
+    except BaseException:
+        stream.close()
+        raise
+    owners = {section.section_name: owner for section, owner in gather_sections(plugins).items()}
+    parts.read = read_options(plugins, owners, config, readings)
+    parts.unread = {
+        path: explain(path, plugins, owners, config, parts.filled) for path in unread(sources, config, parts.read)
+    }
+    return parts
+
+
+def assemble_agent(names: str | Sequence[str], sources: Sequence[Source] = ()) -> Agent:
+    """Build a policy alone, as `assemble` would, with fresh weights.
+
+    Raises:
+        UsageError: with every problem that was found.
+    """
+    plugins, config, _ = configure(names, sources)
+    builder = Builder.of(plugins, config)
+    stream = builder.stream("evaluate", 1, SPACES)
+    stream.close()
+    return Agent(builder, stream.spaces, builder.policy(stream.spaces))
+
+
+def _build(builder: Builder, stream: Stream, notes: Sequence[str]) -> Parts:
+    spaces = stream.spaces
+    policy = builder.policy(spaces)
+    exploration = builder.exploration(spaces)
+    returns = builder.returns() if builder.uses("make_buffer", "returns") else None
+    sampler = builder.sampler() if builder.uses("make_buffer", "sampler") else None
+    parts = Parts(
+        builder=builder,
+        spaces=spaces,
+        stream=stream,
+        policy=policy,
+        exploration=exploration,
+        returns=returns,
+        sampler=sampler,
+        buffer=builder.buffer(spaces, sampler, returns, policy),
+        loss=builder.loss(policy, exploration),
+        optimizer=builder.optimizer(policy),
+        target_sync=builder.target_sync(policy),
+        cadence=builder.cadence(),
+        collector=builder.collector(stream, policy, exploration),
+        notes=notes,
+    )
+    problems = builder.slots.unused_claims()
+    if problems:
+        raise UsageError(problems)
+    return parts

@@ -1,0 +1,189 @@
+"""The builder of one composition: one method for each slot of the engine, and the order in which they are filled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any, TypeVar
+
+import gymnasium
+
+from framework.assembly.manager import Expected, PluginError, Plugins
+from framework.assembly.slots import Slots
+from framework.config import Config, Source, build_config
+from framework.environments.stream import Stream, vectorise
+from framework.errors import FrameworkError, UnsupportedSpace, UsageError
+from framework.options import RunOptions
+from framework.seeding import Seeds
+from framework.types import (
+    Buffer,
+    Cadence,
+    Collector,
+    Exploration,
+    Loss,
+    Optimizer,
+    Policy,
+    Returns,
+    Role,
+    Sampler,
+    Spaces,
+    TargetSync,
+)
+
+T = TypeVar("T")
+
+Wrapper = Callable[[Any], gymnasium.Env[Any, Any]]
+
+WRAPPER = Expected("a function from an environment to an environment", callable)
+"""What `env_wrapper` must return."""
+
+SPACES = "spaces"
+"""The name of a stream that the engine opens to read its spaces, and closes at once."""
+
+SILENCE = 0.8
+"""An environment's process may be silent for this share of run.watchdog, so that it is named before the run ends."""
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Builds the parts of a composition. Each call builds a new part, from the start of its random stream."""
+
+    plugins: Plugins
+    config: Config
+    seeds: Seeds
+    slots: Slots
+
+    @classmethod
+    def of(cls, plugins: Plugins, config: Config) -> Builder:
+        """A builder with empty slots, whose random streams start from the option run.seed."""
+        return cls(plugins, config, Seeds(config[RunOptions].seed), Slots(plugins))
+
+    def altered(self, values: Mapping[str, Any]) -> Builder:
+        """The same builder with other options. This takes a fraction of the time that a new builder takes."""
+        sections = [type(section) for section in self.config]
+        return replace(self, config=build_config(sections, [Source("check", {**self.config.flat(), **values})]))
+
+    def uses(self, slot: str, argument: str) -> bool:
+        """Whether the plugin that fills `slot`, or one that decorates it, takes this argument."""
+        return self.plugins.consumes(slot, argument)
+
+    # ── One method for each slot, in the order of the hook page ──────────────────────────────────
+
+    def environments(self, role: Role, num_envs: int) -> Any:
+        """What `make_env` returns: a vector environment, or a factory of single ones."""
+        return self._fill("make_env", object, role=role, num_envs=num_envs)
+
+    def policy(self, spaces: Spaces) -> Policy:
+        with self._spaces_served("make_policy", spaces):
+            return self._fill("make_policy", Policy, spaces=spaces)
+
+    def exploration(self, spaces: Spaces) -> Exploration:
+        with self._spaces_served("make_exploration", spaces):
+            return self._fill("make_exploration", Exploration, spaces=spaces)
+
+    def returns(self) -> Returns:
+        return self._fill("make_returns", Returns)
+
+    def sampler(self) -> Sampler:
+        return self._fill("make_sampler", Sampler)
+
+    def buffer(
+        self, spaces: Spaces, sampler: Sampler | None = None, returns: Returns | None = None, policy: Any = None
+    ) -> Buffer:
+        """A buffer. The builder builds each argument that the buffer uses and that is None."""
+        if sampler is None and self.uses("make_buffer", "sampler"):
+            sampler = self.sampler()
+        if returns is None and self.uses("make_buffer", "returns"):
+            returns = self.returns()
+        if policy is None and self.uses("make_buffer", "policy"):
+            policy = self.policy(spaces)
+        return self._fill("make_buffer", Buffer, spaces=spaces, sampler=sampler, returns=returns, policy=policy)
+
+    def loss(self, policy: Policy, exploration: Exploration) -> Loss:
+        return self._fill("make_loss", Loss, policy=policy, exploration=exploration)
+
+    def optimizer(self, policy: Policy) -> Optimizer:
+        return self._fill("make_optimizer", Optimizer, policy=policy)
+
+    def target_sync(self, policy: Policy) -> TargetSync:
+        return self._fill("make_target_sync", TargetSync, policy=policy)
+
+    def cadence(self) -> Cadence:
+        return self._fill("make_cadence", Cadence)
+
+    def collector(self, stream: Stream, policy: Policy, exploration: Exploration) -> Collector:
+        return self._fill("make_collector", Collector, stream=stream, policy=policy, exploration=exploration)
+
+    # ── Environments as a stream ─────────────────────────────────────────────────────────────────
+
+    def single_environments(self, role: Role, num_envs: int, more_wrappers: Sequence[Wrapper] = ()) -> Any:
+        """What `make_env` returns; around a factory, the wrappers of the plugins and then `more_wrappers`.
+
+        Raises:
+            UsageError: if `make_env` returns anything else, or plugins wrap a vector environment.
+        """
+        made = self.environments(role, num_envs)
+        gathered = self.plugins.gather("env_wrapper", WRAPPER, config=self.config, role=role)
+        wrappers = [*(wrap for _, wrap in gathered), *more_wrappers]
+        owner = self.slots.filled["make_env"]
+        if isinstance(made, gymnasium.vector.VectorEnv):
+            if wrappers:
+                made.close()
+                raise UsageError(
+                    f"{owner} makes its environments side by side, so env_wrapper plugins cannot wrap them"
+                )
+            return made
+        if not callable(made):
+            raise UsageError(f"{owner}.make_env must return a VectorEnv or a factory, not {type(made).__name__}")
+        return lambda: reduce(lambda env, wrap: wrap(env), wrappers, made())
+
+    def stream(self, role: Role, num_envs: int, name: str, wrappers: Sequence[Wrapper] = ()) -> Stream:
+        """Open environments as a stream. Close it after use.
+
+        Args:
+            name: the seeds of the episodes depend on it.
+            wrappers: put around each single environment, after those of the plugins.
+
+        Raises:
+            UsageError: if the environments are not what was asked for.
+            PluginError: if making or resetting them raises.
+        """
+        made = self.single_environments(role, num_envs, wrappers)
+        owner = self.slots.filled["make_env"]
+        try:
+            env = (
+                made if isinstance(made, gymnasium.vector.VectorEnv) else self._side_by_side(made, role, num_envs, name)
+            )
+            if env.num_envs != num_envs:
+                env.close()
+                raise UsageError(f"made {env.num_envs} environments where {num_envs} were asked for")
+            return Stream(env, lambda env_id, episode: self.seeds.episode(name, env_id, episode))
+        except UsageError as error:
+            raise UsageError([f"{owner}: {problem}" for problem in error.problems]) from error
+        except FrameworkError:
+            raise
+        except Exception as error:
+            raise PluginError(
+                f"the environment of '{owner}' cannot be made: {type(error).__name__}: {error}"
+            ) from error
+
+    def _side_by_side(
+        self, factory: Callable[[], gymnasium.Env[Any, Any]], role: Role, num_envs: int, name: str
+    ) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
+        options = self.config[RunOptions]
+        processes = options.env_processes and role != "watch" and name != SPACES
+        return vectorise(factory, num_envs, processes, SILENCE * options.watchdog)
+
+    def _fill(self, slot: str, expected: type[T], **arguments: Any) -> T:
+        return self.slots.fill(slot, expected, config=self.config, seeds=self.seeds, slots=self.slots, **arguments)
+
+    @contextmanager
+    def _spaces_served(self, slot: str, spaces: Spaces) -> Iterator[None]:
+        """Name the plugin that cannot serve the spaces, and the plugin whose environment has them."""
+        try:
+            yield
+        except UnsupportedSpace as error:
+            owner, environment = self.slots.filled[slot], self.slots.filled.get("make_env", "the environment")
+            raise UsageError(f"{owner} needs {error.needs}; {environment} gives {spaces.describe()}") from error

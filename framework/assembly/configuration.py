@@ -1,0 +1,121 @@
+"""From plugin names and the user's values to loaded plugins and the configuration in force. Builds nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from framework.assembly.loading import load_plugins
+from framework.assembly.manager import Expected, Plugins
+from framework.config import Config, Section, Source, build_config
+from framework.errors import UsageError
+
+SECTIONS = Expected(
+    "a sequence of Section classes",
+    lambda given: (
+        isinstance(given, Sequence)
+        and all(isinstance(section, type) and issubclass(section, Section) for section in given)
+    ),
+)
+VALUES = Expected(
+    "a mapping of 'section.key' to values",
+    lambda given: isinstance(given, Mapping) and all(isinstance(path, str) for path in given),
+)
+"""What the gathered hooks must return."""
+
+ENDS = ("run.steps", "run.episodes", "run.until")
+"""The options that end a run."""
+
+
+def plugin_names(names: str | Sequence[str]) -> list[str]:
+    """ "dqn,pong" or ["dqn", "pong"] → the names."""
+    parts = names.split(",") if isinstance(names, str) else names
+    return [part.strip() for part in parts if part.strip()]
+
+
+def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tuple[Plugins, Config, list[str]]:
+    """Load plugins and settle the configuration: (plugins, config, notes). Builds nothing.
+
+    Args:
+        names: the plugins.
+        sources: what the user says, weakest first; it beats bundles, recommendations and defaults.
+
+    Raises:
+        UsageError: with every problem of the composition or, if there is none, of the configuration.
+    """
+    named = plugin_names(names)
+    plugins = load_plugins(named)
+    sections = gather_sections(plugins)
+    loaded = {section.section_name for section in sections}
+    notes: list[str] = []
+    recommendations: list[Source] = []
+    for plugin, given in plugins.gather("recommended_values", VALUES, names=plugins.names):
+        kept = {path: value for path, value in given.items() if path.partition(".")[0] in loaded}
+        recommendations.append(Source(f"recommended by {plugin}", kept))
+    bundles: list[Source] = []
+    for bundle, given in plugins.values:
+        dropped = [path for path in given if path.partition(".")[0] not in loaded]
+        if dropped:
+            notes.append(f"{bundle} sets {', '.join(dropped)}, whose plugins are not loaded: left out")
+        kept = {path: value for path, value in given.items() if path not in dropped}
+        bundles.append(Source(f"bundle {bundle}", kept))
+    stronger = {path for source in (*bundles, *sources) for path in source.values}
+    problems = list(_disagreements(recommendations, stronger))
+    if problems:
+        raise UsageError(problems)
+    own = Source("command line", {"run.plugins": tuple(absolute(name) for name in named)})
+    return plugins, build_config(list(sections), settle((*recommendations, *bundles, *sources, own))), notes
+
+
+def settle(sources: Iterable[Source]) -> list[Source]:
+    """Sources, weakest first, each less what a stronger one makes void."""
+    settled: list[Source] = []
+    for source in sources:
+        settled = [*_without_ends(settled, source.values), source]
+    return settled
+
+
+def gather_sections(plugins: Plugins) -> dict[type[Section], str]:
+    """Every section of options of a set of plugins → the plugin that declares it.
+
+    Raises:
+        UsageError: if two plugins' sections have one name.
+    """
+    owners: dict[str, str] = {}
+    sections: dict[type[Section], str] = {}
+    for plugin, given in plugins.gather("config_sections", SECTIONS):
+        for section in given:
+            other = owners.setdefault(section.section_name, plugin)
+            if other != plugin:
+                raise UsageError(f"{other} and {plugin} both have a section '{section.section_name}': rename one")
+            sections[section] = plugin
+    return sections
+
+
+def _disagreements(recommendations: Sequence[Source], stronger: set[str]) -> Iterable[str]:
+    """Recommendations that contradict each other and that nothing stronger settles."""
+    first: dict[str, tuple[str, Any]] = {}
+    for source in recommendations:
+        for path, value in source.values.items():
+            other, before = first.setdefault(path, (source.label, value))
+            if before != value and path not in stronger:
+                others = f"{other.removeprefix('recommended by ')} and {source.label.removeprefix('recommended by ')}"
+                yield f"{others} recommend {before!r} and {value!r} for {path}: choose with --set {path}=…"
+
+
+def absolute(name: str) -> str:
+    """A plugin file by its whole path, so that the run can be loaded from anywhere."""
+    return str(Path(name).resolve()) if name.endswith(".py") and not name.startswith("no:") else name
+
+
+def _without_ends(weaker: Sequence[Source], stronger: Mapping[str, Any]) -> list[Source]:
+    """The weaker sources, less what a stronger one makes void.
+
+    An end of the run that it names is the only one; without evaluations no evaluation can end the run.
+    """
+    void = set(ENDS) if not set(ENDS).isdisjoint(stronger) else set()
+    if stronger.get("evaluation.every") == 0:
+        void.add("run.until")
+    return [replace(source, values={p: v for p, v in source.values.items() if p not in void}) for source in weaker]

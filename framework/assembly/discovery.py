@@ -1,0 +1,150 @@
+"""From a name on the command line to a plugin object: entry points, dotted modules and files.
+
+Only what was named is imported. What *could* help (for "add chain, grid or pong") is read from the
+source of the installed plugins without running it.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+import zlib
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+
+from framework.environments.gym import PREFIX, GymEnvironment
+from framework.errors import UsageError, did_you_mean
+
+GROUP = "framework.plugins"
+
+
+@cache
+def installed() -> Mapping[str, list[EntryPoint]]:
+    """Every installed plugin's name with the entry points that claim it; more than one is a clash.
+
+    Read once a process: every distribution's metadata is parsed, and a harness resolves names all the time.
+    """
+    found: dict[str, dict[str, EntryPoint]] = {}
+    for point in entry_points(group=GROUP):
+        owner = point.dist.name if point.dist else ""
+        found.setdefault(point.name, {})[f"{owner}:{point.value}"] = point
+    return {name: list(points.values()) for name, points in sorted(found.items())}
+
+
+def resolve(text: str) -> tuple[str, object]:
+    """The plugin that `text` names: (its short name, the module).
+
+    Args:
+        text: an installed plugin's name, a dotted module, the path of a `.py` file, or `gym:` and a gymnasium id.
+
+    Raises:
+        UsageError: if nothing of that name is found, two distributions provide it, or its import fails.
+    """
+    if text.startswith(PREFIX):
+        return text, GymEnvironment(text.removeprefix(PREFIX))
+    points = installed().get(text, [])
+    if len(points) > 1:
+        owners = sorted(f"'{point.dist.name if point.dist else point.value}'" for point in points)
+        raise UsageError(f"plugin '{text}' is provided by {' and by '.join(owners)}: uninstall all but one")
+    if points:
+        return text, _import(points[0], text)
+    if text.endswith(".py") or "/" in text:
+        return Path(text).stem, _import_file(Path(text))
+    if "." in text and _find(text):
+        return text.rpartition(".")[2], _import(EntryPoint(text, text, GROUP), text)
+    if _find(text):
+        return text, _import(EntryPoint(text, text, GROUP), text)
+    known = list(installed())
+    if not known:
+        raise UsageError(f"unknown plugin '{text}': no plugins are installed; run 'pip install -e .' in the checkout")
+    hint = did_you_mean(text, known) or " See 'python -m framework plugins' for the installed ones."
+    raise UsageError(f"unknown plugin '{text}'.{hint}")
+
+
+def _find(dotted: str) -> bool:
+    """Whether a module of this name exists that could be a plugin (not one of the standard library)."""
+    if dotted.partition(".")[0] in sys.stdlib_module_names:
+        return False
+    try:
+        spec = importlib.util.find_spec(dotted)
+    except (ImportError, ValueError, AttributeError):
+        return False
+    return spec is not None and spec.origin is not None
+
+
+def _import(point: EntryPoint, text: str) -> object:
+    try:
+        return point.load()
+    except ImportError as error:
+        raise UsageError(_import_problem(point.module, text, error)) from error
+    except (Exception, SystemExit) as error:
+        raise UsageError(f"plugin '{text}' cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _import_problem(module: str, text: str, error: ImportError) -> str:
+    package = module.partition(".")[0]
+    if error.name and (error.name == module or module.startswith(f"{error.name}.")):
+        found = getattr(sys.modules.get(package), "__file__", None)
+        if found and Path(found).parent.parent != Path(__file__).parent.parent:
+            return (
+                f"plugin '{text}': its package '{package}' is hidden by {Path(found).parent}: "
+                "rename that folder or start from another one"
+            )
+    missing = error.name.partition(".")[0] if error.name else ""
+    mend = f": install it with 'pip install {missing}'" if missing and missing != package else ""
+    return f"plugin '{text}' cannot be imported: {error}{mend}"
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise UsageError(f"plugin file '{path}' {'is a folder' if path.is_dir() else 'does not exist'}")
+    if not path.stem.isidentifier():
+        raise UsageError(f"plugin file '{path}': '{path.stem}' is no Python name; rename it, with _ for other signs")
+    # a name of its own, so that a file can never hide a module; the same file is the same module
+    name = f"framework_plugin_{path.stem}_{zlib.crc32(str(path.resolve()).encode()):08x}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"plugin file '{path}' is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pydantic look their module up by name
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise UsageError(f"plugin file '{path}' cannot be imported: {type(error).__name__}: {error}") from error
+    return module
+
+
+@cache
+def providers() -> dict[str, tuple[str, ...]]:
+    """hook → the installed plugins that could provide it, read from their source without importing them.
+
+    Where families offer defaults, only they are named: what else claims the hook is a variant of one of them.
+    """
+    claims: dict[str, list[str]] = {}
+    families: dict[str, list[str]] = {}
+    for name, points in installed().items():
+        for hook, marks in _implemented(points[0].module).items():
+            if "wrapper" not in marks:
+                (families if "trylast" in marks else claims).setdefault(hook, []).append(name)
+    return {hook: tuple(names) for hook, names in (claims | families).items()}
+
+
+def _implemented(module: str) -> dict[str, str]:
+    """hook → the source of its mark, as "hookimpl(trylast=True)"."""
+    try:
+        spec = importlib.util.find_spec(module)
+        tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8")) if spec and spec.origin else ast.parse("")
+    except (ImportError, OSError, SyntaxError):
+        return {}
+    return {
+        node.name: ast.unparse(decorator)
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        for decorator in node.decorator_list
+        if "hookimpl" in ast.unparse(decorator)
+    }

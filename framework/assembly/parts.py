@@ -1,0 +1,122 @@
+"""What an assembly gives: an agent that can act, all the parts of a run, and what listeners learn of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from framework.assembly.builder import Builder, Wrapper
+from framework.assembly.manager import Plugins
+from framework.assembly.slots import Slots
+from framework.config import Config
+from framework.environments.stream import Stream
+from framework.seeding import Seeds
+from framework.types import (
+    Buffer,
+    Cadence,
+    Collector,
+    Counters,
+    Exploration,
+    Loss,
+    Optimizer,
+    Policy,
+    Returns,
+    Role,
+    Sampler,
+    Spaces,
+    Stateful,
+    TargetSync,
+)
+
+
+@dataclass
+class Agent:
+    """A policy and what it needs to act: enough to evaluate or to watch."""
+
+    builder: Builder
+    spaces: Spaces
+    policy: Policy
+
+    @property
+    def plugins(self) -> Plugins:
+        return self.builder.plugins
+
+    @property
+    def config(self) -> Config:
+        return self.builder.config
+
+    @property
+    def seeds(self) -> Seeds:
+        return self.builder.seeds
+
+    @property
+    def slots(self) -> Slots:
+        return self.builder.slots
+
+    def open_stream(self, role: Role, num_envs: int, name: str, wrappers: Sequence[Wrapper] = ()) -> Stream:
+        """Environments of the agent's kind, whose episodes are seeded from `name`. Close it after use."""
+        return self.builder.stream(role, num_envs, name, wrappers)
+
+    def act(self, obs: Any) -> Any:
+        """The greedy action for one observation (an int), or for several stacked along a new first axis (an array).
+
+        Raises:
+            ValueError: if the shape is neither.
+        """
+        observation = np.asarray(obs)
+        shape = self.spaces.observation.shape or ()
+        if observation.shape == shape:
+            return int(self.policy.action_values(observation[None], explore=False).argmax())
+        if observation.shape[1:] == shape:
+            return self.policy.action_values(observation, explore=False).argmax(axis=1)
+        raise ValueError(f"observations have shape {shape}, or (n, *{shape}) for several; got {observation.shape}")
+
+
+@dataclass
+class Parts(Agent):
+    """Everything that a run is made of."""
+
+    stream: Stream
+    exploration: Exploration
+    returns: Returns | None
+    sampler: Sampler | None
+    buffer: Buffer
+    loss: Loss
+    optimizer: Optimizer
+    target_sync: TargetSync
+    cadence: Cadence
+    collector: Collector
+    notes: Sequence[str] = ()
+    """What the user should know of this assembly."""
+    read: frozenset[str] = frozenset()
+    """Every option that the run or a part reads, as "section.key"."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Every option that the user set and that nothing reads → why."""
+    counters: Counters = field(default_factory=Counters)
+
+    @property
+    def filled(self) -> Mapping[str, str]:
+        """slot → the plugin that filled it."""
+        return self.slots.filled
+
+    def stateful(self) -> dict[str, Stateful]:
+        """Every part that a checkpoint must hold, by its name here; the counters and the environments are two."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: part for name, part in found.items() if isinstance(part, Stateful)}
+
+    def close(self) -> None:
+        """Close the training environments."""
+        self.stream.close()
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What callbacks are made from: the parts and, if the run is recorded, its folder."""
+
+    parts: Parts
+    folder: Path | None
+    show_progress: bool

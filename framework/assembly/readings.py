@@ -1,0 +1,167 @@
+"""Which options the parts of a composition read while they are built, so that no option is ignored in silence."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar, cast
+
+from framework.assembly.manager import ENGINE, Plugins
+from framework.config import Config, Section, Source
+from framework.options import CheckpointOptions, EvaluationOptions, RunOptions
+
+S = TypeVar("S", bound=Section)
+
+READ_LATER = {"make_env", "env_wrapper", "make_callbacks"}
+"""Hooks that are called after the assembly, too. A plugin that implements one reads all options of its own sections."""
+
+READ_BY_RUNS = {
+    f"{section.section_name}.{key}"
+    for section in (RunOptions, EvaluationOptions, CheckpointOptions)
+    for key in section.model_fields
+} - {"run.device"}
+"""Options that training and evaluation read, whatever the parts are."""
+
+
+class Readings:
+    """A configuration that notes which of its options are read.
+
+    `config` is for the parts. It behaves as the original does. A part may keep a section and read it later, so all
+    options of a section that something still holds count as read.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._noted: set[str] = set()
+        self._handed_out: list[weakref.ref[_NotedSection]] = []
+        self.config: Config = _NotedConfig(config, self)
+
+    def note(self, section: Section, keys: Iterable[str]) -> None:
+        """Count these options of a section as read."""
+        self._noted.update(f"{section.section_name}.{key}" for key in keys)
+
+    def noted(self, section: S) -> S:
+        """The section, with its readings noted."""
+        watched = _NotedSection(section, self)
+        self._handed_out.append(weakref.ref(watched))
+        return cast(S, watched)
+
+    def read(self) -> set[str]:
+        """Every option that was read so far or can still be read, as "section.key"."""
+        for handed_out in self._handed_out:
+            kept = handed_out()
+            if kept is not None:
+                kept.note_all()
+        return set(self._noted)
+
+
+class _NotedConfig(Config):
+    def __init__(self, config: Config, readings: Readings) -> None:
+        super().__init__(config, config.sources)
+        self._readings = readings
+
+    def __getitem__(self, section: type[S]) -> S:
+        return self._readings.noted(super().__getitem__(section))
+
+
+class _NotedSection:
+    """Stands for a section: an instance of its class for `isinstance`, and equal to it."""
+
+    __slots__ = ("__weakref__", "_readings", "_section")
+
+    def __init__(self, section: Section, readings: Readings) -> None:
+        self._section, self._readings = section, readings
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self._section)
+
+    def note_all(self) -> None:
+        """Count all options of the section as read."""
+        self._readings.note(self._section, type(self._section).model_fields)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in type(self._section).model_fields:
+            self._readings.note(self._section, [name])
+        else:
+            self.note_all()  # a method or a property reads what it likes
+        return getattr(self._section, name)
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        self.note_all()
+        return iter(self._section)
+
+    def __eq__(self, other: object) -> bool:
+        self.note_all()
+        return self._section == (other._section if isinstance(other, _NotedSection) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._section)
+
+    def __repr__(self) -> str:
+        return repr(self._section)
+
+    def __reduce__(self) -> tuple[Callable[[Section], Section], tuple[Section]]:
+        self.note_all()
+        return _itself, (self._section,)
+
+
+def _itself(section: Section) -> Section:
+    return section
+
+
+def read_options(plugins: Plugins, owners: Mapping[str, str], config: Config, readings: Readings) -> frozenset[str]:
+    """Every option that the run or a part reads.
+
+    Args:
+        owners: section → the plugin that declares it.
+        readings: of the assembly, which has ended.
+    """
+    late = {found.plugin for hook in READ_LATER for found in plugins.implementing(hook)} - {ENGINE}
+    own = {path for path in config.flat() if owners[path.partition(".")[0]] in late}
+    return frozenset(READ_BY_RUNS | own | readings.read())
+
+
+def unread(sources: Iterable[Source], config: Config, read: frozenset[str]) -> list[str]:
+    """The options that the user set and that nothing reads.
+
+    Args:
+        sources: what the user says, weakest first.
+        config: the values in force.
+        read: see `read_options`.
+    """
+    defaults = {
+        f"{section.section_name}.{key}": info.default
+        for section in config
+        for key, info in type(section).model_fields.items()
+    }
+    strongest = {path: source for source in sources for path in source.values}
+    return [
+        path
+        for path, source in strongest.items()
+        if path in defaults
+        and path not in read
+        and (source.unread == "refused" or (source.unread == "defaults" and source.values[path] != defaults[path]))
+    ]
+
+
+def explain(path: str, plugins: Plugins, owners: Mapping[str, str], config: Config, filled: Mapping[str, str]) -> str:
+    """Why an option has no effect: the plugin that took the place of the one that would read it.
+
+    Args:
+        filled: slot → the plugin that filled it.
+    """
+    name, _, key = path.partition(".")
+    section = next(type(section) for section in config if section.section_name == name)
+    owner, stated = owners[name], f"{path} = {config.flat()[path]!r} (from {config.sources[path]}) has no effect"
+    for words in ({section.__name__, key}, {section.__name__}):
+        for slot in plugins.slots():
+            reader = next((found for found in plugins.implementing(slot) if found.plugin == owner), None)
+            code = getattr(reader and reader.function, "__code__", None)
+            if code is None or not words <= {*code.co_names} or filled.get(slot) == owner:
+                continue
+            rival = filled.get(slot) or next((filled[user] for user in plugins.users(slot) if user in filled), None)
+            if rival is not None:
+                return (
+                    f"{stated}: {rival} fills {slot} in the place of {owner}, which would read it. Drop one of the two"
+                )
+    return f"{stated}: no part of this composition reads it. Drop it"

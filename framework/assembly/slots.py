@@ -1,0 +1,111 @@
+"""Fills slots: calls the one winner, checks what it made, lets decorators wrap it, and remembers who filled what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
+
+from framework.assembly.manager import PluginError, Plugins
+from framework.errors import FrameworkError, UsageError, listed
+from framework.hooks import hookimpl
+
+T = TypeVar("T")
+
+
+class Slots:
+    """The slots of one assembly."""
+
+    def __init__(self, plugins: Plugins) -> None:
+        self._plugins = plugins
+        self._expected: dict[str, Any] = {}
+        self._guarded: set[str] = set()
+        self.filled: dict[str, str] = {}
+        """slot → the plugin that filled it."""
+
+    def fill(self, slot: str, expected: type[T], /, **arguments: Any) -> T:
+        """Build what a slot holds.
+
+        Args:
+            slot: the hook's name.
+            expected: the class or runtime-checkable protocol that the result must satisfy.
+            arguments: every argument that the hook declares.
+
+        Raises:
+            UsageError: if nothing fills the slot, or its winner returned something else.
+            PluginError: if the winner raised.
+        """
+        winner = self._plugins.winner(slot)
+        if winner is None:
+            raise UsageError(f"nothing provides {slot}")
+        self._guard(slot)
+        self._expected[slot] = expected
+        losers = [
+            self._plugins.manager.get_plugin(found.plugin)
+            for found in self._plugins.implementing(slot)
+            if found.plugin != winner.plugin
+        ]
+        self.filled[slot] = winner.plugin
+        caller = self._plugins.manager.subset_hook_caller(slot, losers)
+        try:
+            result: T = caller(**arguments)
+        except FrameworkError:
+            raise
+        except Exception as error:
+            raise PluginError(f"plugin '{winner.plugin}' raised in {slot}: {type(error).__name__}: {error}") from error
+        if self._plugins.decorators(slot):
+            self._check(f"{listed(self._plugins.decorators(slot))}, decorating {slot},", slot, result)
+        return result
+
+    def constructor(self, slot: str, /, **arguments: Any) -> Any:
+        """Fill a slot that holds a function: see `fill`."""
+        kind: Any = Callable
+        return self.fill(slot, kind, **arguments)
+
+    def unused_claims(self) -> list[str]:
+        """One message for each claim that nothing used. Call it when all parts are built."""
+        problems = []
+        for claim in self._plugins.claims():
+            if claim.hook in self.filled:
+                continue
+            user = next((slot for slot in self._plugins.users(claim.hook) if slot in self.filled), None)
+            if user is None:
+                problems.append(f"{claim.plugin} fills {claim.hook}, which nothing here uses: drop {claim.plugin}")
+            else:
+                owner = self.filled[user]
+                problems.append(f"{claim.plugin} fills {claim.hook}, which {owner} provides itself: keep one")
+        return problems
+
+    def _guard(self, slot: str) -> None:
+        """Register the innermost decorator of the slot, which checks the bare result before others see it."""
+        if slot in self._guarded:
+            return
+        self._guarded.add(slot)
+
+        def check() -> Generator[None, Any, Any]:
+            result = yield
+            self._check(f"{self.filled[slot]}.{slot}", slot, result)
+            return result
+
+        guard = type("Guard", (), {slot: staticmethod(hookimpl(wrapper=True, trylast=True)(check))})()
+        self._plugins.manager.register(guard, f"guard of {slot}")
+
+    def _check(self, who: str, slot: str, result: Any) -> None:
+        expected = self._expected[slot]
+        name = getattr(expected, "__name__", str(expected))
+        if result is None:
+            raise UsageError(f"{who} returned None instead of a {name}: is a 'return' missing?")
+        if isinstance(result, expected):
+            return
+        lacking = [name for name in _members(expected) if not hasattr(result, name)]
+        lacks = f": it lacks {listed(lacking)}" if lacking else ""
+        raise UsageError(f"{who} returned a {type(result).__name__}, which is no {name}{lacks}")
+
+
+def _members(protocol: Any) -> list[str]:
+    """What a protocol asks for: its public names and the two operators that parts have."""
+    return [
+        name for name in dir(protocol) if not name.startswith("_") or (name in vars(protocol) and name in OPERATORS)
+    ]
+
+
+OPERATORS = ("__call__", "__len__")

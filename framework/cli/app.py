@@ -1,0 +1,32 @@
+"""The command line as a whole: its commands, in the order in which `--help` lists them."""
+
+from __future__ import annotations
+
+import typer
+
+from framework.cli.ablate import ablate
+from framework.cli.check import check
+from framework.cli.config import show_config
+from framework.cli.evaluate import evaluate
+from framework.cli.new import new
+from framework.cli.plugins import list_plugins
+from framework.cli.repeat import repeat, replay
+from framework.cli.run import run
+from framework.cli.watch import watch
+
+app = typer.Typer(
+    name="python -m framework",
+    help="Value-based reinforcement learning in which an algorithm is a list of plugins.\n\n"
+    "Start with [bold]python -m framework run --plugins tabular,chain[/bold] (a second) or "
+    "[bold]python -m framework run --plugins dqn,pong[/bold] (Pong, from pixels).",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+for command in (run, repeat, ablate, new, check, evaluate, watch):
+    app.command()(command)
+app.command("plugins")(list_plugins)
+app.command("config")(show_config)
+app.command(hidden=True)(replay)

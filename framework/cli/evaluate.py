@@ -1,0 +1,42 @@
+"""The command `evaluate`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from framework.cli.options import RunArgument, SetOption, WeightsOption, assigned
+
+
+def evaluate(
+    run: RunArgument,
+    episodes: Annotated[int, typer.Option(help="Games to play.", min=1)] = 100,
+    epsilon: Annotated[
+        float | None, typer.Option(help="Probability of a random action. Default: as in the run.", min=0, max=1)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed gives other games.", min=0)] = 0,
+    weights: WeightsOption = None,
+    assignments: SetOption = None,
+) -> None:
+    """Play a trained agent without learning, and report raw returns.
+
+    Example:
+
+      python -m framework evaluate runs/first --episodes 100
+
+      python -m framework evaluate pong --episodes 10 --set pong.sticky=0.25
+    """
+    from rich.console import Console
+
+    from framework.training.evaluation import evaluate as play
+    from framework.training.run_folder import load
+
+    agent = load(run, weights, assigned(assignments))
+    with Console(stderr=True).status(f"playing {episodes} episodes"):
+        result = play(agent, name=f"command/{seed}", episodes=episodes, epsilon=epsilon)
+    typer.echo(
+        f"mean {result.mean:.2f} ± {result.deviation:.2f} over {episodes} episodes "
+        f"(min {min(result.returns):g}, max {max(result.returns):g}, {result.distinct} distinct games, "
+        f"epsilon {result.epsilon:g}, {result.seconds:.1f} s)"
+    )

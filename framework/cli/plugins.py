@@ -1,0 +1,91 @@
+"""The command `plugins`: what each plugin is, what it fills, and which options it has."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from framework.config import Section
+
+QUIET = {"config_sections", "recommended_values", "add_hookspecs", "bundle"}
+"""Hooks that are no part of a run."""
+
+
+def list_plugins(
+    names: Annotated[list[str] | None, typer.Argument(help="Only these; default all.", show_default=False)] = None,
+) -> None:
+    """List plugins: what each fills, and its options with types, defaults and descriptions."""
+    print_catalogue(names or [])
+
+
+def print_catalogue(names: Sequence[str], console: Console | None = None) -> None:
+    """Print the named plugins, or the engine and every installed one. One that cannot be imported says why.
+
+    Raises:
+        UsageError: if a named plugin is not to be had.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+
+    from framework.assembly.discovery import installed, resolve
+    from framework.assembly.manager import ENGINE
+    from framework.defaults import plugin as defaults
+    from framework.errors import UsageError
+
+    console = console or Console(soft_wrap=False)
+    for name in names or [ENGINE, *installed()]:
+        try:
+            plugin = defaults if name == ENGINE else resolve(name)[1]
+        except UsageError as error:
+            if names:
+                raise
+            console.print(f"[bold]{escape(name)}[/bold]  not available: {escape(str(error))}\n")
+            continue
+        _print_plugin(console, name, plugin)
+
+
+def _print_plugin(console: Console, name: str, plugin: Any) -> None:
+    from rich.markup import escape
+    from rich.table import Column, Table
+
+    from framework.hooks import PROJECT
+
+    summary = (inspect.getdoc(plugin) or "").split("\n\n")[0].replace("\n", " ")
+    console.print(f"[bold]{escape(name)}[/bold]  {escape(summary)}")
+    hooks = [hook for hook in dir(plugin) if hasattr(getattr(plugin, hook), f"{PROJECT}_impl") and hook not in QUIET]
+    if hooks:
+        console.print(f"  fills {', '.join(hooks)}")
+    sections: Sequence[type[Section]] = plugin.config_sections() if hasattr(plugin, "config_sections") else []
+    for section in sections:
+        table = Table(Column("option", no_wrap=True), "type", "default", "what", box=None, padding=(0, 2, 0, 2))
+        for key, info in section.model_fields.items():
+            kind = section.model_json_schema()["properties"][key]
+            table.add_row(
+                escape(f"{section.section_name}.{key}"),
+                escape(_type(kind)),
+                escape(repr(info.default)),
+                escape(info.description or ""),
+            )
+        console.print(table)
+    console.print()
+
+
+def _type(schema: dict[str, Any]) -> str:
+    """A JSON schema as words: "integer ≥ 1", "linear or exponential", "number or nothing"."""
+    if "enum" in schema:
+        return " or ".join(str(value) for value in schema["enum"])
+    if "const" in schema:
+        return str(schema["const"])
+    if "anyOf" in schema:
+        return " or ".join("nothing" if part.get("type") == "null" else _type(part) for part in schema["anyOf"])
+    words = [str(schema.get("type", "any"))]
+    for key, sign in (("exclusiveMinimum", ">"), ("minimum", "≥"), ("exclusiveMaximum", "<"), ("maximum", "≤")):
+        if key in schema:
+            words.append(f"{sign} {schema[key]}")
+    return " ".join(words)

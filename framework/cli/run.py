@@ -1,0 +1,156 @@
+"""The command `run`: a run from its beginning, a run that goes on from its last checkpoint, or several seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from framework.cli.options import JobsOption, PluginsOption, names_of, trains
+
+if TYPE_CHECKING:
+    from framework.assembly.parts import Parts
+    from framework.config import Source
+    from framework.training.resume import Reopened
+    from framework.training.run import Outcome
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+@trains
+def run(
+    plugins: PluginsOption = None,
+    *,
+    sources: list[Any],
+    run_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--run-dir", "--study-dir", help="Folder of the run, or with --seeds of the study. Default: under runs/."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(help="Runs, with seeds one after the other, side by side, with a table and a plot.", min=1)
+    ] = 1,
+    jobs: JobsOption = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume",
+            help="Folder of a run that goes on from its last checkpoint, bit for bit, with its own plugins and "
+            "options; a later end may be named.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --resume: go on although something has changed, and say what.")
+    ] = False,
+) -> None:
+    """Train an agent and record the run: metrics, TensorBoard events, best weights, checkpoints, curves.
+
+    Ctrl-C ends the run in good order, with a checkpoint (exit code 130).
+
+    Examples:
+
+      python -m framework run --plugins tabular,chain --episodes 100
+
+      python -m framework run --plugins dqn,pong --until 18 --eval-every 25000
+
+      python -m framework run --plugins dqn,double,nstep,pong --set nstep.n=5 --seed 1
+
+      python -m framework run --plugins chapter,pong
+
+      python -m framework run --plugins dqn,chain --seeds 5
+
+      python -m framework run --resume runs/first --steps 2000000
+    """
+    from framework.errors import UsageError
+
+    if resume is None and force:
+        raise UsageError("--force is for a run that goes on: add --resume")
+    if resume is not None and (seeds > 1 or run_dir is not None):
+        raise UsageError("--resume goes on with one run in its own folder: drop --seeds and --run-dir")
+    if jobs is not None and seeds == 1:
+        raise UsageError("--jobs is for several runs: add --seeds")
+    if seeds > 1:
+        from framework.cli.studies import seeds_study
+
+        raise typer.Exit(seeds_study(names_of(plugins, sources), sources, seeds, jobs, run_dir))
+    if resume is not None:
+        raise typer.Exit(run_on(resume, plugins, sources, force))
+    raise typer.Exit(run_anew(names_of(plugins, sources), sources, run_dir))
+
+
+def run_anew(names: Sequence[str], sources: Sequence[Source], folder: Path | None) -> int:
+    """Train from the beginning; give the exit code.
+
+    Args:
+        folder: of the run; None is a new one under runs/.
+
+    Raises:
+        FrameworkError: as `assemble` and `train` do.
+    """
+    from framework.assembly.assemble import assemble
+
+    return _run(assemble(names, sources=sources), folder, None)
+
+
+def run_on(folder: Path, names: Sequence[str] | None, sources: Sequence[Source], force: bool) -> int:
+    """Go on with the run in a folder; give the exit code. The arguments are those of `reopen`.
+
+    Raises:
+        FrameworkError: as `reopen` and `train` do.
+    """
+    from framework.training.resume import reopen
+
+    reopened = reopen(folder, names, sources, force=force)
+    return _run(reopened.parts, folder, reopened)
+
+
+def _run(parts: Parts, folder: Path | None, reopened: Reopened | None) -> int:
+    from framework.options import RunOptions
+    from framework.training.run import check_ends, train
+    from framework.training.run_folder import default_folder
+
+    checkpoint = reopened.checkpoint if reopened else None
+    before = checkpoint.env_steps if checkpoint else 0
+    try:
+        check_ends(parts)
+        options = parts.config[RunOptions]
+        place = folder or default_folder(options.plugins, f"seed{options.seed}")
+        _introduce(parts, place, reopened)
+        outcome = train(parts, place, show_progress=True, checkpoint=checkpoint, watchdog=True)
+    finally:
+        parts.close()
+    _conclude(outcome, place, stood_still=reopened is not None and outcome.counters.env_steps == before)
+    return INTERRUPTED if outcome.interrupted else 0
+
+
+def _introduce(parts: Parts, folder: Path, reopened: Reopened | None) -> None:
+    from framework.options import RunOptions
+    from framework.training.run_folder import Described
+
+    for note in [*parts.notes, *(reopened.notes if reopened else ())]:
+        typer.echo(note)
+    seed = parts.config[RunOptions].seed
+    typer.echo(f"plugins  {', '.join(parts.plugins.names)} | seed {seed} | {parts.spaces.describe()}")
+    size = parts.buffer.manifest() if isinstance(parts.buffer, Described) else {}
+    if {"capacity", "bytes"} <= set(size):
+        typer.echo(f"replay   {size['capacity']:,} frames, {size['bytes'] / 1e9:.3f} GB when full")
+    typer.echo(f"folder   {folder}")
+    if reopened:
+        typer.echo(f"resumed  after {reopened.checkpoint.env_steps:,} steps, from {reopened.checkpoint.path}")
+
+
+def _conclude(outcome: Outcome, folder: Path, stood_still: bool) -> None:
+    counters = outcome.counters
+    typer.echo(
+        f"{'interrupted' if outcome.interrupted else 'finished'} after {counters.env_steps:,} steps, "
+        f"{counters.episodes:,} episodes and {counters.updates:,} updates: {folder}"
+    )
+    if outcome.longest_save >= 1:
+        typer.echo(f"a checkpoint kept training waiting for {outcome.longest_save:.1f} s at most")
+    if stood_still and not outcome.interrupted:
+        typer.echo("the run had reached its end: name a later one with --steps, --episodes or --until")

@@ -1,0 +1,68 @@
+"""Studies on the command line: what is said before and after the runs, and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from framework.assembly.configuration import plugin_names
+from framework.config import Source
+from framework.errors import FrameworkError
+from framework.study.arms import Arm, CheckedArm, ablation, check_arm, refuse_unread
+from framework.study.report import markdown_table, remarks
+from framework.study.statistics import summarise
+from framework.study.study import run_checked
+from framework.training.run_folder import default_folder
+
+
+def seeds_study(
+    names: str | Sequence[str], sources: Sequence[Source], seeds: int, jobs: int | None, folder: Path | None
+) -> int:
+    """One composition with several seeds; give the exit code."""
+    named = plugin_names(names)
+    arm = check_arm(Arm(",".join(Path(name).stem for name in named), named), sources)
+    refuse_unread([arm])
+    return _run([arm], arm.notes, seeds, jobs, folder or default_folder(named, f"{seeds}seeds"))
+
+
+def ablation_study(
+    names: str | Sequence[str], sources: Sequence[Source], seeds: int, jobs: int | None, folder: Path | None
+) -> int:
+    """A composition, and the composition less each of its parts; give the exit code."""
+    arms, notes = ablation(names, sources)
+    return _run(arms, notes, seeds, jobs, folder or default_folder(plugin_names(names), "ablation"))
+
+
+def _run(arms: Sequence[CheckedArm], notes: Sequence[str], seeds: int, jobs: int | None, folder: Path) -> int:
+    """
+    Raises:
+        FrameworkError: if a run failed, once everything else has been said.
+    """
+    for note in notes:
+        typer.echo(note)
+    first = arms[0].seed
+    which = f"seeds {first} to {first + seeds - 1}" if seeds > 1 else f"seed {first}"
+    typer.echo(f"arms     {', '.join(arm.label for arm in arms)} | {which}")
+    typer.echo(f"folder   {folder}")
+    study = run_checked(arms, range(first, first + seeds), folder, jobs=jobs, show_progress=True)
+    if study.results:
+        typer.echo(f"\n{markdown_table(summarise(study.results))}\n")
+        for remark in remarks(study.results):
+            typer.echo(remark)
+        typer.echo(f"wrote {', '.join(str(folder / name) for name in ('summary.md', 'study.png', 'curves.png'))}")
+    if study.failures:
+        raised = FrameworkError(
+            "\n".join([f"{len(study.failures)} of {study.planned} runs failed:", *map(str, study.failures)])
+        )
+        if not study.interrupted:
+            raise raised
+        typer.echo(f"error: {raised}", err=True)
+    if study.interrupted:
+        typer.echo(
+            f"interrupted: {len(study.results)} of {study.planned} runs are complete; the same command with "
+            f"--study-dir {folder} goes on"
+        )
+        return 130
+    return 0

@@ -1,0 +1,62 @@
+"""A table that starts optimistic and uneven: what was never tried looks good, and no two actions look the same.
+
+The rest of the family, its loss and its optimiser, comes from `tabular`, which moves the cells of `table`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from gymnasium.spaces import Discrete
+from jaxtyping import Float64, Int64
+
+from framework.config import Config, Field, Section
+from framework.errors import UnsupportedSpace, UsageError
+from framework.hooks import hookimpl
+from framework.seeding import Seeds
+from framework.types import Policy, Spaces, State
+
+CHECK_WITH = "tabular,chain"
+"""What the command `check` adds to this plugin."""
+
+
+class MyVariantOptions(Section, name="my_variant"):
+    """The table at the start."""
+
+    optimism: float = Field(1.0, description="the mean of its entries")
+    spread: float = Field(0.1, ge=0, description="how far an entry may be from that mean")
+
+
+class MyVariantTable:
+    """`table` [S, A] holds the value of each action in each state."""
+
+    def __init__(self, states: int, actions: int, options: MyVariantOptions, generator: np.random.Generator) -> None:
+        noise = generator.uniform(-1.0, 1.0, (states, actions))
+        self.table: Float64[np.ndarray, "S A"] = options.optimism + options.spread * noise
+
+    def action_values(self, obs: Int64[np.ndarray, " N"], explore: bool) -> Float64[np.ndarray, "N A"]:
+        return self.table[obs]
+
+    def state_dict(self) -> State:
+        return {"table": self.table.copy()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore the table. Raises UsageError if it is of another size."""
+        saved = state.get("table")
+        if not isinstance(saved, np.ndarray) or saved.shape != self.table.shape:
+            raise UsageError(f"the weights are no table of shape {self.table.shape}")
+        self.table[...] = saved
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [MyVariantOptions]
+
+
+@hookimpl
+def make_policy(spaces: Spaces, config: Config, seeds: Seeds) -> Policy:
+    if not isinstance(spaces.observation, Discrete):
+        raise UnsupportedSpace("Discrete observations")
+    states = int(spaces.observation.n)
+    return MyVariantTable(states, spaces.num_actions, config[MyVariantOptions], seeds.generator("my_variant"))

@@ -1,0 +1,76 @@
+"""Replay that prefers what is new: a share of each batch comes from the newest transitions, the rest from all of them.
+
+Importance weights undo the preference in the mean: P(i) = (1 − share) / N + [i is new] · share / newest, and
+w(i) = min P / P(i), so that no weight is above 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from framework.config import Config, Field, Section
+from framework.hooks import hookimpl
+from framework.seeding import Seeds
+from framework.types import Counters, Sampler, State
+
+
+class MyVariantOptions(Section, name="my_variant"):
+    """What is preferred, and how much."""
+
+    newest: int = Field(100, ge=1, description="how many transitions count as new")
+    share: float = Field(0.25, ge=0, lt=1, description="of each batch, drawn from the new ones alone")
+
+
+class MyVariantSampler:
+    """Draws with replacement. `_ids` holds the active ids, the newest last."""
+
+    def __init__(self, options: MyVariantOptions, generator: np.random.Generator) -> None:
+        self._options, self._generator = options, generator
+        self._ids = np.empty(0, np.int64)
+
+    def allocate(self, capacity: int) -> None:
+        """Needs no room of its own."""
+
+    def activate(self, ids: Int64[np.ndarray, " K"]) -> None:
+        self._ids = np.concatenate([self._ids, ids])
+
+    def retire(self, ids: Int64[np.ndarray, " K"]) -> None:
+        self._ids = self._ids[~np.isin(self._ids, ids)]
+
+    def sample(self, n: int, counters: Counters) -> tuple[Int64[np.ndarray, " B"], Float64[np.ndarray, " B"]]:
+        count = len(self._ids)
+        if not count:
+            return np.empty(0, np.int64), np.empty(0)
+        newest, share = min(self._options.newest, count), self._options.share
+        of_all, of_new = self._generator.integers(count, size=n), self._generator.integers(newest, size=n)
+        back = np.where(self._generator.random(n) < share, of_new, of_all)  # steps back from the newest
+        old = (1 - share) / count
+        new = old + share / newest
+        smallest = old if count > newest else new
+        return self._ids[count - 1 - back], np.where(back < newest, smallest / new, 1.0)
+
+    def reprioritize(self, ids: Int64[np.ndarray, " B"], priorities: Float64[np.ndarray, " B"]) -> None:
+        """Age alone matters here."""
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def state_dict(self) -> State:
+        return {"ids": self._ids.copy(), "generator": self._generator.bit_generator.state}
+
+    def load_state_dict(self, state: State) -> None:
+        self._ids = np.array(state["ids"])
+        self._generator.bit_generator.state = state["generator"]
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [MyVariantOptions]
+
+
+@hookimpl
+def make_sampler(config: Config, seeds: Seeds) -> Sampler:
+    return MyVariantSampler(config[MyVariantOptions], seeds.generator("my_variant"))

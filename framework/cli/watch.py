@@ -1,0 +1,36 @@
+"""The command `watch`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from framework.cli.options import RunArgument, SetOption, WeightsOption, assigned
+
+
+def watch(
+    run: RunArgument,
+    episodes: Annotated[int, typer.Option(help="Games to show.", min=1)] = 1,
+    video: Annotated[Path | None, typer.Option(help="Write an .mp4 or .gif instead of opening a window.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed gives other games.", min=0)] = 0,
+    weights: WeightsOption = None,
+    assignments: SetOption = None,
+) -> None:
+    """Watch a trained agent play: in a window, or with --video in a file.
+
+    Example:
+
+      python -m framework watch runs/first --video game.mp4
+
+      python -m framework watch pong
+    """
+    from framework.cli.film import show
+    from framework.training.run_folder import load
+
+    agent = load(run, weights, assigned(assignments))
+    for number, total in enumerate(show(agent, episodes, video, seed), start=1):
+        typer.echo(f"episode {number} | return {total:.1f}")
+    if video:
+        typer.echo(f"wrote {video}")

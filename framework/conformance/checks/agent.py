@@ -1,0 +1,196 @@
+"""Checks of whole agents, on problems whose answers are known: the last line, behind the checks of every part.
+
+Each agent learns until it has been right three times in a row, or for much longer than a correct one needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gymnasium.spaces import Discrete
+
+from framework.assembly.parts import Parts
+from framework.conformance.check import Cause, NotApplicable, check
+from framework.conformance.fixtures.lessons import OptimalActions, Returns, Values, learn
+from framework.conformance.fixtures.spies import single_environments
+from framework.conformance.subject import Subject
+from framework.errors import UnsupportedSpace, UsageError
+from framework.options import ReturnsOptions
+
+GAMMA = 0.5
+
+LADDER: Mapping[str, Any] = {
+    "run.steps": 4_000,
+    "run.episodes": None,
+    "run.until": None,
+    "run.num_envs": 2,
+    "returns.gamma": GAMMA,
+    "replay.capacity": 1_000,
+    "learning.starts": 32,
+    "learning.batch_size": 16,
+    "learning.updates_per_step": 0.5,
+    "target.every": 20,
+    "target.unit": "updates",
+    "exploration.start": 1.0,
+    "exploration.final": 0.5,
+    "exploration.shape": "linear",
+    "exploration.horizon": 200,
+    "exploration.unit": "env_steps",
+    "dqn.learning_rate": 2e-3,
+    "dqn.hidden": 32,
+    "polyak.tau": 0.1,
+    "tabular.learning_rate": 0.1,
+}
+"""Explores much to the end, so that little is left to chance."""
+
+TOLERANCE = 0.2
+"""Of rewards of −1 and 1: a network of a few hundred updates is nearer, and an error of the kind looked for is not."""
+
+EVERY = 25
+"""Environment steps between two looks at an agent on a probe."""
+
+UNLUCKY = 1e-5
+"""Measured, not derived: the slowest of some 2,000 correct agents needed 900 of the 4,000 steps, nearly all fewer than
+500. If each further 150 steps, six looks, are in favour with probability 1/2, and they are more likely to be, 3,000
+more are all against it with 2^-20, less than 1e-6; likewise 20,000 steps where the slowest needed 2,000.
+"""
+
+SECONDS = 120
+
+
+def _climb(subject: Subject, probe: str, tolerance: float = TOLERANCE, always: bool = True) -> None:
+    with subject.probed(probe, LADDER) as parts:
+        env = single_environments(subject, parts.stream)[0]
+        judge = Values(parts, env, GAMMA, tolerance, always)
+        learn(parts, judge, EVERY, {"environment": f"the probe '{probe}'", "γ": GAMMA})
+
+
+@check(
+    "agent",
+    "make_loss",
+    Cause("values grow without end, as something is bootstrapped after the episode's end"),
+    Cause("the optimiser does not move the policy, or not towards the target"),
+    false_alarm=UNLUCKY,
+    seconds=SECONDS,
+)
+def learns_a_constant(subject: Subject) -> None:
+    """One state, one step, a reward of 1: its value is 1."""
+    _climb(subject, "constant")
+
+
+@check("agent", "make_policy", Cause("observations do not reach the values"), false_alarm=UNLUCKY, seconds=SECONDS)
+def learns_what_an_observation_is_worth(subject: Subject) -> None:
+    """Two states of one step, with rewards of −1 and 1: their values are −1 and 1."""
+    _climb(subject, "by_observation")
+
+
+@check(
+    "agent",
+    "make_loss",
+    Cause("γ never reaches the loss", "mlaux1/rl-blox#79"),
+    Cause("the exponent of γ is taken from the wrong thing", "takuseno/d3rlpy#346"),
+    Cause("the target network is fed the observation, not its successor", "google-research/recsim#26"),
+    Cause("the target network never follows", "higgsfield-ai/higgsfield#14"),
+    false_alarm=UNLUCKY,
+    seconds=SECONDS,
+)
+def learns_from_what_follows(subject: Subject) -> None:
+    """A reward of 1 after two steps is worth γ at the first and 1 at the second."""
+    _climb(subject, "delayed", tolerance=0.15)
+
+
+@check(
+    "agent", "make_policy", Cause("values and actions are in different orders"), false_alarm=UNLUCKY, seconds=SECONDS
+)
+def learns_which_action_pays(subject: Subject) -> None:
+    """One state, in which one action earns −1 and the other 1: the second is chosen and worth 1."""
+    _climb(subject, "by_action")
+
+
+@check(
+    "agent",
+    "make_policy",
+    Cause("rows of a batch get mixed up", "chainer/chainerrl#359"),
+    false_alarm=UNLUCKY,
+    seconds=SECONDS,
+)
+def learns_which_action_pays_where(subject: Subject) -> None:
+    """Two states, in each of which another action pays: it is chosen, and worth 1."""
+    _climb(subject, "by_both")
+
+
+@check(
+    "agent",
+    "make_loss",
+    Cause("a maximum or a quantile is learnt where the mean belongs"),
+    false_alarm=UNLUCKY,
+    seconds=SECONDS,
+)
+def learns_the_mean_of_a_coin(subject: Subject) -> None:
+    """An action that earns −1 or 1 by chance is worth 0, and less than one that always earns 1/2."""
+    _climb(subject, "coin", tolerance=0.3, always=False)
+
+
+@check(
+    "agent",
+    "make_returns",
+    Cause("truncation is taken for termination, so nothing is bootstrapped", "keras-rl/keras-rl#298"),
+    Cause("the observation after the reset is bootstrapped from", "DLR-RM/stable-baselines3#934"),
+    false_alarm=UNLUCKY,
+    seconds=SECONDS,
+)
+def looks_beyond_a_truncation(subject: Subject) -> None:
+    """A reward of 1 in each step, for ever, is worth 1/(1 − γ), though every episode is cut off after five steps."""
+    _climb(subject, "endless")
+
+
+@check(
+    "agent",
+    "make_policy",
+    Cause(
+        "stacks hold frames of other episodes, or in another order than when acting", "berkeleydeeprlcourse/homework#52"
+    ),
+    false_alarm=UNLUCKY,
+    seconds=SECONDS,
+)
+def sees_movement_in_a_stack(subject: Subject) -> None:
+    """Where the right action is a movement's direction, which no single frame shows, a stack of frames tells it."""
+    stack = max(subject.spaces.frame_stack, 2)
+    if subject.observations == "discrete":
+        raise NotApplicable("discrete observations are not stacked")
+    if subject.observations == "image" and subject.spaces.frame_stack < 2:
+        raise NotApplicable("the environment's images are not stacked")
+    try:
+        with subject.probed("velocity", {**LADDER, "probe.stack": stack}) as parts:
+            learn(parts, Returns(parts, 2.0, 12), 2 * EVERY, {"environment": "the probe 'velocity'", "stack": stack})
+    except UsageError as error:
+        if isinstance(error.__cause__, UnsupportedSpace):
+            raise NotApplicable(f"stacks of this kind are not served: {error}") from error
+        raise
+
+
+@check(
+    "agent",
+    "make_loss",
+    Cause("something between the parts: none of them is wrong alone"),
+    false_alarm=UNLUCKY,
+    seconds=SECONDS,
+)
+def finds_the_best_actions(subject: Subject) -> None:
+    """In an environment whose optimum is known, the greedy policy's every action from the start is an optimal one."""
+    if not isinstance(subject.spaces.observation, Discrete):
+        raise NotApplicable("the environment does not say what its optimum is")
+    with subject.assembled({"run.steps": 20_000, "run.episodes": None, "run.until": None, "dqn.hidden": 64}) as parts:
+        model, gamma = _model(subject, parts), parts.config[ReturnsOptions].gamma
+        if model is None or not gamma < 1:
+            raise NotApplicable("the environment does not say what its optimum is")
+        learn(parts, OptimalActions(parts, model.q_star(gamma)), 250, {"environment": type(model).__name__, "γ": gamma})
+
+
+def _model(subject: Subject, parts: Parts) -> Any:
+    """The environment, if it offers its optimal values by γ."""
+    if not hasattr(parts.stream.env, "envs"):
+        return None
+    env = single_environments(subject, parts.stream)[0]
+    return env if hasattr(env, "q_star") else None

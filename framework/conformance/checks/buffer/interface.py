@@ -1,0 +1,192 @@
+"""Checks of how a buffer deals with its sampler and with others' arrays."""
+
+from __future__ import annotations
+
+import gymnasium
+import numpy as np
+
+from framework.conformance.check import Cause, check, expect, require
+from framework.conformance.fixtures.batches import frames_of
+from framework.conformance.fixtures.replay.cases import FRAME, Scene, draws_by_itself, told, walks, with_room
+from framework.conformance.fixtures.replay.in_company import compare_while_learning
+from framework.conformance.fixtures.replay.plain_parts import weight_of
+from framework.conformance.subject import Subject
+from framework.types import Batch, Counters, Spaces, Step
+
+
+@check(
+    "buffer",
+    "make_buffer",
+    Cause("a slot's number serves as id, so that a late priority lands on a newer transition", "ray-project/ray#6534"),
+    Cause("starts are retired after they were overwritten, or never"),
+)
+def ids_are_new_and_apart_modulo_the_capacity(subject: Subject) -> None:
+    """The sampler is told its capacity first; each id stands for one transition for ever, and no two share a slot."""
+    known: dict[int, int] = {}
+    before: object = None
+    for scene in walks(subject):
+        known, before = (known if before is scene else {}), scene
+        broken = scene.sampler.broken
+        require(not broken, example=scene.example(), expected="what `Sampler` says", got="; ".join(broken))
+        batch = scene.drawn()
+        for id_, obs in zip(batch.ids.tolist(), batch.obs, strict=True):
+            number = scene.history.number(obs)
+            start = known.setdefault(id_, number)
+            expect(number, start, example=scene.example(id=id_, compared="the start that the id stands for"))
+        expect(len(set(known.values())), len(known), example=scene.example(compared="the starts of different ids"))
+
+
+@check(
+    "buffer",
+    "make_buffer",
+    Cause("drawing changes the ids in place", "thu-ml/tianshou#82"),
+    Cause("rows are sorted, and weights are not"),
+)
+def rows_stand_for_the_ids_that_were_drawn(subject: Subject) -> None:
+    """A batch's rows are the drawn ids' transitions with the drawn weights; the sampler's arrays stay as they were."""
+    for number, scene in enumerate(walks(subject)):
+        if number % 3:
+            continue
+        active = scene.sampler.active
+        scene.sampler.wanted = [*active[::2], *active[:1], *active[1::2]]
+        batch = scene.buffer.sample(len(scene.sampler.wanted), Counters())
+        example = scene.example(drawn=scene.sampler.wanted)
+        expect(np.sort(batch.ids), np.sort(scene.sampler.wanted), example={**example, "compared": "ids"})
+        expect(batch.weights, weight_of(batch.ids), example={**example, "compared": "weights"})
+        ids, weights, ids_before, weights_before = scene.sampler.given[-1]
+        expect(ids, ids_before, example={**example, "compared": "the sampler's ids after the draw"})
+        expect(weights, weights_before, example={**example, "compared": "the sampler's weights after the draw"})
+        scene.sampler.wanted = None
+        whole = scene.drawn()
+        starts = dict(zip(whole.ids.tolist(), whole.obs, strict=True))
+        for id_, obs in zip(batch.ids.tolist(), batch.obs, strict=True):
+            should, got = (told(scene.history, "obs", array) for array in (starts[id_], obs))
+            require(np.array_equal(obs, starts[id_]), example={**example, "id": id_}, expected=should, got=got)
+
+
+def _roomy(subject: Subject, spaces: Spaces, n: int, capacity: int) -> Scene:
+    """A scene whose capacity is this one, or a multiple of it that the buffer does not refuse."""
+    return with_room(lambda capacity: Scene(subject, spaces, n, capacity), capacity)
+
+
+def _overwrite(record: Step | Batch) -> None:
+    """Fill every array of it with what was never there."""
+    if isinstance(record, Step):
+        arrays = [record.env_id, record.first, record.obs, record.action, record.reward, record.terminated]
+        arrays += [record.truncated, record.next_obs, record.raw_reward]
+    else:
+        arrays = [record.obs, record.action, record.reward, record.discount, record.next_obs, record.next_action]
+    for array in arrays:
+        if array.flags.writeable:
+            array[...] = ~array if array.dtype == np.bool_ else 0 if array is getattr(record, "env_id", None) else 77
+
+
+@check("buffer", "make_buffer", Cause("the caller's array is kept, not a copy of it", "Itomigna2/Muesli-lunarlander#1"))
+def what_was_added_is_copied(subject: Subject) -> None:
+    """Arrays may be overwritten after they were added, as environments do that reuse theirs."""
+    for stack in () if draws_by_itself(subject) else (1, 2):
+        scene = _roomy(subject, frames_of(FRAME, np.int64, stack, 2), 2, 40)
+        for signs in ("..", ".t", "u.", "..", "t.", ".."):
+            _overwrite(scene.step(signs))
+            scene.verify()
+    compare_while_learning(subject, after_add=_overwrite)
+
+
+@check("buffer", "make_buffer", Cause("a batch is a view of the buffer's memory", "Itomigna2/Muesli-lunarlander#1"))
+def what_was_drawn_is_a_copy(subject: Subject) -> None:
+    """A batch may be overwritten, and nothing that is drawn later changes."""
+    for stack in () if draws_by_itself(subject) else (1, 2):
+        scene = _roomy(subject, frames_of(FRAME, np.int64, stack, 1), 1, 12)
+        for signs in (".", ".", "t", ".", "."):
+            scene.step(signs)
+            for rows in (1, 99):
+                _overwrite(scene.buffer.sample(rows, Counters()))
+                scene.verify()
+    compare_while_learning(subject, after_draw=_overwrite)
+
+
+@check(
+    "buffer",
+    "make_buffer",
+    Cause("observations are stored as another type", "thu-ml/tianshou#65"),
+    Cause("the environment's type is not asked for", "google/dopamine#57"),
+    Cause("rewards are stored as float32, or actions as bytes"),
+)
+def types_and_extremes_survive(subject: Subject) -> None:
+    """The least and the greatest value of a type come back as they were, and so do large actions and tiny rewards."""
+    for dtype in (np.uint8, np.int64, np.float32, np.int8, np.float64):
+        spaces = frames_of(FRAME, dtype, 1, 1, actions=70_001)
+        scene = _roomy(subject, spaces, 1, 12)
+        assert isinstance(spaces.frame, gymnasium.spaces.Box)
+        least, most = spaces.frame.low.min(), spaces.frame.high.max()
+        step = scene.history.step(".")
+        step.obs[0] = np.array([[least, most, 0], [1, most, least]], dtype)
+        step.next_obs[0] = step.obs[0, ::-1]
+        step.action[...], step.reward[...] = 70_000, 1 / 3
+        scene.buffer.add(step)
+        batch = scene.buffer.sample(1, Counters())
+        for name in ("obs", "next_obs", "action", "reward"):
+            got, should = getattr(batch, name), getattr(step, name)
+            example = {"field": name, "frames": np.dtype(dtype).name}
+            expect(got.dtype.name, should.dtype.name, example={**example, "compared": "type"})
+            expect(got, should, example=example)
+
+
+@check("buffer", "make_buffer", Cause("index 0 is given where nothing can be drawn", "le2333/RTRRL#57"))
+def nothing_is_drawn_before_a_window_is_whole(subject: Subject) -> None:
+    """While nothing can be drawn, len(buffer) is 0, and a draw gives no rows or raises."""
+    scene = _roomy(subject, frames_of(FRAME, np.int64, 1, 1), 3, 30)
+    for made in range(3):
+        expect(len(scene.buffer), 0, example=scene.example(steps=made, compared="len(buffer)"))
+        try:
+            rows = len(scene.buffer.sample(4, Counters()))
+        except Exception:
+            rows = 0
+        expect(rows, 0, example=scene.example(steps=made, compared="rows of a batch"))
+        scene.step(".")
+
+
+@check(
+    "buffer",
+    "make_buffer",
+    Cause("priorities are never passed on", "anthonytorlucci/rlevo#188"),
+    Cause("a late priority is written to whatever lies in the slot now", "ray-project/ray#6534"),
+)
+def priorities_reach_the_sampler(subject: Subject) -> None:
+    """The priorities of ids reach the sampler as they are, and never under the id of another transition."""
+    scene = _roomy(subject, frames_of(FRAME, np.int64, 1, 1), 1, 8)
+    early: list[int] = []
+    for _ in range(scene.capacity * 5 // 2):
+        scene.step(".")
+        early = early or list(scene.sampler.active)
+    scene.sampler.priorities.clear()
+    ids = np.array([*early, *scene.sampler.active], np.int64)
+    priorities = np.arange(len(ids)) + 0.25
+    scene.buffer.reprioritize(ids.copy(), priorities.copy())
+    given = dict(zip(ids.tolist(), priorities.tolist(), strict=True))
+    heard = dict(scene.sampler.priorities)
+    example = scene.example(given=given, overwritten=early)
+    for id_ in {*scene.sampler.active, *heard}:
+        wanted, got = given.get(id_, "nothing"), heard.get(id_, "nothing")
+        require(got == wanted, example={**example, "id": id_}, expected=wanted, got=got)
+
+
+@check(
+    "buffer",
+    "make_buffer",
+    Cause("the write index stops when the buffer is full", "medipixel/rl_algorithms#94"),
+    false_alarm=1e-5,
+)
+def new_transitions_take_the_place_of_old_ones(subject: Subject) -> None:
+    """Long after the buffer has been full, some of what it gives is new.
+
+    Where each transition is kept with equal probability (a reservoir), of 20 the newer half holds none with 2^−20.
+    """
+    scene = _roomy(subject, frames_of(FRAME, np.int64, 1, 1), 1, 24)
+    transitions = 25 * scene.capacity
+    for _ in range(transitions):
+        scene.step(".")
+    newest = max((scene.history.number(obs) for obs in scene.drawn().obs), default=0)
+    half = transitions // 2
+    example = {"capacity": scene.capacity, "transitions": transitions, "compared": "the newest that can be drawn"}
+    require(newest > half, example=example, expected=f"above {half}", got=newest)

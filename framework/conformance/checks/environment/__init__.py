@@ -1,0 +1,1 @@
+"""Checks of the composition's own environment."""

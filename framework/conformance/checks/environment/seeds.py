@@ -1,0 +1,116 @@
+"""Checks that an environment's episodes depend on their seeds and actions, and on nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from framework.conformance.check import Cause, NotApplicable, Violation, check, require
+from framework.conformance.fixtures.environments.episodes import Played, described, difference, games
+from framework.conformance.fixtures.random_state import unchanged
+from framework.conformance.subject import Subject
+
+
+@check(
+    "environment",
+    "make_env",
+    Cause("seed 0 taken for no seed, as in `if seed:`", "ale-py changelog"),
+    Cause("something is left from the episode before"),
+    Cause("`super().reset(seed=seed)` is missing, or the random numbers come from somewhere else"),
+)
+def the_same_seed_and_actions_give_the_same_episode(subject: Subject) -> None:
+    """An episode is a function of its seed and the actions, whatever was played before, and in every instance."""
+    seeds = range(8)
+    with games(subject, 1) as one, games(subject, 1) as other:
+        # in opposite orders, so that each episode has another one before it, with other actions
+        first = {seed: one.play([seed], steps=16, tune=seed)[0] for seed in seeds}
+        second = {seed: other.play([seed], steps=16, tune=seed)[0] for seed in reversed(seeds)}
+    for seed in seeds:
+        _require_same(first[seed], second[seed], "in a second instance, after other episodes")
+
+
+def _require_same(one: Played, other: Played, when: str) -> None:
+    found = difference(one, other)
+    if found is None:
+        return
+    step, what, wanted, got = found
+    left, right = np.asarray(wanted), np.asarray(got)
+    if left.shape == right.shape and left.size > 8:
+        place = np.argwhere(left != right)[0]
+        what, left, right = f"{what} at {place.tolist()}", left[tuple(place)], right[tuple(place)]
+    raise Violation({**one.example(step), "played again": when}, f"{what}: {described(left)}", described(right))
+
+
+@check(
+    "environment",
+    "make_env",
+    Cause("one seed for all games", "hill-a/stable-baselines#675"),
+    Cause("one random generator for all games"),
+)
+def each_game_follows_its_own_seed(subject: Subject) -> None:
+    """Side by side, each game's episode depends on its own seed, and on no other game's."""
+    others = (1, 2)
+    with games(subject) as opened:
+        varied = [opened.play((0, seed), steps=24) for seed in others]
+        if opened.one_seed:
+            raise NotApplicable("the vector environment takes one seed for all of its games")
+        swapped = [opened.play((seed, 0), steps=24) for seed in others]
+    for seed, played in zip(others, varied, strict=True):
+        _require_same(varied[0][0], played[0], f"beside a game of seed {seed}, not {others[0]}")
+    if any(difference(swapped[0][0], played[0]) for played in swapped):
+        differs = any(difference(varied[0][1], played[1]) for played in varied)
+        example = f"seeds {list(others)} of the second game, the same actions"
+        require(differs, example=example, expected="episodes that differ, as the first game's do", got="equal episodes")
+
+
+@check("environment", "make_env", Cause("a seed of its own in the place of the one that was given"), false_alarm=2e-6)
+def the_seed_reaches_what_is_random(subject: Subject) -> None:
+    """Where episodes without a seed differ, episodes of different seeds differ, too.
+
+    If one episode has probability m, 40 of 40 seeds and at most 5 of 12 unseeded ones give it with m⁴⁰ · P(Bin(12, m)
+    ≤ 5), which is below 1.1e-6 for every m.
+    """
+    with games(subject, 1) as opened:
+        first = opened.play([0])[0]
+        if any(difference(first, opened.play([seed])[0]) for seed in range(1, 6)):
+            return
+        if not any(difference(first, played) for played in _unseeded(subject, 4)):
+            raise NotApplicable("nothing here is random: episodes of the same actions are equal")
+        if any(difference(first, opened.play([seed])[0]) for seed in range(6, 40)):
+            return
+    if sum(difference(first, played) is not None for played in _unseeded(subject, 12)) >= 7:
+        raise Violation("seeds 0 to 39, the same actions", "episodes that differ", "equal episodes")
+
+
+def _unseeded(subject: Subject, count: int) -> Iterator[Played]:
+    """Episodes of new games that were never given a seed."""
+    for _ in range(count):
+        with games(subject, 1) as opened:
+            yield opened.play()[0]
+
+
+@check(
+    "environment",
+    "make_env",
+    Cause("an array or a list of the class, or of the module, in which each instance keeps its state"),
+)
+def instances_share_nothing(subject: Subject) -> None:
+    """What one environment does is not changed by another that is played at the same time."""
+    with games(subject, 1) as opened:
+        alone = opened.play([0])
+    with games(subject, 1) as one, games(subject, 1) as other:
+        beside = other.moves([5], tune=1)
+        together: list[Played] = []
+        for played in one.moves([0]):
+            together = played
+            if next(beside, None) is None:
+                beside = other.moves([6], tune=2)
+    _require_same(alone[0], together[0], "with another environment being played in between")
+
+
+@check("environment", "make_env", Cause("np.random or random in the place of the environment's own generator"))
+def no_global_random_state_is_used(subject: Subject) -> None:
+    """The environment neither reads nor writes the random state that numpy and Python share with everybody."""
+    with unchanged("an episode of seed 0"), games(subject, 1) as opened:
+        opened.play([0])

@@ -1,0 +1,82 @@
+"""Checks of the engine's ε-greedy: the schedule of ε, in each of its units, and greed where ε is 0."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from itertools import chain, product
+from typing import Any
+
+import numpy as np
+
+from framework.assembly.manager import ENGINE
+from framework.conformance.check import Cause, NotApplicable, check, expect, require
+from framework.conformance.fixtures.batches import A, N
+from framework.conformance.fixtures.clocks import UNITS, a_run
+from framework.conformance.fixtures.explorations import Case, acting, cases, maker
+from framework.conformance.subject import Subject
+from framework.types import Counters
+
+VALUES = np.array([0.0, 0.5, -1.0])
+"""Of one environment; the second action is the greedy one."""
+
+
+def _of_the_engine(subject: Subject) -> None:
+    owner = subject.owner("make_exploration")
+    if owner != ENGINE:
+        raise NotApplicable(f"{owner} explores, not the engine's ε-greedy")
+
+
+def _scheduled(shape: str, start: float, final: float, horizon: int, t: int) -> float:
+    """As the options describe it."""
+    if shape == "exponential":
+        return final + (start - final) * math.exp(-(t + 1) / horizon)
+    return start * (1 - t / horizon) + final * t / horizon if t < horizon else final
+
+
+def _epsilons(exploration: Any, case: Case) -> Mapping[str, float]:
+    """ε as it is reported, and as both kinds of actions have it: 1 − ε + ε/A and ε/A."""
+    reported, found = exploration.metrics(case.counters)["epsilon"], exploration.probabilities(*case)[-1]
+    return {"reported": reported, "by the greedy action": (1 - found[1]) * A / (A - 1), "by another": found[0] * A}
+
+
+@check(
+    "exploration",
+    "make_exploration",
+    Cause("ε decays in another unit than it should, or with every call", "shivaverma/Orbit#10"),
+    Cause("the schedule begins anew with each episode", "google-deepmind/rlax#102"),
+    Cause("once final, ε stays final, in the next run, too", "hill-a/stable-baselines#758"),
+)
+def epsilon_follows_its_schedule(subject: Subject) -> None:
+    """ε is the function of one counter that the options name, whatever the others do and whatever was asked before."""
+    _of_the_engine(subject)
+    obs = next(cases(subject, 1)).obs
+    for (start, final, horizon), shape, envs in product(
+        ((0.9, 0.1, 13), (0.0, 1.0, 1)), ("linear", "exponential"), (1, N)
+    ):
+        options = {"start": start, "final": final, "horizon": horizon, "shape": shape}
+        builder = subject.builder(
+            {"run.num_envs": envs, **{f"exploration.{key}": value for key, value in options.items()}}
+        )
+        for unit in UNITS:
+            exploration = builder.altered({"exploration.unit": unit}).exploration(acting(subject, envs))
+            example = {**options, "unit": unit, "environments": envs}
+            # the run's beginning comes last once more: ε knows no way it came
+            for number, counters in enumerate(chain([Counters()], a_run(envs, 40), [Counters()])):
+                case = Case(np.tile(VALUES, (envs, 1)), obs[:1].repeat(envs, axis=0), counters)
+                wanted = _scheduled(shape, start, final, horizon, counters[unit])
+                for how, epsilon in _epsilons(exploration, case).items():
+                    expect(epsilon, wanted, example={**example, "counters": counters, "ε": how}, rtol=1e-9, atol=1e-12)
+                for _ in range(number % 3):
+                    exploration.choose(*case)
+
+
+@check("exploration", "make_exploration", Cause("the wrong axis, or values read before they are finished"))
+def without_epsilon_actions_are_greedy(subject: Subject) -> None:
+    """Where ε is 0, an action of the largest value is chosen, of equals the first."""
+    _of_the_engine(subject)
+    exploration = maker(subject, values={"exploration.start": 0.0, "exploration.final": 0.0})()
+    for case in cases(subject, 100):
+        wanted = [row.index(max(row)) for row in case.values.tolist()]
+        chosen = exploration.choose(*case)
+        require(bool((chosen == wanted).all()), example=case.shown, expected=wanted, got=chosen)

@@ -1,0 +1,149 @@
+"""Checks of the sampler: it gives active ids only, every one of them, and as many as asked for.
+
+Ids come as a ring gives them: each once, large after a long run, the one whose slot is taken retired before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from hypothesis import strategies as st
+
+from framework.conformance.check import Cause, Violation, check, expect, require
+from framework.conformance.fixtures.replay.samplers import draw, many_draws, sampler_of
+from framework.conformance.subject import Subject
+from framework.types import Counters
+
+
+@check(
+    "sampler",
+    "make_sampler",
+    Cause("a draw at the very end of the sum goes out of range", "ray-project/ray#57599"),
+    Cause("a capacity that is no power of two", "vwxyzjn/cleanrl#546"),
+    Cause("slots that hold nothing are drawn", "instadeepai/flashbax#52"),
+    Cause("ids in int32, or slots that are not cleared when their id is retired"),
+)
+def only_active_ids_are_drawn(subject: Subject) -> None:
+    """Whatever was activated, retired and given priorities, every id that is drawn is active, and there are enough."""
+
+    def body(capacity: int, base: int, actions: list[tuple[str, int]]) -> None:
+        sampler = sampler_of(subject, capacity)
+        active: list[int] = []
+        following, told = base, [f"allocate {capacity}"]
+        for action, size in actions:
+            if action == "activate":
+                ids = list(range(following, following + min(size, capacity)))
+                following += len(ids)
+                lost = [id_ for id_ in active if id_ <= following - 1 - capacity]
+                if lost:
+                    sampler.retire(np.array(lost, np.int64))
+                    told.append(f"retire {lost}")
+                sampler.activate(np.array(ids, np.int64))
+                active = [id_ for id_ in active if id_ not in lost] + ids
+                told.append(f"activate {ids}")
+            elif action == "skip":
+                following += size
+            elif action == "retire":
+                sampler.retire(np.array(active[:size], np.int64))
+                told.append(f"retire {active[:size]}")
+                active = active[size:]
+            elif action == "reprioritize" and active:
+                ids = active[-size:]
+                sampler.reprioritize(np.array(ids, np.int64), np.arange(len(ids)) * 1.5)
+                told.append(f"reprioritize {ids}")
+            elif len(sampler):
+                ids, _ = draw(sampler, size)
+                strange = sorted(set(ids) - set(active))
+                example = {"calls": "; ".join(told), "asked for": size}
+                require(not strange, example=example, expected=f"ids of {active}", got=ids)
+            example = {"calls": "; ".join(told), "compared": "len(sampler)"}
+            require(len(sampler) <= len(active), example=example, expected=f"at most {len(active)}", got=len(sampler))
+
+    kinds = st.sampled_from(["activate", "activate", "skip", "retire", "reprioritize", "draw", "draw"])
+    subject.for_all(
+        body,
+        capacity=st.integers(1, 13),
+        base=st.sampled_from([0, 5, 2**31 - 3, 2**40 + 1]),
+        actions=st.integers(0, 30).flatmap(
+            lambda count: st.lists(st.tuples(kinds, st.integers(1, 6)), min_size=count, max_size=count)
+        ),
+    )
+
+
+@check(
+    "sampler",
+    "make_sampler",
+    Cause("off by one: the first or the last one is never drawn"),
+    Cause("a capacity that is no power of two", "vwxyzjn/cleanrl#546"),
+    false_alarm=1e-5,
+)
+def every_id_is_drawn_sooner_or_later(subject: Subject) -> None:
+    """len(sampler) says how many different ids can be drawn, and all of them are (with 1 % probability or more)."""
+    for count, capacity in ((1, 1), (1, 5), (2, 2), (3, 3), (4, 4), (5, 5), (5, 7), (5, 8)):
+        sampler = sampler_of(subject, capacity, range(count))
+        promised = len(sampler)
+        require(1 <= promised <= count, example={"active ids": count}, expected=count, got=promised)
+        found = sorted(set(many_draws(sampler, count)))
+        example = {"capacity": capacity, "active ids": range(count), "len(sampler)": promised}
+        require(len(found) == promised, example=example, expected=f"{promised} different ids", got=found)
+
+
+@check("sampler", "make_sampler", Cause("the last ids of a short buffer are padded with index 0", "le2333/RTRRL#57"))
+def nothing_is_drawn_from_nothing(subject: Subject) -> None:
+    """Where no id is active, len(sampler) is 0, and a draw gives nothing or raises."""
+    for active in ((), (3, 4)):
+        sampler = sampler_of(subject, 5, active)
+        if active:
+            sampler.retire(np.array(active, np.int64))
+        example = {"activated and retired": list(active)}
+        expect(len(sampler), 0, example={**example, "compared": "len(sampler)"})
+        try:
+            ids = sampler.sample(4, Counters())[0].tolist()
+        except Exception:
+            ids = []
+        expect(len(ids), 0, example={**example, "drawn": ids})
+
+
+@check("sampler", "make_sampler", Cause("the slot is cleared, whichever id is in it now", "ray-project/ray#6534"))
+def retiring_what_is_not_active_changes_nothing(subject: Subject) -> None:
+    """Ids that were retired before, whose slots others have now, and ids that never were active are ignored."""
+    capacity = 5
+    for strange in ([2], [0], [0, 1], [9], [2, 9]):
+        sampler = sampler_of(subject, capacity, range(3))
+        sampler.retire(np.array([0, 1], np.int64))
+        sampler.activate(np.array([5, 6], np.int64))
+        promised = len(sampler)
+        gone = [2] if 2 in strange else []
+        sampler.retire(np.array(strange, np.int64))
+        active = [id_ for id_ in (2, 5, 6) if id_ not in gone]
+        example = {"capacity": capacity, "active ids": [2, 5, 6], "retired": strange}
+        expect(len(sampler), promised - len(gone), example={**example, "compared": "len(sampler)"})
+        found = set(many_draws(sampler, 3, 300))
+        require(found <= set(active), example=example, expected=f"ids of {active}", got=sorted(found))
+
+
+@check("sampler", "make_sampler", Cause("the caller's array is kept, not a copy of it", "thu-ml/tianshou#82"))
+def arrays_are_not_shared(subject: Subject) -> None:
+    """Arrays that were passed in stay as they were and may be overwritten, and so may those that came out."""
+    sampler = sampler_of(subject, 7)
+    calls: Sequence[tuple[str, list[np.ndarray]]] = [
+        ("activate", [np.arange(6)]),
+        ("reprioritize", [np.arange(4), np.array([1.0, 0.5, 2.0, 4.0])]),
+        ("retire", [np.array([0, 1])]),
+    ]
+    for name, given in calls:
+        before = [array.copy() for array in given]
+        getattr(sampler, name)(*given)
+        for array, was in zip(given, before, strict=True):
+            expect(array, was, example=f"an array that was passed to {name}")
+            array[...] = 5
+    for _ in range(4):
+        ids, weights = sampler.sample(1, Counters())
+        if not set(ids.tolist()) <= {2, 3, 4, 5}:
+            raise Violation(
+                "arrays that were passed and drawn were overwritten with 5 and 77", "ids of [2, 3, 4, 5]", ids
+            )
+        for array in (ids, weights):
+            if array.flags.writeable:
+                array[...] = 77

@@ -1,0 +1,161 @@
+"""Checks of what a checkpoint holds: a run that is restored from it goes on bit for bit as if it had never stopped.
+
+The environments have no state to save, so their part is played from a script: the same observations and transitions
+are put to every run, whatever it does, and all that it answers is written down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from framework.conformance.check import Cause, Violation, check, require
+from framework.conformance.fixtures.scripts import answers, expect_same_answers, script, understudies
+from framework.conformance.fixtures.snapshots import Snapshot, digest, digests, leaves, restore, snapshot
+from framework.conformance.fixtures.spies import SHORT, recorded, short
+from framework.conformance.subject import Subject
+
+BEFORE, AFTER = 32, 16
+"""Steps of two environments before a state is saved and after: the ring has come round, and no period or episode is
+just over."""
+
+VALUES: Mapping[str, Any] = {
+    **SHORT,
+    "run.num_envs": 2,
+    "replay.capacity": 70,
+    "target.every": 8,
+    "target.unit": "updates",
+    "exploration.horizon": 90,
+}
+
+RANDOM = Cause("the state of a random generator is not restored", "DLR-RM/stable-baselines3#1526")
+
+
+@check(
+    "state",
+    "make_buffer",
+    Cause("the replay is not saved", "pfnet/pfrl#183"),
+    Cause("priorities, or the largest of them, are not saved"),
+    RANDOM,
+)
+def memory_goes_on_where_it_was_saved(subject: Subject) -> None:
+    """A buffer and a sampler that were restored give the batches that those that were saved go on to give."""
+    with understudies(subject, VALUES) as (one, other):
+        scenes = script(one, BEFORE + AFTER)
+        answers(one, scenes[:BEFORE], agent=False)
+        restore(other, snapshot(one))
+        wanted, got = (answers(parts, scenes[BEFORE:], agent=False) for parts in (one, other))
+        expect_same_answers(got, wanted, "after the state was loaded")
+
+
+@check(
+    "state",
+    "make_optimizer",
+    Cause("the optimiser or the step is not saved", "pfnet/pfrl#183"),
+    Cause("the target network is saved as the online one, or its clock starts anew"),
+    Cause("ε starts anew, as it is counted by the part itself", "ray-project/ray#28289"),
+    RANDOM,
+)
+def learning_goes_on_where_it_was_saved(subject: Subject) -> None:
+    """Parts of another seed, once restored, give the values, actions, batches and losses of the run that was saved."""
+    with understudies(subject, VALUES) as (one, other):
+        scenes = script(one, BEFORE + AFTER)
+        answers(one, scenes[:BEFORE])
+        restore(other, snapshot(one))
+        wanted, got = (answers(parts, scenes[BEFORE:]) for parts in (one, other))
+        expect_same_answers(got, wanted, "after the state was loaded")
+        # what is kept without an order (a dict, a set) may be listed in another one once it was loaded
+        ended, wanted_end = (digests(snapshot(parts), ordered=False) for parts in (other, one))
+        _expect_equal(ended, wanted_end, "a while after the state was loaded")
+
+
+@check("state", "make_policy", Cause("a field that changes in a run is not part of the state"), RANDOM)
+def loading_takes_everything_back(subject: Subject) -> None:
+    """Parts that load their own earlier state repeat, bit for bit, what they did from there."""
+    with subject.probed("ledger", VALUES) as parts:
+        scenes = script(parts, BEFORE + AFTER)
+        answers(parts, scenes[:BEFORE])
+        saved = snapshot(parts)
+        wanted = answers(parts, scenes[BEFORE:])
+        ended = digests(snapshot(parts), ordered=False)
+        restore(parts, saved)
+        expect_same_answers(answers(parts, scenes[BEFORE:]), wanted, "after an earlier state was loaded")
+        _expect_equal(digests(snapshot(parts), ordered=False), ended, "a while after an earlier state was loaded")
+
+
+@check("state", "make_policy", Cause("the state refers to arrays that training writes to"))
+def a_saved_state_stays_as_it_is(subject: Subject) -> None:
+    """What was saved is a copy: neither going on nor loading and going on changes it, and loading it restores it."""
+    with understudies(subject, VALUES) as (one, other):
+        scenes = script(one, BEFORE + AFTER)
+        answers(one, scenes[:BEFORE])
+        saved = snapshot(one)
+        before = digests(saved)
+        answers(one, scenes[BEFORE:])
+        _expect_equal(digests(saved), before, "saved, and trained on: what was saved")
+        restore(other, saved)
+        _expect_equal(digests(snapshot(other)), before, "saved, and loaded elsewhere: what that saves")
+        answers(other, scenes[BEFORE:])
+        _expect_equal(digests(saved), before, "loaded elsewhere, and trained on there: what was saved")
+
+
+@check("state", "make_policy", Cause("tensors, generators or other objects are put into the state as they are"))
+def a_saved_state_is_plain(subject: Subject) -> None:
+    """A state is a nested dict, with names as keys, of numpy arrays and JSON's scalars."""
+    with subject.probed("ledger", VALUES) as parts:
+        answers(parts, script(parts, BEFORE))
+        for name, state in snapshot(parts).items():
+            require(isinstance(state, Mapping), example=f"state of {name}", expected="a dict", got=type(state).__name__)
+            for path, value in leaves(state):
+                plain = value is None or isinstance(value, bool | int | float | str)
+                plain = plain or (isinstance(value, np.ndarray) and value.dtype != object)
+                where = f"{path} in the state of {name}"
+                require(plain, example=where, expected="an array or a scalar of JSON", got=type(value).__name__)
+            _expect_names(state, name)
+
+
+def _expect_names(state: Mapping[Any, Any], where: str) -> None:
+    for key, value in state.items():
+        require(isinstance(key, str), example=f"keys of the state of {where}", expected="names", got=key)
+        if isinstance(value, Mapping):
+            _expect_names(value, f"{where}, {key}")
+
+
+@check("state", "make_policy", Cause("random numbers are drawn from a generator that nobody seeded"))
+def one_seed_is_one_final_state(subject: Subject) -> None:
+    """Two runs of one seed end with every part in the same state, bit for bit."""
+    one, other = (_run(subject) for _ in range(2))
+    _expect_equal(digests(other), digests(one), "a second run of the same seed, in the end")
+
+
+@check("state", "make_policy", Cause("a seed that is not passed on", "hill-a/stable-baselines#675"))
+def another_seed_is_another_run(subject: Subject) -> None:
+    """Of two seeds, every saved random generator differs, and so do weights that are drawn at random."""
+    with understudies(subject, VALUES) as (one, other):
+        found = [dict(leaves(snapshot(parts))) for parts in (one, other)]
+        generators = {path.rpartition(".")[0] for path in found[0] if path.endswith(".bit_generator")}
+    for generator in generators:
+        states = [
+            digest({path: leaf for path, leaf in saved.items() if path.startswith(f"{generator}.")}) for saved in found
+        ]
+        require(states[0] != states[1], example=generator, expected="another state with another seed", got="the same")
+    drawn = [path for path, leaf in found[0].items() if path.startswith("policy.") and _is_drawn(leaf)]
+    if drawn and all(np.array_equal(found[0][path], found[1][path]) for path in drawn):
+        raise Violation("weights at the start, of two seeds", "others with another seed", f"the same in {drawn[0]}")
+
+
+def _is_drawn(leaf: Any) -> bool:
+    return isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f" and leaf.size > 1 and np.unique(leaf).size > 1
+
+
+def _run(subject: Subject) -> Snapshot:
+    with subject.probed("ledger", short(subject, 2)) as parts:
+        recorded(parts)
+        return snapshot(parts)
+
+
+def _expect_equal(got: Mapping[str, str], wanted: Mapping[str, str], when: str) -> None:
+    for name, state in wanted.items():
+        require(got.get(name) == state, example=when, expected=f"the same state of {name}", got="another")

@@ -1,0 +1,282 @@
+"""Checks of the stream: any vector environment's steps as the transitions of a plain loop over single environments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from framework.conformance.check import Cause, Violation, check, expect
+from framework.conformance.fixtures.environments.autoreset import (
+    MODES,
+    Case,
+    cases,
+    plain_loop,
+    seed_of,
+    steps_of,
+    transitions,
+)
+from framework.conformance.fixtures.environments.extremes import FewBits, HandedOver, Numbers
+from framework.conformance.fixtures.environments.probes import TAGS, Entry, Painter
+from framework.conformance.subject import Subject
+from framework.environments.stream import Stream
+from framework.types import Counters, Step
+
+
+def _compare(case: Case, *names: str) -> None:
+    """Hold these fields of the stream's transitions against the plain loop's, with the same actions."""
+    for env_id, found in enumerate(transitions(case)):
+        wanted = plain_loop(case.options(env_id), seed_of(env_id), [entry.action for entry in found])
+        for number, (got, right) in enumerate(zip(found, wanted, strict=True)):
+            values = [{name: getattr(entry, name) for name in names} for entry in (right, got)]
+            if values[0] != values[1]:
+                raise Violation(case.example(env_id, number), *values)
+
+
+@check(
+    "stream",
+    "make_env",
+    Cause("the row on which an environment resets itself is stored as a transition", "vwxyzjn/cleanrl#499"),
+)
+def each_row_is_a_transition_that_was_made(subject: Subject) -> None:
+    """Every action that reached an environment gives one row, in the order of `env_id`, and nothing else does.
+
+    Of n steps, n rows; under NEXT_STEP one less for each reset.
+    """
+    for case in cases():
+        stream = case.open()
+        envs: Any = stream.env
+        done = [0] * case.envs
+        for number, step in enumerate(steps_of(stream)):
+            logs = [env.log for env in envs.envs]
+            wanted = [env_id for env_id, log in enumerate(logs) if len(log) > done[env_id]]
+            example = {"mode": case.mode or "none named", "lengths": case.lengths, "step": number}
+            expect(step.env_id, wanted, example={**example, "field": "env_id"})
+            for row, env_id in enumerate(wanted):
+                made = logs[env_id][-1]
+                expect(step.action[row], made.action, example={**example, "environment": env_id, "field": "action"})
+            done = [len(log) for log in logs]
+
+
+@check(
+    "stream",
+    "make_env",
+    Cause("the next episode's first observation in the place of the last successor", "DLR-RM/stable-baselines3#934"),
+    Cause("`final_obs` is not read", "vwxyzjn/cleanrl#460"),
+)
+def successors_are_never_reset_observations(subject: Subject) -> None:
+    """`next_obs` is what the step led to, also where the episode ended there."""
+    for case in cases():
+        _compare(case, "obs", "action", "next_obs")
+
+
+@check(
+    "stream",
+    "make_env",
+    Cause("a terminal that the environment did not report", "google/dopamine#228"),
+    Cause("truncation taken for termination", "keras-rl/keras-rl#298"),
+)
+def ends_are_those_of_the_environment(subject: Subject) -> None:
+    """`terminated` and `truncated` are what the environment said, and `first` marks what follows its reset."""
+    for case in cases():
+        _compare(case, "first", "terminated", "truncated")
+
+
+@check(
+    "stream",
+    "make_env",
+    Cause("the step after a reset is counted, or is not", "Farama-Foundation/Gymnasium#1017"),
+    Cause("the first reward after a reset is lost", "Farama-Foundation/Gymnasium#1624"),
+)
+def episodes_have_their_lengths_and_returns(subject: Subject) -> None:
+    """Summed up over the rows, every episode has the length and the raw return that it had."""
+    for case in cases():
+        for env_id, found in enumerate(transitions(case)):
+            wanted = plain_loop(case.options(env_id), seed_of(env_id), [entry.action for entry in found])
+            right, got = _episodes(wanted), _episodes(found)
+            if right != got:
+                example = case.example(env_id, 0)
+                del example["its transition"]
+                raise Violation(example, f"(length, return) {right}", f"{got}")
+
+
+def _episodes(entries: Sequence[Entry]) -> list[tuple[int, float]]:
+    found, length, total = [], 0, 0.0
+    for entry in entries:
+        length, total = length + 1, total + entry.reward
+        if entry.terminated or entry.truncated:
+            found.append((length, round(total, 9)))
+            length, total = 0, 0.0
+    return found
+
+
+@check(
+    "stream",
+    "make_env",
+    Cause("an array kept without a copy, which the environment writes to again", "kengz/SLM-Lab#313"),
+    Cause("the last observation, changed by the reset", "Farama-Foundation/Gymnasium#1132"),
+)
+def environments_may_reuse_their_array(subject: Subject) -> None:
+    """Environments that always hand out the same array give true transitions, too (not under SAME_STEP)."""
+    for case in cases(("disabled", "next_step"), reuse=True):
+        _compare(case, "obs", "next_obs")
+
+
+@check("stream", "make_env", Cause("a view of an array that is written to again", "Farama-Foundation/SuperSuit#116"))
+def what_was_given_never_changes(subject: Subject) -> None:
+    """Neither the observations nor the arrays of a step change when the environments go on."""
+    for mode, stack in product(MODES, (1, 2)):
+        # a careless vector environment; under SAME_STEP gymnasium itself cannot bear careless single ones
+        case = Case(mode, 2, (3, 1, 2), ("terminated", "truncated"), reuse=mode != "same_step")
+        stream = case.open(copy=False, stack=stack)
+        given: list[tuple[str, Any, Any]] = []
+        for number, step in enumerate(steps_of(stream)):
+            arrays = {"observations": stream.observations, **vars(step)}
+            for name, array in arrays.items():
+                if isinstance(array, np.ndarray):
+                    given.append((f"{name} after step {number}", array, array.copy()))
+        for name, array, before in given:
+            expect(
+                array,
+                before,
+                example={"mode": mode or "none named", "stack": stack, "array": name, "read": "at the end"},
+            )
+
+
+@check(
+    "stream", "make_env", Cause("clipped rewards reported as the score"), Cause("the reward is clipped twice, or never")
+)
+def rewards_are_clipped_for_the_learner_alone(subject: Subject) -> None:
+    """`reward` is clipped as the metadata says, and `raw_reward` is what the environment gave."""
+    for mode, clip in product(MODES, (None, (-0.2, 0.1))):
+        stream = Case(mode, 2, (3, 1), ("terminated",)).open({"reward_clip": clip})
+        envs: Any = stream.env
+        for step in steps_of(stream):
+            raw = np.array([envs.envs[env_id].log[-1].reward for env_id in step.env_id.tolist()])
+            example = {"mode": mode or "none named", "reward_clip": clip, "rewards": raw}
+            expect(step.raw_reward, raw, example={**example, "field": "raw_reward"})
+            expect(step.reward, np.clip(raw, *clip) if clip else raw, example={**example, "field": "reward"})
+
+
+@check("stream", "make_env", Cause("sums in the rewards' own small type", "sotetsuk/pgx#1034"))
+def small_types_do_not_overflow(subject: Subject) -> None:
+    """Rewards of any integer type become float64 before anything is done with them."""
+    for dtype in (np.int8, np.uint8, np.int64):
+        stream = Stream(FewBits(dtype), lambda env_id, episode: 0)
+        stream.begin(np.zeros(2, np.int64))
+        step = stream.finish()
+        most = np.full(2, np.iinfo(np.int8).max)
+        example = {"rewards": most, "dtype": np.dtype(dtype).name, "asked for": "twice the reward"}
+        for rewards in (step.raw_reward, step.reward):
+            expect(rewards + rewards, 2.0 * most, example=example)
+            if rewards.dtype != np.float64:
+                raise Violation(example, "float64", rewards.dtype.name)
+
+
+@check(
+    "stream",
+    "make_env",
+    Cause("an unsigned or a shorter type on the way", "google/dopamine#57"),
+    Cause("observations of another dtype than the space's", "thu-ml/tianshou#65"),
+)
+def frames_keep_their_dtype(subject: Subject) -> None:
+    """Frames come through unchanged at the extremes of their dtype."""
+    for dtype in (np.uint8, np.int8, np.int64, np.float32, np.float64):
+        for mode in AutoresetMode:
+            env = SyncVectorEnv([partial(Numbers, dtype)], autoreset_mode=mode)
+            stream = Stream(env, lambda env_id, episode: 0)
+            example = {"dtype": np.dtype(dtype).name, "mode": mode.value}
+            for _ in range(2):
+                seen = stream.observations
+                stream.begin(np.zeros(1, np.int64))
+                step = stream.finish()
+                for name, frames in (("observations", seen), ("obs", step.obs), ("next_obs", step.next_obs)):
+                    if len(frames) and frames.dtype != dtype:
+                        raise Violation({**example, "field": name}, np.dtype(dtype).name, frames.dtype.name)
+                    if len(frames):
+                        expect(frames[0], Numbers(dtype).frame, example={**example, "field": name})
+            stream.close()
+
+
+@check(
+    "stream",
+    "make_env",
+    Cause("zeros where the first frame should be repeated, or the reverse", "Farama-Foundation/Gymnasium#829"),
+    Cause("frames of the episode before are still in the stack"),
+)
+def stacks_show_the_last_frames_of_this_episode(subject: Subject) -> None:
+    """A stack of k holds the last k frames of its own episode, oldest first; before them stands what was declared."""
+    for k, padding, mode, envs in product((1, 2, 4), ("repeat", "zero"), MODES, (1, 2)):
+        case = Case(mode, envs, (3, 1, 2), ("terminated", "truncated"))
+        stream = case.open(stack=k, padding=padding)
+        read = Painter(case.options(0), TAGS).read
+        shown = [[seed_of(env_id)] for env_id in range(envs)]
+        steps = steps_of(stream, 12)
+        for number in range(12):
+            for env_id, frames in enumerate(shown):
+                wanted = [0 if padding == "zero" else frames[0]] * (k - len(frames)) + frames[-k:]
+                stack = stream.observations[env_id]
+                got = [read(frame) for frame in (stack if k > 1 else [stack])]
+                example = {"mode": mode or "none named", "padding": padding, "episode so far": list(frames)}
+                expect(got, wanted, example={**example, "environment": env_id, "after step": number})
+            _follow(shown, next(steps), waits=mode in ("next_step", ""))
+
+
+def _follow(shown: list[list[int]], step: Step, waits: bool) -> None:
+    """Add the frames that are to be seen after a step; a reset's frame has the next number.
+
+    waits: an environment whose episode has ended shows its last frame until the next step.
+    """
+    made = set(step.env_id.tolist())
+    for env_id, frames in enumerate(shown):
+        if env_id not in made:
+            # the environment has just reset itself, and what was shown until now was the last frame of an episode
+            shown[env_id] = [frames[-1] + 1]
+            continue
+        frames.append(frames[-1] + 1)
+        ended = bool(step.ended[step.env_id.tolist().index(env_id)])
+        if ended and not waits:
+            shown[env_id] = [frames[-1] + 1]
+
+
+@check(
+    "stream",
+    "make_env",
+    Cause("steps counted where frames are meant, or the reverse", "astooke/rlpyt#150"),
+    Cause("a skip on top of a skip", "Farama-Foundation/Arcade-Learning-Environment#443"),
+)
+def frames_are_counted_once(subject: Subject) -> None:
+    """Each row counts as one step and `frame_skip` frames, each end as one episode; resets count nothing."""
+    for mode, skip in product(MODES, (1, 4)):
+        stream = Case(mode, 2, (3, 1), ("terminated",)).open({"frame_skip": skip})
+        envs: Any = stream.env
+        counters = Counters()
+        for number, step in enumerate(steps_of(stream), 1):
+            counters.advance(step)
+            made = [entry for env in envs.envs for entry in env.log]
+            ends = sum(entry.terminated or entry.truncated for entry in made)
+            got = [counters.env_steps, counters.frames, counters.episodes]
+            example = {
+                "mode": mode or "none named",
+                "frame_skip": skip,
+                "steps": number,
+                "counted": "steps, frames, episodes",
+            }
+            expect(got, [len(made), skip * len(made), ends], example=example)
+
+
+@check("stream", "make_env", Cause("`step` where `step_async` and `step_wait` are offered, so that nothing overlaps"))
+def environments_work_between_begin_and_finish(subject: Subject) -> None:
+    """What offers `step_async` and `step_wait` gets the actions at `begin`, and is waited for once, at `finish`."""
+    env = HandedOver()
+    stream = Stream(env, lambda env_id, episode: 0)
+    for actions in ([0, 1], [1, 0]):
+        env.calls.clear()
+        stream.begin(np.array(actions))
+        expect(env.calls, [f"step_async({actions})"], example="calls after begin")
+        stream.finish()
+        expect(env.calls[1:], ["step_wait()"], example="calls in finish")

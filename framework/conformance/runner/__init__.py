@@ -1,0 +1,1 @@
+"""The runner: from the names of plugins to findings, in watched processes."""

@@ -1,0 +1,61 @@
+"""Which checks there are: the engine's, whose modules begin with a component's name, and those that plugins bring."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator, Sequence
+
+from framework.assembly.manager import Expected, PluginError, Plugins, ask
+from framework.conformance import checks
+from framework.conformance.check import COMPONENTS, Check, checks_in
+from framework.conformance.subject import Subject
+from framework.errors import UsageError
+
+CHECKS = Expected(
+    "a sequence of framework.conformance.check.Check objects",
+    lambda given: isinstance(given, Sequence) and all(isinstance(check, Check) for check in given),
+)
+
+
+def engine_checks() -> list[Check]:
+    """The engine's own checks, which hold for every composition: those of every module in the folder `checks`."""
+    names = sorted(module.name for module in pkgutil.walk_packages(checks.__path__, f"{checks.__name__}."))
+    found = [check for name in names for check in checks_in(importlib.import_module(name))]
+    return list(dict.fromkeys(found))
+
+
+def collect(plugins: Plugins) -> list[Check]:
+    """Every check for a composition, in the order of `COMPONENTS`, the engine's before those of plugins.
+
+    Raises:
+        UsageError: if a plugin brings something else, or two checks have one name.
+    """
+    # a check that two plugins bring is one check
+    found = list(dict.fromkeys([*engine_checks(), *_brought(plugins)]))
+    twice = sorted(_twice(check.name for check in found))
+    if twice:
+        raise UsageError([f"two checks are called '{name}': rename one" for name in twice])
+    return sorted(found, key=lambda check: COMPONENTS.index(check.component))
+
+
+def _brought(plugins: Plugins) -> Iterator[Check]:
+    """Those of the plugins; where one raises in the place of bringing them, a check that fails and says so."""
+    for found in plugins.in_order("conformance_checks"):
+        try:
+            yield from ask(found, CHECKS) or ()
+        except PluginError as error:
+            yield _lacking(found.plugin, error)
+
+
+def _lacking(plugin: str, error: PluginError) -> Check:
+    def brings_its_checks(subject: Subject) -> None:
+        """The plugin's hook conformance_checks returns its checks."""
+        raise error
+
+    return Check(f"{plugin}_{brings_its_checks.__name__}", COMPONENTS[0], "", brings_its_checks)
+
+
+def _twice(names: Iterable[str]) -> set[str]:
+    seen: set[str] = set()
+    return {name for name in names if name in seen or seen.add(name)}  # type: ignore[func-returns-value]

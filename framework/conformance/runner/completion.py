@@ -1,0 +1,157 @@
+"""From what somebody wants checked to whole compositions: a plugin alone is given what it needs to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pluggy
+
+from framework import hookspecs
+from framework.assembly.configuration import absolute, configure, plugin_names
+from framework.assembly.discovery import installed, providers
+from framework.assembly.loading import expand
+from framework.assembly.manager import ENGINE, Implementation, implementations, owner_of
+from framework.config import Source
+from framework.conformance.subject import Subject
+from framework.errors import UsageError
+from framework.hooks import PROJECT
+
+ENVIRONMENT = "chain"
+"""What a plugin without an environment is checked on."""
+
+AGENT = ("make_policy", "make_loss", "make_optimizer")
+"""The slots that a family fills, as the engine has no default for them."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A composition that does not fit, and why."""
+
+    names: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def close(
+    names: str | Sequence[str], beside: str | None = None, values: Mapping[str, Any] | None = None
+) -> tuple[list[Subject], list[Refused]]:
+    """The compositions in which some plugins are checked, and those that were tried and do not fit.
+
+    Args:
+        names, beside: see `candidates`.
+        values: the user's options.
+
+    Raises:
+        UsageError: if none fits.
+    """
+    fitting, refused = [], []
+    for candidate in candidates(names, beside):
+        subject = Subject(candidate, values or {})
+        try:
+            demand_fit(subject)
+            fitting.append(subject)
+        except UsageError as error:
+            refused.append(Refused(candidate, error.problems))
+    if not fitting:
+        raise none_fits(refused)
+    return fitting, refused
+
+
+def candidates(names: str | Sequence[str], beside: str | None = None) -> list[tuple[str, ...]]:
+    """The compositions that some plugins may be checked in.
+
+    What is missing is added: the plugins that own the hooks that they extend, a family (each that fits, if several do)
+    and `chain`. A plugin's own `CHECK_WITH = "dqn,grid"` goes before all that, and `beside` before everything.
+
+    Args:
+        names: as on the command line.
+        beside: further plugins, with which the composition must be whole.
+
+    Raises:
+        UsageError: if a plugin cannot be found or imported, or asks for something else than names.
+    """
+    named = [absolute(name) for name in plugin_names(names)]
+    found = [_joined(named, plugin_names(beside))] if beside is not None else _candidates(named)
+    return [tuple(candidate) for candidate in found]
+
+
+def demand_fit(subject: Subject) -> None:
+    """Build the composition with the user's options; that a plugin raises is for checks to report, and no refusal.
+
+    Raises:
+        UsageError: with what is wrong with the composition or with the user's options.
+    """
+    demand_options(subject)
+    with _usage_errors_only(), subject.assembled():
+        pass
+
+
+def demand_options(subject: Subject) -> None:
+    """Settle the user's options, without building anything.
+
+    Raises:
+        UsageError: with what is wrong with them.
+    """
+    with _usage_errors_only():
+        configure(subject.names, [Source("--set", subject.values)])
+
+
+@contextmanager
+def _usage_errors_only() -> Iterator[None]:
+    """What else a plugin raises is for checks to report."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except Exception:
+        return
+
+
+def none_fits(refused: Sequence[Refused]) -> UsageError:
+    """What is wrong with each composition that was tried."""
+    tried = [f"{','.join(each.names)}: {problem}" for each in refused for problem in each.problems]
+    return UsageError(tried if len(refused) == 1 else [*tried, "none of these fits: name what does, with --with"])
+
+
+def _candidates(named: Sequence[str]) -> Iterable[list[str]]:
+    plugins = expand(named).plugins
+    wished = [part for plugin in plugins.values() for part in plugin_names(_check_with(plugin))]
+    names = _joined(named, wished if not _whole(plugins) else [])
+    plugins = expand(names).plugins
+    extended = [each.hook for each in _found(plugins) if not hasattr(hookspecs, each.hook)]
+    owners = {owner_of(hook, installed()) for hook in extended} - {"", *plugins}
+    names = _joined(sorted(owners), names)
+    filled = {each.hook for each in _found(expand(names).plugins) if not each.wrapper}
+    if "make_env" not in filled:
+        names = _joined(names, [ENVIRONMENT])
+    if set(AGENT) <= filled:
+        yield names
+        return
+    for family in providers().get(AGENT[0], ()):
+        yield _joined([family], names)
+
+
+def _whole(plugins: dict[str, object]) -> bool:
+    filled = {each.hook for each in _found(plugins) if not each.wrapper}
+    return {*AGENT, "make_env"} <= filled
+
+
+def _check_with(plugin: object) -> str:
+    wish: Any = getattr(plugin, "CHECK_WITH", "")
+    if not isinstance(wish, str):
+        name = getattr(plugin, "__name__", plugin)
+        raise UsageError(f"{name}: CHECK_WITH must be names with commas between them, as 'dqn,chain', not {wish!r}")
+    return wish
+
+
+def _found(plugins: dict[str, object]) -> list[Implementation]:
+    manager = pluggy.PluginManager(PROJECT)
+    return [
+        each for name, plugin in plugins.items() if name != ENGINE for each in implementations(manager, name, plugin)
+    ]
+
+
+def _joined(names: Sequence[str], more: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys([*names, *more]))

@@ -1,0 +1,197 @@
+"""What a person reads: progress, each failure in full, a table, one line at the end."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
+
+from framework.conformance.runner.execution import Finding
+from framework.conformance.runner.session import PATIENCE, Session, Task, composed
+
+STYLES = {"passed": "green", "failed": "bold red", "not applicable": "dim"}
+
+
+def run_with_progress(session: Session, console: Console, out: Console | None) -> None:
+    """Run the session's checks under a bar that counts them; each failure is printed in full as it comes.
+
+    Args:
+        console: of the bar.
+        out: of the failures; None prints none.
+    """
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    if out:
+        print_failures(session, out)  # those that were found while planning
+    with Progress(*columns, console=console, transient=True) as bar:
+        line = bar.add_task("", total=len(session.waiting))
+        at_a_time = threading.Lock()
+
+        def tell(task: Task) -> None:
+            if task.finding is None:
+                bar.update(line, description=f"{task.failed['component']}: {task.failed['check']}")
+                return
+            bar.advance(line)
+            if out and task.finding.verdict == "failed":
+                with at_a_time:
+                    bar.stop()  # as the bar may stand on the same terminal
+                    _print_failure(session, task.names, task.finding, out)
+                    bar.start()
+
+        session.run(tell)
+
+
+def print_plan(session: Session, console: Console) -> None:
+    """What is going to be checked, and what is not, though it was to be."""
+    for names in dict.fromkeys(task.names for task in session.tasks):
+        _say(f"checking {composed(names)}", console)
+    for refused in session.refused:
+        _say(f"not checked with {session.request.added(refused.names)}: {'; '.join(refused.problems)}", console)
+    if session.request.thorough:
+        _say(f"thorough, with the examples of seed {session.seed}", console)
+
+
+def print_report(session: Session, console: Console) -> None:
+    """The table and the verdict; what failed is named again, as the table may be long."""
+    for names, findings in session.findings.items():
+        if findings:
+            console.print(table(composed(names), findings))
+    for names, findings in session.findings.items():
+        failed = [found.check for found in findings if found.verdict == "failed"]
+        passed = sum(found.verdict == "passed" for found in findings)
+        seconds = sum(found.seconds for found in findings)
+        counts = {
+            "failed": len(failed),
+            "passed": passed,
+            "not applicable": len(findings) - passed - len(failed),
+            "not run": sum(task.names == names for task in session.waiting),
+        }
+        told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        if not failed and not passed:
+            told = f"nothing was checked, {told}"
+        _say(f"{composed(names)}: {told}, {seconds:.1f} s", console)
+        for name in failed:
+            _say(f"  failed: {name}", console)
+        if session.gave_up(names):
+            _say(f"  left after {PATIENCE} checks that had no end, or ended the process", console)
+
+
+def print_failures(session: Session, console: Console) -> None:
+    """Each failure in full."""
+    for names, found in _failures(session):
+        _print_failure(session, names, found, console)
+
+
+def _print_failure(session: Session, names: Sequence[str], found: Finding, console: Console) -> None:
+    _say(failure(found, session.again(names, found.check)), console)
+    console.print()
+
+
+def _failures(session: Session) -> Iterator[tuple[tuple[str, ...], Finding]]:
+    for names, findings in session.findings.items():
+        yield from ((names, found) for found in findings if found.verdict == "failed")
+
+
+def _say(text: str, console: Console) -> None:
+    """Print plain text, whose lines stay whole, so that they can be copied."""
+    console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def failure(found: Finding, command: str) -> str:
+    """One failure in full, as plain text."""
+    lines = [
+        f"FAILED {found.component}: {found.check}",
+        f"  who       {found.owner}{f', which fills {found.slot}' if found.slot else ''}",
+        f"  property  {found.says}",
+    ]
+    if found.why:
+        lines.append(f"  but       {found.why}")
+    else:
+        lines += [f"  example   {found.example}", f"  expected  {found.expected}", f"  got       {found.got}"]
+    for text, precedent in found.causes:
+        lines.append(f"  cause?    {text}{f' (as in {precedent})' if precedent else ''}")
+    return "\n".join([*lines, f"  again     {command}"])
+
+
+def table(title: str, findings: Sequence[Finding]) -> Table:
+    """One row a check; why one does not apply stands beside it."""
+    columns = ("component", Column("check", overflow="fold"), "verdict", "seconds")
+    result = Table(*columns, title=escape(title), title_justify="left", box=None)
+    before = ""
+    for found in findings:
+        verdict = f"not applicable: {found.why}" if found.verdict == "not applicable" else found.verdict
+        result.add_row(
+            found.component if found.component != before else "",
+            escape(found.check),
+            f"[{STYLES[found.verdict]}]{escape(verdict)}[/]",
+            f"{found.seconds:.2f}",
+        )
+        before = found.component
+    return result
+
+
+def to_json(session: Session) -> str:
+    """The same for a program."""
+    compositions = [
+        {
+            "plugins": list(names),
+            "findings": [_as_json(session, names, found) for found in findings],
+            "not_run": [task.failed["check"] for task in session.waiting if task.names == names],
+        }
+        for names, findings in session.findings.items()
+    ]
+    return json.dumps(
+        {
+            "passed": session.passed,
+            "seed": session.seed,
+            "thorough": session.request.thorough,
+            "compositions": compositions,
+            "refused": _refused(session),
+        },
+        indent=2,
+    )
+
+
+def list_to_json(session: Session) -> str:
+    """Every chosen check of each composition, and what failed already."""
+    told = ("check", "component", "slot", "owner", "says")
+    compositions = [
+        {"plugins": list(names), "checks": [{name: task.failed[name] for name in told} for task in tasks]}
+        for names, tasks in _by_composition(session)
+    ]
+    failures = [_as_json(session, names, found) for names, found in _failures(session)]
+    return json.dumps({"compositions": compositions, "refused": _refused(session), "failures": failures}, indent=2)
+
+
+def _as_json(session: Session, names: Sequence[str], found: Finding) -> dict[str, Any]:
+    return {**found.to_json(), "again": session.again(names, found.check)}
+
+
+def _refused(session: Session) -> list[dict[str, Any]]:
+    return [{"plugins": refused.names, "problems": refused.problems} for refused in session.refused]
+
+
+def print_list(session: Session, console: Console) -> None:
+    """Every chosen check with its property, and what failed already."""
+    for names, tasks in _by_composition(session):
+        result = Table("component", "check", "property", title=escape(composed(names)), title_justify="left", box=None)
+        for task in tasks:
+            result.add_row(*(escape(task.failed[name]) for name in ("component", "check", "says")))
+        console.print(result)
+    print_failures(session, console)
+
+
+def _by_composition(session: Session) -> list[tuple[tuple[str, ...], list[Task]]]:
+    compositions = dict.fromkeys(task.names for task in session.tasks)
+    return [(names, [task for task in session.tasks if task.names == names]) for names in compositions]

@@ -1,0 +1,21 @@
+"""Acting in this process."""
+
+from __future__ import annotations
+
+from framework.environments.stream import Stream
+from framework.types import Counters, Exploration, Policy, Step
+
+
+class InProcess:
+    """Chooses an action for every environment at once; environments that can, step while the learner works."""
+
+    def __init__(self, stream: Stream, policy: Policy, exploration: Exploration) -> None:
+        self._stream, self._policy, self._exploration = stream, policy, exploration
+
+    def begin(self, counters: Counters) -> None:
+        obs = self._stream.observations
+        values = self._policy.action_values(obs, explore=True)
+        self._stream.begin(self._exploration.choose(values, obs, counters))
+
+    def finish(self) -> Step:
+        return self._stream.finish()

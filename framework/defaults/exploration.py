@@ -1,0 +1,58 @@
+"""ε-greedy exploration, and the schedule of its ε."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from jaxtyping import Float, Float64, Int64, Shaped
+
+from framework.defaults.schedules import exponential, linear
+from framework.options import ExplorationOptions
+from framework.types import Counters, State
+
+
+def epsilon_schedule(options: ExplorationOptions) -> Callable[[Counters], float]:
+    """ε as a pure function of the run's counters."""
+    shape = {"linear": linear, "exponential": exponential}[options.shape]
+    return lambda counters: shape(options.start, options.final, options.horizon, counters[options.unit])
+
+
+class EpsilonGreedy:
+    """With u ~ U(0, 1): a uniformly random action where u < ε, else the (first) action of the largest value.
+
+    One number is drawn an environment, whatever comes of it: u / ε is itself uniform where u < ε, and picks the action.
+    """
+
+    def __init__(self, epsilon: Callable[[Counters], float], generator: np.random.Generator) -> None:
+        self._epsilon = epsilon
+        self._generator = generator
+
+    def choose(
+        self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
+    ) -> Int64[np.ndarray, " N"]:
+        epsilon = self._epsilon(counters)
+        count, actions = values.shape
+        draws = np.asarray(self._generator.random(count))
+        greedy = values.argmax(axis=1)
+        random = draws < epsilon
+        greedy[random] = np.minimum(draws[random] / epsilon * actions, actions - 1).astype(np.int64)
+        return greedy
+
+    def probabilities(
+        self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
+    ) -> Float64[np.ndarray, "N A"]:
+        epsilon = self._epsilon(counters)
+        count, actions = values.shape
+        result = np.full((count, actions), epsilon / actions)
+        result[np.arange(count), values.argmax(axis=1)] += 1 - epsilon
+        return result
+
+    def metrics(self, counters: Counters) -> Mapping[str, float]:
+        return {"epsilon": self._epsilon(counters)}
+
+    def state_dict(self) -> State:
+        return {"generator": self._generator.bit_generator.state}
+
+    def load_state_dict(self, state: State) -> None:
+        self._generator.bit_generator.state = state["generator"]

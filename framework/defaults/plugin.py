@@ -1,0 +1,115 @@
+"""The engine's own plugin: a default for every slot that most algorithms need not think about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import psutil
+
+from framework.config import Config, Section
+from framework.defaults.collector import InProcess
+from framework.defaults.exploration import EpsilonGreedy, epsilon_schedule
+from framework.defaults.pacing import HardSync, ReplayRatio
+from framework.environments.stream import Stream
+from framework.errors import UsageError
+from framework.events import Callback
+from framework.hooks import hookimpl
+from framework.options import (
+    CheckpointOptions,
+    EvaluationOptions,
+    ExplorationOptions,
+    LearningOptions,
+    ReplayOptions,
+    ReturnsOptions,
+    RunOptions,
+    TargetOptions,
+)
+from framework.replay.lanes import FrameReplay, bytes_needed
+from framework.replay.mirrored import mirrored
+from framework.replay.returns import NStepReturns
+from framework.replay.samplers import UniformSampler
+from framework.seeding import Seeds
+from framework.types import (
+    Buffer,
+    Cadence,
+    Collector,
+    Exploration,
+    Policy,
+    Returns,
+    Sampler,
+    Spaces,
+    Targeted,
+    TargetSync,
+)
+
+if TYPE_CHECKING:
+    from framework.assembly.parts import RunInfo
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [
+        RunOptions,
+        EvaluationOptions,
+        ExplorationOptions,
+        ReturnsOptions,
+        ReplayOptions,
+        LearningOptions,
+        TargetOptions,
+        CheckpointOptions,
+    ]
+
+
+@hookimpl
+def make_exploration(config: Config, seeds: Seeds) -> Exploration:
+    return EpsilonGreedy(epsilon_schedule(config[ExplorationOptions]), seeds.generator("exploration"))
+
+
+@hookimpl
+def make_returns(config: Config) -> Returns:
+    return NStepReturns(config[ReturnsOptions].gamma)
+
+
+@hookimpl
+def make_sampler(seeds: Seeds) -> Sampler:
+    return UniformSampler(seeds.generator("sampler"))
+
+
+@hookimpl
+def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, config: Config, seeds: Seeds) -> Buffer:
+    capacity = config[ReplayOptions].capacity
+    needed, free = bytes_needed(spaces, capacity), psutil.virtual_memory().available
+    fits = capacity * free // needed // 2
+    if needed > free:
+        raise UsageError(
+            f"replay.capacity = {capacity} needs {needed / 1e9:.2f} GB for {spaces.describe()}, and "
+            f"{free / 1e9:.2f} GB of memory are free: lower it with --set replay.capacity={fits}"
+        )
+    return mirrored(FrameReplay(spaces, capacity, sampler, returns), spaces, config, seeds)
+
+
+@hookimpl
+def make_target_sync(policy: Policy, config: Config) -> TargetSync:
+    if not isinstance(policy, Targeted):
+        raise UsageError(f"{type(policy).__name__} has no update_target, so its plugin must fill make_target_sync too")
+    options = config[TargetOptions]
+    return HardSync(policy, options.every, options.unit)
+
+
+@hookimpl
+def make_cadence(config: Config) -> Cadence:
+    options = config[LearningOptions]
+    return ReplayRatio(options.batch_size, options.starts, options.updates_per_step, overlap=True)
+
+
+@hookimpl
+def make_collector(stream: Stream, policy: Policy, exploration: Exploration) -> Collector:
+    return InProcess(stream, policy, exploration)
+
+
+@hookimpl
+def make_callbacks(run: RunInfo) -> Sequence[Callback]:
+    from framework.recording import standard_callbacks
+
+    return standard_callbacks(run)

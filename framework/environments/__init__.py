@@ -1,0 +1,1 @@
+"""Environments: any gymnasium environment becomes a stream of true transitions."""

@@ -1,0 +1,238 @@
+"""Turns any gymnasium vector environment into a stream of true transitions.
+
+The three autoreset modes give the same transitions as a plain loop over single environments:
+
+* DISABLED: an ended episode is reset at once, by a masked reset with a seed of the new episode's own.
+* NEXT_STEP: the row on which an environment resets itself is no transition and is left out.
+* SAME_STEP: the true successor is read from `final_obs`; the observation that came with it starts the next episode.
+  (An environment that hands out its internal array spoils `final_obs` in gymnasium itself, before it gets here.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from jaxtyping import Bool, Int64, Shaped
+
+from framework.environments.frames import FrameStack, stacked_space
+from framework.environments.history import History, play_again
+from framework.environments.processes import EnvProcesses
+from framework.errors import FrameworkError, UsageError
+from framework.types import Mirror, Spaces, State, Stateful, Step
+
+EpisodeSeed = Callable[[int, int], int]
+"""(environment, episode) → the episode's seed; both count from 0."""
+
+
+def vectorise(
+    factory: Callable[[], gymnasium.Env[Any, Any]], num_envs: int, processes: bool = False, seconds: float = 0
+) -> VectorEnv[Any, Any, Any]:
+    """Put single environments side by side: in this process, or each in one of its own.
+
+    Args:
+        factory: of one environment.
+        num_envs: how many.
+        processes: give each its own.
+        seconds: for which such a process may be silent; 0 is for ever.
+    """
+    if processes:
+        return EnvProcesses(factory, num_envs, seconds)
+    return SyncVectorEnv([factory] * num_envs, autoreset_mode=AutoresetMode.DISABLED)
+
+
+def spaces_of(env: VectorEnv[Any, Any, Any]) -> Spaces:
+    """What an agent in this environment sees and may do.
+
+    Raises:
+        UsageError: naming a space that is not served.
+    """
+    frame, action = env.single_observation_space, env.single_action_space
+    if not isinstance(action, gymnasium.spaces.Discrete) or action.start != 0:
+        raise UsageError(f"action space {action} is not served: actions must be Discrete, counted from 0")
+    if isinstance(frame, gymnasium.spaces.Discrete):
+        served = frame.start == 0
+    else:
+        served = isinstance(frame, gymnasium.spaces.Box)
+    if not served:
+        raise UsageError(f"observation space {frame} is not served: it must be a Box, or Discrete counted from 0")
+    k, padding = env.metadata.get("frame_stack", 1), env.metadata.get("stack_padding", "repeat")
+    if not isinstance(k, int) or not 1 <= k <= 256 or (k > 1 and not isinstance(frame, gymnasium.spaces.Box)):
+        raise UsageError(f"frame_stack = {k!r} is not served: it must be 1 to 256, and more than 1 needs Box frames")
+    if padding not in ("repeat", "zero"):
+        raise UsageError(f"stack_padding = {padding!r} is not served: it must be 'repeat' or 'zero'")
+    return Spaces(
+        observation=stacked_space(frame, k),
+        action=action,
+        frame=frame,
+        frame_stack=k,
+        stack_padding=padding,
+        num_envs=env.num_envs,
+        mirror=_mirror_of(env.metadata.get("mirror"), frame.shape or (), int(action.n)),
+    )
+
+
+def _mirror_of(declared: Any, shape: tuple[int, ...], actions: int) -> Mirror | None:
+    if declared is None:
+        return None
+    try:
+        mirror = Mirror(int(declared["axis"]), tuple(int(action) for action in declared["actions"]))
+    except (TypeError, KeyError, ValueError):
+        mirror = Mirror(0, ())
+    if not -len(shape) <= mirror.axis < 0 or sorted(mirror.actions) != list(range(actions)):
+        raise UsageError(
+            f"mirror = {declared!r} is not served: it must be {{'axis': of the frame, from −{len(shape)} to −1, "
+            f"'actions': the {actions} actions in the order in which the mirror shows them}}"
+        )
+    return mirror
+
+
+class Stream:
+    """N environments as one stream of transitions.
+
+    `observations` is what a policy sees now; `begin(actions)` starts a step and `finish()` returns it.
+    Environments that offer `step_async` and `step_wait` work in between.
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any], episode_seed: EpisodeSeed) -> None:
+        self.env = env
+        self.spaces = spaces_of(env)
+        self.metadata = dict(env.metadata)
+        self._mode = AutoresetMode(self.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP))
+        self._clip: tuple[float, float] | None = self.metadata.get("reward_clip")
+        self._skip = int(self.metadata.get("frame_skip", 1))
+        self._episode_seed = episode_seed
+        self._episode = np.zeros(env.num_envs, np.int64)
+        self._resetting = np.zeros(env.num_envs, np.bool_)
+        self._first = np.ones(env.num_envs, np.bool_)
+        self._actions: Int64[np.ndarray, " N"] = np.empty(0, np.int64)
+        self._history = History(env.num_envs)
+        frames = self._first_frames()
+        self._frames = self._copy(frames)
+        self._stack = FrameStack(self.spaces.frame_stack, self.spaces.stack_padding)
+        self._stack.push(self._frames, self._first)
+
+    @property
+    def observations(self) -> Shaped[np.ndarray, "N *obs"]:
+        return self._stack.observations
+
+    def begin(self, actions: Int64[np.ndarray, " N"]) -> None:
+        """Let every environment take its action (of one that is about to reset itself, the action is ignored)."""
+        self._actions = actions
+        if hasattr(self.env, "step_async"):
+            self.env.step_async(actions)
+
+    def finish(self) -> Step:
+        """Wait for the step that `begin` started; rows that were no transitions are left out."""
+        if hasattr(self.env, "step_async"):
+            results = self.env.step_wait()  # type: ignore[attr-defined]
+        else:
+            results = self.env.step(self._actions)
+        frames, rewards, terminated, truncated, info = results
+        successors = self._copy(frames)
+        rewards = np.array(rewards, np.float64)
+        terminated, truncated = np.array(terminated, np.bool_), np.array(truncated, np.bool_)
+        ended = terminated | truncated
+        current, first = successors, self._resetting
+        if self._mode is AutoresetMode.NEXT_STEP:
+            rows = np.flatnonzero(~self._resetting)
+            self._resetting = ended
+        else:
+            rows = np.arange(len(ended))
+            if ended.any():
+                first = ended
+                self._episode[ended] += 1
+                current = self._next_episodes(ended, frames)
+                if self._mode is AutoresetMode.SAME_STEP:
+                    successors = successors.copy()
+                    for env_id in np.flatnonzero(ended):
+                        successors[env_id] = info["final_obs"][env_id]
+            else:
+                first = ended
+            self._history.add(self._actions, rewards, ended)
+        step = Step(
+            env_id=rows,
+            first=self._first[rows],
+            obs=self._frames[rows],
+            action=np.asarray(self._actions, np.int64)[rows],
+            reward=np.clip(rewards, *self._clip)[rows] if self._clip else rewards[rows],
+            raw_reward=rewards[rows],
+            terminated=terminated[rows],
+            truncated=truncated[rows],
+            next_obs=successors[rows],
+            frames=self._skip,
+        )
+        self._frames, self._first = current, first
+        self._stack.push(current, first)
+        return step
+
+    def close(self) -> None:
+        self.env.close()
+
+    @property
+    def restorable(self) -> bool:
+        """Whether `state_dict` is all that it takes to go on, between two steps.
+
+        It is where the environments have a `state_dict` and a `load_state_dict` of their own, and where each episode
+        has a seed of its own (DISABLED): its actions are then played again. Environments that reset themselves draw
+        an episode from all that came before.
+        """
+        return isinstance(self.env, Stateful) or self._mode is AutoresetMode.DISABLED
+
+    def state_dict(self) -> State:
+        return {
+            "episode": self._episode.copy(),
+            "resetting": self._resetting.copy(),
+            "first": self._first.copy(),
+            "frames": self._frames.copy(),
+            "observations": self._stack.observations.copy(),
+            "environments": self.env.state_dict() if isinstance(self.env, Stateful) else self._history.state_dict(),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Bring the environments back to where they were.
+
+        Raises:
+            FrameworkError: if they do not repeat themselves, so that nothing could go on from there.
+        """
+        self._episode[:] = state["episode"]
+        self._resetting[:] = state["resetting"]
+        if isinstance(self.env, Stateful):
+            self.env.load_state_dict(state["environments"])
+        else:
+            self._history.load_state_dict(state["environments"])
+            frames = self._copy(play_again(self.env, self._seeds(), state["environments"]))
+            if not np.array_equal(frames, state["frames"], equal_nan=frames.dtype.kind == "f"):
+                raise FrameworkError(
+                    "the environments show other frames where the seeds and actions of their episodes are repeated, "
+                    "so the run cannot go on exactly"
+                )
+        self._frames, self._first = self._copy(state["frames"]), np.array(state["first"], np.bool_)
+        self._stack.observations = np.array(state["observations"], self.spaces.frame.dtype)
+
+    def _next_episodes(self, ended: Bool[np.ndarray, " N"], frames: Any) -> Shaped[np.ndarray, "N *frame"]:
+        """The frames to act on now that some episodes have ended."""
+        if self._mode is AutoresetMode.DISABLED:
+            seeds: Any = self._seeds()
+            frames, _ = self.env.reset(seed=seeds, options={"reset_mask": ended})
+        return self._copy(frames)
+
+    def _first_frames(self) -> Any:
+        seeds: Any = self._seeds()
+        try:
+            return self.env.reset(seed=seeds)[0]
+        except (TypeError, ValueError, gymnasium.error.Error):
+            # some vector environments know one seed for all; such a one must reset its episodes by itself
+            if self._mode is AutoresetMode.DISABLED:
+                raise
+            return self.env.reset(seed=seeds[0])[0]
+
+    def _seeds(self) -> list[int]:
+        return [self._episode_seed(env_id, int(episode)) for env_id, episode in enumerate(self._episode)]
+
+    def _copy(self, frames: Any) -> Shaped[np.ndarray, "N *frame"]:
+        """Environments may hand out the array that they will write to next."""
+        return np.array(frames, dtype=self.spaces.frame.dtype)

@@ -1,0 +1,1 @@
+"""Processes: children that run side by side and never outlive their parent."""

@@ -1,0 +1,1 @@
+"""Training: one run, from its first step to its folder, its evaluations and its repetition."""

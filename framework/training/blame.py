@@ -1,0 +1,98 @@
+"""Whose code an exception, or a hang, came from: the plugin, the slot that was at work, and the line."""
+
+from __future__ import annotations
+
+import sysconfig
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from framework.assembly.manager import ENGINE, PluginError
+from framework.assembly.parts import Parts
+
+CALLBACKS_HOOK = "make_callbacks"
+
+LIBRARIES = ("site-packages", "<frozen ", sysconfig.get_path("stdlib"))
+"""Parts of the paths of code that is nobody's here."""
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """`plugin` raised (or hangs) in the part that fills `hook`, at `place`: file, line and function."""
+
+    plugin: str
+    hook: str
+    place: str
+
+
+def culprit(frames: Iterable[tuple[FrameType, int]], parts: Parts, callbacks: Sequence[object] = ()) -> Culprit | None:
+    """Who was at work.
+
+    The hook is that of the innermost part on the stack. The plugin is the one whose file the innermost line of any
+    plugin is in, as a part may consist of several plugins' pieces; where there is no such line, the one that filled
+    the hook.
+
+    Args:
+        frames: of a stack with the lines at which they stand, the outermost first.
+        parts: of the run.
+        callbacks: its listeners.
+
+    Returns:
+        None where neither a part nor a plugin was at work.
+    """
+    stack = list(frames)
+    hooks = {id(getattr(parts, name)): hook for hook, name in _slots(parts)}
+    hooks |= {id(callback): CALLBACKS_HOOK for callback in callbacks}
+    at_work = [hooks[id(frame.f_locals["self"])] for frame, _ in stack if id(frame.f_locals.get("self")) in hooks]
+    homes = {home: name for name in parts.plugins.names for home in _homes(parts.plugins.manager.get_plugin(name))}
+    own = [(homes[home], frame, line) for frame, line in stack if (home := _home_of(frame, homes))]
+    if not own and not at_work:
+        return None
+    hook = at_work[-1] if at_work else CALLBACKS_HOOK
+    if own:
+        plugin, frame, line = own[-1]
+    else:
+        plugin = parts.filled.get(hook, ENGINE)
+        frame, line = _innermost(stack)
+    return Culprit(plugin, hook, f"{Path(frame.f_code.co_filename).name}:{line}, in {frame.f_code.co_name}")
+
+
+def blamed(error: Exception, parts: Parts, callbacks: Sequence[object] = ()) -> PluginError | None:
+    """The same error with the plugin's name and hook in its message; None where no plugin has to do with it."""
+    found = culprit(traceback.walk_tb(error.__traceback__), parts, callbacks)
+    if found is None or found.plugin not in parts.plugins.names:
+        return None
+    return PluginError(
+        f"plugin '{found.plugin}' raised while {found.hook}'s part was at work (at {found.place}): "
+        f"{type(error).__name__}: {error}"
+    )
+
+
+def _slots(parts: Parts) -> list[tuple[str, str]]:
+    """(slot, the name of what fills it among the parts)."""
+    names = {"make_env": "stream"}
+    pairs = [(slot, names.get(slot, slot.removeprefix("make_"))) for slot in parts.filled]
+    return [(slot, name) for slot, name in pairs if getattr(parts, name, None) is not None]
+
+
+def _homes(plugin: Any) -> list[str]:
+    """The file of a plugin, or the folder if it is a package."""
+    file = getattr(plugin, "__file__", None)
+    if file is None:
+        return []
+    path = Path(file)
+    return [str(path.parent) if path.name == "__init__.py" else str(path)]
+
+
+def _home_of(frame: FrameType, homes: Iterable[str]) -> str:
+    file = frame.f_code.co_filename
+    return next((home for home in homes if file == home or file.startswith(f"{home}/")), "")
+
+
+def _innermost(stack: Sequence[tuple[FrameType, int]]) -> tuple[FrameType, int]:
+    """The innermost line that is in no library."""
+    ours = [place for place in stack if not any(part in place[0].f_code.co_filename for part in LIBRARIES)]
+    return (ours or stack)[-1]

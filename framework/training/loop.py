@@ -1,0 +1,232 @@
+"""The training loop: act, remember, learn. It sees plain objects and knows no algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import Protocol
+
+import numpy as np
+
+from framework.assembly.parts import Parts
+from framework.errors import NonFiniteLoss
+from framework.events import Callback, Episode, EvaluationResult
+from framework.options import EvaluationOptions, RunOptions
+from framework.training.evaluation import evaluate
+from framework.types import Batch, Errors, State, Step
+
+
+class Saver(Protocol):
+    """Keeps a run for later. Called when nothing is under way: no step, no update and no evaluation."""
+
+    def after_step(self, loop: Loop) -> None: ...
+
+    def at_the_end(self, loop: Loop) -> None:
+        """Once, before the callbacks hear of the end, if the run ended in good order."""
+        ...
+
+
+class Loop:
+    """Runs assembled parts until an end is reached; `counters` and `last_evaluation` say how far it is."""
+
+    def __init__(self, parts: Parts, callbacks: Sequence[Callback] = (), saver: Saver | None = None) -> None:
+        self.parts = parts
+        self.counters = parts.counters
+        self.last_evaluation: EvaluationResult | None = None
+        self._evaluations = 0
+        self._played = 0
+        self.running = False
+        """Whether a step, an update or an evaluation is under way: not a checkpoint, nor the end."""
+        self._stopping = False
+        self._returns = np.zeros(parts.spaces.num_envs)
+        self._lengths = np.zeros(parts.spaces.num_envs, np.int64)
+        self.callbacks = callbacks
+        self._saver = saver
+        self._on_step = _listeners(callbacks, "on_step")
+        self._on_update = _listeners(callbacks, "on_update")
+        self._on_episode = _listeners(callbacks, "on_episode")
+
+    def run(self) -> None:
+        """Train until the first of run.steps, run.episodes and run.until.
+
+        Every callback's `on_end` is called, in their order, however the run ends and whatever another raises.
+        """
+        parts, counters = self.parts, self.counters
+        overlap = parts.cadence.overlap
+        with ExitStack() as ends:
+            for callback in reversed(self.callbacks):
+                ends.callback(callback.on_end, counters)
+            for callback in self.callbacks:
+                callback.on_start(counters)
+            self.running = True
+            ends.callback(self._rest)  # before the callbacks hear of the end
+            if self._evaluation_is_due():  # the run was stopped in it before
+                self.evaluate()
+            while not self.finished:
+                if not overlap:
+                    self._learn()
+                parts.collector.begin(counters)
+                if overlap:
+                    self._learn()
+                step = parts.collector.finish()
+                parts.buffer.add(step)
+                counters.advance(step)
+                parts.target_sync.tick(counters)
+                self._report(step)
+                if self._evaluation_is_due():
+                    self.evaluate()
+                if self._saver is not None:
+                    self._keep(self._saver.after_step)
+            if not overlap and not self._evaluation_is_due():
+                self._learn()
+            if self._saver is not None:
+                self._keep(self._saver.at_the_end)
+
+    def _keep(self, save: Callable[[Loop], None]) -> None:
+        """A checkpoint may take as long as it does."""
+        self.running = False
+        save(self)
+        self.running = True
+
+    def _rest(self) -> None:
+        self.running = False
+
+    def stop(self) -> None:
+        """End the run after the step under way, in training or in an evaluation."""
+        self._stopping = True
+
+    @property
+    def pulse(self) -> tuple[int, int, int]:
+        """Changes with every step, update and step of an evaluation."""
+        return self.counters.env_steps, self.counters.updates, self._played
+
+    def state_dict(self) -> State:
+        """What the loop itself knows of episodes and evaluations; the parts have states of their own."""
+        last = self.last_evaluation
+        return {
+            "returns": self._returns.copy(),
+            "lengths": self._lengths.copy(),
+            "evaluations": self._evaluations,
+            "last_evaluation": last and {**asdict(last), "returns": list(last.returns), "lengths": list(last.lengths)},
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        self._returns[:] = state["returns"]
+        self._lengths[:] = state["lengths"]
+        self._evaluations = int(state["evaluations"])
+        last = state["last_evaluation"]
+        if last is not None:
+            lists = {name: tuple(last[name]) for name in ("returns", "lengths")}
+            self.last_evaluation = EvaluationResult(**{**last, **lists})
+
+    def _learn(self) -> None:
+        """Make the updates that are owed. What cannot be sampled yet stays owed."""
+        parts, counters = self.parts, self.counters
+        due = parts.cadence.due(counters)
+        while counters.updates < due and len(parts.buffer):
+            batch = parts.buffer.sample(parts.cadence.batch_size, counters)
+            errors = parts.loss(batch, counters)
+            if not np.isfinite(errors.loss).all():
+                raise _non_finite(batch, errors)
+            parts.optimizer.apply(batch, errors)
+            parts.buffer.reprioritize(batch.ids, errors.priority)
+            counters.updates += 1
+            parts.target_sync.tick(counters)
+            for listen in self._on_update:
+                listen(batch, errors, counters)
+
+    def _report(self, step: Step) -> None:
+        for listen in self._on_step:
+            listen(step, self.counters)
+        self._returns[step.env_id] += step.raw_reward
+        self._lengths[step.env_id] += 1
+        if step.ended.any():
+            number = self.counters.episodes - int(step.ended.sum())
+            for env_id in step.env_id[step.ended].tolist():
+                number += 1
+                episode = Episode(number, env_id, float(self._returns[env_id]), int(self._lengths[env_id]))
+                self._returns[env_id], self._lengths[env_id] = 0.0, 0
+                for listen in self._on_episode:
+                    listen(episode, self.counters)
+
+    def _evaluation_is_due(self) -> bool:
+        every = self.parts.config[EvaluationOptions].every
+        return bool(every and self.counters.env_steps // every > self._evaluations)
+
+    def evaluate(self) -> EvaluationResult | None:
+        """Evaluate now and tell the callbacks; None, and no more than if it had not begun, if the run was stopped.
+
+        Where the result reaches `run.until` and `evaluation.confirm` is set, so many fresh episodes decide instead.
+        """
+        options, until = self.parts.config[EvaluationOptions], self.parts.config[RunOptions].until
+        number = self.counters.env_steps // options.every if options.every else self._evaluations + 1
+        for callback in self.callbacks:
+            callback.on_evaluation_start(self.counters)
+        try:
+            results = [self._play(f"periodic/{number}", options.episodes)]
+            if until is not None and results[0].mean >= until and options.confirm:
+                results.append(self._play(f"confirmation/{number}", options.confirm))
+        except _Stopped:
+            return None
+        self._evaluations = number
+        for result in results:
+            self._tell(result)
+        return self.last_evaluation
+
+    def _play(self, name: str, episodes: int) -> EvaluationResult:
+        return evaluate(self.parts, name=name, episodes=episodes, after_step=self._after_evaluation_step)
+
+    def _tell(self, result: EvaluationResult) -> None:
+        self.last_evaluation = result
+        for callback in self.callbacks:
+            callback.on_evaluation(result, self.counters)
+
+    def _after_evaluation_step(self) -> None:
+        self._played += 1
+        if self._stopping:
+            raise _Stopped
+
+    @property
+    def finished(self) -> bool:
+        """Whether one of the run's ends has been reached, or it was stopped."""
+        options, counters = self.parts.config[RunOptions], self.counters
+        return bool(
+            self._stopping
+            or (options.steps is not None and counters.env_steps >= options.steps)
+            or (options.episodes is not None and counters.episodes >= options.episodes)
+            or (
+                options.until is not None
+                and self.last_evaluation is not None
+                and self.last_evaluation.mean >= options.until
+            )
+        )
+
+
+class _Stopped(Exception):
+    """An evaluation was cut short because the run is to end."""
+
+
+def _non_finite(batch: Batch, errors: Errors) -> NonFiniteLoss:
+    bad = ~np.isfinite(errors.loss)
+    ids = batch.ids[bad].tolist()
+    return NonFiniteLoss(
+        f"the loss of {len(ids)} of {len(bad)} transitions is NaN or infinite (ids {ids[:5]}); the weights are those "
+        "of the last good update. A NaN reward or observation, or a learning rate that is too high, is the usual cause",
+        ids,
+        {
+            **{name: getattr(batch, name) for name in ("ids", "obs", "action", "reward", "discount", "weights")},
+            "next_obs": batch.next_obs,
+            "loss": errors.loss,
+            "priority": errors.priority,
+        },
+    )
+
+
+def _listeners(callbacks: Sequence[Callback], event: str) -> list[Callable[..., None]]:
+    """The bound methods of the callbacks that override an event."""
+    return [
+        getattr(callback, event)
+        for callback in callbacks
+        if getattr(type(callback), event) is not getattr(Callback, event)
+    ]

@@ -1,0 +1,73 @@
+"""Repeats a recorded run up to a moment, and compares it with what was recorded, step by step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framework.assembly.assemble import assemble
+from framework.assembly.parts import Parts
+from framework.checkpoints.identity import differences
+from framework.config import Source
+from framework.errors import UsageError
+from framework.recording.trace import Difference, TraceComparer, read_trace
+from framework.training.run import train
+from framework.training.run_folder import manifest, recorded_manifest, recorded_options
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """`compared` steps of the environments were as they had been; `env_steps` is where the repetition ended.
+
+    `changes` are what is not as it was then, versions of libraries and the like, and made no difference.
+    """
+
+    compared: int
+    env_steps: int
+    changes: Sequence[str]
+
+
+def repeat(
+    run: str | Path, to: int | None = None, folder: str | Path | None = None, *, show_progress: bool = False
+) -> Repeated:
+    """Repeat a run that was recorded with run.deterministic, from its beginning.
+
+    Args:
+        run: its folder.
+        to: environment steps after which to stop; None is all that was recorded.
+        folder: where to record the repetition, whose last weights are those of that moment; None records nothing.
+        show_progress: print progress.
+
+    Raises:
+        UsageError: if the run has no trace, or is shorter.
+        FrameworkError: if the run's options are damaged.
+        Difference: at the first step that is another, with what has changed since.
+    """
+    origin = Path(run)
+    rows = read_trace(origin)
+    last = int(rows["env_steps"][-1]) if len(rows) else 0
+    end = last if to is None else to
+    if not 1 <= end <= last:
+        raise UsageError(f"'{origin}' was recorded up to step {last:,}: choose --to from 1 to {last}")
+    recorded = recorded_options(origin)
+    # what run.until is decides which evaluations are confirmed, so it stays; the others end the run alone
+    ends: dict[str, Any] = {"run.steps": end, "run.episodes": None}
+    sources = [Source(f"run {origin}", recorded), Source("repeat", ends)]
+    parts = assemble(recorded["run.plugins"], sources=sources)
+    changes = _changes(origin, parts)
+    comparer = TraceComparer(rows, parts.policy)
+    try:
+        outcome = train(parts, folder, show_progress=show_progress, callbacks=[comparer])
+    except Difference as difference:
+        raise Difference("\n".join([str(difference), *(f"changed  {change}" for change in changes)])) from None
+    return Repeated(comparer.compared, outcome.counters.env_steps, changes)
+
+
+def _changes(run: Path, parts: Parts) -> list[str]:
+    """What the run's manifest says otherwise than one of today would."""
+    before, now = recorded_manifest(run), json.loads(json.dumps(manifest(parts), default=str))
+    compared = ("versions", "parts", "slots", "environment")
+    return differences({key: before.get(key) for key in compared}, {key: now[key] for key in compared})

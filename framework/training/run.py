@@ -1,0 +1,178 @@
+"""A whole run: checks, the run's folder, the loop with its callbacks, and what is left at the end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from framework.assembly.configuration import ENDS
+from framework.assembly.manager import Expected
+from framework.assembly.parts import Parts, RunInfo
+from framework.errors import FrameworkError, NonFiniteLoss, UsageError
+from framework.events import Callback, EvaluationResult
+from framework.options import CheckpointOptions, EvaluationOptions, RunOptions
+from framework.recording.states import save_state
+from framework.training.blame import blamed
+from framework.training.loop import Loop
+from framework.training.run_folder import create_run_folder, held
+from framework.training.watchdog import watched
+from framework.types import Counters
+
+if TYPE_CHECKING:
+    from framework.checkpoints.folder import Checkpoint
+    from framework.checkpoints.saver import PeriodicSaver
+
+CALLBACKS = Expected(
+    "a sequence of framework.events.Callback objects",
+    lambda given: isinstance(given, Sequence) and all(isinstance(callback, Callback) for callback in given),
+)
+
+
+NON_FINITE = "non_finite.safetensors"
+"""In a run's folder: the batch whose loss was not finite."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    counters: Counters
+    last_evaluation: EvaluationResult | None
+    interrupted: bool
+    longest_save: float
+    """Seconds for which a checkpoint kept training waiting, at most."""
+
+
+def check_ends(parts: Parts) -> None:
+    """Refuse a run that would never end.
+
+    Raises:
+        UsageError: if no end is set, or `run.until` without evaluations.
+    """
+    options = parts.config[RunOptions]
+    if not any(getattr(options, end.partition(".")[2]) is not None for end in ENDS):
+        raise UsageError("the run has no end: set one with --steps, --episodes or --until")
+    if options.until is not None and not parts.config[EvaluationOptions].every:
+        source = parts.config.sources.get("run.until", "default")
+        raise UsageError(
+            f"run.until = {options.until} (from {source}) needs evaluations: set evaluation.every, for example with "
+            "--eval-every 10000, or --set run.until=none"
+        )
+
+
+def train(
+    parts: Parts,
+    folder: str | Path | None = None,
+    *,
+    show_progress: bool = False,
+    callbacks: Sequence[Callback] = (),
+    checkpoint: Checkpoint | None = None,
+    watchdog: bool = False,
+) -> Outcome:
+    """Run assembled parts to their end.
+
+    The first Ctrl-C finishes the step under way and ends the run in good order; a second one stops at once.
+
+    Args:
+        parts: from `assemble`; their training environments are closed at the end.
+        folder: where to record the run; it must not exist or be empty. None records nothing.
+        show_progress: print progress.
+        callbacks: further listeners.
+        checkpoint: of the run in `folder`, which goes on from there.
+        watchdog: end the whole process if the run hangs, as the option run.watchdog says; not under a debugger.
+
+    Raises:
+        UsageError: if the run would never end, the folder is in use, or the parts were trained before.
+        NonFiniteLoss: if a loss is NaN or infinite; the batch is left in RUN/non_finite.safetensors.
+        PluginError: if a plugin raises, naming it, the slot that was at work and the line.
+        FrameworkError: if the checkpoint's state does not fit, or a checkpoint cannot be written.
+    """
+    with ExitStack() as at_the_end:
+        at_the_end.callback(parts.close)
+        check_ends(parts)
+        if parts.counters.env_steps:
+            raise UsageError("these parts have been trained already: assemble new ones for another run")
+        path = Path(folder) if folder is not None else None
+        if path is not None:
+            if checkpoint is None:
+                create_run_folder(path, parts)
+            at_the_end.enter_context(held(path))
+        info = RunInfo(parts, path, show_progress)
+        made = [
+            callback
+            for _, given in parts.plugins.gather("make_callbacks", CALLBACKS, config=parts.config, run=info)
+            for callback in given
+        ]
+        saver = _saver(parts, path, checkpoint)
+        loop = Loop(parts, [*made, *callbacks], saver)
+        if checkpoint is not None:
+            from framework.checkpoints.contents import restore
+
+            restore(loop, checkpoint)
+        patience = parts.config[RunOptions].watchdog if watchdog and sys.gettrace() is None else 0
+        with _interruptible(loop) as interrupted, watched(loop, patience, path), _explained(loop, path):
+            loop.run()
+    return Outcome(loop.counters, loop.last_evaluation, bool(interrupted), saver.longest if saver else 0.0)
+
+
+@contextmanager
+def _explained(loop: Loop, folder: Path | None) -> Iterator[None]:
+    """What a plugin raises is raised in its name; of a loss that is not finite, the batch is kept."""
+    try:
+        yield
+    except NonFiniteLoss as error:
+        if folder is None:
+            raise
+        path = folder / NON_FINITE
+        try:
+            save_state(path, error.evidence)
+            kept = f"The batch is in {path}"
+        except (FrameworkError, OSError) as refusal:
+            kept = f"The batch could not be kept: {refusal}"
+        raise NonFiniteLoss(f"{error}. {kept}", error.ids, error.evidence) from None
+    except FrameworkError:
+        raise
+    except Exception as error:
+        explained = blamed(error, loop.parts, loop.callbacks)
+        if explained is None:
+            raise
+        raise explained from error
+
+
+def _saver(parts: Parts, folder: Path | None, base: Checkpoint | None) -> PeriodicSaver | None:
+    every = parts.config[CheckpointOptions].every
+    if folder is None or not every or not parts.stream.restorable:
+        return None
+    from framework.checkpoints.folder import CheckpointFolder
+    from framework.checkpoints.saver import PeriodicSaver
+
+    return PeriodicSaver(CheckpointFolder(folder), every, base)
+
+
+@contextmanager
+def _interruptible(loop: Loop) -> Iterator[list[int]]:
+    """Let the first SIGINT stop the loop; the list then holds it. Elsewhere than in the main thread, do nothing."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+        loop.stop()
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGINT, before)

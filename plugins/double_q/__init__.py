@@ -1,0 +1,82 @@
+"""Double Q-learning (van Hasselt 2010, algorithm 1): two tables, so that no maximum is taken of its own noise.
+
+A fair coin decides which table an update moves: Q_A(s, a) towards r + γ · Q_B(s', argmax_a' Q_A(s', a')), or the
+same with A and B exchanged. The agent acts on their mean, whose greedy action is that of the paper's sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from gymnasium.spaces import Discrete
+from jaxtyping import Float64, Int64
+
+from framework.config import Config
+from framework.errors import UnsupportedSpace, UsageError
+from framework.hooks import hookimpl
+from framework.seeding import Seeds
+from framework.types import Batch, Counters, Errors, Loss, Policy, Spaces, State
+from plugins.tabular import TabularOptions, restore, temporal_difference
+
+if TYPE_CHECKING:
+    from framework.conformance.check import Check
+
+
+class TwoTables:
+    """Two sets of Q-values: `table`, float64 [2, S, A]. Their mean is what the agent acts on."""
+
+    def __init__(self, states: int, actions: int, initial: float) -> None:
+        self.table: Float64[np.ndarray, "2 S A"] = np.full((2, states, actions), initial, np.float64)
+
+    def action_values(self, obs: Int64[np.ndarray, " N"], explore: bool) -> Float64[np.ndarray, "N A"]:
+        return self.table[:, obs].mean(axis=0)
+
+    def state_dict(self) -> State:
+        return {"table": self.table.copy()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore both tables. Raises UsageError if they are of another size."""
+        restore(self.table, state, "two tables")
+
+
+class DoubleQLearning:
+    """Tosses a coin for each row, from a stream of its own; a batch's rows do not see each other's updates."""
+
+    def __init__(self, policy: TwoTables, generator: np.random.Generator) -> None:
+        self._policy, self._generator = policy, generator
+
+    def __call__(self, batch: Batch, counters: Counters) -> Errors:
+        selects = (self._generator.random(len(batch)) < 0.5).astype(np.int64)
+        best = self._policy.table[selects, batch.next_obs].argmax(axis=1)
+        evaluated = self._policy.table[1 - selects, batch.next_obs, best]
+        return temporal_difference(self._policy, (selects, batch.obs, batch.action), batch, evaluated)
+
+    def state_dict(self) -> State:
+        return {"generator": self._generator.bit_generator.state}
+
+    def load_state_dict(self, state: State) -> None:
+        self._generator.bit_generator.state = state["generator"]
+
+
+@hookimpl
+def make_policy(spaces: Spaces, config: Config) -> Policy:
+    if not any(isinstance(section, TabularOptions) for section in config):
+        raise UsageError("double_q extends 'tabular': add tabular")
+    if not isinstance(spaces.observation, Discrete):
+        raise UnsupportedSpace("Discrete observations")
+    return TwoTables(int(spaces.observation.n), spaces.num_actions, config[TabularOptions].initial)
+
+
+@hookimpl
+def make_loss(policy: TwoTables, seeds: Seeds) -> Loss:
+    return DoubleQLearning(policy, seeds.generator("double_q"))
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from framework.conformance.check import checks_in
+    from plugins.double_q import checks as double_q_checks
+
+    return checks_in(double_q_checks)

@@ -1,0 +1,86 @@
+"""Checks of what `double_q` promises: which table moves, selects and evaluates, and what the agent acts on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from framework.conformance.check import Cause, Violation, check, expect, require
+from framework.conformance.fixtures.batches import A, B
+from framework.conformance.subject import Subject
+from plugins.tabular.rig import EXACT, Case, cells_of, family, for_all_cases, holding, learns_by_tabular, transitions
+
+
+@check(
+    "loss",
+    "make_loss",
+    Cause(
+        "double Q-learning is plain: one table selects and evaluates", "MaximeVandegar/Papers-in-100-Lines-of-Code#21"
+    ),
+    Cause("the other table selects", "higgsfield/RL-Adventure#5"),
+)
+def double_q_evaluates_with_the_other_table(subject: Subject) -> None:
+    """The table that moves selects the next action, and the other one evaluates it."""
+    learns_by_tabular(subject)
+    made = family(subject, "double_q", policy="double_q")
+    made = replace(made, builder=subject.builder({"tabular.learning_rate": 1.0}))
+
+    def body(case: Case) -> None:
+        learner = holding(made, case.table)
+        errors = learner.errors(transitions(made, case, rows=B))
+        best = case.table[:, case.after].argmax(axis=1)
+        targets = np.array([case.reward + case.discount * case.table[1 - t, case.after, best[t]] for t in (0, 1)])
+        old = case.table[:, case.state, case.action]
+        found = np.isclose(errors.priority[:, None], np.abs(targets - old), rtol=1e-12, atol=1e-12)
+        example = {**case.shown, "y if the first table moves, if the second": targets}
+        require(bool(found.any(axis=1).all()), example=example, expected=np.abs(targets - old), got=errors.priority)
+        learner.optimizer.apply(transitions(made, case, rows=B), errors)
+        _only_moved(case, cells_of(learner), targets, example)
+
+    for_all_cases(subject, body, tables=2)
+
+
+def _only_moved(case: Case, after: np.ndarray, targets: np.ndarray, example: object) -> None:
+    """Each table's cell is its target now, or has stayed as it was, as all other cells have."""
+    stay = np.ones(after.shape, np.bool_)
+    stay[:, case.state, case.action] = False
+    expect(after[stay], case.table[stay], example=example)
+    for table, target in enumerate(targets):
+        got, old = after[table, case.state, case.action], case.table[table, case.state, case.action]
+        if not np.isclose(got, [old, target], rtol=1e-12, atol=1e-12).any():
+            raise Violation(example, f"table {table}: {old} as before, or {target}", got)
+
+
+# by Hoeffding's inequality, P(|heads − n / 2| ≥ 2.5 √n) ≤ 2 exp(−12.5) = 7.5e-6
+@check(
+    "loss",
+    "make_loss",
+    Cause("one coin for the whole batch, or none"),
+    Cause("a threshold that is not a half"),
+    false_alarm=7.5e-6,
+)
+def double_q_tosses_a_fair_coin_for_each_row(subject: Subject) -> None:
+    """Each table moves in half of the rows, and each row has a coin of its own."""
+    made = family(subject, "double_q", policy="double_q")
+    rows = 4000
+    table = np.zeros((2, 2, A))
+    table[1] = 1.0
+    learner = holding(made, table)
+    # towards 5 without a bootstrap: an error of 5 for the first table, of 4 for the second
+    errors = learner.errors(transitions(made, Case(table, 0, 0, 5.0, 0.0, 0, 0), rows))
+    heads = int((errors.priority == 5).sum())
+    example = {"rows": rows, "false alarm": 7.5e-6}
+    slack = 2.5 * rows**0.5
+    require(
+        abs(heads - rows / 2) < slack, example=example, expected=f"2000 ± {slack:.0f} in the first table", got=heads
+    )
+
+
+@check("policy", "make_policy", Cause("the agent acts on one of the tables"))
+def double_q_acts_on_both_tables(subject: Subject) -> None:
+    """The values that the agent acts on are the mean of its two tables."""
+    made = family(subject, "double_q", policy="double_q")
+    table = np.arange(4.0 * A).reshape(2, 2, A) ** 2
+    wanted = [[(table[0, state, action] + table[1, state, action]) / 2 for action in range(A)] for state in (0, 1)]
+    expect(holding(made, table).values(np.array([0, 1])), np.array(wanted), example={"tables": table}, **EXACT)

@@ -1,0 +1,58 @@
+"""A soft target (Lillicrap et al. 2016): after each update, target ← τ · online + (1 − τ) · target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from framework.config import Config, Field, Section
+from framework.errors import UsageError
+from framework.hooks import hookimpl
+from framework.types import Counters, Policy, State, Targeted, TargetSync
+
+if TYPE_CHECKING:
+    from framework.conformance.check import Check
+
+
+class PolyakOptions(Section, name="polyak"):
+    """How fast the target follows."""
+
+    tau: float = Field(0.005, gt=0, le=1, description="the share of the online network after each update; 1 is a copy")
+
+
+class SoftSync:
+    """Moves the target once for each update."""
+
+    def __init__(self, policy: Targeted, tau: float) -> None:
+        self._policy, self._tau = policy, tau
+        self._seen = 0
+
+    def tick(self, counters: Counters) -> None:
+        if counters.updates > self._seen:
+            self._seen = counters.updates
+            self._policy.update_target(self._tau)
+
+    def state_dict(self) -> State:
+        return {"seen": self._seen}
+
+    def load_state_dict(self, state: State) -> None:
+        self._seen = int(state["seen"])
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [PolyakOptions]
+
+
+@hookimpl
+def make_target_sync(policy: Policy, config: Config) -> TargetSync:
+    if not isinstance(policy, Targeted):
+        raise UsageError(f"polyak needs a policy with a target network; {type(policy).__name__} has none")
+    return SoftSync(policy, config[PolyakOptions].tau)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from plugins.polyak.checks import polyak_moves_by_tau_after_each_update
+
+    return [polyak_moves_by_tau_after_each_update]

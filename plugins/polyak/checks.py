@@ -1,0 +1,53 @@
+"""What `polyak` and `online` promise: a move of the target after each update, and at no other time."""
+
+from __future__ import annotations
+
+from framework.conformance.check import Cause, NotApplicable, check, require
+from framework.conformance.fixtures.batches import N
+from framework.conformance.fixtures.clocks import a_run
+from framework.conformance.fixtures.target_spy import TargetSpy
+from framework.conformance.subject import Subject
+from framework.types import TargetSync
+
+
+def _moves_once_an_update(spy: TargetSpy, sync: TargetSync, fraction: float) -> None:
+    updates = 0
+    for counters in a_run(N, 60):
+        wanted = [fraction] if counters.updates > updates else []
+        updates = counters.updates
+        for ticked, expected in (("once", wanted), ("twice", [])):
+            got = spy.tick(sync, counters)
+            example = {"share": fraction, "ticked": ticked, "at": counters}
+            require(got == expected, example=example, expected=expected or "no move", got=got or "no move")
+
+
+def _owned(subject: Subject, name: str) -> None:
+    if subject.owner("make_target_sync") != name:
+        raise NotApplicable(f"another plugin decorates {name}")
+
+
+@check(
+    "target_sync",
+    "make_target_sync",
+    Cause("the target moves with every tick, so also after steps: faster than τ says"),
+    Cause("τ and 1 − τ exchanged"),
+    Cause("the periodic copy still runs beside it", "anthonytorlucci/rlevo#182"),
+)
+def polyak_moves_by_tau_after_each_update(subject: Subject) -> None:
+    """The target moves by polyak.tau once for each update, and never otherwise."""
+    _owned(subject, "polyak")
+    spy = TargetSpy(subject)
+    for tau in (0.005, 0.25, 1.0):
+        _moves_once_an_update(spy, spy.sync({"polyak.tau": tau}), tau)
+
+
+@check(
+    "target_sync",
+    "make_target_sync",
+    Cause("a period in environment steps, or of more than one update: the target lags behind"),
+)
+def online_copies_after_each_update(subject: Subject) -> None:
+    """The target is an exact copy after every update, so that it is never another network than the online one."""
+    _owned(subject, "online")
+    spy = TargetSpy(subject)
+    _moves_once_an_update(spy, spy.sync(), 1.0)

@@ -1,0 +1,71 @@
+"""SARSA (Rummery & Niranjan 1994; Sutton & Barto 2018, eq. 6.7): y = r + γ · Q(s', a'), a' the action taken in s'.
+
+A transition is learnt once its next action is known, so one step later than in Q-learning, and before the action
+after that is chosen. Where an episode is truncated there is no next action: the expectation under the behaviour
+policy stands in. With `nstep` it is n-step SARSA (section 7.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from framework.assembly.slots import Slots
+from framework.hooks import hookimpl
+from framework.types import Batch, Counters, Errors, Exploration, Loss, Policy, Returns
+from plugins.expected_sarsa import expectation
+from plugins.tabular import QTable, table_of, temporal_difference
+
+if TYPE_CHECKING:
+    from framework.conformance.check import Check
+
+
+class Sarsa:
+    def __init__(self, policy: QTable, exploration: Exploration) -> None:
+        self._policy, self._exploration = policy, exploration
+
+    def __call__(self, batch: Batch, counters: Counters) -> Errors:
+        bootstrap = self._policy.table[batch.next_obs, batch.next_action]
+        unknown = batch.next_action < 0
+        if (unknown & (batch.discount != 0)).any():
+            expected = expectation(self._policy, self._exploration, batch, counters)
+            bootstrap = np.where(unknown, expected, bootstrap)
+        return temporal_difference(self._policy, (batch.obs, batch.action), batch, bootstrap)
+
+
+class NextActionReturns:
+    """Other returns, whose windows are kept waiting for one more step: the one with the next action."""
+
+    def __init__(self, returns: Returns) -> None:
+        self._returns = returns
+        self.horizon = returns.horizon + 1
+
+    def fold(
+        self,
+        reward: Float64[np.ndarray, "B n"],
+        terminated: Bool[np.ndarray, "B n"],
+        truncated: Bool[np.ndarray, "B n"],
+    ) -> tuple[Float64[np.ndarray, " B"], Float64[np.ndarray, " B"], Int64[np.ndarray, " B"]]:
+        return self._returns.fold(reward[:, :-1], terminated[:, :-1], truncated[:, :-1])
+
+
+@hookimpl(wrapper=True)
+def make_returns() -> Generator[None, Returns, Returns]:
+    returns = yield
+    return NextActionReturns(returns)
+
+
+@hookimpl
+def make_loss(policy: Policy, exploration: Exploration, slots: Slots) -> Loss:
+    return Sarsa(table_of(policy, slots), exploration)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from framework.conformance.check import checks_in
+    from plugins.sarsa import checks as sarsa_checks
+
+    return checks_in(sarsa_checks)

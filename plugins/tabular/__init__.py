@@ -1,0 +1,184 @@
+"""Tabular Q-learning (Watkins 1989; Sutton & Barto 2018, section 6.5).
+
+Q(s, a) ← Q(s, a) + α · [r + γ · max_a' Q(s', a') − Q(s, a)], one transition at a time, in the order in
+which they happen, before the next action is chosen. With α = 1 it is an assignment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from gymnasium.spaces import Discrete
+from jaxtyping import Float64, Int64
+
+from framework.assembly.slots import Slots
+from framework.config import Config, Field, Section
+from framework.defaults.pacing import NoSync, ReplayRatio
+from framework.errors import UnsupportedSpace, UsageError
+from framework.hooks import hookimpl
+from framework.options import LearningOptions
+from framework.replay.samplers import InOrderSampler
+from framework.types import (
+    Batch,
+    Cadence,
+    Counters,
+    Errors,
+    Loss,
+    Optimizer,
+    Policy,
+    Sampler,
+    Spaces,
+    State,
+    TargetSync,
+)
+
+if TYPE_CHECKING:
+    from framework.conformance.check import Check
+
+
+class TabularOptions(Section, name="tabular"):
+    """The Q-table and its update."""
+
+    learning_rate: float = Field(1.0, gt=0, le=1, description="α: the share of the new target in each update")
+    initial: float = Field(0.0, description="every entry of the table at the start")
+
+
+class Tabular(Protocol):
+    """A policy whose values are cells of an array of float64: `table`, [S, A] or several such."""
+
+    table: Float64[np.ndarray, "*tables S A"]
+
+
+class QTable:
+    """Q-values of every state and action: `table`, float64 [S, A]."""
+
+    def __init__(self, states: int, actions: int, initial: float) -> None:
+        self.table: Float64[np.ndarray, "S A"] = np.full((states, actions), initial, np.float64)
+
+    def action_values(self, obs: Int64[np.ndarray, " N"], explore: bool) -> Float64[np.ndarray, "N A"]:
+        return self.table[obs]
+
+    def state_dict(self) -> State:
+        return {"table": self.table.copy()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore the table. Raises UsageError if it is of another size."""
+        restore(self.table, state, "table")
+
+
+def restore(table: Float64[np.ndarray, "*tables S A"], state: State, kind: str) -> None:
+    """Overwrite a table with the saved one.
+
+    Raises:
+        UsageError: if that is no such `kind` of table, or of another size.
+    """
+    saved = state.get("table")
+    if not isinstance(saved, np.ndarray) or saved.shape != table.shape:
+        states, actions = table.shape[-2:]
+        raise UsageError(f"the weights are no {kind} of {states} states and {actions} actions")
+    table[...] = saved
+
+
+def table_of(policy: Policy, slots: Slots) -> QTable:
+    """The policy, for a loss that wants tabular's.
+
+    Raises:
+        UsageError: naming whose loss it is and whose policy, if that is another.
+    """
+    if isinstance(policy, QTable):
+        return policy
+    loss, owner = slots.filled["make_loss"], slots.filled["make_policy"]
+    raise UsageError(
+        f"{loss} learns the Q-table of 'tabular', and {owner} makes a {type(policy).__name__}: "
+        f"name tabular in place of {owner}, or drop {loss}"
+    )
+
+
+def temporal_difference(
+    policy: Tabular, cells: tuple[Int64[np.ndarray, " B"], ...], batch: Batch, bootstrap: Float64[np.ndarray, " B"]
+) -> Errors:
+    """δ = y − table[cells] with y = r + discount · bootstrap: its square is the loss, |δ| the priority.
+
+    `update` is (cells, y), as `Assignment` takes it. Where nothing is bootstrapped, not even a NaN comes through.
+    """
+    target = batch.reward + np.where(batch.discount == 0, 0.0, batch.discount * bootstrap)
+    error = target - policy.table[cells]
+    return Errors(loss=error**2, priority=np.abs(error), update=(cells, target))
+
+
+class QLearning:
+    """y = r + discount · max_a' Q(s', a')."""
+
+    def __init__(self, policy: QTable) -> None:
+        self._policy = policy
+
+    def __call__(self, batch: Batch, counters: Counters) -> Errors:
+        best = self._policy.table[batch.next_obs].max(axis=1)
+        return temporal_difference(self._policy, (batch.obs, batch.action), batch, best)
+
+
+class Assignment:
+    """table[cell] ← (1 − α w) · table[cell] + α w · y, row by row; w is the row's importance weight."""
+
+    def __init__(self, policy: Tabular, learning_rate: float) -> None:
+        self._policy, self._learning_rate = policy, learning_rate
+
+    def apply(self, batch: Batch, errors: Errors) -> None:
+        table = self._policy.table
+        cells, targets = errors.update
+        rates = self._learning_rate * batch.weights
+        for *cell, rate, target in zip(*cells, rates, targets, strict=True):
+            table[*cell] = (1 - rate) * table[*cell] + rate * target
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [TabularOptions]
+
+
+@hookimpl
+def recommended_values() -> Mapping[str, Any]:
+    return {"learning.batch_size": 1, "learning.starts": 0, "learning.updates_per_step": 1.0}
+
+
+@hookimpl(trylast=True)
+def make_policy(spaces: Spaces, config: Config) -> Policy:
+    if not isinstance(spaces.observation, Discrete):
+        raise UnsupportedSpace("Discrete observations")
+    return QTable(int(spaces.observation.n), spaces.num_actions, config[TabularOptions].initial)
+
+
+@hookimpl(trylast=True)
+def make_sampler() -> Sampler:
+    return InOrderSampler()
+
+
+@hookimpl(trylast=True)
+def make_loss(policy: QTable) -> Loss:
+    return QLearning(policy)
+
+
+@hookimpl(trylast=True)
+def make_optimizer(policy: Tabular, config: Config) -> Optimizer:
+    return Assignment(policy, config[TabularOptions].learning_rate)
+
+
+@hookimpl(trylast=True)
+def make_target_sync() -> TargetSync:
+    return NoSync()
+
+
+@hookimpl(trylast=True)
+def make_cadence(config: Config) -> Cadence:
+    options = config[LearningOptions]
+    return ReplayRatio(options.batch_size, options.starts, options.updates_per_step, overlap=False)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from framework.conformance.check import checks_in
+    from plugins.tabular import checks as tabular_checks
+
+    return checks_in(tabular_checks)

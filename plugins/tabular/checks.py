@@ -1,0 +1,182 @@
+"""Checks of what `tabular` promises: its target, which cells move, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from framework.conformance.check import Cause, NotApplicable, check, expect
+from framework.conformance.fixtures.batches import A, B
+from framework.conformance.subject import Subject
+from framework.events import Callback
+from framework.training.loop import Loop
+from framework.types import Counters, Step
+from plugins.tabular.rig import (
+    EXACT,
+    Case,
+    cells_of,
+    family,
+    greatest,
+    holding,
+    learns_by_tabular,
+    target_is,
+    transitions,
+)
+
+
+@check(
+    "loss",
+    "make_loss",
+    Cause("the value of s stands where that of s' belongs", "google-research/recsim#26"),
+    Cause("γ's exponent is taken from the ends: γ⁰ = 1", "takuseno/d3rlpy#346"),
+)
+def q_learning_looks_at_the_best_next_action(subject: Subject) -> None:
+    """Q-learning's target is return + discount · max over a' of Q(s', a'), in float64."""
+    target_is(subject, "tabular", greatest)
+
+
+@check("loss", "make_loss", Cause("NaN · 0 is NaN", "anthonytorlucci/rlevo#192"))
+def a_cell_of_nan_stays_behind_a_discount_of_zero(subject: Subject) -> None:
+    """Where the discount is 0 no cell of s' comes through, not even a NaN."""
+    double = subject.fills("make_policy", "double_q")
+    made = family(subject, "tabular", "sarsa", "expected_sarsa", "double_q", policy="double_q" if double else "tabular")
+    for next_action in range(-1, A):
+        table = np.zeros((2, 2, A) if double else (2, A))
+        table[..., 1, :] = np.nan
+        case = Case(table, 0, 1, 2.0, 0.0, 1, next_action)
+        with np.errstate(invalid="ignore"):
+            errors = holding(made, table).errors(transitions(made, case, rows=B))
+        expect(errors.loss, np.full(B, 4.0), example=case.shown, **EXACT)
+
+
+@check(
+    "optimizer",
+    "make_optimizer",
+    Cause("an update of several rows at once, in which only the last of one cell counts"),
+    Cause("importance weights are ignored, or used twice"),
+    Cause("α is the share of the old value"),
+)
+def cells_move_row_by_row(subject: Subject) -> None:
+    """Each row moves its cell by the share α · weight of the way to its target, one row after another, and no other."""
+    learns_by_tabular(subject)
+    made = family(subject, "tabular", "sarsa", "expected_sarsa")
+    for rate in (0.25, 1.0):
+        builder = subject.builder({"tabular.learning_rate": rate})
+        for rows, weights in ((1, [1.0]), (1, [0.5]), (2, [1.0, 0.5]), (3, [0.5, 1.0, 0.25])):
+            learner = holding(replace(made, builder=builder), np.array([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]]))
+            wanted = cells_of(learner)
+            rewards, states = 64.0 * np.arange(1, rows + 1), np.array([0, 0, 1])[:rows]
+            # the second row meets the first one's cell
+            actions = np.array([1, 1, 2])[:rows]
+            given: dict[str, Any] = {"obs": states, "action": actions, "reward": rewards, "weights": np.array(weights)}
+            learner.learn(made.batch(rows, discount=np.zeros(rows), **given))
+            for state, action, reward, weight in zip(states, actions, rewards, weights, strict=True):
+                wanted[state, action] = (1 - rate * weight) * wanted[state, action] + rate * weight * reward
+            example = {"α": rate, "cells": [*zip(states, actions, strict=True)], "targets": rewards, "weights": weights}
+            expect(cells_of(learner), wanted, example=example, **EXACT)
+
+
+@check("optimizer", "make_optimizer", Cause("Q + α · (y − Q) in floating point, where (1 − α) · Q + α · y is meant"))
+def a_learning_rate_of_one_is_an_assignment(subject: Subject) -> None:
+    """With α = 1 a cell becomes its target to the last bit, however large it was."""
+    learns_by_tabular(subject)
+    made = family(subject, "tabular", "sarsa", "expected_sarsa")
+    table = np.full((2, A), 1e17)
+    learner = holding(replace(made, builder=subject.builder({"tabular.learning_rate": 1.0})), table)
+    case = Case(table, 0, 1, 0.1, 0.0, 1, 0)
+    learner.learn(transitions(made, case))
+    expect(cells_of(learner)[0, 1], 0.1, example=case.shown)
+
+
+TEXTBOOK = (
+    ("make_returns", "engine", "engine+sarsa"),
+    ("make_exploration", "engine"),
+    ("make_buffer", "engine"),
+    ("make_sampler", "tabular"),
+    ("make_optimizer", "tabular"),
+    ("make_cadence", "tabular"),
+)
+"""Who must fill what for a run to be the textbook's."""
+
+GREEDY = {
+    "run.num_envs": 1,
+    "run.episodes": None,
+    "tabular.initial": 2.0,  # more than the first rewards, so that several actions are tried
+    "exploration.start": 0.0,
+    "exploration.final": 0.0,
+    "learning.batch_size": 1,
+    "learning.starts": 0,
+    "learning.updates_per_step": 1.0,
+}
+
+
+class _Recorder(Callback):
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+
+    def on_step(self, step: Step, counters: Counters) -> None:
+        self.steps.append(step)
+
+
+class Textbook:
+    """Greedy learners as they stand in the book, fed with the transitions of a run, one at a time."""
+
+    def __init__(self, table: np.ndarray, rate: float, gamma: float, waits: bool) -> None:
+        self.table, self._rate, self._gamma = table, rate, gamma
+        self._waits = waits
+        self._waiting: Callable[[int], None] | None = None
+
+    def act(self, state: int) -> int:
+        """What the greedy agent does; a transition that waits for this action is learnt then."""
+        action = int(self.table[state].argmax())
+        if self._waiting is not None:
+            self._waiting(action)
+            self._waiting = None
+        return action
+
+    def learn(self, state: int, action: int, reward: float, after: int, terminated: bool, truncated: bool) -> None:
+        """Q-learning and, where the next action is greedy by then, expected SARSA at once; SARSA when it is taken."""
+
+        def move(bootstrap: float) -> None:
+            target = reward + (0.0 if terminated else self._gamma * bootstrap)
+            self.table[state, action] = (1 - self._rate) * self.table[state, action] + self._rate * target
+
+        if self._waits and not (terminated or truncated):
+
+            def move_towards(following: int) -> None:
+                move(float(self.table[after, following]))
+
+            self._waiting = move_towards
+        else:
+            move(float(self.table[after].max()))
+
+
+@check(
+    "agent",
+    "make_cadence",
+    Cause("an action is chosen before what came before it is learnt"),
+    Cause("a truncation is taken for an end of the process", "keras-rl/keras-rl#298"),
+)
+def a_greedy_run_is_the_textbooks(subject: Subject) -> None:
+    """Without exploration, a run takes the textbook's actions and ends with its table."""
+    family(subject, "tabular", "sarsa", "expected_sarsa")
+    for slot, *owners in TEXTBOOK:
+        if subject.owner(slot) not in owners:
+            raise NotApplicable(f"{subject.owner(slot)} fills {slot}: that is another agent than the textbook's")
+    gamma, rate, steps = 0.8, 0.5, 40
+    values = {**GREEDY, "run.steps": steps, "returns.gamma": gamma, "tabular.learning_rate": rate}
+    for probe in ("by_action", "endless", "delayed", "by_both", "coin"):
+        recorder = _Recorder()
+        with subject.probed(probe, values) as parts:
+            Loop(parts, [recorder]).run()
+            table = np.array(parts.policy.state_dict()["table"])
+        book = Textbook(np.full(table.shape, 2.0), rate, gamma, waits=subject.fills("make_loss", "sarsa"))
+        for number, step in enumerate(recorder.steps):
+            state, action, after = (int(array[0]) for array in (step.obs, step.action, step.next_obs))
+            example = {"probe": probe, "step": number, "state": state, "table": book.table.copy()}
+            expect(action, book.act(state), example={**example, "compared": "the action"})
+            book.learn(state, action, float(step.reward[0]), after, bool(step.terminated[0]), bool(step.truncated[0]))
+        expect(table, book.table, example={"probe": probe, "steps": steps, "compared": "the table in the end"}, **EXACT)

@@ -1,0 +1,98 @@
+"""Upper confidence bounds (UCB1: Auer et al. 2002, fig. 1; Sutton & Barto 2018, eq. 2.10), in each state by itself.
+
+argmax_a Q(s, a) + c · √(ln N(s) / N(s, a)), where N(s, a) counts how often a was chosen in s and N(s) = Σ_a N(s, a);
+actions that were never chosen come first. Of equals, the first action is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from gymnasium.spaces import Discrete
+from jaxtyping import Float, Float64, Int64
+
+from framework.config import Config, Field, Section
+from framework.errors import UnsupportedSpace
+from framework.hooks import hookimpl
+from framework.types import Counters, Exploration, Spaces, State
+
+if TYPE_CHECKING:
+    from framework.conformance.check import Check
+
+
+class UCBOptions(Section, name="ucb"):
+    """How curious."""
+
+    confidence: float = Field(
+        1.0, ge=0, description="c, in units of value: the weight of the bound; √2 is UCB1 for values in [0, 1]"
+    )
+
+
+class UCB:
+    """Draws nothing: its counts decide. Environments are served one after another, each seeing the counts before it.
+
+    So environments that are in one state at once try different actions there.
+    """
+
+    def __init__(self, states: int, actions: int, confidence: float) -> None:
+        self._counts = np.zeros((states, actions), np.int64)
+        self._confidence = confidence
+
+    def choose(
+        self, values: Float[np.ndarray, "N A"], obs: Int64[np.ndarray, " N"], counters: Counters
+    ) -> Int64[np.ndarray, " N"]:
+        return self._choose(values, obs, self._counts)
+
+    def probabilities(
+        self, values: Float[np.ndarray, "N A"], obs: Int64[np.ndarray, " N"], counters: Counters
+    ) -> Float64[np.ndarray, "N A"]:
+        """One-hot at what `choose` would take, row by row as there. Counts nothing."""
+        chosen = self._choose(values, obs, self._counts.copy())
+        result = np.zeros(values.shape)
+        result[np.arange(len(chosen)), chosen] = 1.0
+        return result
+
+    def metrics(self, counters: Counters) -> Mapping[str, float]:
+        return {}
+
+    def state_dict(self) -> State:
+        return {"counts": self._counts.copy()}
+
+    def load_state_dict(self, state: State) -> None:
+        self._counts[...] = state["counts"]
+
+    def _choose(
+        self, values: Float[np.ndarray, "N A"], obs: Int64[np.ndarray, " N"], counts: Int64[np.ndarray, "S A"]
+    ) -> Int64[np.ndarray, " N"]:
+        """The action of each row; `counts` knows of it before the next row."""
+        chosen = np.empty(len(values), np.int64)
+        for row, (value, state) in enumerate(zip(values, obs, strict=True)):
+            tried = counts[state]
+            if tried.all():
+                bound = self._confidence * np.sqrt(np.log(tried.sum()) / tried)
+                chosen[row] = (value + bound).argmax()
+            else:
+                chosen[row] = tried.argmin()
+            tried[chosen[row]] += 1
+        return chosen
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [UCBOptions]
+
+
+@hookimpl
+def make_exploration(spaces: Spaces, config: Config) -> Exploration:
+    if not isinstance(spaces.observation, Discrete):
+        raise UnsupportedSpace("Discrete observations")
+    return UCB(int(spaces.observation.n), spaces.num_actions, config[UCBOptions].confidence)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from plugins.ucb.checks import ucb_takes_the_highest_bound
+
+    return [ucb_takes_the_highest_bound]
