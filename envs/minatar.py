@@ -245,5 +245,10 @@ def recommended_values(names: Sequence[str]) -> Mapping[str, Any]:
 
 
 @hookimpl
+def libraries() -> Sequence[str]:
+    return ["MinAtar"]
+
+
+@hookimpl
 def make_env(config: Config, role: Role) -> Callable[[], gymnasium.Env[Channels, np.int64]]:
     return partial(minatar_env, config[MinAtarOptions], "rgb_array" if role == "watch" else None)

@@ -26,7 +26,7 @@ from framework.assembly.manager import Plugins
 from framework.assembly.parts import RunInfo
 from framework.assembly.slots import Slots
 from framework.config import Config, Section
-from framework.conformance.check import Check
+from framework.conformance.check import Check, Purpose
 from framework.environments.stream import Stream
 from framework.events import Callback
 from framework.hooks import API_VERSION, Bundle, gathered, hookimpl, slot
@@ -53,10 +53,21 @@ __all__ = ["API_VERSION", "Bundle", "gathered", "hookimpl", "slot"]
 
 
 @gathered
-def bundle(names: Sequence[str]) -> Bundle:
+def families() -> Sequence[str]:
+    """The families that an environment belongs to, such as "atari".
+
+    Called first of all hooks, for each plugin that the user named. Bundles see the names, and may give a value to the
+    environment of a family whatever its own name is: "atari.stack" is the option `stack` of the environment's section.
+    """
+    raise NotImplementedError
+
+
+@gathered
+def bundle(names: Sequence[str], families: Sequence[str]) -> Bundle:
     """Stand for other plugins and give them values.
 
-    names: what the user named, in that order. Called once for each plugin, before hooks are verified.
+    names: what the user named, in that order. families: those of the environments among them. Called once for each
+    plugin, before hooks are verified.
     """
     raise NotImplementedError
 
@@ -145,7 +156,7 @@ def make_sampler(config: Config, seeds: Seeds) -> Sampler:
 
 @slot
 def make_buffer(
-    spaces: Spaces, sampler: Sampler, returns: Returns, policy: Policy, config: Config, seeds: Seeds
+    spaces: Spaces, sampler: Sampler, returns: Returns, policy: Policy, config: Config, seeds: Seeds, slots: Slots
 ) -> Buffer:
     """Where transitions are kept. Engine default: a ring of frames for each environment, each frame stored once."""
     raise NotImplementedError
@@ -199,7 +210,24 @@ def make_callbacks(config: Config, run: RunInfo) -> Sequence[Callback]:
     raise NotImplementedError
 
 
+@gathered
+def libraries() -> Sequence[str]:
+    """The distributions on which a run's numbers depend, such as "torch". The manifest holds their versions."""
+    raise NotImplementedError
+
+
 # ── Proof ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@gathered
+def conformance_values(purpose: Purpose) -> Mapping[str, Any]:
+    """Options of the plugin's own that suit the tiny environments of the command `check`, as "section.key" → value.
+
+    purpose: "parts" for single parts and short runs: networks are small. "learning" for agents that must be right
+    within 4,000 steps, whose returns lie between −1 and 2. "optimum" for those that get 20,000 steps on an environment
+    of the user's. In "parts", what the composition sets is stronger. Called by that command alone.
+    """
+    raise NotImplementedError
 
 
 @gathered

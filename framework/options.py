@@ -67,9 +67,6 @@ class ReplayOptions(Section, name="replay"):
     """The ring of frames."""
 
     capacity: int = Field(10_000, ge=2, description="frames kept, of all environments together; each is stored once")
-    mirror: bool = Field(
-        True, description="show half of the sampled transitions in the environment's mirror, if it declares one"
-    )
 
 
 class LearningOptions(Section, name="learning"):

@@ -183,6 +183,13 @@ class Stateful(Protocol):
 
 
 @runtime_checkable
+class Described(Protocol):
+    """A part with something to say in the run's manifest: JSON values by name."""
+
+    def manifest(self) -> Mapping[str, Any]: ...
+
+
+@runtime_checkable
 class Segmented(Protocol):
     """A stateful part with a long log, of which a checkpoint writes only what is new since the one before."""
 
@@ -211,6 +218,17 @@ class Policy(Protocol):
     def state_dict(self) -> State: ...
 
     def load_state_dict(self, state: State) -> None: ...
+
+
+@runtime_checkable
+class Averaged(Protocol):
+    """A policy that plays evaluations with other weights than those it learns.
+
+    A part that learns from action values asks `learner` for them.
+    """
+
+    @property
+    def learner(self) -> Policy: ...
 
 
 @runtime_checkable

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
@@ -11,7 +12,7 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from framework.config import Config, Field, Section
-from framework.conformance.check import Check
+from framework.conformance.check import Check, Purpose, checks_in
 from framework.hooks import hookimpl
 from plugins.dqn.hookspecs import HeadConstructor
 from plugins.dqn.maths import bootstrapped, taken
@@ -97,8 +98,12 @@ def dqn_head(config: Config) -> HeadConstructor:
 
 
 @hookimpl
+def conformance_values(purpose: Purpose) -> Mapping[str, Any]:
+    return {"c51.v_min": -2.0, "c51.v_max": 6.0} if purpose == "parts" else {}
+
+
+@hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.check import checks_in
     from plugins.dqn.conformance import categorical, options
 
     return [*checks_in(categorical), *checks_in(options)]

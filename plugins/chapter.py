@@ -22,7 +22,7 @@ CHAIN = Bundle(
     },
 )
 
-PONG = Bundle(
+ATARI = Bundle(
     plugins=("dqn",),
     values={
         "run.episodes": 2_000,
@@ -43,22 +43,21 @@ PONG = Bundle(
         "dqn.learning_rate": 1e-4,
         "dqn.hidden": 512,
         "dqn.max_grad_norm": 0.0,
-        "dqn.averaging": 0.0,
-        "pong.view": "screen",
-        "pong.size": 84,
-        "pong.actions": "minimal",
-        "pong.stack": 4,
-        "pong.noop_max": 0,
-        "pong.fire_on_reset": True,
-        "pong.frame_skip": 4,
+        "atari.view": "screen",
+        "atari.size": 84,
+        "atari.actions": "minimal",
+        "atari.stack": 4,
+        "atari.noop_max": 0,
+        "atari.fire_on_reset": True,
+        "atari.frame_skip": 4,
     },
 )
 
 
 @hookimpl
-def bundle(names: Sequence[str]) -> Bundle:
-    if "pong" in names:
-        return PONG
+def bundle(names: Sequence[str], families: Sequence[str]) -> Bundle:
+    if "atari" in families:
+        return ATARI
     if "chain" in names:
         return CHAIN
     raise UsageError("chapter holds values for two environments: add chain or pong")

@@ -39,8 +39,8 @@ HERE_ON_ATARI: Mapping[str, Any] = {
 
 
 @hookimpl
-def bundle(names: Sequence[str]) -> Bundle:
-    return Bundle(PARTS, HERE_ON_ATARI if "pong" in names else HERE)
+def bundle(families: Sequence[str]) -> Bundle:
+    return Bundle(PARTS, HERE_ON_ATARI if "atari" in families else HERE)
 
 
 @hookimpl

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from framework.config import Config
-from framework.conformance.check import Check
+from framework.conformance.check import Check, checks_in
 from framework.hooks import hookimpl
 from plugins.dqn.hookspecs import LinearConstructor, StreamConstructor
 from plugins.dqn.networks import Stream
@@ -37,7 +37,6 @@ def dqn_stream(linear: LinearConstructor, config: Config) -> StreamConstructor:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.check import checks_in
     from plugins.dqn.conformance import dueling
 
     return checks_in(dueling)

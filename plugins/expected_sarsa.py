@@ -7,18 +7,15 @@ Q-learning. With `nstep` only the last step is an expectation: the rewards befor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float64
 
 from framework.assembly.slots import Slots
+from framework.conformance.check import Check, checks_in
 from framework.hooks import hookimpl
 from framework.types import Batch, Counters, Errors, Exploration, Loss, Policy
 from plugins.tabular import QTable, table_of, temporal_difference
-
-if TYPE_CHECKING:
-    from framework.conformance.check import Check
 
 
 def expectation(
@@ -45,7 +42,6 @@ def make_loss(policy: Policy, exploration: Exploration, slots: Slots) -> Loss:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.check import checks_in
     from plugins.sarsa import checks as sarsa_checks
 
     return checks_in(sarsa_checks)

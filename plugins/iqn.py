@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from framework.config import Config, Field, Section
-from framework.conformance.check import Check
+from framework.conformance.check import Check, checks_in
 from framework.hooks import hookimpl
 from framework.seeding import Seeds
 from plugins.dqn.hookspecs import HeadConstructor
@@ -82,7 +82,6 @@ def dqn_head(config: Config, seeds: Seeds) -> HeadConstructor:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.check import checks_in
     from plugins.dqn.conformance import implicit, options, quantiles
 
     shared = [quantiles.quantile_loss_is_that_of_the_paper, quantiles.quantile_values_are_means]

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from torch import nn
 
-from framework.conformance.check import Check
+from framework.conformance.check import Check, checks_in
 from framework.hooks import hookimpl
 from plugins.dqn.hookspecs import StreamConstructor, TorsoConstructor
 
@@ -56,7 +56,6 @@ def dqn_stream() -> Generator[None, StreamConstructor, StreamConstructor]:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.check import checks_in
     from plugins.dqn.conformance import normalised
 
     return checks_in(normalised)

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from framework.config import Config, Field, Section
-from framework.conformance.check import Check
+from framework.conformance.check import Check, checks_in
 from framework.errors import UsageError
 from framework.hooks import hookimpl
 from framework.types import Returns
@@ -80,7 +80,6 @@ def make_returns() -> Generator[None, Returns, Returns]:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.check import checks_in
     from plugins.dqn.conformance import munchausen, options
 
     return [*checks_in(munchausen), *checks_in(options)]

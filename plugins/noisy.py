@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from framework.config import Config, Field, Section
-from framework.conformance.check import Check
+from framework.conformance.check import Check, checks_in
 from framework.defaults.exploration import EpsilonGreedy
 from framework.hooks import hookimpl
 from framework.seeding import Seeds
@@ -75,7 +75,6 @@ def make_exploration(seeds: Seeds) -> Exploration:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.check import checks_in
     from plugins.dqn.conformance import noisy, options
 
     return [*checks_in(noisy), *checks_in(options)]

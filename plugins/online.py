@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from framework.conformance.check import Check
 from framework.defaults.pacing import HardSync
 from framework.errors import UsageError
 from framework.hooks import hookimpl
 from framework.types import Policy, Targeted, TargetSync
-
-if TYPE_CHECKING:
-    from framework.conformance.check import Check
 
 
 @hookimpl

@@ -19,8 +19,6 @@ from framework.config import Config
 from framework.hooks import hookimpl
 from framework.options import ReplayOptions
 from framework.replay.lanes import FrameReplay
-from framework.replay.mirrored import mirrored
-from framework.seeding import Seeds
 from framework.types import Buffer, Returns, Sampler, Spaces
 
 LEVEL = 1
@@ -69,6 +67,5 @@ class PackedReplay(FrameReplay):
 
 
 @hookimpl
-def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, config: Config, seeds: Seeds) -> Buffer:
-    replay = PackedReplay(spaces, config[ReplayOptions].capacity, sampler, returns)
-    return mirrored(replay, spaces, config, seeds)
+def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, config: Config) -> Buffer:
+    return PackedReplay(spaces, config[ReplayOptions].capacity, sampler, returns)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from framework.config import Config, Field, Section
-from framework.conformance.check import Check
+from framework.conformance.check import Check, Purpose, checks_in
 from framework.hooks import hookimpl
 from plugins.dqn.hookspecs import HeadConstructor
 from plugins.dqn.quantiles import QuantileLoss, Quantiles
@@ -47,8 +48,12 @@ def dqn_head(config: Config) -> HeadConstructor:
 
 
 @hookimpl
+def conformance_values(purpose: Purpose) -> Mapping[str, Any]:
+    return {"qr.quantiles": 20} if purpose == "parts" else {}
+
+
+@hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.check import checks_in
     from plugins.dqn.conformance import options, quantiles
 
     return [*checks_in(quantiles), *checks_in(options)]

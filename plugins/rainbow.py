@@ -39,17 +39,16 @@ ON_ATARI: Mapping[str, Any] = {
     "dqn.learning_rate": 6.25e-5,
     "dqn.adam_epsilon": 1.5e-4,
     "dqn.max_grad_norm": 0.0,
-    "dqn.averaging": 0.0,
-    "pong.view": "screen",
-    "pong.size": 84,
-    "pong.actions": "minimal",
-    "pong.stack": 4,
-    "pong.noop_max": 30,
-    "pong.frame_skip": 4,
+    "atari.view": "screen",
+    "atari.size": 84,
+    "atari.actions": "minimal",
+    "atari.stack": 4,
+    "atari.noop_max": 30,
+    "atari.frame_skip": 4,
 }
 """Frames of the paper are four times as many as environment steps: 200 million make 50 million steps."""
 
 
 @hookimpl
-def bundle(names: Sequence[str]) -> Bundle:
-    return Bundle(PARTS, ON_ATARI if "pong" in names else OF_PARTS)
+def bundle(families: Sequence[str]) -> Bundle:
+    return Bundle(PARTS, ON_ATARI if "atari" in families else OF_PARTS)

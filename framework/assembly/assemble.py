@@ -34,9 +34,15 @@ def assemble(
     """
     given = [*sources, Source("values", values, unread="refused")] if values else sources
     parts = assemble_tolerantly(names, given)
-    if parts.unread:
+    origins = parts.plugins.origins
+    idle = [
+        f"{plugin} has no effect: {why}. Drop {plugin}"
+        for plugin, why in parts.slots.without_effect.items()
+        if plugin in origins and origins[plugin].bundle is None
+    ]
+    if idle or parts.unread:
         parts.close()
-        raise UsageError(list(parts.unread.values()))
+        raise UsageError([*idle, *parts.unread.values()])
     return parts
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from framework.assembly.loading import load_plugins
+from framework.assembly.loading import expand, load_plugins
 from framework.assembly.manager import Expected, Plugins
+from framework.assembly.renamed import translate
 from framework.config import Config, Section, Source, build_config
 from framework.errors import UsageError
 
@@ -45,17 +46,17 @@ def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tup
     Raises:
         UsageError: with every problem of the composition or, if there is none, of the configuration.
     """
-    named = plugin_names(names)
+    named, sources, notes = translate(plugin_names(names), sources, lambda given: list(expand(given).plugins))
     plugins = load_plugins(named)
     sections = gather_sections(plugins)
     loaded = {section.section_name for section in sections}
-    notes: list[str] = []
     recommendations: list[Source] = []
     for plugin, given in plugins.gather("recommended_values", VALUES, names=plugins.names):
         kept = {path: value for path, value in given.items() if path.partition(".")[0] in loaded}
         recommendations.append(Source(f"recommended by {plugin}", kept))
     bundles: list[Source] = []
-    for bundle, given in plugins.values:
+    for bundle, values in plugins.values:
+        given = _addressed(values, plugins, sections)
         dropped = [path for path in given if path.partition(".")[0] not in loaded]
         if dropped:
             notes.append(f"{bundle} sets {', '.join(dropped)}, whose plugins are not loaded: left out")
@@ -67,6 +68,17 @@ def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tup
         raise UsageError(problems)
     own = Source("command line", {"run.plugins": tuple(absolute(name) for name in named)})
     return plugins, build_config(list(sections), settle((*recommendations, *bundles, *sources, own))), notes
+
+
+def _addressed(values: Mapping[str, Any], plugins: Plugins, sections: Mapping[type[Section], str]) -> dict[str, Any]:
+    """A bundle's values, those of a family of environments given to the sections of its members."""
+    found = {}
+    for path, value in values.items():
+        family, _, key = path.partition(".")
+        members = plugins.families.get(family, ())
+        own = [section for section, owner in sections.items() if owner in members and key in section.model_fields]
+        found.update({f"{section.section_name}.{key}": value for section in own} if members else {path: value})
+    return found
 
 
 def settle(sources: Iterable[Source]) -> list[Source]:

@@ -58,7 +58,8 @@ class Origin:
 class Plugins:
     """The plugins of one run, verified. Each run builds its own; nothing is global.
 
-    `values` are what bundles set, as (bundle, {"section.key": value}); `origins` says how each plugin came in.
+    `values` are what bundles set, as (bundle, {"section.key": value}); `origins` says how each plugin came in, and
+    `families` which plugins belong to each family of environments.
     `page` is the module that declares the engine's hooks.
     """
 
@@ -67,11 +68,13 @@ class Plugins:
         plugins: dict[str, object],
         values: Sequence[tuple[str, dict[str, Any]]] = (),
         origins: Mapping[str, Origin] | None = None,
+        families: Mapping[str, Sequence[str]] | None = None,
         *,
         page: ModuleType,
     ) -> None:
         self.values = list(values)
         self.origins = dict(origins or {})
+        self.families = dict(families or {})
         self.names = [name for name in plugins if name != ENGINE]
         self.manager = pluggy.PluginManager(PROJECT)
         self._page = page

@@ -21,6 +21,8 @@ class Slots:
         self._guarded: set[str] = set()
         self.filled: dict[str, str] = {}
         """slot → the plugin that filled it."""
+        self.without_effect: dict[str, str] = {}
+        """A plugin that had nothing to do → why."""
 
     def fill(self, slot: str, expected: type[T], /, **arguments: Any) -> T:
         """Build what a slot holds.
@@ -55,6 +57,10 @@ class Slots:
         if self._plugins.decorators(slot):
             self._check(f"{listed(self._plugins.decorators(slot))}, decorating {slot},", slot, result)
         return result
+
+    def idle(self, plugin: str, why: str) -> None:
+        """For a decorator that has nothing to do: say why. A plugin that the user named is then refused."""
+        self.without_effect[plugin] = why
 
     def constructor(self, slot: str, /, **arguments: Any) -> Any:
         """Fill a slot that holds a function: see `fill`."""

@@ -130,7 +130,7 @@ def _run(parts: Parts, folder: Path | None, reopened: Reopened | None) -> int:
 
 def _introduce(parts: Parts, folder: Path, reopened: Reopened | None) -> None:
     from framework.options import RunOptions
-    from framework.training.run_folder import Described
+    from framework.types import Described
 
     for note in [*parts.notes, *(reopened.notes if reopened else ())]:
         typer.echo(note)

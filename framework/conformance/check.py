@@ -16,9 +16,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+
+Purpose = Literal["parts", "learning", "optimum"]
+"""What a check asks plugins for options for: see the hook `conformance_values`."""
 
 COMPONENTS = (
     "assembly",

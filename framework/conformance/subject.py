@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 
-from framework.assembly.assemble import assemble
+from framework.assembly.assemble import assemble_tolerantly
 from framework.assembly.builder import Builder
 from framework.assembly.configuration import VALUES, configure, gather_sections
 from framework.assembly.loading import bundle_of, load_plugins
@@ -22,7 +22,7 @@ from framework.assembly.manager import Plugins
 from framework.assembly.parts import Parts
 from framework.assembly.slots import Slots
 from framework.config import Source
-from framework.conformance.check import NotApplicable
+from framework.conformance.check import NotApplicable, Purpose
 from framework.errors import UsageError
 from framework.seeding import Seeds
 from framework.types import Spaces
@@ -48,13 +48,6 @@ SUITABLE: Mapping[str, Any] = {
     "exploration.start": 1.0,
     "exploration.final": 0.3,
     "exploration.horizon": 200,
-    "dqn.hidden": 32,
-    "dqn.mlp": (32,),
-    "dqn.learning_rate": 3e-3,
-    "c51.v_min": -2.0,
-    "c51.v_max": 6.0,
-    "qr.quantiles": 20,
-    "tabular.learning_rate": 0.2,
 }
 """What suits the probes; weaker than what the user gives, and what the composition's own plugins recommend or set."""
 
@@ -96,6 +89,11 @@ class Subject:
         """Whether who fills a slot takes this argument: a buffer that takes no `returns` makes its own."""
         return self.plugins.consumes(slot, argument)
 
+    def values_for(self, purpose: Purpose) -> dict[str, Any]:
+        """What the plugins themselves suggest for this purpose: see the hook `conformance_values`."""
+        suggested = self.plugins.gather("conformance_values", VALUES, purpose=purpose)
+        return {path: value for _, values in suggested for path, value in values.items()}
+
     @cached_property
     def observations(self) -> Observations:
         """What the composition's own environment shows, so that its network fits the probes, too."""
@@ -115,7 +113,7 @@ class Subject:
     @contextmanager
     def assembled(self, values: Mapping[str, Any] | None = None) -> Iterator[Parts]:
         """The composition on its own environment, closed in the end."""
-        parts = assemble(self.names, self._kept(self.names, values))
+        parts = assemble_tolerantly(self.names, [Source("check", self._kept(self.names, values))])
         if values is None:
             self._spaces[:] = [parts.spaces]
         try:
@@ -137,7 +135,7 @@ class Subject:
         wrappers = [found.plugin for found in self.plugins.implementing("env_wrapper")]
         if wrappers and (values or {}).get("probe.autoreset"):
             raise NotApplicable(f"{wrappers[0]} cannot wrap environments that are made side by side")
-        parts = assemble(self.without_environment, self._probe_values(probe, values))
+        parts = assemble_tolerantly(self.without_environment, [Source("check", self._probe_values(probe, values))])
         try:
             yield parts
         finally:
@@ -203,7 +201,8 @@ class Subject:
         shown: dict[str, Any] = {"probe.observations": self.observations}
         if self.observations == "image":
             shown.update({"probe.shape": self.spaces.frame.shape, "probe.stack": self.spaces.frame_stack})
-        suitable = {path: value for path, value in SUITABLE.items() if path not in self._settled}
+        known = {**SUITABLE, **self.values_for("parts")}
+        suitable = {path: value for path, value in known.items() if path not in self._settled}
         weaker = {**suitable, **self._bound_values}
         return self._kept(self.without_environment, {"probe.env": probe, **shown, **(values or {})}, weaker)
 

@@ -26,7 +26,6 @@ from framework.options import (
     TargetOptions,
 )
 from framework.replay.lanes import FrameReplay, bytes_needed
-from framework.replay.mirrored import mirrored
 from framework.replay.returns import NStepReturns
 from framework.replay.samplers import UniformSampler
 from framework.seeding import Seeds
@@ -77,7 +76,7 @@ def make_sampler(seeds: Seeds) -> Sampler:
 
 
 @hookimpl
-def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, config: Config, seeds: Seeds) -> Buffer:
+def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, config: Config) -> Buffer:
     capacity = config[ReplayOptions].capacity
     needed, free = bytes_needed(spaces, capacity), psutil.virtual_memory().available
     fits = capacity * free // needed // 2
@@ -86,7 +85,7 @@ def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, config: Conf
             f"replay.capacity = {capacity} needs {needed / 1e9:.2f} GB for {spaces.describe()}, and "
             f"{free / 1e9:.2f} GB of memory are free: lower it with --set replay.capacity={fits}"
         )
-    return mirrored(FrameReplay(spaces, capacity, sampler, returns), spaces, config, seeds)
+    return FrameReplay(spaces, capacity, sampler, returns)
 
 
 @hookimpl
@@ -106,6 +105,11 @@ def make_cadence(config: Config) -> Cadence:
 @hookimpl
 def make_collector(stream: Stream, policy: Policy, exploration: Exploration) -> Collector:
     return InProcess(stream, policy, exploration)
+
+
+@hookimpl
+def libraries() -> Sequence[str]:
+    return ["numpy", "gymnasium"]
 
 
 @hookimpl

@@ -13,18 +13,25 @@ from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from framework.assembly.assemble import assemble_agent
 from framework.assembly.discovery import installed
+from framework.assembly.manager import Expected, Plugins
 from framework.assembly.parts import Agent, Parts
 from framework.config import Source, read_toml
 from framework.errors import FrameworkError, UsageError
 from framework.hooks import API_VERSION
+from framework.types import Described
 
 DISTRIBUTION = "pluggable-q"
+
+LIBRARIES = Expected(
+    "a sequence of distributions' names",
+    lambda given: not isinstance(given, str) and all(isinstance(name, str) for name in given),
+)
 
 CONFIG, MANIFEST, LOCK = "config.toml", "manifest.json", ".lock"
 CONFIG_HASH = "config_sha256"
@@ -35,13 +42,6 @@ WEIGHTS = {
     "mean_100": "best/mean_100.safetensors",
 }
 """What a run may have saved, the preferred first."""
-
-
-@runtime_checkable
-class Described(Protocol):
-    """A part with something to say in the manifest."""
-
-    def manifest(self) -> Mapping[str, Any]: ...
 
 
 def default_folder(plugins: Sequence[str], what: str) -> Path:
@@ -107,7 +107,7 @@ def manifest(parts: Parts) -> dict[str, Any]:
         "environment": parts.stream.metadata.get("protocol", {}),
         "observations": parts.spaces.describe(),
         "actions": parts.spaces.num_actions,
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **_versions(parts.plugins)},
         "machine": {"system": platform.platform(), "processors": os.cpu_count()},
         "command": sys.argv,
     }
@@ -198,9 +198,11 @@ def _places(package: str) -> Sequence[str]:
     return spec.submodule_search_locations or [] if spec else []
 
 
-def _versions() -> dict[str, str]:
+def _versions(plugins: Plugins) -> dict[str, str]:
+    """Of the framework and of every library that a plugin says its numbers depend on."""
+    named = [name for _, names in plugins.gather("libraries", LIBRARIES) for name in names]
     found = {}
-    for name in (DISTRIBUTION, "numpy", "gymnasium", "torch", "ale-py", "opencv-python-headless"):
+    for name in dict.fromkeys([DISTRIBUTION, *named]):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

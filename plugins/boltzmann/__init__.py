@@ -7,18 +7,15 @@ all actions do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64, Shaped
 
 from framework.config import Config, Field, Section
+from framework.conformance.check import Check
 from framework.hooks import hookimpl
 from framework.seeding import Seeds
 from framework.types import Counters, Exploration, State
-
-if TYPE_CHECKING:
-    from framework.conformance.check import Check
 
 
 class BoltzmannOptions(Section, name="boltzmann"):

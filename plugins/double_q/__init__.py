@@ -7,21 +7,18 @@ same with A and B exchanged. The agent acts on their mean, whose greedy action i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from gymnasium.spaces import Discrete
 from jaxtyping import Float64, Int64
 
 from framework.config import Config
+from framework.conformance.check import Check, checks_in
 from framework.errors import UnsupportedSpace, UsageError
 from framework.hooks import hookimpl
 from framework.seeding import Seeds
 from framework.types import Batch, Counters, Errors, Loss, Policy, Spaces, State
 from plugins.tabular import TabularOptions, restore, temporal_difference
-
-if TYPE_CHECKING:
-    from framework.conformance.check import Check
 
 
 class TwoTables:
@@ -76,7 +73,6 @@ def make_loss(policy: TwoTables, seeds: Seeds) -> Loss:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.check import checks_in
     from plugins.double_q import checks as double_q_checks
 
     return checks_in(double_q_checks)

@@ -5,7 +5,8 @@ Variants extend it by filling one of its hooks; see `plugins.dqn.hookspecs`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,7 +14,7 @@ from torch import nn
 from framework.assembly.manager import Plugins
 from framework.assembly.slots import Slots
 from framework.config import Config, Section
-from framework.conformance.check import Check
+from framework.conformance.check import Check, Purpose
 from framework.hooks import hookimpl
 from framework.options import RunOptions
 from framework.seeding import Seeds
@@ -63,7 +64,7 @@ def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> P
         top = head(body.features)
         return QNetwork(body, stream(body.features, spaces.num_actions, top.width), top, dtype)
 
-    return DQNPolicy(build, device, seeds, options.averaging)
+    return DQNPolicy(build, device, seeds)
 
 
 @hookimpl(trylast=True)
@@ -109,6 +110,18 @@ def dqn_bootstrap() -> Bootstrap:
 @hookimpl(trylast=True)
 def dqn_bonus() -> Bonus:
     return lambda target_before, action, target, discount: torch.zeros_like(discount)
+
+
+@hookimpl
+def libraries() -> Sequence[str]:
+    return ["torch"]
+
+
+@hookimpl
+def conformance_values(purpose: Purpose) -> Mapping[str, Any]:
+    if purpose == "parts":
+        return {"dqn.hidden": 32, "dqn.mlp": (32,), "dqn.learning_rate": 3e-3}
+    return {"dqn.hidden": 32, "dqn.learning_rate": 2e-3} if purpose == "learning" else {"dqn.hidden": 64}
 
 
 @hookimpl

@@ -17,6 +17,7 @@ from framework.types import Batch, Counters, Errors, State
 from plugins.dqn.hookspecs import Bonus, Bootstrap, Output
 from plugins.dqn.networks import QNetwork
 from plugins.dqn.sources import load_sources, save_sources
+from plugins.dqn.weights import NetworkTensors, as_arrays, follow, load_arrays
 
 
 def choose_device(name: str) -> torch.device:
@@ -32,16 +33,9 @@ def choose_device(name: str) -> torch.device:
 
 
 class DQNPolicy:
-    """An online network and its target, equal at the start, in storage of their own, with shared sources of noise.
+    """An online network and its target, equal at the start, in storage of their own, with shared sources of noise."""
 
-    With an `averaging` above 0 there is an exponential average of the online weights, too (Polyak & Juditsky 1992),
-    which plays where nothing is explored, as in evaluations: θ̄ ← θ̄ + max(averaging, 1/k) (θ − θ̄) after the k-th update.
-    What is learnt and how it is explored do not depend on it.
-    """
-
-    def __init__(
-        self, build: Callable[[], QNetwork], device: torch.device, seeds: Seeds, averaging: float = 0.0
-    ) -> None:
+    def __init__(self, build: Callable[[], QNetwork], device: torch.device, seeds: Seeds) -> None:
         self.device = device
         with torch.random.fork_rng():
             torch.manual_seed(seeds.integer("network"))
@@ -49,10 +43,7 @@ class DQNPolicy:
         self.target = copy.deepcopy(self.online).requires_grad_(False)
         self.online.train()
         self.target.train()
-        self._averaging, self._averaged = averaging, 0
-        self.average = copy.deepcopy(self.target).eval() if averaging else None
-        self._online_tensors, self._target_tensors = _Tensors(self.online), _Tensors(self.target)
-        self._average_tensors = _Tensors(self.online if self.average is None else self.average)
+        self._online_tensors, self._target_tensors = NetworkTensors(self.online), NetworkTensors(self.target)
 
     def tensor(self, array: Shaped[np.ndarray, "*shape"]) -> Shaped[Tensor, "*shape"]:
         """An array on the policy's device; float64 becomes the default float."""
@@ -62,16 +53,11 @@ class DQNPolicy:
         return tensor.to(torch.get_default_dtype()) if tensor.dtype == torch.float64 else tensor
 
     def action_values(self, obs: Shaped[np.ndarray, "N *obs"], explore: bool) -> Float[np.ndarray, "N A"]:
-        if explore or self.average is None:
-            return self.online_values(obs, explore)
-        return self._values(self.average, obs)
+        self.set_training(explore)
+        return self.values_of(self.online, obs)
 
-    def online_values(self, obs: Shaped[np.ndarray, "N *obs"], training: bool) -> Float[np.ndarray, "N A"]:
-        """Those of the online network, in training mode or not, whoever plays evaluations."""
-        self.set_training(training)
-        return self._values(self.online, obs)
-
-    def _values(self, network: QNetwork, obs: Shaped[np.ndarray, "N *obs"]) -> Float[np.ndarray, "N A"]:
+    def values_of(self, network: QNetwork, obs: Shaped[np.ndarray, "N *obs"]) -> Float[np.ndarray, "N A"]:
+        """The action values of one of the policy's networks, in the mode in which it is."""
         with torch.inference_mode():
             output = cast(Output, network(self.tensor(obs)))
             return output.values.cpu().numpy()
@@ -83,42 +69,25 @@ class DQNPolicy:
 
     def update_target(self, fraction: float) -> None:
         """target ← fraction · online + (1 − fraction) · target; integer buffers are copied."""
-        _follow(self._target_tensors(), self._online_tensors(), fraction)
-
-    def update_average(self) -> None:
-        """Let the average, if there is one, follow the online network: for optimisers to call after each step."""
-        if self.average is not None:
-            self._averaged += 1
-            _follow(self._average_tensors(), self._online_tensors(), max(self._averaging, 1 / self._averaged))
+        follow(self._target_tensors(), self._online_tensors(), fraction)
 
     def state_dict(self) -> State:
-        state: dict[str, Any] = {
-            "online": _to_numpy(self.online),
-            "target": _to_numpy(self.target),
+        return {
+            "online": as_arrays(self.online),
+            "target": as_arrays(self.target),
             "sources": save_sources(self.online),
         }
-        if self.average is not None:
-            state |= {"average": _to_numpy(self.average), "averaged": self._averaged}
-        return state
 
     def load_state_dict(self, state: State) -> None:
-        """Restore the networks. An average that was not saved is what the online network is.
+        """Restore the networks.
 
         Raises:
-            UsageError: if the weights are of another network.
+            UsageError: if the weights belong to another network.
         """
         if not {"online", "target"} <= set(state):
             raise UsageError("the weights are of another kind of policy")
-        networks = [(self.online, state["online"]), (self.target, state["target"])]
-        if self.average is not None:
-            networks.append((self.average, state.get("average", state["online"])))
-            self._averaged = int(state.get("averaged", 0))
-        for network, saved in networks:
-            tensors = {name: torch.from_numpy(np.array(array)) for name, array in saved.items()}
-            try:
-                network.load_state_dict(tensors)
-            except RuntimeError as error:
-                raise UsageError(f"the weights are of another network: {error}") from error
+        load_arrays(self.online, state["online"])
+        load_arrays(self.target, state["target"])
         load_sources(self.online, state.get("sources", {}))
 
     def manifest(self) -> Mapping[str, Any]:
@@ -170,7 +139,6 @@ class GradientStep:
         if self._max_norm:
             nn.utils.clip_grad_norm_(self._parameters, self._max_norm)
         self._optimizer.step()
-        self._policy.update_average()
 
     def state_dict(self) -> State:
         state = self._optimizer.state_dict()["state"]
@@ -191,36 +159,8 @@ class GradientStep:
         self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
-class _Tensors:
-    """A network's parameters and buffers.
-
-    Where there are parameters alone they are looked up once, as that takes as long as the arithmetic; a module may put
-    another tensor in a buffer's place.
-    """
-
-    def __init__(self, network: nn.Module) -> None:
-        self._network, self._parameters = network, list[Tensor](network.parameters())
-        self._buffers = next(network.buffers(), None) is not None
-
-    def __call__(self) -> list[Tensor]:
-        return list(self._network.state_dict().values()) if self._buffers else self._parameters
-
-
-def _follow(behind: list[Tensor], ahead: list[Tensor], fraction: float) -> None:
-    with torch.no_grad():
-        for slow, fast in zip(behind, ahead, strict=True):
-            if fraction == 1 or not slow.is_floating_point():
-                slow.copy_(fast)
-            else:
-                slow.lerp_(fast, fraction)
-
-
 def _laid_out_as(parameter: Tensor, saved: Tensor) -> Tensor:
     """Moments in the parameter's own order in memory: the fused optimiser goes through both as they lie there."""
     if saved.shape != parameter.shape:
         return saved  # the count of steps
     return torch.empty_like(parameter, dtype=saved.dtype, requires_grad=False).copy_(saved)
-
-
-def _to_numpy(module: nn.Module) -> dict[str, np.ndarray]:
-    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in module.state_dict().items()}

@@ -17,12 +17,6 @@ class DQNOptions(Section, name="dqn"):
     learning_rate: float = Field(1e-3, gt=0, description="of Adam")
     adam_epsilon: float = Field(1e-8, gt=0, description="added to Adam's denominator")
     max_grad_norm: float = Field(10.0, ge=0, description="gradients are scaled down to this norm; 0 is never")
-    averaging: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="share of each update's weights in the average that plays evaluations and is saved; 0: none",
-    )
     precision: Precision = Field(
         "auto",
         description="in which layers compute; auto: bfloat16 for images on processors that declare units for it",

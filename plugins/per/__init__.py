@@ -7,21 +7,18 @@ transition has the largest priority that was ever seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from framework.config import Config, Field, Section
+from framework.conformance.check import Check, checks_in
 from framework.defaults.schedules import linear
 from framework.errors import FrameworkError
 from framework.hooks import hookimpl
 from framework.seeding import Seeds
 from framework.types import Counters, Sampler, State
 from plugins.per.sumtree import SumTree
-
-if TYPE_CHECKING:
-    from framework.conformance.check import Check
 
 
 class PEROptions(Section, name="per"):
@@ -121,7 +118,6 @@ def make_sampler(config: Config, seeds: Seeds) -> Sampler:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.check import checks_in
     from plugins.per import checks
 
     return checks_in(checks)

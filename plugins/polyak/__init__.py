@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from framework.config import Config, Field, Section
+from framework.conformance.check import Check, Purpose
 from framework.errors import UsageError
 from framework.hooks import hookimpl
 from framework.types import Counters, Policy, State, Targeted, TargetSync
-
-if TYPE_CHECKING:
-    from framework.conformance.check import Check
 
 
 class PolyakOptions(Section, name="polyak"):
@@ -49,6 +47,11 @@ def make_target_sync(policy: Policy, config: Config) -> TargetSync:
     if not isinstance(policy, Targeted):
         raise UsageError(f"polyak needs a policy with a target network; {type(policy).__name__} has none")
     return SoftSync(policy, config[PolyakOptions].tau)
+
+
+@hookimpl
+def conformance_values(purpose: Purpose) -> Mapping[str, Any]:
+    return {"polyak.tau": 0.1} if purpose == "learning" else {}
 
 
 @hookimpl

@@ -28,6 +28,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from framework.config import Config, Section
+from framework.conformance.check import Check, checks_in
 from framework.hooks import Bundle, hookimpl
 from framework.types import Role
 from plugins.pong.options import PongOptions
@@ -36,7 +37,6 @@ from plugins.pong.protocol import effective_backend
 if TYPE_CHECKING:
     import gymnasium
 
-    from framework.conformance.check import Check
 
 RECOMMENDED: dict[str, Any] = {
     "run.num_envs": 8,
@@ -63,7 +63,7 @@ RECOMMENDED_FOR_DQN: dict[str, Any] = {
     "exploration.unit": "env_steps",
     "dqn.learning_rate": 5e-4,
     "dqn.hidden": 256,
-    "dqn.averaging": 5e-4,
+    "averaging.rate": 5e-4,
     "dqn.threads": 1,
     "nstep.n": 10,
 }
@@ -71,11 +71,18 @@ RECOMMENDED_FOR_DQN: dict[str, Any] = {
 
 
 @hookimpl
+def families() -> Sequence[str]:
+    return ["atari"]
+
+
+@hookimpl
 def bundle(names: Sequence[str]) -> Bundle:
-    """With `dqn`, n-step returns, as a point is decided long before it is scored, and prioritised replay, as few
-    transitions are near one. `no:nstep` and `no:per` drop them.
+    """What `dqn` learns Pong faster with; `no:nstep` and so on drop a part.
+
+    A point is decided long before it is scored, hence n-step returns. Few transitions are near a point, hence
+    prioritised replay. The court is its own mirror image. Averaged weights play steadier evaluations.
     """
-    return Bundle(plugins=["nstep", "per"] if "dqn" in names else [])
+    return Bundle(plugins=["nstep", "per", "mirror", "averaging"] if "dqn" in names else [])
 
 
 @hookimpl
@@ -103,8 +110,12 @@ def make_env(
 
 
 @hookimpl
+def libraries() -> Sequence[str]:
+    return ["ale-py", "opencv-python-headless"]
+
+
+@hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.check import checks_in
     from plugins.pong import checks, emulator_checks
 
     return [*checks_in(checks), *checks_in(emulator_checks)]

@@ -28,7 +28,7 @@ class PongOptions(Section, name="pong"):
     view: Literal["screen", "court"] = Field(
         "court",
         description="screen: all of it, as in the literature; court: without the score and the walls, "
-        "which is its own mirror image (replay.mirror).",
+        "which is its own mirror image (the plugin `mirror`).",
     )
     frame_skip: int = Field(4, ge=1, le=60, description="Emulator frames for which each action is held.")
     actions: Literal["moves", "fast", "minimal", "full"] = Field(

@@ -10,26 +10,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from framework.config import Config, Section
+from framework.conformance.check import Check, checks_in
 from framework.defaults.pacing import NoSync
 from framework.errors import UsageError
 from framework.hooks import Bundle, hookimpl
 from framework.options import ReturnsOptions, RunOptions
 from framework.seeding import Seeds
-from framework.types import Batch, Buffer, Cadence, Counters, Errors, Loss, Optimizer, Policy, Spaces, TargetSync
+from framework.types import (
+    Averaged,
+    Batch,
+    Buffer,
+    Cadence,
+    Counters,
+    Errors,
+    Loss,
+    Optimizer,
+    Policy,
+    Spaces,
+    TargetSync,
+)
 from plugins.dqn.agent import DQNPolicy, GradientStep
 from plugins.dqn.options import DQNOptions
 from plugins.pqn.options import PQNOptions
 from plugins.pqn.returns import lambda_returns
 from plugins.pqn.rollout import Rollout, RolloutCadence
-
-if TYPE_CHECKING:
-    from framework.conformance.check import Check
 
 __all__ = ["PQNOptions", "Rollout", "RolloutCadence", "lambda_returns"]
 
@@ -64,9 +73,8 @@ def config_sections() -> Sequence[type[Section]]:
 
 @hookimpl
 def make_buffer(spaces: Spaces, policy: Policy, config: Config, seeds: Seeds) -> Buffer:
-    values = partial(policy.action_values, explore=False)
-    if hasattr(policy, "online_values"):  # dqn's: an average plays its evaluations, and nothing is learnt from that
-        values = partial(policy.online_values, training=False)
+    learner = policy.learner if isinstance(policy, Averaged) else policy
+    values = partial(learner.action_values, explore=False)
     return Rollout(spaces, values, config[PQNOptions], config[ReturnsOptions].gamma, seeds.generator("pqn"))
 
 
@@ -101,7 +109,6 @@ def make_cadence(config: Config) -> Cadence:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.check import checks_in
     from plugins.pqn import checks
 
     return checks_in(checks)

@@ -8,19 +8,16 @@ policy stands in. With `nstep` it is n-step SARSA (section 7.2).
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from framework.assembly.slots import Slots
+from framework.conformance.check import Check, checks_in
 from framework.hooks import hookimpl
 from framework.types import Batch, Counters, Errors, Exploration, Loss, Policy, Returns
 from plugins.expected_sarsa import expectation
 from plugins.tabular import QTable, table_of, temporal_difference
-
-if TYPE_CHECKING:
-    from framework.conformance.check import Check
 
 
 class Sarsa:
@@ -65,7 +62,6 @@ def make_loss(policy: Policy, exploration: Exploration, slots: Slots) -> Loss:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.check import checks_in
     from plugins.sarsa import checks as sarsa_checks
 
     return checks_in(sarsa_checks)

@@ -7,7 +7,7 @@ which they happen, before the next action is chosen. With α = 1 it is an assign
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from gymnasium.spaces import Discrete
@@ -15,6 +15,7 @@ from jaxtyping import Float64, Int64
 
 from framework.assembly.slots import Slots
 from framework.config import Config, Field, Section
+from framework.conformance.check import Check, Purpose, checks_in
 from framework.defaults.pacing import NoSync, ReplayRatio
 from framework.errors import UnsupportedSpace, UsageError
 from framework.hooks import hookimpl
@@ -33,9 +34,6 @@ from framework.types import (
     State,
     TargetSync,
 )
-
-if TYPE_CHECKING:
-    from framework.conformance.check import Check
 
 
 class TabularOptions(Section, name="tabular"):
@@ -177,8 +175,12 @@ def make_cadence(config: Config) -> Cadence:
 
 
 @hookimpl
+def conformance_values(purpose: Purpose) -> Mapping[str, Any]:
+    return {"parts": {"tabular.learning_rate": 0.2}, "learning": {"tabular.learning_rate": 0.1}}.get(purpose, {})
+
+
+@hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from framework.conformance.check import checks_in
     from plugins.tabular import checks as tabular_checks
 
     return checks_in(tabular_checks)

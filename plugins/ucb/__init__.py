@@ -7,19 +7,16 @@ actions that were never chosen come first. Of equals, the first action is taken.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from gymnasium.spaces import Discrete
 from jaxtyping import Float, Float64, Int64
 
 from framework.config import Config, Field, Section
+from framework.conformance.check import Check
 from framework.errors import UnsupportedSpace
 from framework.hooks import hookimpl
 from framework.types import Counters, Exploration, Spaces, State
-
-if TYPE_CHECKING:
-    from framework.conformance.check import Check
 
 
 class UCBOptions(Section, name="ucb"):

@@ -2,12 +2,15 @@
 
 from tests.mutants.mutant import Mutant
 
-AGENT = "plugins.dqn.agent"
+PARTS, WEIGHTS = "plugins.averaging.parts", "plugins.dqn.weights"
+FOLLOWS = "follow(self._average_tensors(), self._online_tensors(), "
 
 
-def _bug(name: str, component: str, row: str, old: str, new: str, plugins: str = "dqn,chain") -> Mutant:
+def _bug(
+    name: str, component: str, row: str, old: str, new: str, plugins: str = "dqn,averaging,chain", module: str = PARTS
+) -> Mutant:
     row = f"not in the catalogue: {row}"
-    return Mutant(name=name, component=component, row=row, plugins=plugins, module=AGENT, old=old, new=new)
+    return Mutant(name=name, component=component, row=row, plugins=plugins, module=module, old=old, new=new)
 
 
 MUTANTS = (
@@ -15,74 +18,74 @@ MUTANTS = (
         "the_average_keeps_the_share_and_moves_by_the_rest",
         "policy",
         "the share and its rest change places",
-        "max(self._averaging, 1 / self._averaged)",
-        "1 - max(self._averaging, 1 / self._averaged)",
+        "max(self._rate, 1 / self._updates)",
+        "1 - max(self._rate, 1 / self._updates)",
     ),
     _bug(
         "the_average_remembers_the_start",
         "policy",
         "weights of which nothing was learnt play evaluations",
-        "max(self._averaging, 1 / self._averaged)",
-        "self._averaging",
+        "max(self._rate, 1 / self._updates)",
+        "self._rate",
     ),
     _bug(
         "the_average_is_of_all_updates",
         "policy",
         "it never forgets",
-        "max(self._averaging, 1 / self._averaged)",
-        "1 / self._averaged",
+        "max(self._rate, 1 / self._updates)",
+        "1 / self._updates",
     ),
     _bug(
         "the_average_counts_from_0",
         "policy",
         "the second update replaces the average, too",
-        "max(self._averaging, 1 / self._averaged)",
-        "max(self._averaging, 1 / max(1, self._averaged - 1))",
+        "max(self._rate, 1 / self._updates)",
+        "max(self._rate, 1 / max(1, self._updates - 1))",
     ),
     _bug(
         "the_average_is_of_the_target",
         "policy",
         "it follows the wrong network",
-        "_follow(self._average_tensors(), self._online_tensors(), max(",
-        "_follow(self._average_tensors(), self._target_tensors(), max(",
+        "NetworkTensors(self.average), NetworkTensors(learner.online)",
+        "NetworkTensors(self.average), NetworkTensors(learner.target)",
     ),
     _bug(
         "the_online_network_follows_the_average",
         "policy",
         "the networks change places, and learning slows down",
-        "_follow(self._average_tensors(), self._online_tensors(), max(",
-        "_follow(self._online_tensors(), self._average_tensors(), max(",
+        FOLLOWS,
+        "follow(self._online_tensors(), self._average_tensors(), ",
     ),
     _bug(
         "the_average_forgets_buffers",
         "policy",
         "the statistics of a normalisation stay those of the start",
-        "_follow(self._average_tensors(), self._online_tensors(), max(self._averaging, 1 / self._averaged))",
-        "for slow, fast in zip(self.average.parameters(), self.online.parameters(), strict=True):\n"
-        "                slow.data.lerp_(fast.data, max(self._averaging, 1 / self._averaged))",
+        "follow(self._average_tensors(), self._online_tensors(), max(self._rate, 1 / self._updates))",
+        "for slow, fast in zip(self.average.parameters(), self.learner.online.parameters(), strict=True):\n"
+        "            slow.data.lerp_(fast.data, max(self._rate, 1 / self._updates))",
     ),
     _bug(
         "the_average_explores",
         "policy",
         "what is learnt depends on it",
-        "if explore or self.average is None:",
-        "if self.average is None:",
+        "        if explore:\n",
+        "        if False:\n",
     ),
     _bug(
         "evaluations_are_played_with_the_newest_weights",
         "policy",
         "the average is kept and never asked",
-        "if explore or self.average is None:",
-        "if True:",
-        "dqn,noisy,chain",
+        "        if explore:\n",
+        "        if True:\n",
+        "dqn,averaging,noisy,chain",
     ),
     _bug(
         "the_average_is_in_training_mode",
         "policy",
         "noise in evaluations",
-        "copy.deepcopy(self.target).eval() if averaging",
-        "copy.deepcopy(self.target) if averaging",
-        "dqn,noisy,chain",
+        "copy.deepcopy(learner.target).eval()",
+        "copy.deepcopy(learner.target)",
+        "dqn,averaging,noisy,chain",
     ),
     _bug(
         "the_average_does_not_move",
@@ -95,8 +98,8 @@ MUTANTS = (
         "the_average_lags_by_one_update",
         "optimizer",
         "it is called before the step",
-        "        self._optimizer.step()\n        self._policy.update_average()\n",
-        "        self._policy.update_average()\n        self._optimizer.step()\n",
+        "        self._optimizer.apply(batch, errors)\n        self._policy.update_average()\n",
+        "        self._policy.update_average()\n        self._optimizer.apply(batch, errors)\n",
     ),
     _bug(
         "the_average_moves_twice",
@@ -104,6 +107,29 @@ MUTANTS = (
         "it is called twice for a step",
         "        self._policy.update_average()\n",
         "        self._policy.update_average()\n        self._policy.update_average()\n",
-        "pqn,chain",
+        "pqn,averaging,chain",
+    ),
+    _bug(
+        "pqn_bootstraps_from_the_average",
+        "buffer",
+        "a rollout's returns come from the weights that play evaluations",
+        "learner = policy.learner if isinstance(policy, Averaged) else policy",
+        "learner = policy",
+        "pqn,averaging,chain",
+        module="plugins.pqn",
+    ),
+    _bug(
+        "the_saved_average_is_the_online_network",
+        "state",
+        "a run that goes on evaluates with other weights",
+        'state.get("average", state["online"])',
+        'state["online"]',
+    ),
+    _bug(
+        "the_average_forgets_how_old_it_is",
+        "state",
+        "a run that goes on begins its average anew",
+        'self._updates = int(state.get("averaged", 0))',
+        "self._updates = 0",
     ),
 )

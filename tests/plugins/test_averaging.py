@@ -52,7 +52,7 @@ class Online(Callback):
 @given(averaging=st.floats(0.001, 0.9))
 @settings(max_examples=10, deadline=None)
 def test_the_average_is_the_recursion_of_its_definition(averaging: float) -> None:
-    parts = assemble("dqn,chain", {**VALUES, "dqn.averaging": averaging})
+    parts = assemble("dqn,averaging,chain", {**VALUES, "averaging.rate": averaging})
     online = Online(parts)
     Loop(parts, [online]).run()
     state: Any = parts.policy.state_dict()
@@ -68,15 +68,17 @@ def test_the_average_is_the_recursion_of_its_definition(averaging: float) -> Non
 @pytest.mark.parametrize("names", ["dqn,chain", "dqn,noisy,chain", "dqn,double,per,nstep,chain", "pqn,chain"])
 def test_what_is_learnt_does_not_depend_on_it(names: str) -> None:
     found = []
-    for averaging in (0.0, 0.01):
-        parts = assemble(names, {**VALUES, "dqn.averaging": averaging})
+    for more in ("", "averaging,"):
+        parts = assemble(
+            f"{more}{names}", {path: VALUES[path] for path in VALUES if "pqn" not in names or "learning" not in path}
+        )
         Loop(parts).run()
         found.append(parts.policy.state_dict()["online"])
     np.testing.assert_equal(*found)
 
 
 def test_it_plays_where_nothing_is_explored_and_the_online_network_where_it_is() -> None:
-    parts = assemble("dqn,chain", {**VALUES, "dqn.averaging": 0.01})
+    parts = assemble("dqn,averaging,chain", {**VALUES, "averaging.rate": 0.01})
     Loop(parts).run()
     policy: Any = parts.policy
     obs = np.arange(5)
@@ -90,7 +92,7 @@ def test_it_plays_where_nothing_is_explored_and_the_online_network_where_it_is()
 def test_weights_saved_without_one_are_their_own_average() -> None:
     plain = assemble("dqn,chain", VALUES)
     Loop(plain).run()
-    averaged = assemble("dqn,chain", {**VALUES, "dqn.averaging": 0.01})
+    averaged = assemble("dqn,averaging,chain", {**VALUES, "averaging.rate": 0.01})
     averaged.policy.load_state_dict(plain.policy.state_dict())
     state: Any = averaged.policy.state_dict()
     np.testing.assert_equal(state["average"], state["online"])
@@ -98,9 +100,9 @@ def test_weights_saved_without_one_are_their_own_average() -> None:
 
 def test_a_run_with_one_goes_on_bit_for_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("framework.recording.figures.draw_figures", lambda folder: [])
-    values = {**VALUES, "dqn.averaging": 0.05, "checkpoint.every": 30}
-    framework.train(assemble("dqn,grid", {**values, "run.steps": 100}), tmp_path / "one")
-    framework.train(assemble("dqn,grid", {**values, "run.steps": 55}), tmp_path / "two")
+    values = {**VALUES, "averaging.rate": 0.05, "checkpoint.every": 30}
+    framework.train(assemble("dqn,averaging,grid", {**values, "run.steps": 100}), tmp_path / "one")
+    framework.train(assemble("dqn,averaging,grid", {**values, "run.steps": 55}), tmp_path / "two")
     framework.resume(tmp_path / "two", {"run.steps": 100})
     assert left_behind(tmp_path / "one") == left_behind(tmp_path / "two")
     agent = framework.load(tmp_path / "one")

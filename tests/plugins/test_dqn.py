@@ -21,6 +21,7 @@ from framework.errors import UnsupportedSpace, UsageError
 from framework.seeding import Seeds
 from framework.training.loop import Loop
 from framework.types import Batch, Counters, Spaces, Targeted
+from plugins.averaging.parts import AveragedPolicy
 from plugins.dqn.agent import DQNPolicy, choose_device
 from plugins.dqn.head import ScalarHead, Values
 from plugins.dqn.maths import bootstrapped, greedy
@@ -230,11 +231,10 @@ class TestTwoNetworks:
         def network() -> QNetwork:
             return QNetwork(Counting(), Stream(torch.nn.Linear, 4, A, 1, 0), ScalarHead("huber"))
 
-        policy = DQNPolicy(network, torch.device("cpu"), Seeds(0), averaging=0.5)
+        policy = AveragedPolicy(DQNPolicy(network, torch.device("cpu"), Seeds(0)), 0.5)
         policy.action_values(np.arange(3), explore=True)
         policy.update_target(1.0)
         policy.update_average()
-        assert policy.average is not None
         assert [net.torso.seen.item() for net in (policy.target, policy.average)] == [3.0, 3.0]
 
     def test_a_copy_of_the_policy_has_networks_of_its_own(self) -> None:

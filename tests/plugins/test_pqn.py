@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 import pytest
@@ -81,16 +83,17 @@ def worth(obs: np.ndarray) -> np.ndarray:
 
 def test_it_bootstraps_from_the_online_network_in_evaluation_mode(monkeypatch: pytest.MonkeyPatch) -> None:
     """Never from the average that plays evaluations, though it is asked for without exploration."""
-    asked: list[bool] = []
+    asked: list[tuple[object, bool]] = []
 
-    def online_values(self: object, obs: np.ndarray, training: bool) -> np.ndarray:
-        asked.append(training)
+    def values_of(self: DQNPolicy, network: Any, obs: np.ndarray) -> np.ndarray:
+        asked.append((network, network.training))
         return worth(obs)
 
-    monkeypatch.setattr(DQNPolicy, "online_values", online_values)
-    parts = assemble("pqn,chain", {"dqn.averaging": 0.1})
+    monkeypatch.setattr(DQNPolicy, "values_of", values_of)
+    parts = assemble("pqn,averaging,chain")
     parts.buffer._values(np.arange(3))  # type: ignore[attr-defined]  # a rollout's
-    assert asked == [False]
+    policy: Any = parts.policy
+    assert asked == [(policy.online, False)]
 
 
 def spaces(num_envs: int) -> Spaces:

@@ -37,10 +37,6 @@ LADDER: Mapping[str, Any] = {
     "exploration.shape": "linear",
     "exploration.horizon": 200,
     "exploration.unit": "env_steps",
-    "dqn.learning_rate": 2e-3,
-    "dqn.hidden": 32,
-    "polyak.tau": 0.1,
-    "tabular.learning_rate": 0.1,
 }
 """Explores much to the end, so that little is left to chance."""
 
@@ -60,7 +56,7 @@ SECONDS = 120
 
 
 def _climb(subject: Subject, probe: str, tolerance: float = TOLERANCE, always: bool = True) -> None:
-    with subject.probed(probe, LADDER) as parts:
+    with subject.probed(probe, {**LADDER, **subject.values_for("learning")}) as parts:
         env = single_environments(subject, parts.stream)[0]
         judge = Values(parts, env, GAMMA, tolerance, always)
         learn(parts, judge, EVERY, {"environment": f"the probe '{probe}'", "γ": GAMMA})
@@ -162,7 +158,7 @@ def sees_movement_in_a_stack(subject: Subject) -> None:
     if subject.observations == "image" and subject.spaces.frame_stack < 2:
         raise NotApplicable("the environment's images are not stacked")
     try:
-        with subject.probed("velocity", {**LADDER, "probe.stack": stack}) as parts:
+        with subject.probed("velocity", {**LADDER, **subject.values_for("learning"), "probe.stack": stack}) as parts:
             learn(parts, Returns(parts, 2.0, 12), 2 * EVERY, {"environment": "the probe 'velocity'", "stack": stack})
     except UsageError as error:
         if isinstance(error.__cause__, UnsupportedSpace):
@@ -181,7 +177,8 @@ def finds_the_best_actions(subject: Subject) -> None:
     """In an environment whose optimum is known, the greedy policy's every action from the start is an optimal one."""
     if not isinstance(subject.spaces.observation, Discrete):
         raise NotApplicable("the environment does not say what its optimum is")
-    with subject.assembled({"run.steps": 20_000, "run.episodes": None, "run.until": None, "dqn.hidden": 64}) as parts:
+    ends = {"run.steps": 20_000, "run.episodes": None, "run.until": None}
+    with subject.assembled({**ends, **subject.values_for("optimum")}) as parts:
         model, gamma = _model(subject, parts), parts.config[ReturnsOptions].gamma
         if model is None or not gamma < 1:
             raise NotApplicable("the environment does not say what its optimum is")

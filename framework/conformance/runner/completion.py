@@ -10,6 +10,7 @@ from typing import Any
 import pluggy
 
 from framework import hookspecs
+from framework.assembly.assemble import assemble
 from framework.assembly.configuration import absolute, configure, plugin_names
 from framework.assembly.discovery import installed, providers
 from framework.assembly.loading import expand
@@ -84,8 +85,8 @@ def demand_fit(subject: Subject) -> None:
         UsageError: with what is wrong with the composition or with the user's options.
     """
     demand_options(subject)
-    with _usage_errors_only(), subject.assembled():
-        pass
+    with _usage_errors_only():
+        assemble(subject.names, sources=[Source("--set", subject.values, unread="refused")]).close()
 
 
 def demand_options(subject: Subject) -> None:

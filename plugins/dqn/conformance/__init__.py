@@ -3,11 +3,6 @@
 A variant brings what it promises by its hook `conformance_checks`, a stranger's as the shipped ones do.
 """
 
-from plugins.dqn.conformance.averaging import (
-    each_update_moves_the_average_once,
-    the_average_follows_the_online_network,
-    the_average_plays_where_nothing_is_explored,
-)
 from plugins.dqn.conformance.bootstrap import bootstrap_is_a_distribution, selects_with_the_target_network
 from plugins.dqn.conformance.heads import (
     a_discount_of_0_lets_nothing_through,
@@ -46,8 +41,6 @@ CHECKS = (
     target_starts_equal_and_apart,
     target_has_no_gradient,
     update_target_moves_parameters_and_buffers,
-    the_average_follows_the_online_network,
-    the_average_plays_where_nothing_is_explored,
     images_are_scaled_once,
     evaluation_is_in_evaluation_mode,
     every_pass_sees_observations_alike,
@@ -67,6 +60,5 @@ CHECKS = (
     next_actions_are_chosen_at_the_next_observation,
     the_reward_gains_the_bonus,
     no_gradient_flows_through_what_is_learnt_from,
-    each_update_moves_the_average_once,
 )
 """What `dqn` itself brings."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from framework.conformance.check import Cause, NotApplicable, check, expect
 from framework.conformance.subject import Subject
-from plugins.dqn.agent import DQNPolicy
+from plugins.averaging.parts import AveragedPolicy
 from plugins.dqn.conformance.networks import Standardising
 from plugins.dqn.conformance.rig import Rig, rigged, state_of, watched
 
@@ -21,9 +21,9 @@ UPDATES = 6
 
 @contextmanager
 def _averaging(subject: Subject) -> Iterator[Rig]:
-    with rigged(subject, {"dqn.averaging": SHARE}, decorate=Standardising()) as rig:
-        if not isinstance(rig.policy, DQNPolicy):
-            raise NotApplicable("the policy is not dqn's own, which promises an average")
+    with rigged(subject, {"averaging.rate": SHARE}, decorate=Standardising()) as rig:
+        if not isinstance(rig.policy, AveragedPolicy):
+            raise NotApplicable("another plugin decorates the averaged policy")
         yield rig
 
 

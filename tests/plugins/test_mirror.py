@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -11,18 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.config import Source, build_config
-from framework.defaults.plugin import config_sections
+from framework.assembly.assemble import assemble
 from framework.environments.frames import stacked_space
 from framework.environments.stream import spaces_of
 from framework.errors import UsageError
 from framework.replay.lanes import FrameReplay
-from framework.replay.mirrored import Mirrored, mirrored
 from framework.replay.returns import NStepReturns
 from framework.replay.samplers import UniformSampler
-from framework.seeding import Seeds
 from framework.testing import enforce
-from framework.types import Buffer, Counters, Mirror, Spaces, Step
+from framework.training.loop import Loop
+from framework.types import Buffer, Counters, Mirror, Segmented, Spaces, Step
+from plugins.mirror.buffer import SegmentedMirroredBuffer
 
 FRAME = gymnasium.spaces.Box(0, 255, (3, 5), np.uint8)
 MIRROR = Mirror(-2, (0, 2, 1))
@@ -55,7 +54,10 @@ def fill(*buffers: Buffer) -> None:
 
 @given(seed=st.integers(0, 2**31), stack=st.integers(1, 3), n=st.integers(1, 20))
 def test_each_row_is_the_transition_or_its_mirror_image_whole(seed: int, stack: int, n: int) -> None:
-    plain, mirrored = replay(stack), enforce(Mirrored(replay(stack), MIRROR, np.random.default_rng(seed)), Buffer)
+    plain, mirrored = (
+        replay(stack),
+        enforce(SegmentedMirroredBuffer(replay(stack), MIRROR, np.random.default_rng(seed)), Buffer),
+    )
     fill(plain, mirrored)
     wanted, got = plain.sample(n, Counters()), mirrored.sample(n, Counters())
     turned = np.random.default_rng(seed).random(len(wanted)) < 0.5
@@ -74,7 +76,7 @@ def test_each_row_is_the_transition_or_its_mirror_image_whole(seed: int, stack: 
 
 
 def test_what_is_stored_is_never_turned() -> None:
-    plain, mirrored = replay(), Mirrored(replay(), MIRROR, np.random.default_rng(0))
+    plain, mirrored = replay(), SegmentedMirroredBuffer(replay(), MIRROR, np.random.default_rng(0))
     fill(plain, mirrored)
     for _ in range(5):
         batch = mirrored.sample(20, Counters())
@@ -86,7 +88,7 @@ def test_what_is_stored_is_never_turned() -> None:
 
 @pytest.mark.parametrize("in_segments", [False, True])
 def test_a_loaded_one_turns_the_same_rows(in_segments: bool) -> None:
-    first, second = (Mirrored(replay(), MIRROR, np.random.default_rng(seed)) for seed in (1, 2))
+    first, second = (SegmentedMirroredBuffer(replay(), MIRROR, np.random.default_rng(seed)) for seed in (1, 2))
     fill(first, second)
     first.sample(5, Counters())
     second.sample(5, Counters())
@@ -100,13 +102,67 @@ def test_a_loaded_one_turns_the_same_rows(in_segments: bool) -> None:
     np.testing.assert_array_equal(one.action, other.action)
 
 
-@pytest.mark.parametrize(("mirror", "wanted"), [(True, Mirrored), (False, FrameReplay)])
-def test_it_is_there_where_a_mirror_is_declared_and_wanted(mirror: bool, wanted: type) -> None:
-    config = build_config(config_sections(), [Source("test", {"replay.mirror": mirror})])
-    spaces = Spaces(FRAME, gymnasium.spaces.Discrete(3), FRAME, 1, "zero", 2, MIRROR)
-    seeds = Seeds(0)
-    assert type(mirrored(replay(), spaces, config, seeds)) is wanted
-    assert type(mirrored(replay(), dataclasses.replace(spaces, mirror=None), config, seeds)) is FrameReplay
+class Corridor(gymnasium.Env[np.ndarray, int]):
+    """A walk from the middle of five places: it pays to reach either end, and left is right in the mirror."""
+
+    observation_space = gymnasium.spaces.Box(0, 1, (5,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+    metadata: ClassVar[dict[str, Any]] = {"mirror": {"axis": -1, "actions": [1, 0]}}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
+        super().reset(seed=seed)
+        self.place = 2
+        return self.seen(), {}
+
+    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        self.place += 1 if action else -1
+        over = self.place in (0, 4)
+        return self.seen(), float(over), over, False, {}
+
+    def seen(self) -> np.ndarray:
+        return np.eye(5, dtype=np.float32)[self.place]
+
+
+@pytest.fixture
+def corridor(tmp_path: Path) -> str:
+    """A plugin file with the environment."""
+    file = tmp_path / "corridor.py"
+    lines = ["from framework.hooks import hookimpl", f"from {__name__} import Corridor"]
+    file.write_text("\n".join([*lines, "@hookimpl", "def make_env():", "    return Corridor", ""]))
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("names", "segmented", "values"),
+    [
+        ("dqn", True, {"learning.starts": 20}),
+        ("dqn,packed,nstep,per", True, {"learning.starts": 20}),
+        ("pqn", False, {"pqn.rollout": 8}),
+    ],
+)
+def test_it_decorates_any_buffer(names: str, segmented: bool, values: dict[str, Any], corridor: str) -> None:
+    given = {"run.num_envs": 2, "run.steps": 60, **values}
+    with_mirror, without = (assemble(f"{names}{more},{corridor}", given) for more in (",mirror", ""))
+    for parts in (with_mirror, without):
+        Loop(parts).run()
+    assert isinstance(with_mirror.buffer, Segmented) is segmented
+    assert with_mirror.buffer.manifest()["mirrored"] is True  # type: ignore[attr-defined]
+    state: Any = with_mirror.policy.state_dict()
+    with pytest.raises(AssertionError):
+        np.testing.assert_equal(state["online"], without.policy.state_dict()["online"])
+
+
+def test_it_is_refused_where_no_mirror_is_declared() -> None:
+    with pytest.raises(UsageError, match=r"mirror has no effect: the environment declares no mirror. Drop mirror"):
+        assemble("dqn,mirror,chain")
+
+
+def test_pong_brings_it_in_and_it_can_be_taken_out() -> None:
+    pytest.importorskip("ale_py")
+    for names, wanted in (("dqn,pong", True), ("dqn,no:mirror,pong", False), ("chapter,pong", False)):
+        parts = assemble(names, {"run.num_envs": 1, "replay.capacity": 500})
+        parts.close()
+        assert ("mirrored" in parts.buffer.manifest()) is wanted  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,51 @@
+"""Evaluations by an average of the online weights (Polyak & Juditsky 1992), which is steadier than the newest weights.
+
+After the k-th update, θ̄ ← θ̄ + max(rate, 1/k) (θ − θ̄). The average plays wherever the agent does not explore, and best
+and last weights hold it. What is learnt, and how the agent explores, does not depend on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+from framework.config import Config, Field, Section
+from framework.conformance.check import Check, checks_in
+from framework.errors import UsageError
+from framework.hooks import hookimpl
+from framework.types import Optimizer, Policy
+from plugins.averaging.parts import AveragedPolicy, AveragingOptimizer
+from plugins.dqn.agent import DQNPolicy
+
+
+class AveragingOptions(Section, name="averaging"):
+    """How fast the average forgets."""
+
+    rate: float = Field(
+        5e-4, gt=0, le=1, description="share of the newest weights in the average after each update; 1 is a copy"
+    )
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [AveragingOptions]
+
+
+@hookimpl(wrapper=True)
+def make_policy(config: Config) -> Generator[None, Policy, Policy]:
+    policy = yield
+    if not isinstance(policy, DQNPolicy):
+        raise UsageError(f"averaging averages the weights of a network of dqn's; {type(policy).__name__} has none")
+    return AveragedPolicy(policy, config[AveragingOptions].rate)
+
+
+@hookimpl(wrapper=True)
+def make_optimizer(policy: AveragedPolicy) -> Generator[None, Optimizer, Optimizer]:
+    optimizer = yield
+    return AveragingOptimizer(optimizer, policy)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from plugins.averaging import checks
+
+    return checks_in(checks)

@@ -1,0 +1,53 @@
+"""The weights of a network: as tensors that follow those of another network, and as arrays to save."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from framework.errors import UsageError
+
+
+class NetworkTensors:
+    """A network's parameters and buffers.
+
+    Where a network has parameters alone, they are looked up once, as the search takes as long as the arithmetic. Where
+    it has buffers, they are looked up each time, as a module may put another tensor in a buffer's place.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network, self._parameters = network, list[Tensor](network.parameters())
+        self._buffers = next(network.buffers(), None) is not None
+
+    def __call__(self) -> list[Tensor]:
+        return list(self._network.state_dict().values()) if self._buffers else self._parameters
+
+
+def follow(behind: list[Tensor], ahead: list[Tensor], fraction: float) -> None:
+    """behind ← behind + fraction · (ahead − behind), in place. Integer tensors are copied."""
+    with torch.no_grad():
+        for slow, fast in zip(behind, ahead, strict=True):
+            if fraction == 1 or not slow.is_floating_point():
+                slow.copy_(fast)
+            else:
+                slow.lerp_(fast, fraction)
+
+
+def as_arrays(module: nn.Module) -> dict[str, np.ndarray]:
+    """Copies of a module's tensors by their names."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in module.state_dict().items()}
+
+
+def load_arrays(module: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
+    """Load what `as_arrays` gave.
+
+    Raises:
+        UsageError: if the arrays belong to another network.
+    """
+    try:
+        module.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
+    except RuntimeError as error:
+        raise UsageError(f"the weights are of another network: {error}") from error

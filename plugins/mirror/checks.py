@@ -1,0 +1,66 @@
+"""The check of the mirror: a row is a transition that happened, or its whole mirror image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from framework.conformance.check import Cause, Violation, check, require
+from framework.conformance.fixtures.batches import frames_of
+from framework.conformance.fixtures.replay.cases import FRAME, Scene, with_room
+from framework.conformance.fixtures.replay.plain_history import FIELDS, should
+from framework.conformance.subject import Subject
+from framework.types import Mirror
+
+MIRROR = Mirror(-2, (0, 2, 1))
+"""Turns a frame's rows round, and exchanges two of three actions."""
+
+STEPS = 120
+"""Of two environments: that none, or all, of so many rows are mirrored has a probability below 2^-100."""
+
+
+@check(
+    "buffer",
+    "make_buffer",
+    Cause("the observation is turned and the action is not, or the other way round"),
+    Cause("the successor is turned in other rows than the observation"),
+    Cause("the action −1, which stands for none, is exchanged for another"),
+    Cause("the array that the buffer keeps is turned, so that later draws see it turned twice"),
+)
+def a_row_is_a_transition_or_its_mirror_image(subject: Subject) -> None:
+    """Each row is a transition as it happened or, with probability 1/2, its mirror image in all of its fields."""
+    for stack, n in ((1, 1), (3, 2)):
+        spaces = replace(frames_of(FRAME, np.int64, stack, 2), mirror=MIRROR)
+        scene = with_room(lambda capacity, spaces=spaces, n=n: Scene(subject, spaces, n, capacity), 4 * STEPS)  # type: ignore[misc]
+        for time in range(STEPS):
+            scene.step(".t" if time % 7 == 6 else "u." if time % 5 == 4 else "..")
+        for draw in ("first", "second"):
+            batch = scene.drawn()
+            windows = scene.history.windows(n)
+            kinds = set()
+            for row, obs in enumerate(batch.obs):
+                window = windows[scene.history.number(obs)]
+                wanted = {field: should(scene.history, scene.returns, window, field) for field in FIELDS}
+                got = {field: getattr(batch, field)[row] for field in FIELDS}
+                mirrored = _mirrored(wanted)
+                kind = "mirrored" if _same(got, mirrored) else "as it was"
+                if kind == "as it was" and not _same(got, wanted):
+                    example = scene.example(
+                        start=scene.history.number(obs), draw=draw, mirror=f"axis −2, {MIRROR.actions}"
+                    )
+                    raise Violation(example, f"{wanted}, or all of it mirrored", got)
+                kinds.add(kind)
+            expected = ["as it was", "mirrored"]
+            require(sorted(kinds) == expected, example=scene.example(draw=draw), expected=expected, got=sorted(kinds))
+
+
+def _mirrored(fields: dict[str, Any]) -> dict[str, Any]:
+    exchange = {**dict(enumerate(MIRROR.actions)), -1: -1}
+    turned = {field: np.flip(fields[field], MIRROR.axis) for field in ("obs", "next_obs")}
+    return {**fields, **turned, **{field: exchange[int(fields[field])] for field in ("action", "next_action")}}
+
+
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return all(np.array_equal(one[field], other[field]) for field in FIELDS)
