@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from framework.assembly.assemble import assemble
+from framework.assembly.assemble import assemble_tolerantly
+from framework.config import Source
 from framework.conformance.runner.collection import collect
 from framework.conformance.subject import Subject
 from framework.training.loop import Loop
@@ -31,7 +32,7 @@ def test_there_are_enough_of_them() -> None:
 @pytest.mark.parametrize("name", STRANGERS)
 def test_it_keeps_to_the_protocols(name: str) -> None:
     values = {"run.steps": 150, "run.episodes": None, "run.num_envs": 3, "learning.starts": 40}
-    parts = assemble([*STRANGERS[name].split(","), "framework.testing"], values)
+    parts = assemble_tolerantly([*STRANGERS[name].split(","), "framework.testing"], [Source("test", values)])
     Loop(parts).run()
     parts.close()
     assert parts.counters.updates

@@ -23,6 +23,10 @@ READ_BY_RUNS = {
 """Options that training and evaluation read, whatever the parts are."""
 
 
+TRUE_ANYWAY = {"run.device": "cpu"}
+"""Values that say what is so without any reader: tables live on the processor."""
+
+
 class Readings:
     """A configuration that notes which of its options are read.
 
@@ -140,6 +144,7 @@ def unread(sources: Iterable[Source], config: Config, read: frozenset[str]) -> l
         for path, source in strongest.items()
         if path in defaults
         and path not in read
+        and TRUE_ANYWAY.get(path) != source.values[path]
         and (source.unread == "refused" or (source.unread == "defaults" and source.values[path] != defaults[path]))
     ]
 

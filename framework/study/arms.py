@@ -120,8 +120,8 @@ def refuse_unread(arms: Sequence[CheckedArm]) -> None:
     Raises:
         UsageError: with every such option, and why the first arm does not read it.
     """
-    first, *others = arms
-    problems = [why for path, why in first.unread.items() if all(path in arm.unread for arm in others)]
+    everywhere = set.intersection(*[set(arm.unread) for arm in arms]) if arms else set()
+    problems = [arms[0].unread[path] for path in sorted(everywhere)]
     if problems:
         raise UsageError(problems)
 

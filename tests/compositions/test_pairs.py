@@ -23,6 +23,7 @@ FAMILIES = {
 }
 ENVIRONMENTS = ("cartpole", "chain", "grid", "minatar", "pong")
 CLAIMS: dict[str, tuple[str, ...]] = {
+    "averaging": (),
     "boltzmann": ("make_exploration",),
     "c51": ("dqn_head",),
     "chapter": (),
@@ -35,6 +36,7 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "impala": ("dqn_torso",),
     "iqn": ("dqn_head",),
     "layer_norm": (),
+    "mirror": (),
     "munchausen": ("dqn_bootstrap", "dqn_bonus"),
     "noisy": ("make_exploration", "dqn_linear"),
     "nstep": ("make_returns",),
@@ -76,7 +78,7 @@ class Composition:
         if "chapter" in given:
             given |= {"dqn"} if "pong" in given else {"tabular"} if "chain" in given else set()
         if {"dqn", "pong"} <= set(names):
-            given |= {"nstep", "per"}
+            given |= {"averaging", "mirror", "nstep", "per"}
         return cls(frozenset(given))
 
     def problems(self) -> set[str]:
@@ -173,10 +175,15 @@ def problems_when_built(names: frozenset[str]) -> set[str]:
                 f"{name} learns the Q-table of 'tabular', and dqn makes a DQNPolicy: name tabular in place of dqn, "
                 f"or drop {name}"
             }
+    if "averaging" in names and "tabular" in names:
+        table = "TwoTables" if "double_q" in names else "QTable"
+        return {f"averaging averages the weights of a network of dqn's; {table} has none"}
     for name in ("online", "polyak"):
         if name in names and "tabular" in names:
             table = "TwoTables" if "double_q" in names else "QTable"
             return {f"{name} needs a policy with a target network; {table} has none"}
+    if "mirror" in names and environment != "pong":
+        return {"mirror has no effect: the environment declares no mirror. Drop mirror"}
     if "pqn" in names:
         endings = {
             "dqn_bootstrap": "nothing here uses: drop {}",

@@ -13,6 +13,7 @@ from framework.assembly.assemble import assemble
 from framework.assembly.loading import load_plugins
 from framework.defaults import plugin as defaults
 from framework.errors import UsageError
+from framework.hooks import PROJECT
 from framework.replay.returns import NStepReturns
 from framework.training.loop import Loop
 
@@ -53,6 +54,7 @@ def test_hooks_are_called_in_the_order_of_their_page(monkeypatch: pytest.MonkeyP
         "make_target_sync",
         "make_cadence",
         "make_collector",
+        "config_sections",
     ]
 
 
@@ -128,10 +130,10 @@ def test_every_hook_is_documented_and_has_an_implementation() -> None:
     from plugins.dqn import hookspecs as dqn_hooks
 
     page = (REPOSITORY / "docs" / "architecture.md").read_text()
-    engine = {name for name in vars(defaults) if hasattr(getattr(defaults, name), f"{hookspecs.PROJECT}_impl")}
+    engine = {name for name in vars(defaults) if hasattr(getattr(defaults, name), f"{PROJECT}_impl")}
     for module in (hookspecs, dqn_hooks):
         for name, hook in vars(module).items():
-            if hasattr(hook, f"{hookspecs.PROJECT}_spec"):
+            if hasattr(hook, f"{PROJECT}_spec"):
                 assert hook.__doc__, name
                 assert f"`{name}" in page, f"docs/architecture.md does not mention {name}"
                 if name != "env_wrapper":  # for strangers; the tests above implement it

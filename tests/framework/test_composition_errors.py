@@ -114,7 +114,7 @@ RETURNS = [
     ("def recommended_values(): return [1]", "mine.recommended_values must return a mapping"),
     ("def env_wrapper(): return 5", "mine.env_wrapper must return a function"),
     ("def bundle(): return Bundle('nstep')", "mine.bundle must return Bundle([names]"),
-    ("def bundle(nams): return Bundle()", "mine.bundle asks for nams; its only argument is names"),
+    ("def bundle(nams): return Bundle()", "mine.bundle asks for nams; its arguments: names and families"),
     ("def make_env(): return 3", "make_env"),
 ]
 

@@ -102,7 +102,7 @@ def test_what_is_no_assignment_is_refused(text: str) -> None:
 def test_a_configuration_survives_its_own_toml(gamma: float, seed: int, horizon: int, start: float) -> None:
     values = {"returns.gamma": gamma, "run.seed": seed, "exploration.horizon": horizon, "exploration.start": start}
     config = configure("tabular,chain", [Source("x", values)])[1]
-    document = tomllib.loads(config.to_toml())
+    document = tomllib.loads(config.to_toml(config.flat()))
     flat = {f"{name}.{key}": value for name, table in document.items() for key, value in table.items()}
     again = configure("tabular,chain", [Source("y", flat)])[1]
     assert again.flat() == config.flat()

@@ -15,7 +15,7 @@ import framework
 from framework.errors import FrameworkError, UsageError
 from framework.recording import load_state
 from framework.recording.trace import ASPECTS, FILE, ROW, Difference, read_trace
-from framework.training.repeat import Replayed, replay
+from framework.training.repeat import Repeated, repeat
 
 VALUES: dict[str, Any] = {
     "run.deterministic": True,
@@ -65,8 +65,8 @@ def test_a_trace_has_a_row_for_each_step_of_the_environments(recorded: Path) -> 
 
 
 def test_a_run_is_repeated_to_its_end_or_to_a_moment(recorded: Path, tmp_path: Path) -> None:
-    assert replay(recorded).compared == 650
-    assert replay(recorded, 1_000, tmp_path / "then") == Replayed(500, 1_000, [])
+    assert repeat(recorded).compared == 650
+    assert repeat(recorded, 1_000, tmp_path / "then") == Repeated(500, 1_000, [])
     framework.train(framework.assemble("dqn,per,noisy,grid", {**DEEP, "run.steps": 1_000}), tmp_path / "direct")
     found = [load_state(run / "last.safetensors") for run in (tmp_path / "then", tmp_path / "direct")]
     np.testing.assert_equal(*found)
@@ -75,9 +75,9 @@ def test_a_run_is_repeated_to_its_end_or_to_a_moment(recorded: Path, tmp_path: P
 @pytest.mark.parametrize("aspect", ASPECTS)
 def test_the_first_step_that_differs_is_named_with_what_differs(aspect: str, recorded: Path, tmp_path: Path) -> None:
     with pytest.raises(Difference) as caught:
-        replay(damaged(recorded, tmp_path, 499, aspect))
+        repeat(damaged(recorded, tmp_path, 499, aspect))
     assert str(caught.value) == f"step 1,000 differs from the recorded run in {ASPECTS[aspect]}"
-    replay(tmp_path / "damaged", 998)
+    repeat(tmp_path / "damaged", 998)
 
 
 def test_a_plugin_that_has_changed_is_found_out_at_the_step_at_which_it_acts_otherwise(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def make_exploration(seeds):
     framework.train(framework.assemble(f"tabular,chain,{plugin}", values), tmp_path / "run")
     plugin.write_text(text.format(changed=True))
     with pytest.raises(Difference, match=r"step 301 differs from the recorded run in the actions"):
-        replay(tmp_path / "run")
+        repeat(tmp_path / "run")
 
 
 def test_the_trace_of_a_run_in_two_pieces_is_that_of_one(recorded: Path, tmp_path: Path) -> None:
@@ -122,13 +122,13 @@ def test_rows_that_are_gone_are_missed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("to", "message"), [(0, "from 1 to 1300"), (1_301, "up to step 1,300")])
 def test_a_moment_outside_of_the_run_is_refused(to: int, message: str, recorded: Path) -> None:
     with pytest.raises(UsageError, match=message):
-        replay(recorded, to)
+        repeat(recorded, to)
 
 
 def test_a_run_without_a_trace_is_refused(tmp_path: Path) -> None:
     framework.train(framework.assemble("tabular,chain", {"run.steps": 50}), tmp_path / "run")
     with pytest.raises(UsageError, match="record a run with --deterministic"):
-        replay(tmp_path / "run")
+        repeat(tmp_path / "run")
 
 
 def test_the_commands(tmp_path: Path) -> None:
@@ -151,10 +151,10 @@ def test_a_run_whose_evaluations_were_confirmed_is_repeated_with_them(tmp_path: 
     play = framework.assemble("tabular,grid", {**values, "run.until": -100.0})  # reached at once, and confirmed
     framework.train(play, tmp_path / "run")
     assert len(read_trace(tmp_path / "run")) == 50
-    assert replay(tmp_path / "run").compared == 50
+    assert repeat(tmp_path / "run").compared == 50
     parts = framework.assemble("tabular,grid", {**values, "run.until": -60.0})
     framework.train(parts, tmp_path / "other")
-    assert replay(tmp_path / "other").compared == len(read_trace(tmp_path / "other"))
+    assert repeat(tmp_path / "other").compared == len(read_trace(tmp_path / "other"))
 
 
 def test_what_has_changed_since_is_told_with_the_difference(recorded: Path, tmp_path: Path) -> None:
@@ -164,4 +164,4 @@ def test_what_has_changed_since_is_told_with_the_difference(recorded: Path, tmp_
     with pytest.raises(
         Difference, match=r"(?s)step 12 differs .* in the actions\nchanged  versions.numpy: \"0\..* then"
     ):
-        replay(run)
+        repeat(run)

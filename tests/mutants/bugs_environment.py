@@ -31,7 +31,7 @@ SEEDS = (
         component="seeds",
         row="not in the catalogue: one name for every role",
         plugins="tabular,chain",
-        module="framework.assembly.assemble",
+        module="framework.assembly.builder",
         old="seeds.episode(name, env_id, episode)",
         new='seeds.episode("train", env_id, episode)',
     ),

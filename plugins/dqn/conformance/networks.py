@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from framework.conformance.check import Cause, NotApplicable, check, expect, require
 from framework.conformance.subject import Subject
 from framework.hooks import hookimpl
-from framework.types import Targeted
+from framework.types import Averaged, Targeted
 from plugins.dqn.conformance.rig import first_weights, modes_of, numbers, rigged, state_of, watched
 
 FOLLOWED = "after the weights of the online network were changed"
@@ -119,6 +120,8 @@ def images_are_scaled_once(subject: Subject) -> None:
 def evaluation_is_in_evaluation_mode(subject: Subject) -> None:
     """Every module is in evaluation mode where the agent does not explore, even if it has just explored."""
     with rigged(subject) as rig:
+        if isinstance(rig.policy, Averaged):
+            rig = replace(rig, policy=rig.policy.learner)
         modes: list[set[bool]] = []
         rig.policy.action_values(rig.batch().obs, explore=True)
         with watched(rig.online, lambda given: modes.append(modes_of(rig.online))):

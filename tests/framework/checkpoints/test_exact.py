@@ -31,16 +31,17 @@ SMALL = {
     "evaluation.episodes": 2,
     "evaluation.num_envs": 2,
 }
-DEEP = {**SMALL, "learning.batch_size": 8, "dqn.hidden": 8, "target.every": 25}
+DEEP = {**SMALL, "learning.batch_size": 8, "dqn.hidden": 8}
+COPIES = {**DEEP, "target.every": 25}
 CASES: dict[str, dict[str, Any]] = {
     "tabular": SMALL,
     "tabular,nstep,sarsa": SMALL,
     "tabular,double_q,ucb": SMALL,
-    "dqn": DEEP,
+    "dqn": COPIES,
     "dqn,boltzmann,polyak,double,dueling": DEEP,
-    "dqn,per,nstep,noisy": DEEP,
+    "dqn,per,nstep,noisy": COPIES,
     "dqn,iqn,munchausen,online": DEEP,
-    "rainbow": DEEP,
+    "rainbow": COPIES,
     "pqn": {"dqn.hidden": 8, "pqn.rollout": 8, "pqn.minibatches": 2, "evaluation.every": 70, "evaluation.episodes": 2},
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from framework.cli.check import check_command
+from framework.conformance.runner.command import check_command
 from framework.conformance.runner.planning import plan
 from framework.conformance.runner.report import print_failures, print_report
 from framework.conformance.runner.session import Request

@@ -72,14 +72,14 @@ def test_a_recorded_run_says_what_was_played_and_can_be_loaded(tmp_path: Path) -
 
 
 def test_with_dqn_it_brings_parts_that_can_be_taken_out() -> None:
-    assert load_plugins(["dqn", "pong"]).names == ["dqn", "pong", "nstep", "per"]
-    assert load_plugins(["dqn", "pong", "no:nstep"]).names == ["dqn", "pong", "per"]
-    assert load_plugins(["dqn", "pong", "no:nstep", "no:per"]).names == ["dqn", "pong"]
+    assert load_plugins(["dqn", "pong"]).names == ["dqn", "pong", "nstep", "per", "mirror", "averaging"]
+    assert load_plugins(["dqn", "pong", "no:nstep"]).names == ["dqn", "pong", "per", "mirror", "averaging"]
+    assert load_plugins(["dqn", "pong", "no:nstep", "no:per"]).names == ["dqn", "pong", "mirror", "averaging"]
     assert load_plugins(["chapter", "pong"]).names == ["chapter", "pong", "dqn"]
 
 
 def test_a_stack_that_acts_is_the_stack_that_is_sampled() -> None:
-    parts = assemble("dqn,pong,no:nstep,no:per", {**SHORT, "run.num_envs": 2, "replay.mirror": False})
+    parts = assemble("dqn,pong,no:nstep,no:per,no:mirror", {**SHORT, "run.num_envs": 2})
     seen: dict[bytes, int] = {}
     for _ in range(40):
         for stack in parts.stream.observations:
