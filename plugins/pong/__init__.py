@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     import gymnasium
 
 
+BROUGHT_IN: dict[str, tuple[str, ...]] = {"dqn": ("nstep", "per", "mirror", "averaging"), "pqn": ("averaging",)}
+"""Who learns → the plugins that help it here."""
+
 RECOMMENDED: dict[str, Any] = {
     "run.num_envs": 8,
     "run.steps": 1_000_000,
@@ -77,12 +80,12 @@ def families() -> Sequence[str]:
 
 @hookimpl
 def bundle(names: Sequence[str]) -> Bundle:
-    """What `dqn` learns Pong faster with; `no:nstep` and so on drop a part.
+    """What `dqn` and `pqn` learn Pong faster with; `no:nstep` and so on drop a part.
 
     A point is decided long before it is scored, hence n-step returns. Few transitions are near a point, hence
     prioritised replay. The court is its own mirror image. Averaged weights play steadier evaluations.
     """
-    return Bundle(plugins=["nstep", "per", "mirror", "averaging"] if "dqn" in names else [])
+    return Bundle([part for family, parts in BROUGHT_IN.items() if family in names for part in parts])
 
 
 @hookimpl

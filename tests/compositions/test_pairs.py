@@ -79,6 +79,8 @@ class Composition:
             given |= {"dqn"} if "pong" in given else {"tabular"} if "chain" in given else set()
         if {"dqn", "pong"} <= set(names):
             given |= {"averaging", "mirror", "nstep", "per"}
+        if {"pqn", "pong"} <= set(names):
+            given.add("averaging")
         return cls(frozenset(given))
 
     def problems(self) -> set[str]:
