@@ -72,7 +72,7 @@ COMPOSITIONS = (
     Composition("rainbow,pong", 1_000, {**PONG, "replay.capacity": 5_000}),
     Composition("data_efficient,pong", 500, {**PONG, "replay.capacity": 5_000, "evaluation.every": 0}),
     Composition("chapter,pong", 600, {**PONG, "evaluation.every": 0}),
-    Composition("pqn,pong", 4_000, {"evaluation.every": 0}),
+    Composition("pqn,pong", 4_000, {"evaluation.every": 2_000, "evaluation.episodes": 1, "evaluation.num_envs": 1}),
 )
 
 
