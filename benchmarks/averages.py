@@ -24,7 +24,7 @@ from framework.assembly.parts import Parts
 from framework.events import Callback
 from framework.training.evaluation import evaluate
 from framework.training.loop import Loop
-from framework.types import Batch, Counters, Errors, Mirror, Step
+from framework.types import Batch, Counters, Mirror, Step, TDErrors
 
 
 class Average:
@@ -66,7 +66,7 @@ class Evaluations(Callback):
         self.parts, self.players, self.averages, self.every = parts, players, averages, every
         self.next = every
 
-    def on_update(self, batch: Batch, errors: Errors, counters: Counters) -> None:
+    def on_update(self, batch: Batch, errors: TDErrors, counters: Counters) -> None:
         for average in self.averages:
             average.follow()
 

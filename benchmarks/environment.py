@@ -19,11 +19,11 @@ import typer
 from machine import foot, need_emulator
 from measuring import LEGEND, Times, alternate, ratio, show, spread
 
-from framework.environments.stream import Stream
+from framework.environments.stream import TransitionStream
 from framework.seeding import Seeds
 
 SIZE, STACK, ACTIONS = 84, 4, 6
-OURS, PEER = "NativePong through Stream", "gymnasium's wrappers under SyncVectorEnv"
+OURS, PEER = "NativePong through TransitionStream", "gymnasium's wrappers under SyncVectorEnv"
 
 
 def ours(num_envs: int, threads: int, seed: int) -> Callable[[np.ndarray], object]:
@@ -34,7 +34,7 @@ def ours(num_envs: int, threads: int, seed: int) -> Callable[[np.ndarray], objec
     options = PongOptions.model_validate(
         {"size": SIZE, "view": "screen", "stack": STACK, "actions": "minimal", "threads": threads}
     )
-    stream = Stream(NativePong(options, num_envs), partial(Seeds(seed).episode, "train"))
+    stream = TransitionStream(NativePong(options, num_envs), partial(Seeds(seed).episode, "train"))
 
     def step(actions: np.ndarray) -> None:
         stream.begin(actions)

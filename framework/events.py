@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framework.types import Batch, Counters, Errors, Step
+from framework.types import Batch, Counters, Step, TDErrors
 
 
 class Callback:
@@ -18,7 +18,7 @@ class Callback:
     def on_step(self, step: Step, counters: Counters) -> None:
         """After each step of the environments, counted."""
 
-    def on_update(self, batch: Batch, errors: Errors, counters: Counters) -> None:
+    def on_update(self, batch: Batch, errors: TDErrors, counters: Counters) -> None:
         """After each gradient update, counted."""
 
     def on_episode(self, episode: Episode, counters: Counters) -> None:

@@ -27,7 +27,7 @@ from framework.assembly.parts import RunInfo
 from framework.assembly.slots import Slots
 from framework.config import Config, Section
 from framework.conformance.check import Check, Purpose
-from framework.environments.stream import Stream
+from framework.environments.stream import TransitionStream
 from framework.events import Callback
 from framework.hooks import API_VERSION, Bundle, gathered, hookimpl, slot
 from framework.seeding import Seeds
@@ -196,7 +196,7 @@ def make_cadence(config: Config) -> Cadence:
 
 
 @slot
-def make_collector(stream: Stream, policy: Policy, exploration: Exploration) -> Collector:
+def make_collector(stream: TransitionStream, policy: Policy, exploration: Exploration) -> Collector:
     """Who acts. Engine default: this process."""
     raise NotImplementedError
 

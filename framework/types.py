@@ -8,6 +8,7 @@ unless the environment declares a frame stack k: then `*obs` is `k *frame`.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -161,7 +162,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Errors:
+class TDErrors:
     """What a loss found in a batch: one loss and one priority for each row.
 
     `update` is for the optimiser of the same family (for torch the losses with their graph) and
@@ -331,14 +332,14 @@ class Buffer(Protocol):
 class Loss(Protocol):
     """Computes the temporal-difference errors of a batch. Changes nothing."""
 
-    def __call__(self, batch: Batch, counters: Counters) -> Errors: ...
+    def __call__(self, batch: Batch, counters: Counters) -> TDErrors: ...
 
 
 @runtime_checkable
 class Optimizer(Protocol):
     """Moves the policy. The only reader of `batch.weights`. The loop has seen to it that every loss is finite."""
 
-    def apply(self, batch: Batch, errors: Errors) -> None: ...
+    def apply(self, batch: Batch, errors: TDErrors) -> None: ...
 
 
 @runtime_checkable
@@ -372,3 +373,11 @@ class Collector(Protocol):
     def begin(self, counters: Counters) -> None: ...
 
     def finish(self) -> Step: ...
+
+
+def __getattr__(name: str) -> Any:
+    """The old name of `TDErrors`, for one version."""
+    if name == "Errors":
+        warnings.warn("framework.types.Errors is called TDErrors now", DeprecationWarning, stacklevel=2)
+        return TDErrors
+    raise AttributeError(f"module 'framework.types' has no attribute '{name}'")

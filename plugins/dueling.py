@@ -11,7 +11,7 @@ from framework.config import Config
 from framework.conformance.check import Check, checks_in
 from framework.hooks import hookimpl
 from plugins.dqn.hookspecs import LinearConstructor, StreamConstructor
-from plugins.dqn.networks import Stream
+from plugins.dqn.networks import ActionStream
 from plugins.dqn.options import DQNOptions
 
 
@@ -20,8 +20,8 @@ class DuelingStream(nn.Module):
 
     def __init__(self, linear: LinearConstructor, features: int, actions: int, width: int, hidden: int) -> None:
         super().__init__()
-        self.value = Stream(linear, features, 1, width, hidden)
-        self.advantage = Stream(linear, features, actions, width, hidden)
+        self.value = ActionStream(linear, features, 1, width, hidden)
+        self.advantage = ActionStream(linear, features, actions, width, hidden)
 
     def forward(self, features: Float[Tensor, "B F"]) -> Float[Tensor, "B A width"]:
         advantage = self.advantage(features)

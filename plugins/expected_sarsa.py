@@ -14,7 +14,7 @@ from jaxtyping import Float64
 from framework.assembly.slots import Slots
 from framework.conformance.check import Check, checks_in
 from framework.hooks import hookimpl
-from framework.types import Batch, Counters, Errors, Exploration, Loss, Policy
+from framework.types import Batch, Counters, Exploration, Loss, Policy, TDErrors
 from plugins.tabular import QTable, table_of, temporal_difference
 
 
@@ -30,7 +30,7 @@ class ExpectedSarsa:
     def __init__(self, policy: QTable, exploration: Exploration) -> None:
         self._policy, self._exploration = policy, exploration
 
-    def __call__(self, batch: Batch, counters: Counters) -> Errors:
+    def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
         expected = expectation(self._policy, self._exploration, batch, counters)
         return temporal_difference(self._policy, (batch.obs, batch.action), batch, expected)
 

@@ -11,7 +11,7 @@ from framework.assembly.configuration import configure, gather_sections
 from framework.assembly.parts import Agent, Parts
 from framework.assembly.readings import Readings, explain, read_options, unread
 from framework.config import Source
-from framework.environments.stream import Stream
+from framework.environments.stream import TransitionStream
 from framework.errors import UsageError
 from framework.options import CheckpointOptions, RunOptions
 
@@ -85,7 +85,7 @@ def assemble_agent(names: str | Sequence[str], sources: Sequence[Source] = ()) -
     return Agent(builder, stream.spaces, builder.policy(stream.spaces))
 
 
-def _build(builder: Builder, stream: Stream, notes: Sequence[str]) -> Parts:
+def _build(builder: Builder, stream: TransitionStream, notes: Sequence[str]) -> Parts:
     spaces = stream.spaces
     policy = builder.policy(spaces)
     exploration = builder.exploration(spaces)

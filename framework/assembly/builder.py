@@ -13,7 +13,7 @@ import gymnasium
 from framework.assembly.manager import Expected, PluginError, Plugins
 from framework.assembly.slots import Slots
 from framework.config import Config, Source, build_config
-from framework.environments.stream import Stream, vectorise
+from framework.environments.stream import TransitionStream, vectorise
 from framework.errors import FrameworkError, UnsupportedSpace, UsageError
 from framework.options import RunOptions
 from framework.seeding import Seeds
@@ -113,7 +113,7 @@ class Builder:
     def cadence(self) -> Cadence:
         return self._fill("make_cadence", Cadence)
 
-    def collector(self, stream: Stream, policy: Policy, exploration: Exploration) -> Collector:
+    def collector(self, stream: TransitionStream, policy: Policy, exploration: Exploration) -> Collector:
         return self._fill("make_collector", Collector, stream=stream, policy=policy, exploration=exploration)
 
     # ── Environments as a stream ─────────────────────────────────────────────────────────────────
@@ -139,7 +139,7 @@ class Builder:
             raise UsageError(f"{owner}.make_env must return a VectorEnv or a factory, not {type(made).__name__}")
         return lambda: reduce(lambda env, wrap: wrap(env), wrappers, made())
 
-    def stream(self, role: Role, num_envs: int, name: str, wrappers: Sequence[Wrapper] = ()) -> Stream:
+    def stream(self, role: Role, num_envs: int, name: str, wrappers: Sequence[Wrapper] = ()) -> TransitionStream:
         """Open environments as a stream. Close it after use.
 
         Args:
@@ -159,7 +159,7 @@ class Builder:
             if env.num_envs != num_envs:
                 env.close()
                 raise UsageError(f"made {env.num_envs} environments where {num_envs} were asked for")
-            return Stream(env, lambda env_id, episode: self.seeds.episode(name, env_id, episode))
+            return TransitionStream(env, lambda env_id, episode: self.seeds.episode(name, env_id, episode))
         except UsageError as error:
             raise UsageError([f"{owner}: {problem}" for problem in error.problems]) from error
         except FrameworkError:

@@ -13,7 +13,7 @@ from framework.assembly.builder import Builder, Wrapper
 from framework.assembly.manager import Plugins
 from framework.assembly.slots import Slots
 from framework.config import Config
-from framework.environments.stream import Stream
+from framework.environments.stream import TransitionStream
 from framework.seeding import Seeds
 from framework.types import (
     Buffer,
@@ -57,7 +57,7 @@ class Agent:
     def slots(self) -> Slots:
         return self.builder.slots
 
-    def open_stream(self, role: Role, num_envs: int, name: str, wrappers: Sequence[Wrapper] = ()) -> Stream:
+    def open_stream(self, role: Role, num_envs: int, name: str, wrappers: Sequence[Wrapper] = ()) -> TransitionStream:
         """Environments of the agent's kind, whose episodes are seeded from `name`. Close it after use."""
         return self.builder.stream(role, num_envs, name, wrappers)
 
@@ -80,7 +80,7 @@ class Agent:
 class Parts(Agent):
     """Everything that a run is made of."""
 
-    stream: Stream
+    stream: TransitionStream
     exploration: Exploration
     returns: Returns | None
     sampler: Sampler | None

@@ -10,7 +10,7 @@ import pytest
 from framework.config import parse_assignment
 from framework.conformance.check import Check
 from framework.conformance.runner.collection import collect
-from framework.conformance.runner.completion import Refused, close
+from framework.conformance.runner.completion import Refused, complete
 from framework.conformance.runner.execution import run_check
 from framework.conformance.runner.report import failure
 from framework.conformance.runner.session import Request, composed
@@ -46,7 +46,7 @@ def parametrize_with_checks(
     """
     reasons = dict(expected_failures or {})
     request = Request(plugins, beside, assignments)
-    fitting, refused = close(plugins, beside, dict(map(parse_assignment, assignments)))
+    fitting, refused = complete(plugins, beside, dict(map(parse_assignment, assignments)))
     found = [(subject, check) for subject in fitting for check in collect(subject.plugins)]
     known = [check.name for _, check in found]
     for name, reason in reasons.items():

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from framework.environments.stream import Stream
+from framework.environments.stream import TransitionStream
 from framework.types import Counters, Exploration, Policy, Step
 
 
 class InProcess:
     """Chooses an action for every environment at once; environments that can, step while the learner works."""
 
-    def __init__(self, stream: Stream, policy: Policy, exploration: Exploration) -> None:
+    def __init__(self, stream: TransitionStream, policy: Policy, exploration: Exploration) -> None:
         self._stream, self._policy, self._exploration = stream, policy, exploration
 
     def begin(self, counters: Counters) -> None:

@@ -11,7 +11,7 @@ from framework.config import Config, Section
 from framework.defaults.collector import InProcess
 from framework.defaults.exploration import EpsilonGreedy, epsilon_schedule
 from framework.defaults.pacing import HardSync, ReplayRatio
-from framework.environments.stream import Stream
+from framework.environments.stream import TransitionStream
 from framework.errors import UsageError
 from framework.events import Callback
 from framework.hooks import hookimpl
@@ -103,7 +103,7 @@ def make_cadence(config: Config) -> Cadence:
 
 
 @hookimpl
-def make_collector(stream: Stream, policy: Policy, exploration: Exploration) -> Collector:
+def make_collector(stream: TransitionStream, policy: Policy, exploration: Exploration) -> Collector:
     return InProcess(stream, policy, exploration)
 
 

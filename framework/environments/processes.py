@@ -130,12 +130,12 @@ class EnvProcesses(AsyncVectorEnv):
         for process in self.processes:
             process.join(0.1)
         codes = [(number, process.exitcode) for number, process in enumerate(self.processes)]
-        told = [
+        messages = [
             f"environment {number} ended its process ({f'exit code {code}' if code >= 0 else f'signal {-code}'})"
             for number, code in codes
             if code is not None
         ]
-        return ", ".join(told) or "an environment's process cannot be reached"
+        return ", ".join(messages) or "an environment's process cannot be reached"
 
 
 def _end_with(parent: int) -> None:

@@ -90,7 +90,7 @@ def _mirror_of(declared: Any, shape: tuple[int, ...], actions: int) -> Mirror | 
     return mirror
 
 
-class Stream:
+class TransitionStream:
     """N environments as one stream of transitions.
 
     `observations` is what a policy sees now; `begin(actions)` starts a step and `finish()` returns it.

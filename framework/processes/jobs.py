@@ -64,7 +64,7 @@ def run_jobs(jobs: Sequence[T], at_once: int, watcher: Watcher[T]) -> bool:
     which a child that watches it (`framework.cli.child`) ends.
     """
     waiting, running = deque(jobs), dict[int, tuple[T, subprocess.Popen[bytes]]]()
-    told = False
+    passed_on = False
     with _signals() as interrupts:
         try:
             while running or (waiting and not interrupts):
@@ -72,8 +72,8 @@ def run_jobs(jobs: Sequence[T], at_once: int, watcher: Watcher[T]) -> bool:
                     job = waiting.popleft()
                     process = _start(job)
                     running[process.pid] = job, process
-                if interrupts and not told:
-                    told = True
+                if interrupts and not passed_on:
+                    passed_on = True
                     for _, process in running.values():
                         _signal(process, signal.SIGINT)
                     watcher.interrupted()

@@ -13,7 +13,7 @@ from framework.events import Callback, Episode, EvaluationResult
 from framework.recording.events import EventFile
 from framework.recording.rows import RowFile
 from framework.recording.statistics import EpisodeStatistics
-from framework.types import Batch, Counters, Errors, Exploration, State
+from framework.types import Batch, Counters, Exploration, State, TDErrors
 
 METRICS = "metrics.jsonl"
 
@@ -64,7 +64,7 @@ class MetricsWriter(Callback):
         if self._interval is None:
             self._interval = (counters.env_steps, counters.updates, self._seconds())
 
-    def on_update(self, batch: Batch, errors: Errors, counters: Counters) -> None:
+    def on_update(self, batch: Batch, errors: TDErrors, counters: Counters) -> None:
         self._loss_sum += float(np.add.reduce(errors.loss))
         self._losses += len(errors.loss)
         if counters.updates % self._learning_every == 0:

@@ -13,7 +13,7 @@ import numpy as np
 from framework.errors import FrameworkError, UsageError
 from framework.events import Callback, EvaluationResult
 from framework.recording.files import refusals_named
-from framework.types import Batch, Counters, Errors, Policy, State, Step
+from framework.types import Batch, Counters, Policy, State, Step, TDErrors
 
 FILE = "trace.bin"
 
@@ -44,7 +44,7 @@ class Trace(Callback):
         self._learning = self._evaluation = 0
         self._looked = 0
 
-    def on_update(self, batch: Batch, errors: Errors, counters: Counters) -> None:
+    def on_update(self, batch: Batch, errors: TDErrors, counters: Counters) -> None:
         """Add what was learnt to the row under way."""
         for array in (batch.ids, errors.loss, errors.priority):
             self._learning = _crc(array, self._learning)

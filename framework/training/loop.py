@@ -14,7 +14,7 @@ from framework.errors import NonFiniteLoss
 from framework.events import Callback, Episode, EvaluationResult
 from framework.options import EvaluationOptions, RunOptions
 from framework.training.evaluation import evaluate
-from framework.types import Batch, Errors, State, Step
+from framework.types import Batch, State, Step, TDErrors
 
 
 class Saver(Protocol):
@@ -207,7 +207,7 @@ class _Stopped(Exception):
     """An evaluation was cut short because the run is to end."""
 
 
-def _non_finite(batch: Batch, errors: Errors) -> NonFiniteLoss:
+def _non_finite(batch: Batch, errors: TDErrors) -> NonFiniteLoss:
     bad = ~np.isfinite(errors.loss)
     ids = batch.ids[bad].tolist()
     return NonFiniteLoss(

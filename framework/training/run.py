@@ -21,7 +21,7 @@ from framework.options import CheckpointOptions, EvaluationOptions, RunOptions
 from framework.recording.states import save_state
 from framework.training.blame import blamed
 from framework.training.loop import Loop
-from framework.training.run_folder import create_run_folder, held
+from framework.training.run_folder import create_run_folder, locked
 from framework.training.watchdog import watched
 from framework.types import Counters
 
@@ -103,7 +103,7 @@ def train(
         if path is not None:
             if checkpoint is None:
                 create_run_folder(path, parts)
-            at_the_end.enter_context(held(path))
+            at_the_end.enter_context(locked(path))
         info = RunInfo(parts, path, show_progress)
         made = [
             callback

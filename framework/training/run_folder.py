@@ -79,7 +79,7 @@ def create_run_folder(folder: Path, parts: Parts) -> Path:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Within, no other process writes to this run; the lock ends with the process, however that ends.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from framework.types import Batch, Errors, Optimizer, State, Stateful
+from framework.types import Batch, Optimizer, State, Stateful, TDErrors
 from plugins.dqn.agent import DQNPolicy
 from plugins.dqn.weights import NetworkTensors, as_arrays, follow, load_arrays
 
@@ -67,7 +67,7 @@ class AveragingOptimizer:
     def __init__(self, optimizer: Optimizer, policy: AveragedPolicy) -> None:
         self._optimizer, self._policy = optimizer, policy
 
-    def apply(self, batch: Batch, errors: Errors) -> None:
+    def apply(self, batch: Batch, errors: TDErrors) -> None:
         self._optimizer.apply(batch, errors)
         self._policy.update_average()
 

@@ -17,7 +17,7 @@ from framework.conformance.check import Check, checks_in
 from framework.errors import UnsupportedSpace, UsageError
 from framework.hooks import hookimpl
 from framework.seeding import Seeds
-from framework.types import Batch, Counters, Errors, Loss, Policy, Spaces, State
+from framework.types import Batch, Counters, Loss, Policy, Spaces, State, TDErrors
 from plugins.tabular import TabularOptions, restore, temporal_difference
 
 
@@ -44,7 +44,7 @@ class DoubleQLearning:
     def __init__(self, policy: TwoTables, generator: np.random.Generator) -> None:
         self._policy, self._generator = policy, generator
 
-    def __call__(self, batch: Batch, counters: Counters) -> Errors:
+    def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
         selects = (self._generator.random(len(batch)) < 0.5).astype(np.int64)
         best = self._policy.table[selects, batch.next_obs].argmax(axis=1)
         evaluated = self._policy.table[1 - selects, batch.next_obs, best]

@@ -31,7 +31,7 @@ from plugins.dqn.hookspecs import (
     TorsoConstructor,
 )
 from plugins.dqn.maths import greedy
-from plugins.dqn.networks import QNetwork, Stream, torso_for
+from plugins.dqn.networks import ActionStream, QNetwork, torso_for
 from plugins.dqn.options import DQNOptions
 from plugins.dqn.precision import computing
 
@@ -93,7 +93,7 @@ def dqn_linear() -> LinearConstructor:
 @hookimpl(trylast=True)
 def dqn_stream(linear: LinearConstructor, config: Config) -> StreamConstructor:
     hidden = config[DQNOptions].hidden
-    return lambda features, actions, width: Stream(linear, features, actions, width, hidden)
+    return lambda features, actions, width: ActionStream(linear, features, actions, width, hidden)
 
 
 @hookimpl(trylast=True)

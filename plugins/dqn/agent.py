@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from framework.errors import UsageError
 from framework.seeding import Seeds
-from framework.types import Batch, Counters, Errors, State
+from framework.types import Batch, Counters, State, TDErrors
 from plugins.dqn.hookspecs import Bonus, Bootstrap, Output
 from plugins.dqn.networks import QNetwork
 from plugins.dqn.sources import load_sources, save_sources
@@ -109,7 +109,7 @@ class DQNLoss:
     def __init__(self, policy: DQNPolicy, bootstrap: Bootstrap, bonus: Bonus) -> None:
         self._policy, self._bootstrap, self._bonus = policy, bootstrap, bonus
 
-    def __call__(self, batch: Batch, counters: Counters) -> Errors:
+    def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
         policy = self._policy
         policy.set_training(True)
         obs, next_obs, action = (policy.tensor(array) for array in (batch.obs, batch.next_obs, batch.action))
@@ -119,7 +119,9 @@ class DQNLoss:
             distribution = self._bootstrap(target, lambda: cast(Output, policy.online(next_obs)))
             reward = reward + self._bonus(lambda: cast(Output, policy.target(obs)), action, target, discount)
         loss, priority = policy.online.head.loss(policy.online(obs), action, target, distribution, reward, discount)
-        return Errors(loss=loss.detach().cpu().numpy(), priority=priority.cpu().numpy().astype(np.float64), update=loss)
+        return TDErrors(
+            loss=loss.detach().cpu().numpy(), priority=priority.cpu().numpy().astype(np.float64), update=loss
+        )
 
 
 class GradientStep:
@@ -129,7 +131,7 @@ class GradientStep:
         self._policy, self._optimizer, self._max_norm = policy, optimizer, max_norm
         self._parameters = list(policy.online.parameters())
 
-    def apply(self, batch: Batch, errors: Errors) -> None:
+    def apply(self, batch: Batch, errors: TDErrors) -> None:
         """Move the online network."""
         losses = cast(Tensor, errors.update)
         loss = (losses * self._policy.tensor(batch.weights)).mean()

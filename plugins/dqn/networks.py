@@ -116,7 +116,7 @@ def torso_for(spaces: Spaces, mlp: tuple[int, ...]) -> TorsoConstructor:
     return lambda: Convolutional(image, layers)
 
 
-class Stream(nn.Module):
+class ActionStream(nn.Module):
     """Features [B, F] → [B, A, width] through one hidden layer with ReLU, or none."""
 
     def __init__(self, linear: LinearConstructor, features: int, actions: int, width: int, hidden: int) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from framework.conformance.check import Cause, Violation, check, require
 from framework.conformance.fixtures.batches import frames_of
-from framework.conformance.fixtures.replay.cases import FRAME, Scene, with_room
-from framework.conformance.fixtures.replay.plain_history import FIELDS, should
+from framework.conformance.fixtures.replay.cases import FRAME, ReplayCase, with_accepted_capacity
+from framework.conformance.fixtures.replay.plain_history import FIELDS, expected_field
 from framework.conformance.subject import Subject
 from framework.types import Mirror
 
@@ -33,27 +34,27 @@ def a_row_is_a_transition_or_its_mirror_image(subject: Subject) -> None:
     """Each row is a transition as it happened or, with probability 1/2, its mirror image in all of its fields."""
     for stack, n in ((1, 1), (3, 2)):
         spaces = replace(frames_of(FRAME, np.int64, stack, 2), mirror=MIRROR)
-        scene = with_room(lambda capacity, spaces=spaces, n=n: Scene(subject, spaces, n, capacity), 4 * STEPS)  # type: ignore[misc]
+        case = with_accepted_capacity(partial(ReplayCase, subject, spaces, n), 4 * STEPS)
         for time in range(STEPS):
-            scene.step(".t" if time % 7 == 6 else "u." if time % 5 == 4 else "..")
+            case.step(".t" if time % 7 == 6 else "u." if time % 5 == 4 else "..")
         for draw in ("first", "second"):
-            batch = scene.drawn()
-            windows = scene.history.windows(n)
+            batch = case.drawn()
+            windows = case.history.windows(n)
             kinds = set()
             for row, obs in enumerate(batch.obs):
-                window = windows[scene.history.number(obs)]
-                wanted = {field: should(scene.history, scene.returns, window, field) for field in FIELDS}
+                window = windows[case.history.number(obs)]
+                wanted = {field: expected_field(case.history, case.returns, window, field) for field in FIELDS}
                 got = {field: getattr(batch, field)[row] for field in FIELDS}
                 mirrored = _mirrored(wanted)
                 kind = "mirrored" if _same(got, mirrored) else "as it was"
                 if kind == "as it was" and not _same(got, wanted):
-                    example = scene.example(
-                        start=scene.history.number(obs), draw=draw, mirror=f"axis −2, {MIRROR.actions}"
+                    example = case.example(
+                        start=case.history.number(obs), draw=draw, mirror=f"axis −2, {MIRROR.actions}"
                     )
                     raise Violation(example, f"{wanted}, or all of it mirrored", got)
                 kinds.add(kind)
             expected = ["as it was", "mirrored"]
-            require(sorted(kinds) == expected, example=scene.example(draw=draw), expected=expected, got=sorted(kinds))
+            require(sorted(kinds) == expected, example=case.example(draw=draw), expected=expected, got=sorted(kinds))
 
 
 def _mirrored(fields: dict[str, Any]) -> dict[str, Any]:

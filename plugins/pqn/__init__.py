@@ -27,12 +27,12 @@ from framework.types import (
     Buffer,
     Cadence,
     Counters,
-    Errors,
     Loss,
     Optimizer,
     Policy,
     Spaces,
     TargetSync,
+    TDErrors,
 )
 from plugins.dqn.agent import DQNPolicy, GradientStep
 from plugins.dqn.options import DQNOptions
@@ -49,7 +49,7 @@ class Regression:
     def __init__(self, policy: DQNPolicy) -> None:
         self._policy = policy
 
-    def __call__(self, batch: Batch, counters: Counters) -> Errors:
+    def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
         policy = self._policy
         policy.set_training(True)
         online = policy.online(policy.tensor(batch.obs))
@@ -58,7 +58,9 @@ class Regression:
         loss, priority = policy.online.head.loss(
             online, policy.tensor(batch.action), online, torch.zeros_like(online.values), reward, discount
         )
-        return Errors(loss=loss.detach().cpu().numpy(), priority=priority.cpu().numpy().astype(np.float64), update=loss)
+        return TDErrors(
+            loss=loss.detach().cpu().numpy(), priority=priority.cpu().numpy().astype(np.float64), update=loss
+        )
 
 
 @hookimpl

@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 
 from framework.conformance.check import Cause, check, expect, require
-from framework.conformance.fixtures.replay.plain_history import Happened, History
+from framework.conformance.fixtures.replay.plain_history import History, PlainTransition
 from framework.conformance.subject import Subject
 from framework.types import Batch, Buffer, Counters, Spaces, State
 
@@ -37,7 +37,7 @@ class Worth:
         """There is nothing to restore."""
 
 
-def mixture(steps: Sequence[Happened], lam: float) -> float:
+def mixture(steps: Sequence[PlainTransition], lam: float) -> float:
     """(1 − λ) Σ_n λ^(n−1) G^(n) over the n-step returns from the first of these steps; the longest takes what is left.
 
     G^(n) = Σ_{j<n} γ^j r_j + γ^n · max_a Q(s_n), without the last term where the episode terminated.

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float64, Int64
 from framework.assembly.slots import Slots
 from framework.conformance.check import Check, checks_in
 from framework.hooks import hookimpl
-from framework.types import Batch, Counters, Errors, Exploration, Loss, Policy, Returns
+from framework.types import Batch, Counters, Exploration, Loss, Policy, Returns, TDErrors
 from plugins.expected_sarsa import expectation
 from plugins.tabular import QTable, table_of, temporal_difference
 
@@ -24,7 +24,7 @@ class Sarsa:
     def __init__(self, policy: QTable, exploration: Exploration) -> None:
         self._policy, self._exploration = policy, exploration
 
-    def __call__(self, batch: Batch, counters: Counters) -> Errors:
+    def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
         bootstrap = self._policy.table[batch.next_obs, batch.next_action]
         unknown = batch.next_action < 0
         if (unknown & (batch.discount != 0)).any():

@@ -25,7 +25,6 @@ from framework.types import (
     Batch,
     Cadence,
     Counters,
-    Errors,
     Loss,
     Optimizer,
     Policy,
@@ -33,6 +32,7 @@ from framework.types import (
     Spaces,
     State,
     TargetSync,
+    TDErrors,
 )
 
 
@@ -96,14 +96,14 @@ def table_of(policy: Policy, slots: Slots) -> QTable:
 
 def temporal_difference(
     policy: Tabular, cells: tuple[Int64[np.ndarray, " B"], ...], batch: Batch, bootstrap: Float64[np.ndarray, " B"]
-) -> Errors:
+) -> TDErrors:
     """δ = y − table[cells] with y = r + discount · bootstrap: its square is the loss, |δ| the priority.
 
     `update` is (cells, y), as `Assignment` takes it. Where nothing is bootstrapped, not even a NaN comes through.
     """
     target = batch.reward + np.where(batch.discount == 0, 0.0, batch.discount * bootstrap)
     error = target - policy.table[cells]
-    return Errors(loss=error**2, priority=np.abs(error), update=(cells, target))
+    return TDErrors(loss=error**2, priority=np.abs(error), update=(cells, target))
 
 
 class QLearning:
@@ -112,7 +112,7 @@ class QLearning:
     def __init__(self, policy: QTable) -> None:
         self._policy = policy
 
-    def __call__(self, batch: Batch, counters: Counters) -> Errors:
+    def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
         best = self._policy.table[batch.next_obs].max(axis=1)
         return temporal_difference(self._policy, (batch.obs, batch.action), batch, best)
 
@@ -123,7 +123,7 @@ class Assignment:
     def __init__(self, policy: Tabular, learning_rate: float) -> None:
         self._policy, self._learning_rate = policy, learning_rate
 
-    def apply(self, batch: Batch, errors: Errors) -> None:
+    def apply(self, batch: Batch, errors: TDErrors) -> None:
         table = self._policy.table
         cells, targets = errors.update
         rates = self._learning_rate * batch.weights

@@ -113,7 +113,7 @@ GREEDY = {
 }
 
 
-class _Recorder(Callback):
+class _UpdateSpy(Callback):
     def __init__(self) -> None:
         self.steps: list[Step] = []
 
@@ -169,7 +169,7 @@ def a_greedy_run_is_the_textbooks(subject: Subject) -> None:
     gamma, rate, steps = 0.8, 0.5, 40
     values = {**GREEDY, "run.steps": steps, "returns.gamma": gamma, "tabular.learning_rate": rate}
     for probe in ("by_action", "endless", "delayed", "by_both", "coin"):
-        recorder = _Recorder()
+        recorder = _UpdateSpy()
         with subject.probed(probe, values) as parts:
             Loop(parts, [recorder]).run()
             table = np.array(parts.policy.state_dict()["table"])

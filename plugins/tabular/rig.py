@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from framework.conformance.check import NotApplicable, expect
 from framework.conformance.fixtures.batches import A
-from framework.conformance.fixtures.learners import Class, Learner, counters
+from framework.conformance.fixtures.learners import Learner, LearnerFactory, counters
 from framework.conformance.subject import Subject
 from framework.types import Batch, Exploration
 
@@ -42,7 +42,7 @@ class Case(NamedTuple):
         return dict(zip(names, self, strict=True))
 
 
-def family(subject: Subject, *losses: str, policy: str = "tabular", states: int = 2) -> Class:
+def family(subject: Subject, *losses: str, policy: str = "tabular", states: int = 2) -> LearnerFactory:
     """Learners on a few states.
 
     Raises:
@@ -52,7 +52,7 @@ def family(subject: Subject, *losses: str, policy: str = "tabular", states: int 
         raise NotApplicable(
             f"another plugin has a hand in the loss or the policy: {' or '.join(losses)} does not vouch for it"
         )
-    made = Class.of(subject)
+    made = LearnerFactory.of(subject)
     return replace(made, spaces=replace(made.spaces, observation=Discrete(states), frame=Discrete(states)))
 
 
@@ -63,7 +63,7 @@ def learns_by_tabular(subject: Subject) -> None:
         raise NotApplicable(f"{owner} fills make_optimizer: tabular does not say how it moves cells")
 
 
-def holding(made: Class, table: np.ndarray) -> Learner:
+def holding(made: LearnerFactory, table: np.ndarray) -> Learner:
     learner = made.fresh()
     learner.policy.load_state_dict({"table": table})
     return learner
@@ -73,7 +73,7 @@ def cells_of(learner: Learner) -> np.ndarray:
     return np.array(learner.policy.state_dict()["table"])
 
 
-def transitions(made: Class, case: Case, rows: int = 1) -> Batch:
+def transitions(made: LearnerFactory, case: Case, rows: int = 1) -> Batch:
     """The transition, so many times."""
     return made.batch(
         rows,

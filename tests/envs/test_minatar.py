@@ -21,7 +21,7 @@ from envs.minatar import ACTIONS, CELL, COLOURS, Game, MinAtarEnv, MinAtarOption
 from framework.assembly.assemble import assemble
 from framework.assembly.configuration import configure
 from framework.config import Config, Source, build_config
-from framework.environments.stream import Stream, vectorise
+from framework.environments.stream import TransitionStream, vectorise
 from framework.errors import UsageError
 from framework.training.loop import Loop
 
@@ -244,7 +244,7 @@ class TestPlugin:
             return 100 * env_id + episode
 
         factory = plugin.make_env(config({"max_steps": 15}), "train")
-        stream = Stream(vectorise(factory, 3), seed_of)
+        stream = TransitionStream(vectorise(factory, 3), seed_of)
         assert stream.spaces.num_envs == 3
         singles, episodes, last = [factory() for _ in range(3)], [0] * 3, {}
         for env_id, env in enumerate(singles):

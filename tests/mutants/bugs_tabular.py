@@ -72,9 +72,9 @@ MUTANTS = (
         row="devsisters/DQN-tensorflow#16",
         plugins="tabular,chain",
         module="plugins.tabular",
-        old="    return Errors(loss=error**2, priority=np.abs(error), update=(cells, target))",
+        old="    return TDErrors(loss=error**2, priority=np.abs(error), update=(cells, target))",
         new="    error = error * (np.abs(error) <= 1)\n"
-        "    return Errors(loss=error**2, priority=np.abs(error), update=(cells, policy.table[cells] + error))",
+        "    return TDErrors(loss=error**2, priority=np.abs(error), update=(cells, policy.table[cells] + error))",
     ),
     Mutant(
         name="table_adds_the_target",

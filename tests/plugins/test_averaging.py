@@ -17,7 +17,7 @@ from framework.assembly.assemble import assemble
 from framework.assembly.parts import Parts
 from framework.events import Callback
 from framework.training.loop import Loop
-from framework.types import Batch, Counters, Errors
+from framework.types import Batch, Counters, TDErrors
 from tests.framework.checkpoints.pieces import left_behind
 
 VALUES: dict[str, Any] = {
@@ -44,7 +44,7 @@ class Online(Callback):
         self.policy: Any = parts.policy
         self.seen: list[dict[str, np.ndarray]] = []
 
-    def on_update(self, batch: Batch, errors: Errors, counters: Counters) -> None:
+    def on_update(self, batch: Batch, errors: TDErrors, counters: Counters) -> None:
         self.seen.append(self.policy.state_dict()["online"])
 
 

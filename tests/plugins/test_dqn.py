@@ -29,11 +29,11 @@ from plugins.dqn.networks import (
     NATURE,
     SMALL,
     TINY,
+    ActionStream,
     Convolutional,
     FullyConnected,
     OneHot,
     QNetwork,
-    Stream,
     image_shape,
     scaled,
     torso_for,
@@ -194,7 +194,7 @@ class TestGradients:
 class TestTwoNetworks:
     def build(self) -> DQNPolicy:
         def network() -> QNetwork:
-            return QNetwork(OneHot(4), Stream(torch.nn.Linear, 4, A, 1, 0), ScalarHead("huber"))
+            return QNetwork(OneHot(4), ActionStream(torch.nn.Linear, 4, A, 1, 0), ScalarHead("huber"))
 
         return DQNPolicy(network, torch.device("cpu"), Seeds(0))
 
@@ -229,7 +229,7 @@ class TestTwoNetworks:
                 return super().forward(obs)
 
         def network() -> QNetwork:
-            return QNetwork(Counting(), Stream(torch.nn.Linear, 4, A, 1, 0), ScalarHead("huber"))
+            return QNetwork(Counting(), ActionStream(torch.nn.Linear, 4, A, 1, 0), ScalarHead("huber"))
 
         policy = AveragedPolicy(DQNPolicy(network, torch.device("cpu"), Seeds(0)), 0.5)
         policy.action_values(np.arange(3), explore=True)
@@ -279,7 +279,7 @@ class TestTorsos:
         convs = [layer for layer in torso.layers if isinstance(layer, torch.nn.Conv2d)]
         assert tuple((c.out_channels, c.kernel_size[0], c.stride[0]) for c in convs) == NATURE
         assert torso.features == 3136
-        network = QNetwork(torso, Stream(torch.nn.Linear, 3136, 6, 1, 512), ScalarHead("squared"))
+        network = QNetwork(torso, ActionStream(torch.nn.Linear, 3136, 6, 1, 512), ScalarHead("squared"))
         assert sum(parameter.numel() for parameter in network.parameters()) == 1_687_206
         assert network(torch.zeros(2, 4, 84, 84, dtype=torch.uint8)).values.shape == (2, 6)
 
@@ -296,7 +296,7 @@ class TestTorsos:
         convs = [layer for layer in torso.layers if isinstance(layer, torch.nn.Conv2d)]
         assert tuple((c.out_channels, c.kernel_size[0], c.stride[0]) for c in convs) == TINY
         assert torso.features == 1024
-        network = QNetwork(torso, Stream(torch.nn.Linear, 1024, A, 1, 128), ScalarHead("huber"))
+        network = QNetwork(torso, ActionStream(torch.nn.Linear, 1024, A, 1, 128), ScalarHead("huber"))
         assert sum(parameter.numel() for parameter in network.parameters()) == 592 + 131_200 + 129 * A
         image = torch.randint(0, 256, (2, 4, 10, 10), dtype=torch.uint8)
         convolved = torch.nn.functional.conv2d(image / 255, convs[0].weight, convs[0].bias)

@@ -13,7 +13,7 @@ from torch import nn
 
 from framework.seeding import Seeds
 from plugins.dqn.maths import greedy
-from plugins.dqn.networks import Stream
+from plugins.dqn.networks import ActionStream
 from plugins.dqn.quantiles import Quantiles
 from plugins.dqn.sources import RandomSource
 from plugins.iqn import ImplicitQuantileHead, IQNOptions
@@ -26,8 +26,8 @@ def head(**options: float) -> ImplicitQuantileHead:
     return ImplicitQuantileHead(F, IQNOptions(**options), RandomSource("iqn", Seeds(0))).double()
 
 
-def stream(hidden: int = 6) -> Stream:
-    return Stream(nn.Linear, F, A, 1, hidden).double()
+def stream(hidden: int = 6) -> ActionStream:
+    return ActionStream(nn.Linear, F, A, 1, hidden).double()
 
 
 @given(

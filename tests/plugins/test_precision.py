@@ -13,7 +13,7 @@ from framework.assembly.assemble import assemble
 from framework.environments.frames import stacked_space
 from framework.types import Spaces
 from plugins.dqn.head import ScalarHead
-from plugins.dqn.networks import QNetwork, Stream, torso_for
+from plugins.dqn.networks import ActionStream, QNetwork, torso_for
 from plugins.dqn.precision import computing
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -61,7 +61,7 @@ def test_values_and_gradients_are_those_of_float32_up_to_rounding(side: int) -> 
     """bfloat16 has 8 bits of mantissa, a relative error of 2⁻⁹ a number; weights and gradients stay float32."""
     torch.manual_seed(0)
     torso = torso_for(images(side), ())()
-    stream, head = Stream(torch.nn.Linear, torso.features, 3, 1, 64), ScalarHead("huber")
+    stream, head = ActionStream(torch.nn.Linear, torso.features, 3, 1, 64), ScalarHead("huber")
     obs = torch.randint(0, 256, (16, 4, side, side), dtype=torch.uint8)
     found = []
     for dtype in (None, torch.bfloat16):

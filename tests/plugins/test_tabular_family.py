@@ -25,7 +25,7 @@ from framework.seeding import Seeds
 from framework.testing import enforce
 from framework.training.evaluation import evaluate
 from framework.training.loop import Loop
-from framework.types import Batch, Counters, Errors, Loss, Optimizer, Policy
+from framework.types import Batch, Counters, Loss, Optimizer, Policy, TDErrors
 from plugins.double_q import DoubleQLearning, TwoTables
 from plugins.expected_sarsa import ExpectedSarsa
 from plugins.sarsa import Sarsa
@@ -257,7 +257,7 @@ def greedy_with(epsilon: float) -> EpsilonGreedy:
     return EpsilonGreedy(lambda counters: epsilon, np.random.default_rng(0))
 
 
-def targets(errors: Errors) -> list[float]:
+def targets(errors: TDErrors) -> list[float]:
     return errors.update[1].tolist()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from framework.environments.stream import Stream
+from framework.environments.stream import TransitionStream
 from framework.hooks import hookimpl
 from framework.types import Collector, Counters, Exploration, Policy, Step
 
@@ -12,7 +12,7 @@ from framework.types import Collector, Counters, Exploration, Policy, Step
 class MyVariantCollector:
     """`begin` lets the environments start on their actions; `finish` waits for them. Updates may run in between."""
 
-    def __init__(self, stream: Stream, policy: Policy, exploration: Exploration) -> None:
+    def __init__(self, stream: TransitionStream, policy: Policy, exploration: Exploration) -> None:
         self._stream, self._policy, self._exploration = stream, policy, exploration
         self.actions = 0
         self.greedy = 0
@@ -30,5 +30,5 @@ class MyVariantCollector:
 
 
 @hookimpl
-def make_collector(stream: Stream, policy: Policy, exploration: Exploration) -> Collector:
+def make_collector(stream: TransitionStream, policy: Policy, exploration: Exploration) -> Collector:
     return MyVariantCollector(stream, policy, exploration)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from framework.assembly.slots import Slots
 from framework.config import Config, Field, Section
 from framework.hooks import hookimpl
-from framework.types import Batch, Counters, Errors, Loss, Policy
+from framework.types import Batch, Counters, Loss, Policy, TDErrors
 from plugins.tabular import QTable, table_of, temporal_difference
 
 CHECK_WITH = "tabular,chain"
@@ -30,7 +30,7 @@ class MyVariantLoss:
     def __init__(self, policy: QTable, caution: float) -> None:
         self._policy, self._caution = policy, caution
 
-    def __call__(self, batch: Batch, counters: Counters) -> Errors:
+    def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
         values = self._policy.table[batch.next_obs]
         bootstrap = (1 - self._caution) * values.max(axis=1) + self._caution * values.mean(axis=1)
         return temporal_difference(self._policy, (batch.obs, batch.action), batch, bootstrap)

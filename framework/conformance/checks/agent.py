@@ -12,7 +12,7 @@ from gymnasium.spaces import Discrete
 
 from framework.assembly.parts import Parts
 from framework.conformance.check import Cause, NotApplicable, check
-from framework.conformance.fixtures.lessons import OptimalActions, Returns, Values, learn
+from framework.conformance.fixtures.learning import OptimalActions, Returns, Values, learn
 from framework.conformance.fixtures.spies import single_environments
 from framework.conformance.subject import Subject
 from framework.errors import UnsupportedSpace, UsageError

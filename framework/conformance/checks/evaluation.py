@@ -12,9 +12,9 @@ from framework.assembly.parts import Parts
 from framework.conformance.check import Cause, check, expect, require
 from framework.conformance.checks.loop.events import games
 from framework.conformance.fixtures.environments.probes import Entry, Ledger
-from framework.conformance.fixtures.spies import expect_rows, ledgers, watch
+from framework.conformance.fixtures.spies import expect_rows, ledgers, spy_on
 from framework.conformance.subject import Subject
-from framework.environments.stream import Stream
+from framework.environments.stream import TransitionStream
 from framework.events import EvaluationResult
 from framework.training.evaluation import evaluate
 from framework.training.loop import Loop
@@ -37,20 +37,20 @@ class Played:
     def __init__(
         self, subject: Subject, parts: Parts, name: str = "a", episodes: int = 7, epsilon: float = 0.0
     ) -> None:
-        opened: list[tuple[str, Stream]] = []
+        opened: list[tuple[str, TransitionStream]] = []
         self.closed = 0
         self.values: list[tuple[np.ndarray, bool]] = []
         inner = parts.open_stream
 
-        def open_stream(role: Any, *more: Any, **named: Any) -> Stream:
+        def open_stream(role: Any, *more: Any, **named: Any) -> TransitionStream:
             stream = inner(role, *more, **named)
             opened.append((role, stream))
-            watch(stream, "close", self._count)
+            spy_on(stream, "close", self._count)
             _spoil_learners_rewards(stream)
             return stream
 
         object.__setattr__(parts, "open_stream", open_stream)
-        watch(parts.policy, "action_values", self._ask)
+        spy_on(parts.policy, "action_values", self._ask)
         try:
             self.result: EvaluationResult = evaluate(parts, name=name, episodes=episodes, epsilon=epsilon)
         finally:
@@ -78,7 +78,7 @@ class Played:
         ]
 
 
-def _spoil_learners_rewards(stream: Stream) -> None:
+def _spoil_learners_rewards(stream: TransitionStream) -> None:
     """Give the learner's rewards a value that no report may contain."""
     inner = stream.finish
 

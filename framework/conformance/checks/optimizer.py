@@ -10,12 +10,12 @@ from framework.conformance.check import Cause, NotApplicable, Violation, check, 
 from framework.conformance.fixtures.batches import A, B
 from framework.conformance.fixtures.learners import (
     UPDATES,
-    Class,
+    LearnerFactory,
     changed,
     fields_of,
-    misled,
     read_only,
     targeted,
+    unexpected_move,
     weights,
 )
 from framework.conformance.subject import Subject
@@ -30,11 +30,11 @@ from framework.conformance.subject import Subject
 )
 def updates_move_the_value_towards_the_return(subject: Subject) -> None:
     """With a discount of 0, an update on (s, a) moves Q(s, a) towards the return, from above and from below."""
-    made = Class.of(subject)
+    made = LearnerFactory.of(subject)
     for action, reward in product(range(A), (100.0, -100.0)):
         learner, batch = made.fresh(), made.one(action, reward)
         before = learner.values(batch.obs)[0, action]
-        moved = misled(learner, batch, np.sign(reward) * np.eye(A)[action])
+        moved = unexpected_move(learner, batch, np.sign(reward) * np.eye(A)[action])
         if moved is not None:
             example = {"action": action, "Q(s, a)": before, "return": reward, "discount": 0}
             expected = f"Q(s, a) {'rises' if reward > 0 else 'falls'} in 1 to {UPDATES} updates"
@@ -49,7 +49,7 @@ def updates_move_the_value_towards_the_return(subject: Subject) -> None:
 )
 def a_row_of_weight_zero_moves_nothing(subject: Subject) -> None:
     """Importance weights are applied row by row: what a row of weight 0 holds has no influence on the update."""
-    made = Class.of(subject)
+    made = LearnerFactory.of(subject)
     if not subject.consumes("make_buffer", "sampler"):
         raise NotApplicable("the buffer takes no sampler, so that all rows weigh the same")
     for rows in (2, B):
@@ -57,7 +57,7 @@ def a_row_of_weight_zero_moves_nothing(subject: Subject) -> None:
         obs = made.observations(rows, key=1)
         found = []
         for reward in (0.0, 5.0):
-            learner = made.taught()
+            learner = made.trained()
             returns = np.where(light, reward, 1.0)
             learner.learn(made.batch(rows, reward=returns, discount=np.zeros(rows), weights=np.where(light, 0.0, 1.0)))
             found.append(np.concatenate([learner.values(obs), learner.values(made.observations(rows))]))
@@ -79,11 +79,11 @@ def a_row_of_weight_zero_moves_nothing(subject: Subject) -> None:
 )
 def an_update_leaves_the_target(subject: Subject) -> None:
     """Only `update_target` moves the target: an update of the optimiser does not."""
-    made = Class.of(subject)
-    learner = made.taught()
+    made = LearnerFactory.of(subject)
+    learner = made.trained()
     target = targeted(learner.policy)
     before = weights(learner.policy)
-    learner.learn(made.lesson(), times=2)
+    learner.learn(made.training_batch(), times=2)
     behind = weights(learner.policy)
     target.update_target(1.0)
     of_target = changed(behind, weights(learner.policy))
@@ -98,8 +98,8 @@ def an_update_leaves_the_target(subject: Subject) -> None:
 @check("optimizer", "make_optimizer", Cause("weights or rewards are scaled in place"))
 def an_update_only_reads_the_batch(subject: Subject) -> None:
     """An update changes neither the batch nor its losses and priorities, which are used afterwards."""
-    made = Class.of(subject)
-    learner, batch = made.taught(), made.batch(weights=np.linspace(0.1, 1.0, B))
+    made = LearnerFactory.of(subject)
+    learner, batch = made.trained(), made.batch(weights=np.linspace(0.1, 1.0, B))
     errors = learner.errors(batch)
     looked = read_only(lambda: fields_of(batch) | {"loss": errors.loss, "priority": errors.priority})
     learner.optimizer.apply(batch, errors)

@@ -10,15 +10,15 @@ import numpy as np
 
 from framework.conformance.check import Cause, NotApplicable, check, expect, require
 from framework.conformance.fixtures.batches import A, B
-from framework.conformance.fixtures.learners import FLOAT32, Class, Learner, changed, leaves, targeted, weights
+from framework.conformance.fixtures.learners import FLOAT32, Learner, LearnerFactory, changed, leaves, targeted, weights
 from framework.conformance.subject import Subject
 from framework.types import Batch
 
 
-def _taught(made: Class) -> Learner:
-    """A taught learner, or one as far as it comes: that learning raises is for the loss's checks to say."""
+def _taught(made: LearnerFactory) -> Learner:
+    """A trained learner, or one as far as it comes: that learning raises is for the loss's checks to say."""
     learner = made.fresh()
-    _learn(learner, made.lesson())
+    _learn(learner, made.training_batch())
     return learner
 
 
@@ -30,7 +30,7 @@ def _learn(learner: Learner, batch: Batch) -> None:
 @check("policy", "make_policy", Cause("a dimension lost or added where there is only one row"))
 def action_values_have_a_row_for_each_observation(subject: Subject) -> None:
     """N observations give finite floating-point values [N, A], for any N, one included, and any number of actions."""
-    made = Class.of(subject)
+    made = LearnerFactory.of(subject)
     for explore in (False, True):
         learner = _taught(made)
         for rows in (1, 2, B):
@@ -54,7 +54,7 @@ def action_values_have_a_row_for_each_observation(subject: Subject) -> None:
 )
 def an_evaluation_draws_nothing(subject: Subject) -> None:
     """With explore=False the same observations have the same values, also after calls with explore=True."""
-    made = Class.of(subject)
+    made = LearnerFactory.of(subject)
     learner, obs = _taught(made), made.observations(B)
     before = learner.values(obs)
     expect(learner.values(obs), before, example="two calls with explore=False")
@@ -72,7 +72,7 @@ def an_evaluation_draws_nothing(subject: Subject) -> None:
 )
 def action_values_do_not_depend_on_the_batch(subject: Subject) -> None:
     """In an evaluation an observation has the same values alone, among others and in another order."""
-    made = Class.of(subject)
+    made = LearnerFactory.of(subject)
     learner = _taught(made)
     for rows in (2, B):
         obs = made.observations(rows)
@@ -93,7 +93,7 @@ def action_values_do_not_depend_on_the_batch(subject: Subject) -> None:
 )
 def action_values_are_the_callers_own(subject: Subject) -> None:
     """The values returned are the caller's: later calls do not change them, nor they the policy; observations stay."""
-    made = Class.of(subject)
+    made = LearnerFactory.of(subject)
     for rows in (1, 2):
         for explore in (False, True):
             learner = _taught(made)
@@ -118,7 +118,7 @@ def action_values_are_the_callers_own(subject: Subject) -> None:
 )
 def a_loaded_policy_is_the_saved_one(subject: Subject) -> None:
     """A policy of another seed that loads a saved state has its values, and saves the same state."""
-    made = Class.of(subject)
+    made = LearnerFactory.of(subject)
     learner, obs = _taught(made), made.observations(B)
     saved = learner.policy.state_dict()
     other = made.reseeded().policy()
@@ -134,7 +134,7 @@ def a_loaded_policy_is_the_saved_one(subject: Subject) -> None:
 @check("policy", "make_policy", Cause("the arrays themselves are saved or loaded, without a copy"))
 def a_saved_state_stays_as_it_was(subject: Subject) -> None:
     """A saved state is a copy: neither the policy that saved it nor one that loaded it changes it by learning on."""
-    made = Class.of(subject)
+    made = LearnerFactory.of(subject)
     learner, obs = _taught(made), made.observations(B)
     saved = learner.policy.state_dict()
     wanted = leaves(saved)
@@ -154,9 +154,9 @@ def a_saved_state_stays_as_it_was(subject: Subject) -> None:
     expect(learner.values(obs), values, example="a policy was saved, another loaded it and learnt: values of the first")
 
 
-def _target_of(subject: Subject) -> tuple[Class, Learner, Callable[[float], dict[str, Any]]]:
+def _target_of(subject: Subject) -> tuple[LearnerFactory, Learner, Callable[[float], dict[str, Any]]]:
     """A class, a fresh learner, and a function that moves its target and gives the policy's weights then."""
-    made = Class.of(subject)
+    made = LearnerFactory.of(subject)
     learner = made.fresh()
     target = targeted(learner.policy)
 
@@ -187,7 +187,7 @@ def learning_leaves_the_target_behind(subject: Subject) -> None:
     """Learning moves the online part alone, so that an exact copy afterwards changes the target."""
     made, learner, moved = _target_of(subject)
     before = weights(learner.policy)
-    _learn(learner, made.lesson())
+    _learn(learner, made.training_batch())
     learnt = weights(learner.policy)
     if not changed(before, learnt):
         raise NotApplicable("learning moves nothing here, which is for the checks of loss and optimiser to say")
@@ -204,7 +204,7 @@ def learning_leaves_the_target_behind(subject: Subject) -> None:
 def a_fraction_is_the_share_of_the_online_part(subject: Subject) -> None:
     """update_target(f) moves the target by the share f of the way to the online part."""
     made, learner, moved = _target_of(subject)
-    _learn(learner, made.lesson())
+    _learn(learner, made.training_batch())
     start, after_quarter, after_all = weights(learner.policy), moved(0.25), moved(1.0)
     for name, value in start.items():
         wanted = value + 0.25 * (after_all[name] - value)
@@ -220,10 +220,10 @@ def a_fraction_is_the_share_of_the_online_part(subject: Subject) -> None:
 )
 def acting_sees_what_learning_sees(subject: Subject) -> None:
     """Where learning moves the value that the loss sees of Q(s, a), the value that the agent acts on moves as much."""
-    made = Class.of(subject)
+    made = LearnerFactory.of(subject)
     if made.discrete:
         raise NotApplicable("discrete observations are not scaled")
-    learner, batch, zero = made.taught(), made.batch(1), np.zeros(1)
+    learner, batch, zero = made.trained(), made.batch(1), np.zeros(1)
 
     def seen() -> float:
         """Q(s, a) as the loss sees it, up to a constant, from priorities that are errors."""

@@ -16,7 +16,7 @@ from framework.conformance.subject import Subject
 from framework.events import Callback
 from framework.seeding import Seeds
 from framework.training.loop import Loop
-from framework.types import Batch, Counters, Errors, Step
+from framework.types import Batch, Counters, Step, TDErrors
 
 SHORT = {"run.num_envs": 2, "run.episodes": None, "learning.starts": 20, "learning.batch_size": 8}
 """What lets a short run learn."""
@@ -167,7 +167,7 @@ def another_seed_explores_differently(subject: Subject) -> None:
     raise Violation(example, "different actions", "the same actions, at every step")
 
 
-class _Diary(Callback):
+class _RunSpy(Callback):
     """What a run did: the actions, what was learnt from, and the losses."""
 
     def __init__(self) -> None:
@@ -176,12 +176,12 @@ class _Diary(Callback):
     def on_step(self, step: Step, counters: Counters) -> None:
         self.entries += [("actions", step.action.copy()), ("rewards", step.raw_reward.copy())]
 
-    def on_update(self, batch: Batch, errors: Errors, counters: Counters) -> None:
+    def on_update(self, batch: Batch, errors: TDErrors, counters: Counters) -> None:
         self.entries += [("ids", batch.ids.copy()), ("losses", np.array(errors.loss))]
 
 
 def _run(subject: Subject, steps: int) -> list[tuple[str, Any]]:
-    diary = _Diary()
+    diary = _RunSpy()
     with subject.probed("ledger", {**SHORT, "run.steps": steps}) as parts:
         Loop(parts, [diary]).run()
     return diary.entries

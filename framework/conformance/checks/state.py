@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from framework.conformance.check import Cause, Violation, check, require
-from framework.conformance.fixtures.scripts import answers, expect_same_answers, script, understudies
+from framework.conformance.fixtures.scripted_runs import answers, expect_same_answers, scripted_steps, two_seeds
 from framework.conformance.fixtures.snapshots import Snapshot, digest, digests, leaves, restore, snapshot
-from framework.conformance.fixtures.spies import SHORT, recorded, short
+from framework.conformance.fixtures.spies import SHORT, run_with_spy, short
 from framework.conformance.subject import Subject
 
 BEFORE, AFTER = 32, 16
@@ -42,11 +42,11 @@ RANDOM = Cause("the state of a random generator is not restored", "DLR-RM/stable
 )
 def memory_goes_on_where_it_was_saved(subject: Subject) -> None:
     """A buffer and a sampler that were restored give the batches that those that were saved go on to give."""
-    with understudies(subject, VALUES) as (one, other):
-        scenes = script(one, BEFORE + AFTER)
-        answers(one, scenes[:BEFORE], agent=False)
+    with two_seeds(subject, VALUES) as (one, other):
+        steps = scripted_steps(one, BEFORE + AFTER)
+        answers(one, steps[:BEFORE], agent=False)
         restore(other, snapshot(one))
-        wanted, got = (answers(parts, scenes[BEFORE:], agent=False) for parts in (one, other))
+        wanted, got = (answers(parts, steps[BEFORE:], agent=False) for parts in (one, other))
         expect_same_answers(got, wanted, "after the state was loaded")
 
 
@@ -60,11 +60,11 @@ def memory_goes_on_where_it_was_saved(subject: Subject) -> None:
 )
 def learning_goes_on_where_it_was_saved(subject: Subject) -> None:
     """Parts of another seed, once restored, give the values, actions, batches and losses of the run that was saved."""
-    with understudies(subject, VALUES) as (one, other):
-        scenes = script(one, BEFORE + AFTER)
-        answers(one, scenes[:BEFORE])
+    with two_seeds(subject, VALUES) as (one, other):
+        steps = scripted_steps(one, BEFORE + AFTER)
+        answers(one, steps[:BEFORE])
         restore(other, snapshot(one))
-        wanted, got = (answers(parts, scenes[BEFORE:]) for parts in (one, other))
+        wanted, got = (answers(parts, steps[BEFORE:]) for parts in (one, other))
         expect_same_answers(got, wanted, "after the state was loaded")
         # what is kept without an order (a dict, a set) may be listed in another one once it was loaded
         ended, wanted_end = (digests(snapshot(parts), ordered=False) for parts in (other, one))
@@ -75,29 +75,29 @@ def learning_goes_on_where_it_was_saved(subject: Subject) -> None:
 def loading_takes_everything_back(subject: Subject) -> None:
     """Parts that load their own earlier state repeat, bit for bit, what they did from there."""
     with subject.probed("ledger", VALUES) as parts:
-        scenes = script(parts, BEFORE + AFTER)
-        answers(parts, scenes[:BEFORE])
+        steps = scripted_steps(parts, BEFORE + AFTER)
+        answers(parts, steps[:BEFORE])
         saved = snapshot(parts)
-        wanted = answers(parts, scenes[BEFORE:])
+        wanted = answers(parts, steps[BEFORE:])
         ended = digests(snapshot(parts), ordered=False)
         restore(parts, saved)
-        expect_same_answers(answers(parts, scenes[BEFORE:]), wanted, "after an earlier state was loaded")
+        expect_same_answers(answers(parts, steps[BEFORE:]), wanted, "after an earlier state was loaded")
         _expect_equal(digests(snapshot(parts), ordered=False), ended, "a while after an earlier state was loaded")
 
 
 @check("state", "make_policy", Cause("the state refers to arrays that training writes to"))
 def a_saved_state_stays_as_it_is(subject: Subject) -> None:
     """What was saved is a copy: neither going on nor loading and going on changes it, and loading it restores it."""
-    with understudies(subject, VALUES) as (one, other):
-        scenes = script(one, BEFORE + AFTER)
-        answers(one, scenes[:BEFORE])
+    with two_seeds(subject, VALUES) as (one, other):
+        steps = scripted_steps(one, BEFORE + AFTER)
+        answers(one, steps[:BEFORE])
         saved = snapshot(one)
         before = digests(saved)
-        answers(one, scenes[BEFORE:])
+        answers(one, steps[BEFORE:])
         _expect_equal(digests(saved), before, "saved, and trained on: what was saved")
         restore(other, saved)
         _expect_equal(digests(snapshot(other)), before, "saved, and loaded elsewhere: what that saves")
-        answers(other, scenes[BEFORE:])
+        answers(other, steps[BEFORE:])
         _expect_equal(digests(saved), before, "loaded elsewhere, and trained on there: what was saved")
 
 
@@ -105,7 +105,7 @@ def a_saved_state_stays_as_it_is(subject: Subject) -> None:
 def a_saved_state_is_plain(subject: Subject) -> None:
     """A state is a nested dict, with names as keys, of numpy arrays and JSON's scalars."""
     with subject.probed("ledger", VALUES) as parts:
-        answers(parts, script(parts, BEFORE))
+        answers(parts, scripted_steps(parts, BEFORE))
         for name, state in snapshot(parts).items():
             require(isinstance(state, Mapping), example=f"state of {name}", expected="a dict", got=type(state).__name__)
             for path, value in leaves(state):
@@ -133,7 +133,7 @@ def one_seed_is_one_final_state(subject: Subject) -> None:
 @check("state", "make_policy", Cause("a seed that is not passed on", "hill-a/stable-baselines#675"))
 def another_seed_is_another_run(subject: Subject) -> None:
     """Of two seeds, every saved random generator differs, and so do weights that are drawn at random."""
-    with understudies(subject, VALUES) as (one, other):
+    with two_seeds(subject, VALUES) as (one, other):
         found = [dict(leaves(snapshot(parts))) for parts in (one, other)]
         generators = {path.rpartition(".")[0] for path in found[0] if path.endswith(".bit_generator")}
     for generator in generators:
@@ -152,7 +152,7 @@ def _is_drawn(leaf: Any) -> bool:
 
 def _run(subject: Subject) -> Snapshot:
     with subject.probed("ledger", short(subject, 2)) as parts:
-        recorded(parts)
+        run_with_spy(parts)
         return snapshot(parts)
 
 

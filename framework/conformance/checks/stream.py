@@ -23,7 +23,7 @@ from framework.conformance.fixtures.environments.autoreset import (
 from framework.conformance.fixtures.environments.extremes import FewBits, HandedOver, Numbers
 from framework.conformance.fixtures.environments.probes import TAGS, Entry, Painter
 from framework.conformance.subject import Subject
-from framework.environments.stream import Stream
+from framework.environments.stream import TransitionStream
 from framework.types import Counters, Step
 
 
@@ -166,7 +166,7 @@ def rewards_are_clipped_for_the_learner_alone(subject: Subject) -> None:
 def small_types_do_not_overflow(subject: Subject) -> None:
     """Rewards of any integer type become float64 before anything is done with them."""
     for dtype in (np.int8, np.uint8, np.int64):
-        stream = Stream(FewBits(dtype), lambda env_id, episode: 0)
+        stream = TransitionStream(FewBits(dtype), lambda env_id, episode: 0)
         stream.begin(np.zeros(2, np.int64))
         step = stream.finish()
         most = np.full(2, np.iinfo(np.int8).max)
@@ -188,7 +188,7 @@ def frames_keep_their_dtype(subject: Subject) -> None:
     for dtype in (np.uint8, np.int8, np.int64, np.float32, np.float64):
         for mode in AutoresetMode:
             env = SyncVectorEnv([partial(Numbers, dtype)], autoreset_mode=mode)
-            stream = Stream(env, lambda env_id, episode: 0)
+            stream = TransitionStream(env, lambda env_id, episode: 0)
             example = {"dtype": np.dtype(dtype).name, "mode": mode.value}
             for _ in range(2):
                 seen = stream.observations
@@ -273,7 +273,7 @@ def frames_are_counted_once(subject: Subject) -> None:
 def environments_work_between_begin_and_finish(subject: Subject) -> None:
     """What offers `step_async` and `step_wait` gets the actions at `begin`, and is waited for once, at `finish`."""
     env = HandedOver()
-    stream = Stream(env, lambda env_id, episode: 0)
+    stream = TransitionStream(env, lambda env_id, episode: 0)
     for actions in ([0, 1], [1, 0]):
         env.calls.clear()
         stream.begin(np.array(actions))

@@ -35,7 +35,7 @@ class Refused:
     problems: tuple[str, ...]
 
 
-def close(
+def complete(
     names: str | Sequence[str], beside: str | None = None, values: Mapping[str, Any] | None = None
 ) -> tuple[list[Subject], list[Refused]]:
     """The compositions in which some plugins are checked, and those that were tried and do not fit.
@@ -51,7 +51,7 @@ def close(
     for candidate in candidates(names, beside):
         subject = Subject(candidate, values or {})
         try:
-            demand_fit(subject)
+            require_fit(subject)
             fitting.append(subject)
         except UsageError as error:
             refused.append(Refused(candidate, error.problems))
@@ -78,18 +78,18 @@ def candidates(names: str | Sequence[str], beside: str | None = None) -> list[tu
     return [tuple(candidate) for candidate in found]
 
 
-def demand_fit(subject: Subject) -> None:
+def require_fit(subject: Subject) -> None:
     """Build the composition with the user's options; that a plugin raises is for checks to report, and no refusal.
 
     Raises:
         UsageError: with what is wrong with the composition or with the user's options.
     """
-    demand_options(subject)
+    require_options(subject)
     with _usage_errors_only():
         assemble(subject.names, sources=[Source("--set", subject.values, unread="refused")]).close()
 
 
-def demand_options(subject: Subject) -> None:
+def require_options(subject: Subject) -> None:
     """Settle the user's options, without building anything.
 
     Raises:

@@ -84,7 +84,7 @@ def _candidates(session: Session) -> list[tuple[str, ...]]:
     try:
         answer = _ask(session, question)
     except Lost as lost:
-        session.tasks.append(_stillborn(tuple(plugin_names(request.names)), "loaded", lost))
+        session.tasks.append(_cannot_be_built(tuple(plugin_names(request.names)), "loaded", lost))
         return []
     if "problems" in answer:
         raise UsageError(answer["problems"])
@@ -100,7 +100,7 @@ def _plan(session: Session, names: tuple[str, ...]) -> list[str]:
     try:
         answer = _ask(session, {"kind": "plan", **session.described(names)})
     except Lost as lost:
-        session.tasks.append(_stillborn(names, "built", lost))
+        session.tasks.append(_cannot_be_built(names, "built", lost))
         return []
     if "problems" in answer:
         session.refused.append(Refused(names, tuple(answer["problems"])))
@@ -113,7 +113,7 @@ def _plan(session: Session, names: tuple[str, ...]) -> list[str]:
     return [check["check"] for check in answer["checks"]]
 
 
-def _stillborn(names: tuple[str, ...], while_being: str, lost: Lost) -> Task:
+def _cannot_be_built(names: tuple[str, ...], while_being: str, lost: Lost) -> Task:
     """The finding of a composition that cannot even be loaded or built."""
     fields = failed(assembles, COMPOSITION)
     why = f"while it was being {while_being}, the composition {lost}"

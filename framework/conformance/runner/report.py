@@ -77,10 +77,10 @@ def print_report(session: Session, console: Console) -> None:
             "not applicable": len(findings) - passed - len(failed),
             "not run": sum(task.names == names for task in session.waiting),
         }
-        told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        words = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
         if not failed and not passed:
-            told = f"nothing was checked, {told}"
-        _say(f"{composed(names)}: {told}, {seconds:.1f} s", console)
+            words = f"nothing was checked, {words}"
+        _say(f"{composed(names)}: {words}, {seconds:.1f} s", console)
         for name in failed:
             _say(f"  failed: {name}", console)
         if session.gave_up(names):
@@ -165,9 +165,9 @@ def to_json(session: Session) -> str:
 
 def list_to_json(session: Session) -> str:
     """Every chosen check of each composition, and what failed already."""
-    told = ("check", "component", "slot", "owner", "says")
+    words = ("check", "component", "slot", "owner", "says")
     compositions = [
-        {"plugins": list(names), "checks": [{name: task.failed[name] for name in told} for task in tasks]}
+        {"plugins": list(names), "checks": [{name: task.failed[name] for name in words} for task in tasks]}
         for names, tasks in _by_composition(session)
     ]
     failures = [_as_json(session, names, found) for names, found in _failures(session)]

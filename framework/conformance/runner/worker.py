@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from framework.config import parse_assignment
 from framework.conformance.checks.assembly import assembles
 from framework.conformance.runner.collection import collect
-from framework.conformance.runner.completion import candidates, demand_fit, demand_options
+from framework.conformance.runner.completion import candidates, require_fit, require_options
 from framework.conformance.runner.execution import failed, run_check
 from framework.conformance.runner.workers import WHERE
 from framework.conformance.subject import Subject
@@ -45,11 +45,11 @@ def plan(request: dict[str, Any]) -> dict[str, Any]:
 
 def _planned(subject: Subject) -> dict[str, Any]:
     """The checks, and what is settled already: that the composition can be built, and that its plugins bring theirs."""
-    demand_options(subject)
+    require_options(subject)
     settled = [run_check(assembles, subject)]
     checks = [assembles]
     if settled[0].verdict != "passed":
-        demand_fit(subject)
+        require_fit(subject)
     else:
         checks = collect(subject.plugins)
         others = [check for check in checks if check.component == assembles.component and check is not assembles]

@@ -209,13 +209,13 @@ def _children(pid: int) -> list[psutil.Process]:
 
 def _memory(pid: int) -> int:
     """What a process holds, and what each of its children holds for itself alone."""
-    held = 0
+    memory = 0
     with suppress(psutil.Error):
-        held += psutil.Process(pid).memory_info().rss
+        memory += psutil.Process(pid).memory_info().rss
     for child in _children(pid):
         with suppress(psutil.Error):
-            held += child.memory_full_info().uss
-    return held
+            memory += child.memory_full_info().uss
+    return memory
 
 
 def _told(code: int) -> str:

@@ -16,7 +16,7 @@ from framework.assembly.builder import Builder
 from framework.conformance.check import NotApplicable
 from framework.conformance.fixtures.batches import A, B, some_batch
 from framework.conformance.subject import Subject
-from framework.types import Batch, Counters, Errors, Spaces
+from framework.types import Batch, Counters, Spaces, TDErrors
 
 FEATURES = 11
 """Inputs of heads and streams that are built alone: a prime that nothing else has."""
@@ -65,7 +65,7 @@ class Rig:
     def normal(self, *shape: int) -> Tensor:
         return self.tensor(self.rng.normal(size=shape))
 
-    def loss(self, batch: Batch) -> Errors:
+    def loss(self, batch: Batch) -> TDErrors:
         """What the composition's loss, made for this policy, finds in a batch."""
         return self.builder.loss(self.policy, self.builder.exploration(self.spaces))(batch, NOW)
 

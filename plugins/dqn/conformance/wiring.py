@@ -11,7 +11,7 @@ from torch import Tensor
 
 from framework.conformance.check import Cause, NotApplicable, check, expect, require
 from framework.conformance.subject import Subject
-from framework.types import Batch, Errors
+from framework.types import Batch, TDErrors
 from plugins.dqn.conformance.heads import Case
 from plugins.dqn.conformance.rig import Rig, numbers, rigged
 
@@ -74,7 +74,7 @@ def _tell_apart(rig: Rig, batch: Batch) -> None:
             return
 
 
-def _learnt(rig: Rig) -> tuple[Batch, Witness, Case, Errors]:
+def _learnt(rig: Rig) -> tuple[Batch, Witness, Case, TDErrors]:
     """A batch that was given to the loss, and what came of it."""
     batch = rig.batch()
     _tell_apart(rig, batch)

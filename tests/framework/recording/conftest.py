@@ -11,7 +11,7 @@ import pytest
 
 from framework.events import Callback, Episode, EvaluationResult
 from framework.recording import EpisodeStatistics
-from framework.types import Counters, Errors
+from framework.types import Counters, TDErrors
 
 
 class HalvingExploration:
@@ -67,7 +67,7 @@ class ScriptedRun:
 
     def update(self, *loss: float) -> None:
         self.counters.updates += 1
-        errors = Errors(np.array(loss, np.float32), np.array(loss), None)
+        errors = TDErrors(np.array(loss, np.float32), np.array(loss), None)
         for callback in self.callbacks:
             callback.on_update(None, errors, self.counters)  # type: ignore[arg-type]
 

@@ -15,7 +15,7 @@ from framework.config import Config, Field, Section
 from framework.errors import UnsupportedSpace, UsageError
 from framework.hooks import hookimpl
 from framework.seeding import Seeds
-from framework.types import Batch, Counters, Errors, Loss, Optimizer, Policy, Spaces, State
+from framework.types import Batch, Counters, Loss, Optimizer, Policy, Spaces, State, TDErrors
 
 CHECK_WITH = "chain"
 
@@ -85,7 +85,7 @@ class LinearLoss:
     def __init__(self, policy: LinearQ, delta: float) -> None:
         self.policy, self.delta = policy, delta
 
-    def __call__(self, batch: Batch, counters: Counters) -> Errors:
+    def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
         goals = batch.reward.astype(np.float64)
         going_on = [row for row in range(len(batch)) if batch.discount[row] != 0]
         if going_on:
@@ -99,7 +99,7 @@ class LinearLoss:
             loss[row] = 0.5 * error**2 if small else self.delta * (abs(error) - 0.5 * self.delta)
             slope[row] = error if small else self.delta * np.sign(error)
             priority[row] = error**2
-        return Errors(loss=loss, priority=priority, update=[*zip(features, slope, strict=True)])
+        return TDErrors(loss=loss, priority=priority, update=[*zip(features, slope, strict=True)])
 
 
 class RMSProp:
@@ -109,7 +109,7 @@ class RMSProp:
         self.policy, self.rate, self.memory = policy, rate, memory
         self.squares: dict[int, np.ndarray] = {}
 
-    def apply(self, batch: Batch, errors: Errors) -> None:
+    def apply(self, batch: Batch, errors: TDErrors) -> None:
         gradients = {action: np.zeros(self.policy.size) for action in self.policy.weights}
         for action, weight, (features, slope) in zip(batch.action.tolist(), batch.weights, errors.update, strict=True):
             gradients[action] += weight * slope * features / len(batch)

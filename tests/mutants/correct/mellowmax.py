@@ -13,7 +13,7 @@ import numpy as np
 
 from framework.config import Config, Field, Section
 from framework.hooks import hookimpl
-from framework.types import Batch, Counters, Errors, Loss, Policy
+from framework.types import Batch, Counters, Loss, Policy, TDErrors
 
 CHECK_WITH = "tabular,chain"
 
@@ -33,7 +33,7 @@ class MellowLoss:
     def __init__(self, policy: Any, omega: float) -> None:
         self.policy, self.omega = policy, omega
 
-    def __call__(self, batch: Batch, counters: Counters) -> Errors:
+    def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
         goals, errors = [], []
         for row in range(len(batch)):
             goal = float(batch.reward[row])
@@ -43,7 +43,7 @@ class MellowLoss:
             goals.append(goal)
             errors.append(abs(goal - float(self.policy.table[batch.obs[row], batch.action[row]])))
         cells = (batch.obs.copy(), batch.action.copy())
-        return Errors(np.array(errors, np.float64), np.sqrt(np.array(errors, np.float64)), (cells, np.array(goals)))
+        return TDErrors(np.array(errors, np.float64), np.sqrt(np.array(errors, np.float64)), (cells, np.array(goals)))
 
 
 @hookimpl

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from framework.environments.stream import Stream
+from framework.environments.stream import TransitionStream
 from framework.hooks import hookimpl
 from framework.types import Collector, Counters, Exploration, Policy, Step
 
@@ -12,7 +12,7 @@ CHECK_WITH = "dqn,chain"
 
 
 class OneByOne:
-    def __init__(self, stream: Stream, policy: Policy, exploration: Exploration) -> None:
+    def __init__(self, stream: TransitionStream, policy: Policy, exploration: Exploration) -> None:
         self.stream, self.policy, self.exploration = stream, policy, exploration
 
     def begin(self, counters: Counters) -> None:
@@ -28,5 +28,5 @@ class OneByOne:
 
 
 @hookimpl
-def make_collector(stream: Stream, policy: Policy, exploration: Exploration) -> Collector:
+def make_collector(stream: TransitionStream, policy: Policy, exploration: Exploration) -> Collector:
     return OneByOne(stream, policy, exploration)

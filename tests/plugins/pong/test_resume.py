@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import framework
-from framework.environments.stream import Stream, vectorise
+from framework.environments.stream import TransitionStream, vectorise
 from plugins.pong.native import NativePong
 from plugins.pong.options import PongOptions
 from plugins.pong.single import pong_env
@@ -32,13 +32,13 @@ VALUES: dict[str, Any] = {
 }
 
 
-def opened(backend: str, sticky: float, noop_max: int) -> Stream:
+def opened(backend: str, sticky: float, noop_max: int) -> TransitionStream:
     options = PongOptions(backend=backend, sticky=sticky, noop_max=noop_max, size=42)
     env = NativePong(options, 3) if backend == "native" else vectorise(partial(pong_env, options), 3)
-    return Stream(env, lambda env_id, episode: 100 * env_id + episode + 7)
+    return TransitionStream(env, lambda env_id, episode: 100 * env_id + episode + 7)
 
 
-def steps(stream: Stream, actions: np.ndarray) -> list[Any]:
+def steps(stream: TransitionStream, actions: np.ndarray) -> list[Any]:
     found = []
     for row in actions:
         stream.begin(row)

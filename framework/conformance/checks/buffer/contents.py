@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from framework.conformance.check import Cause, check, expect
 from framework.conformance.fixtures.batches import frames_of
-from framework.conformance.fixtures.replay.cases import FRAME, CapacityRefused, Scene, walks
-from framework.conformance.fixtures.replay.in_company import compare_while_learning
+from framework.conformance.fixtures.replay.cases import FRAME, CapacityRefused, ReplayCase, replay_cases
+from framework.conformance.fixtures.replay.own_parts import compare_while_learning
 from framework.conformance.subject import Subject
 
 
@@ -34,15 +34,15 @@ def exactly_the_whole_windows_can_be_drawn(subject: Subject) -> None:
 
     Which old ones another buffer than the engine's keeps is its own business; until it is full, all of them.
     """
-    for scene in walks(subject):
-        batch = scene.drawn()
-        scene.compare_starts(batch)
-        expect(len(scene.buffer), len(batch), example=scene.example(compared="len(buffer)"))
+    for case in replay_cases(subject):
+        batch = case.drawn()
+        case.compare_starts(batch)
+        expect(len(case.buffer), len(batch), example=case.example(compared="len(buffer)"))
 
 
 def _compare(subject: Subject, name: str) -> None:
-    for scene in walks(subject):
-        scene.compare(scene.drawn(), name)
+    for case in replay_cases(subject):
+        case.compare(case.drawn(), name)
 
 
 @check(
@@ -119,13 +119,13 @@ def any_history_is_given_back(subject: Subject) -> None:
     def body(envs: int, stack: int, n: int, spare: int, padding: str, steps: list[str]) -> None:
         capacity = envs * (stack + n + 1) + spare
         try:
-            scene = Scene(subject, frames_of(FRAME, np.int64, stack, envs, padding=padding), n, capacity)
+            case = ReplayCase(subject, frames_of(FRAME, np.int64, stack, envs, padding=padding), n, capacity)
         except CapacityRefused:
             assume(False)
         for signs in steps:
             if set(signs[:envs]) != {"-"}:
-                scene.step(signs[:envs])
-                scene.verify()
+                case.step(signs[:envs])
+                case.verify()
 
     subject.for_all(
         body, examples=25, envs=st.integers(1, 3), stack=st.integers(1, 4), n=st.integers(1, 4),
@@ -146,13 +146,13 @@ def any_capacity_that_is_accepted_works(subject: Subject) -> None:
     refused: list[CapacityRefused] = []
     for capacity in range(2, 80):
         try:
-            scene = Scene(subject, frames_of(FRAME, np.int64, 2, envs), 2, capacity)
+            case = ReplayCase(subject, frames_of(FRAME, np.int64, 2, envs), 2, capacity)
         except CapacityRefused as reason:
             refused.append(reason)
             continue
         for moment in range(3 * capacity // envs):
-            scene.step("..t" if moment % 4 else "u..")
-            scene.verify()
+            case.step("..t" if moment % 4 else "u..")
+            case.verify()
         accepted += 1
         if accepted > 2 * envs:
             return

@@ -7,8 +7,15 @@ import numpy as np
 
 from framework.conformance.check import Cause, check, expect, require
 from framework.conformance.fixtures.batches import frames_of
-from framework.conformance.fixtures.replay.cases import FRAME, Scene, draws_by_itself, told, walks, with_room
-from framework.conformance.fixtures.replay.in_company import compare_while_learning
+from framework.conformance.fixtures.replay.cases import (
+    FRAME,
+    ReplayCase,
+    replay_cases,
+    samples_by_itself,
+    shown_field,
+    with_accepted_capacity,
+)
+from framework.conformance.fixtures.replay.own_parts import compare_while_learning
 from framework.conformance.fixtures.replay.plain_parts import weight_of
 from framework.conformance.subject import Subject
 from framework.types import Batch, Counters, Spaces, Step
@@ -24,16 +31,16 @@ def ids_are_new_and_apart_modulo_the_capacity(subject: Subject) -> None:
     """The sampler is told its capacity first; each id stands for one transition for ever, and no two share a slot."""
     known: dict[int, int] = {}
     before: object = None
-    for scene in walks(subject):
-        known, before = (known if before is scene else {}), scene
-        broken = scene.sampler.broken
-        require(not broken, example=scene.example(), expected="what `Sampler` says", got="; ".join(broken))
-        batch = scene.drawn()
+    for case in replay_cases(subject):
+        known, before = (known if before is case else {}), case
+        broken = case.sampler.broken
+        require(not broken, example=case.example(), expected="what `Sampler` says", got="; ".join(broken))
+        batch = case.drawn()
         for id_, obs in zip(batch.ids.tolist(), batch.obs, strict=True):
-            number = scene.history.number(obs)
+            number = case.history.number(obs)
             start = known.setdefault(id_, number)
-            expect(number, start, example=scene.example(id=id_, compared="the start that the id stands for"))
-        expect(len(set(known.values())), len(known), example=scene.example(compared="the starts of different ids"))
+            expect(number, start, example=case.example(id=id_, compared="the start that the id stands for"))
+        expect(len(set(known.values())), len(known), example=case.example(compared="the starts of different ids"))
 
 
 @check(
@@ -44,29 +51,29 @@ def ids_are_new_and_apart_modulo_the_capacity(subject: Subject) -> None:
 )
 def rows_stand_for_the_ids_that_were_drawn(subject: Subject) -> None:
     """A batch's rows are the drawn ids' transitions with the drawn weights; the sampler's arrays stay as they were."""
-    for number, scene in enumerate(walks(subject)):
+    for number, case in enumerate(replay_cases(subject)):
         if number % 3:
             continue
-        active = scene.sampler.active
-        scene.sampler.wanted = [*active[::2], *active[:1], *active[1::2]]
-        batch = scene.buffer.sample(len(scene.sampler.wanted), Counters())
-        example = scene.example(drawn=scene.sampler.wanted)
-        expect(np.sort(batch.ids), np.sort(scene.sampler.wanted), example={**example, "compared": "ids"})
+        active = case.sampler.active
+        case.sampler.wanted = [*active[::2], *active[:1], *active[1::2]]
+        batch = case.buffer.sample(len(case.sampler.wanted), Counters())
+        example = case.example(drawn=case.sampler.wanted)
+        expect(np.sort(batch.ids), np.sort(case.sampler.wanted), example={**example, "compared": "ids"})
         expect(batch.weights, weight_of(batch.ids), example={**example, "compared": "weights"})
-        ids, weights, ids_before, weights_before = scene.sampler.given[-1]
+        ids, weights, ids_before, weights_before = case.sampler.given[-1]
         expect(ids, ids_before, example={**example, "compared": "the sampler's ids after the draw"})
         expect(weights, weights_before, example={**example, "compared": "the sampler's weights after the draw"})
-        scene.sampler.wanted = None
-        whole = scene.drawn()
+        case.sampler.wanted = None
+        whole = case.drawn()
         starts = dict(zip(whole.ids.tolist(), whole.obs, strict=True))
         for id_, obs in zip(batch.ids.tolist(), batch.obs, strict=True):
-            should, got = (told(scene.history, "obs", array) for array in (starts[id_], obs))
-            require(np.array_equal(obs, starts[id_]), example={**example, "id": id_}, expected=should, got=got)
+            wanted, got = (shown_field(case.history, "obs", array) for array in (starts[id_], obs))
+            require(np.array_equal(obs, starts[id_]), example={**example, "id": id_}, expected=wanted, got=got)
 
 
-def _roomy(subject: Subject, spaces: Spaces, n: int, capacity: int) -> Scene:
-    """A scene whose capacity is this one, or a multiple of it that the buffer does not refuse."""
-    return with_room(lambda capacity: Scene(subject, spaces, n, capacity), capacity)
+def _roomy(subject: Subject, spaces: Spaces, n: int, capacity: int) -> ReplayCase:
+    """A case whose capacity is this one, or a multiple of it that the buffer does not refuse."""
+    return with_accepted_capacity(lambda capacity: ReplayCase(subject, spaces, n, capacity), capacity)
 
 
 def _overwrite(record: Step | Batch) -> None:
@@ -84,24 +91,24 @@ def _overwrite(record: Step | Batch) -> None:
 @check("buffer", "make_buffer", Cause("the caller's array is kept, not a copy of it", "Itomigna2/Muesli-lunarlander#1"))
 def what_was_added_is_copied(subject: Subject) -> None:
     """Arrays may be overwritten after they were added, as environments do that reuse theirs."""
-    for stack in () if draws_by_itself(subject) else (1, 2):
-        scene = _roomy(subject, frames_of(FRAME, np.int64, stack, 2), 2, 40)
+    for stack in () if samples_by_itself(subject) else (1, 2):
+        case = _roomy(subject, frames_of(FRAME, np.int64, stack, 2), 2, 40)
         for signs in ("..", ".t", "u.", "..", "t.", ".."):
-            _overwrite(scene.step(signs))
-            scene.verify()
+            _overwrite(case.step(signs))
+            case.verify()
     compare_while_learning(subject, after_add=_overwrite)
 
 
 @check("buffer", "make_buffer", Cause("a batch is a view of the buffer's memory", "Itomigna2/Muesli-lunarlander#1"))
 def what_was_drawn_is_a_copy(subject: Subject) -> None:
     """A batch may be overwritten, and nothing that is drawn later changes."""
-    for stack in () if draws_by_itself(subject) else (1, 2):
-        scene = _roomy(subject, frames_of(FRAME, np.int64, stack, 1), 1, 12)
+    for stack in () if samples_by_itself(subject) else (1, 2):
+        case = _roomy(subject, frames_of(FRAME, np.int64, stack, 1), 1, 12)
         for signs in (".", ".", "t", ".", "."):
-            scene.step(signs)
+            case.step(signs)
             for rows in (1, 99):
-                _overwrite(scene.buffer.sample(rows, Counters()))
-                scene.verify()
+                _overwrite(case.buffer.sample(rows, Counters()))
+                case.verify()
     compare_while_learning(subject, after_draw=_overwrite)
 
 
@@ -116,34 +123,34 @@ def types_and_extremes_survive(subject: Subject) -> None:
     """The least and the greatest value of a type come back as they were, and so do large actions and tiny rewards."""
     for dtype in (np.uint8, np.int64, np.float32, np.int8, np.float64):
         spaces = frames_of(FRAME, dtype, 1, 1, actions=70_001)
-        scene = _roomy(subject, spaces, 1, 12)
+        case = _roomy(subject, spaces, 1, 12)
         assert isinstance(spaces.frame, gymnasium.spaces.Box)
         least, most = spaces.frame.low.min(), spaces.frame.high.max()
-        step = scene.history.step(".")
+        step = case.history.step(".")
         step.obs[0] = np.array([[least, most, 0], [1, most, least]], dtype)
         step.next_obs[0] = step.obs[0, ::-1]
         step.action[...], step.reward[...] = 70_000, 1 / 3
-        scene.buffer.add(step)
-        batch = scene.buffer.sample(1, Counters())
+        case.buffer.add(step)
+        batch = case.buffer.sample(1, Counters())
         for name in ("obs", "next_obs", "action", "reward"):
-            got, should = getattr(batch, name), getattr(step, name)
+            got, wanted = getattr(batch, name), getattr(step, name)
             example = {"field": name, "frames": np.dtype(dtype).name}
-            expect(got.dtype.name, should.dtype.name, example={**example, "compared": "type"})
-            expect(got, should, example=example)
+            expect(got.dtype.name, wanted.dtype.name, example={**example, "compared": "type"})
+            expect(got, wanted, example=example)
 
 
 @check("buffer", "make_buffer", Cause("index 0 is given where nothing can be drawn", "le2333/RTRRL#57"))
 def nothing_is_drawn_before_a_window_is_whole(subject: Subject) -> None:
     """While nothing can be drawn, len(buffer) is 0, and a draw gives no rows or raises."""
-    scene = _roomy(subject, frames_of(FRAME, np.int64, 1, 1), 3, 30)
+    case = _roomy(subject, frames_of(FRAME, np.int64, 1, 1), 3, 30)
     for made in range(3):
-        expect(len(scene.buffer), 0, example=scene.example(steps=made, compared="len(buffer)"))
+        expect(len(case.buffer), 0, example=case.example(steps=made, compared="len(buffer)"))
         try:
-            rows = len(scene.buffer.sample(4, Counters()))
+            rows = len(case.buffer.sample(4, Counters()))
         except Exception:
             rows = 0
-        expect(rows, 0, example=scene.example(steps=made, compared="rows of a batch"))
-        scene.step(".")
+        expect(rows, 0, example=case.example(steps=made, compared="rows of a batch"))
+        case.step(".")
 
 
 @check(
@@ -154,19 +161,19 @@ def nothing_is_drawn_before_a_window_is_whole(subject: Subject) -> None:
 )
 def priorities_reach_the_sampler(subject: Subject) -> None:
     """The priorities of ids reach the sampler as they are, and never under the id of another transition."""
-    scene = _roomy(subject, frames_of(FRAME, np.int64, 1, 1), 1, 8)
+    case = _roomy(subject, frames_of(FRAME, np.int64, 1, 1), 1, 8)
     early: list[int] = []
-    for _ in range(scene.capacity * 5 // 2):
-        scene.step(".")
-        early = early or list(scene.sampler.active)
-    scene.sampler.priorities.clear()
-    ids = np.array([*early, *scene.sampler.active], np.int64)
+    for _ in range(case.capacity * 5 // 2):
+        case.step(".")
+        early = early or list(case.sampler.active)
+    case.sampler.priorities.clear()
+    ids = np.array([*early, *case.sampler.active], np.int64)
     priorities = np.arange(len(ids)) + 0.25
-    scene.buffer.reprioritize(ids.copy(), priorities.copy())
+    case.buffer.reprioritize(ids.copy(), priorities.copy())
     given = dict(zip(ids.tolist(), priorities.tolist(), strict=True))
-    heard = dict(scene.sampler.priorities)
-    example = scene.example(given=given, overwritten=early)
-    for id_ in {*scene.sampler.active, *heard}:
+    heard = dict(case.sampler.priorities)
+    example = case.example(given=given, overwritten=early)
+    for id_ in {*case.sampler.active, *heard}:
         wanted, got = given.get(id_, "nothing"), heard.get(id_, "nothing")
         require(got == wanted, example={**example, "id": id_}, expected=wanted, got=got)
 
@@ -182,11 +189,11 @@ def new_transitions_take_the_place_of_old_ones(subject: Subject) -> None:
 
     Where each transition is kept with equal probability (a reservoir), of 20 the newer half holds none with 2^−20.
     """
-    scene = _roomy(subject, frames_of(FRAME, np.int64, 1, 1), 1, 24)
-    transitions = 25 * scene.capacity
+    case = _roomy(subject, frames_of(FRAME, np.int64, 1, 1), 1, 24)
+    transitions = 25 * case.capacity
     for _ in range(transitions):
-        scene.step(".")
-    newest = max((scene.history.number(obs) for obs in scene.drawn().obs), default=0)
+        case.step(".")
+    newest = max((case.history.number(obs) for obs in case.drawn().obs), default=0)
     half = transitions // 2
-    example = {"capacity": scene.capacity, "transitions": transitions, "compared": "the newest that can be drawn"}
+    example = {"capacity": case.capacity, "transitions": transitions, "compared": "the newest that can be drawn"}
     require(newest > half, example=example, expected=f"above {half}", got=newest)

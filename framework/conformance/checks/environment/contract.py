@@ -123,8 +123,10 @@ def metadata_can_be_read(subject: Subject) -> None:
         raise Violation("metadata['protocol']", "what can be written as JSON", str(error)) from error
     for key in ("frame_skip", "frame_stack", "stack_padding", "reward_clip"):
         if key in protocol:
-            told, wanted = (json.dumps(place.get(key), default=repr) for place in (protocol, metadata))
-            require(told == wanted, example=f"protocol['{key}'] against metadata['{key}']", expected=wanted, got=told)
+            stated, wanted = (json.dumps(place.get(key), default=repr) for place in (protocol, metadata))
+            require(
+                stated == wanted, example=f"protocol['{key}'] against metadata['{key}']", expected=wanted, got=stated
+            )
 
 
 @check("environment", "make_env", Cause("an option that one role looks at and the other does not"))

@@ -132,9 +132,9 @@ def final_observations_survive_the_reset(subject: Subject) -> None:
             for row in range(count):
                 ended = bool(terminated[row] or truncated[row])
                 given = final[row] is not None and bool(info.get("_final_obs", terminated | truncated)[row])
-                told = {True: "a final_obs", False: "none"}
+                words = {True: "a final_obs", False: "none"}
                 example = {"step": step, "environment": row, "ended": ended}
-                require(ended == given, example=example, expected=told[ended], got=told[given])
+                require(ended == given, example=example, expected=words[ended], got=words[given])
                 # an array for all games is filled by the vector environment; one by one, they come from the games
                 if ended and final.dtype == object:
                     kept.append((step, row, final[row], np.array(final[row])))

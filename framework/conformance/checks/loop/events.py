@@ -15,16 +15,16 @@ from framework.conformance.check import Cause, NotApplicable, check, expect, req
 from framework.conformance.fixtures.environments.probes import Entry
 from framework.conformance.fixtures.snapshots import Snapshot, digests, snapshot
 from framework.conformance.fixtures.spies import (
-    Choices,
-    Journal,
-    Tell,
+    ActionSpy,
+    LoopSpy,
+    Note,
     copied,
     entries,
     expect_rows,
     ledgers,
-    recorded,
+    run_with_spy,
     short,
-    watch,
+    spy_on,
 )
 from framework.conformance.subject import Subject
 from framework.training.loop import Loop
@@ -49,7 +49,7 @@ def every_transition_reaches_the_memory(subject: Subject) -> None:
         values = short(subject, num_envs, **{"probe.autoreset": mode, "probe.clip": CLIP})
         with subject.probed("ledger", values) as parts:
             books, added = ledgers(subject, parts.stream), list[Step]()
-            watch(parts.buffer, "add", _keep(added))
+            spy_on(parts.buffer, "add", _keep(added))
             Loop(parts).run()
         rows = [row for step in added for row in entries(step, books[0])]
         for env_id, book in enumerate(books):
@@ -60,7 +60,7 @@ def every_transition_reaches_the_memory(subject: Subject) -> None:
             expect(step.reward, np.clip(step.raw_reward, -CLIP, CLIP), example=example)
 
 
-def _keep(to: list[Step]) -> Tell:
+def _keep(to: list[Step]) -> Note:
     return lambda args, kwargs, result: to.append(copied([*args, *kwargs.values()][0]))
 
 
@@ -69,22 +69,22 @@ def listeners_hear_of_everything_in_order(subject: Subject) -> None:
     """Callbacks hear of the start, then of every step and every update, counted, and of the end once."""
     for num_envs in (1, 3):
         with subject.probed("ledger", short(subject, num_envs)) as parts:
-            journal = Journal(parts)
-            told = recorded(parts)
+            journal = LoopSpy(parts)
+            spy = run_with_spy(parts)
         example = {"environments": num_envs}
-        order = [event for event in told.order if event in ("start", "end")]
-        bounds = [told.order[0], told.order[-1]]
+        order = [event for event in spy.order if event in ("start", "end")]
+        bounds = [spy.order[0], spy.order[-1]]
         expect(order, ["start", "end"], example={**example, "what": "starts and ends"})
         expect(bounds, ["start", "end"], example={**example, "what": "the first event and the last"})
         made = [call.result for call in journal.of("finish")]
-        expect(len(told.steps), len(made), example={**example, "what": "calls of on_step"})
-        expect(len(told.updates), len(journal.of("apply")), example={**example, "what": "calls of on_update"})
+        expect(len(spy.steps), len(made), example={**example, "what": "calls of on_step"})
+        expect(len(spy.updates), len(journal.of("apply")), example={**example, "what": "calls of on_update"})
         env_steps = 0
-        for (step, clock), result in zip(told.steps, made, strict=True):
+        for (step, clock), result in zip(spy.steps, made, strict=True):
             env_steps += len(result)
             require(step is result, example=example, expected="the step that was made", got="another")
             expect(clock.env_steps, env_steps, example={**example, "what": "environment steps, as on_step sees them"})
-        for number, (_, _, clock) in enumerate(told.updates, start=1):
+        for number, (_, _, clock) in enumerate(spy.updates, start=1):
             expect(clock.updates, number, example={**example, "what": "updates, as on_update sees them"})
 
 
@@ -100,7 +100,7 @@ def episodes_are_reported_as_they_were_played(subject: Subject) -> None:
         values = short(subject, num_envs, **{"probe.autoreset": mode, "probe.clip": CLIP})
         with subject.probed("ledger", values) as parts:
             books = ledgers(subject, parts.stream)
-            episodes = recorded(parts).episodes
+            episodes = run_with_spy(parts).episodes
         example = {"environments": num_envs, "autoreset": mode}
         expect([episode.number for episode in episodes], np.arange(len(episodes)) + 1, example=example)
         expect(len(episodes), parts.counters.episodes, example={**example, "what": "episodes reported and counted"})
@@ -131,8 +131,8 @@ def actions_are_the_ones_chosen(subject: Subject) -> None:
     """Each environment gets the action that the exploration chose from the policy's values of what it now shows."""
     for num_envs, mode in SETTINGS:
         with subject.probed("ledger", short(subject, num_envs, **{"probe.autoreset": mode})) as parts:
-            read, seen = ledgers(subject, parts.stream)[0].painter.read, Choices(parts)
-            steps = recorded(parts).steps
+            read, seen = ledgers(subject, parts.stream)[0].painter.read, ActionSpy(parts)
+            steps = run_with_spy(parts).steps
         if not seen.chosen:
             raise NotApplicable("the collector does not ask the exploration")
         example = {"environments": num_envs, "autoreset": mode}
@@ -164,7 +164,7 @@ def a_run_ends_at_its_end(subject: Subject) -> None:
     for num_envs, (unit, end) in product((1, 3), (("env_steps", 20), ("episodes", 5))):
         option = {"env_steps": "run.steps", "episodes": "run.episodes"}[unit]
         with subject.probed("ledger", short(subject, num_envs, **{"run.steps": None, option: end})) as parts:
-            clocks = [getattr(clock, unit) for _, clock in recorded(parts).steps]
+            clocks = [getattr(clock, unit) for _, clock in run_with_spy(parts).steps]
         require(
             clocks[-1] >= end and all(clock < end for clock in clocks[:-1]),
             example={"environments": num_envs, option: end},
@@ -173,7 +173,7 @@ def a_run_ends_at_its_end(subject: Subject) -> None:
         )
     if not subject.plugins.implementing("env_wrapper"):
         with subject.probed("constant", short(subject, 1, **{"run.until": 1.0, "evaluation.every": 10})) as parts:
-            recorded(parts)
+            run_with_spy(parts)
         expect(parts.counters.env_steps, 10, example={"run.until": 1, "evaluation.every": 10, "every return": 1})
 
 
@@ -183,10 +183,10 @@ def evaluations_come_when_they_are_due(subject: Subject) -> None:
     for num_envs in (1, 3):
         values = short(subject, num_envs, **{"evaluation.every": 10, "evaluation.episodes": 2})
         with subject.probed("ledger", values) as parts:
-            told = recorded(parts)
-        clocks = [clock.env_steps for _, clock in told.steps]
+            spy = run_with_spy(parts)
+        clocks = [clock.env_steps for _, clock in spy.steps]
         wanted = [after for before, after in pairwise([0, *clocks]) if after // 10 > before // 10]
-        got = [clock.env_steps for _, clock in told.evaluations]
+        got = [clock.env_steps for _, clock in spy.evaluations]
         expect_rows(got, wanted, "evaluation", {"environments": num_envs, "every": 10})
 
 
@@ -216,6 +216,6 @@ def an_evaluation_changes_no_training_state(subject: Subject) -> None:
 def _outcome(subject: Subject, values: Mapping[str, Any]) -> dict[str, str]:
     """Hashes of all that a short run leaves: the parts' states, and the actions that were taken."""
     with subject.probed("ledger", short(subject, 2, **values)) as parts:
-        actions = np.concatenate([step.action for step, _ in recorded(parts).steps])
+        actions = np.concatenate([step.action for step, _ in run_with_spy(parts).steps])
         left: Snapshot = {"actions": {"all": actions}, **snapshot(parts)}
         return digests(left)

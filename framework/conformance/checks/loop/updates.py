@@ -11,11 +11,11 @@ import numpy as np
 from framework.assembly.parts import Parts
 from framework.conformance.check import Cause, NotApplicable, Violation, check, expect, require
 from framework.conformance.fixtures.snapshots import digests, snapshot
-from framework.conformance.fixtures.spies import Call, Journal, expect_rows, ledgers, short, told
+from framework.conformance.fixtures.spies import Call, LoopSpy, expect_rows, ledgers, short, spied
 from framework.conformance.subject import Subject
 from framework.errors import NonFiniteLoss
 from framework.training.loop import Loop
-from framework.types import Batch, Counters, Errors
+from framework.types import Batch, Counters, TDErrors
 
 
 @check(
@@ -28,7 +28,7 @@ def updates_are_those_that_are_due(subject: Subject) -> None:
     """Before each step, or while it is under way, exactly the updates are made that are due by then."""
     for num_envs in (1, 3):
         with subject.probed("ledger", short(subject, num_envs)) as parts:
-            journal = Journal(parts)
+            journal = LoopSpy(parts)
             Loop(parts).run()
             cadence, left = parts.cadence, len(parts.buffer)
         overlap = cadence.overlap
@@ -62,7 +62,7 @@ def _expect_paid(clock: Counters, due: int, available: int, example: Mapping[str
 def an_update_is_of_one_batch(subject: Subject) -> None:
     """A batch of the cadence's size is drawn; its loss moves the policy; its ids get the priorities that were found."""
     with subject.probed("ledger", short(subject, 2)) as parts:
-        journal = Journal(parts)
+        journal = LoopSpy(parts)
         Loop(parts).run()
         size = parts.cadence.batch_size
     order = ["sample", "loss", "apply", "reprioritize"]
@@ -94,7 +94,7 @@ def the_target_hears_of_every_update_and_step(subject: Subject) -> None:
     """The target's clock ticks once after each update and once after each step, both already counted."""
     for num_envs in (1, 3):
         with subject.probed("ledger", short(subject, num_envs)) as parts:
-            journal = Journal(parts)
+            journal = LoopSpy(parts)
             Loop(parts).run()
         wanted = [_after(call) for call in journal.of("apply", "finish")]
         got = [(call.clock.env_steps, call.clock.updates) for call in journal.of("tick")]
@@ -121,14 +121,14 @@ def a_loss_that_is_not_finite_halts_the_run(subject: Subject) -> None:
         ledgers(subject, parts.stream)
         kept: list[tuple[list[int], Mapping[str, str]]] = []
 
-        def note(args: tuple[Any, ...], kwargs: Mapping[str, Any], errors: Errors) -> None:
+        def note(args: tuple[Any, ...], kwargs: Mapping[str, Any], errors: TDErrors) -> None:
             batch: Batch = [*args, *kwargs.values()][0]
             bad = ~np.isfinite(np.asarray(errors.loss))
             if bad.any() or np.isnan(batch.reward).any():
                 kept.append((batch.ids[bad].tolist(), _learnt(parts)))
 
-        parts.loss = told(parts.loss, note)
-        journal = Journal(parts)
+        parts.loss = spied(parts.loss, note)
+        journal = LoopSpy(parts)
         example = {"reward": "NaN in the second transition of each environment"}
         try:
             Loop(parts).run()

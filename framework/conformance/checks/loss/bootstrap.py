@@ -6,12 +6,19 @@ import numpy as np
 
 from framework.conformance.check import Cause, NotApplicable, check, expect, require
 from framework.conformance.fixtures.batches import B
-from framework.conformance.fixtures.learners import FLOAT32, Class, Learner, bootstrapping, expect_same, targeted
+from framework.conformance.fixtures.learners import (
+    FLOAT32,
+    Learner,
+    LearnerFactory,
+    bootstrapping,
+    expect_same,
+    targeted,
+)
 from framework.conformance.subject import Subject
-from framework.types import Errors
+from framework.types import TDErrors
 
 
-def _differ(one: Errors, other: Errors) -> bool:
+def _differ(one: TDErrors, other: TDErrors) -> bool:
     """By more than rounding, in some row."""
     return not np.allclose(one.loss, other.loss, rtol=1e-6, atol=1e-7)
 
@@ -24,19 +31,19 @@ def _differ(one: Errors, other: Errors) -> bool:
 )
 def nothing_behind_a_discount_of_zero_matters(subject: Subject) -> None:
     """Where the discount is 0 the loss depends on the return alone: not on the successor, were it NaN."""
-    made = Class.of(subject)
+    made = LearnerFactory.of(subject)
     zero = np.zeros(B)
-    wanted = made.taught().errors(made.batch(discount=zero))
+    wanted = made.trained().errors(made.batch(discount=zero))
     for example, given in (
         ("other successors", {"next_obs": made.observations(B, key=1)}),
         ("no next action (−1)", {"next_action": np.full(B, -1)}),
     ):
-        got = made.taught().errors(made.batch(discount=zero, **given))
+        got = made.trained().errors(made.batch(discount=zero, **given))
         expect_same(got, wanted, f"discounts of 0, {example}", **FLOAT32)
     space = made.spaces.observation
     if np.dtype(space.dtype or np.int64).kind == "f":
         nowhere = np.full_like(made.observations(B), np.nan)
-        got = made.taught().errors(made.batch(discount=zero, next_obs=nowhere))
+        got = made.trained().errors(made.batch(discount=zero, next_obs=nowhere))
         expect_same(got, wanted, "discounts of 0, successors of NaN", **FLOAT32)
 
 
@@ -54,7 +61,7 @@ def a_discount_above_zero_bootstraps_from_the_successor(subject: Subject) -> Non
         ("no next action (−1), as at a truncation", np.full(B, -1)),
     ):
         one, other = (
-            made.taught().errors(made.batch(next_obs=made.observations(B, key=key), next_action=next_action))
+            made.trained().errors(made.batch(next_obs=made.observations(B, key=key), next_action=next_action))
             for key in (1, 2)
         )
         case = f"discounts of 0.9, {example}; two sets of successors"
@@ -71,7 +78,7 @@ def the_discount_of_the_batch_is_the_one_used(subject: Subject) -> None:
     """Discounts of 0, 0.3 and 0.9 give three losses: γ^k comes with the batch, and is no constant of the loss."""
     made = bootstrapping(subject)
     given = (0.0, 0.3, 0.9)
-    found = [made.taught().errors(made.batch(discount=np.full(B, discount))) for discount in given]
+    found = [made.trained().errors(made.batch(discount=np.full(B, discount))) for discount in given]
     for one, other in ((0, 1), (1, 2), (0, 2)):
         example = {"discounts": (given[one], given[other])}
         got = f"the same twice: {found[one].loss}"
@@ -90,7 +97,7 @@ def the_error_is_linear_in_the_discount(subject: Subject) -> None:
     far = 16.0
 
     def error(discount: float, reward: float = far) -> np.ndarray:
-        return made.taught().errors(made.batch(reward=np.full(B, reward), discount=np.full(B, discount))).priority
+        return made.trained().errors(made.batch(reward=np.full(B, reward), discount=np.full(B, discount))).priority
 
     alone = error(0.0)
     if not np.allclose(alone + error(0.0, -far), 2 * far, rtol=1e-4):
@@ -113,13 +120,13 @@ def what_is_bootstrapped_from_is_the_target(subject: Subject) -> None:
     targeted(made.policy())
 
     def learnt() -> Learner:
-        learner = made.taught()
+        learner = made.trained()
         learner.learn(made.batch(key=1, reward=np.full(B, 100.0), discount=np.zeros(B)), times=3)
         return learner
 
     behind, level = learnt(), learnt()
     batch = made.batch(next_obs=made.observations(B, key=1))
-    if np.array_equal(made.taught().values(batch.next_obs), level.values(batch.next_obs)):
+    if np.array_equal(made.trained().values(batch.next_obs), level.values(batch.next_obs)):
         raise NotApplicable("updates move nothing, which is for the optimiser's checks to say")
     targeted(level.policy).update_target(1.0)
     kept, copied = behind.errors(batch), level.errors(batch)

@@ -11,13 +11,13 @@ from framework.conformance.fixtures.batches import A, B
 from framework.conformance.fixtures.learners import (
     FLOAT32,
     UPDATES,
-    Class,
     Learner,
+    LearnerFactory,
     counters,
     expect_same,
     fields_of,
-    misled,
     read_only,
+    unexpected_move,
     weights,
 )
 from framework.conformance.subject import Subject
@@ -33,8 +33,8 @@ from framework.types import Batch
 )
 def a_loss_and_a_priority_for_each_row(subject: Subject) -> None:
     """B rows give B finite losses, and B priorities in float64, finite and not negative."""
-    made = Class.of(subject)
-    learner = made.taught()
+    made = LearnerFactory.of(subject)
+    learner = made.trained()
     for rows in (1, 2, A, B):
         errors = learner.errors(made.batch(rows))
         for name in ("loss", "priority"):
@@ -60,8 +60,8 @@ def a_loss_and_a_priority_for_each_row(subject: Subject) -> None:
 )
 def a_loss_changes_nothing(subject: Subject) -> None:
     """Computing a loss leaves the policy's values and weights, the batch and the exploration's choices as they were."""
-    made = Class.of(subject)
-    learner, other, batch = made.taught(), made.taught(), made.batch()
+    made = LearnerFactory.of(subject)
+    learner, other, batch = made.trained(), made.trained(), made.batch()
     obs = made.observations(B, key=1)
     values = learner.values(obs)
     of_batch, of_policy = read_only(lambda: fields_of(batch)), read_only(lambda: weights(learner.policy))
@@ -79,16 +79,16 @@ def a_loss_changes_nothing(subject: Subject) -> None:
 @check("loss", "make_loss", Cause("importance weights enter twice: in the loss and in the optimiser"))
 def a_loss_does_not_read_weights(subject: Subject) -> None:
     """Importance weights are the optimiser's to apply: losses and priorities do not depend on them."""
-    made = Class.of(subject)
-    wanted = made.taught().errors(made.batch())
+    made = LearnerFactory.of(subject)
+    wanted = made.trained().errors(made.batch())
     weighted = made.batch(weights=np.linspace(0.1, 1.0, B))
-    expect_same(made.taught().errors(weighted), wanted, "weights from 0.1 to 1, compared with weights of 1")
+    expect_same(made.trained().errors(weighted), wanted, "weights from 0.1 to 1, compared with weights of 1")
 
 
-def _mixes_rows(made: Class) -> bool:
+def _mixes_rows(made: LearnerFactory) -> bool:
     """Whether observations see each other in training by design, as where a batch is normalised."""
     obs = made.observations(B)
-    alone, among = (made.taught().policy.action_values(rows, explore=True)[0] for rows in (obs[:1], obs))
+    alone, among = (made.trained().policy.action_values(rows, explore=True)[0] for rows in (obs[:1], obs))
     return not np.allclose(alone, among, rtol=1e-3, atol=1e-4)
 
 
@@ -101,7 +101,7 @@ def _mixes_rows(made: Class) -> bool:
 )
 def a_row_does_not_see_the_others(subject: Subject) -> None:
     """A row's loss and priority stay the same when action, reward, discount and successor of other rows change."""
-    made = Class.of(subject)
+    made = LearnerFactory.of(subject)
     names = ["action", "reward", "discount", "next_action"]
     if not _mixes_rows(made):
         names.append("next_obs")
@@ -113,11 +113,14 @@ def a_row_does_not_see_the_others(subject: Subject) -> None:
             name: np.where(kept.reshape(-1, *[1] * (fields[name].ndim - 1)), fields[name], exchanged[name])
             for name in names
         }
-        got, wanted = made.taught().errors(made.batch(rows, **mixed)), made.taught().errors(made.batch(rows, **fields))
+        got, wanted = (
+            made.trained().errors(made.batch(rows, **mixed)),
+            made.trained().errors(made.batch(rows, **fields)),
+        )
         expect_same(got, wanted, f"rows {np.flatnonzero(kept)} of {rows}, the others changed", kept, **FLOAT32)
 
 
-def _must_learn(made: Class, learner: Learner, batch: Batch) -> None:
+def _must_learn(made: LearnerFactory, learner: Learner, batch: Batch) -> None:
     """Tell a loss that asks for the wrong thing from an optimiser that does not do what it is asked for.
 
     Raises:
@@ -144,12 +147,12 @@ def a_large_error_moves_the_action_that_was_taken(subject: Subject) -> None:
     Measured from where they stood: whatever an update moves for all actions alike (a shared layer, the stream of
     state values) cancels out.
     """
-    made = Class.of(subject)
+    made = LearnerFactory.of(subject)
     obs = np.repeat(made.observations(1), 2, axis=0)
     for actions in permutations(range(A), 2):
         learner, (up, down) = made.fresh(), actions
         batch = made.batch(2, obs=obs, action=np.array(actions), reward=np.array([100.0, -100.0]), discount=np.zeros(2))
-        moved = misled(learner, batch, np.eye(A)[up] - np.eye(A)[down])
+        moved = unexpected_move(learner, batch, np.eye(A)[up] - np.eye(A)[down])
         if moved is not None:
             _must_learn(made, learner, batch)
             example = {"actions": actions, "returns": "+100 and −100", "discounts": 0, "updates": f"1 to {UPDATES}"}

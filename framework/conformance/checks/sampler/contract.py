@@ -30,7 +30,7 @@ def only_active_ids_are_drawn(subject: Subject) -> None:
     def body(capacity: int, base: int, actions: list[tuple[str, int]]) -> None:
         sampler = sampler_of(subject, capacity)
         active: list[int] = []
-        following, told = base, [f"allocate {capacity}"]
+        following, calls = base, [f"allocate {capacity}"]
         for action, size in actions:
             if action == "activate":
                 ids = list(range(following, following + min(size, capacity)))
@@ -38,26 +38,26 @@ def only_active_ids_are_drawn(subject: Subject) -> None:
                 lost = [id_ for id_ in active if id_ <= following - 1 - capacity]
                 if lost:
                     sampler.retire(np.array(lost, np.int64))
-                    told.append(f"retire {lost}")
+                    calls.append(f"retire {lost}")
                 sampler.activate(np.array(ids, np.int64))
                 active = [id_ for id_ in active if id_ not in lost] + ids
-                told.append(f"activate {ids}")
+                calls.append(f"activate {ids}")
             elif action == "skip":
                 following += size
             elif action == "retire":
                 sampler.retire(np.array(active[:size], np.int64))
-                told.append(f"retire {active[:size]}")
+                calls.append(f"retire {active[:size]}")
                 active = active[size:]
             elif action == "reprioritize" and active:
                 ids = active[-size:]
                 sampler.reprioritize(np.array(ids, np.int64), np.arange(len(ids)) * 1.5)
-                told.append(f"reprioritize {ids}")
+                calls.append(f"reprioritize {ids}")
             elif len(sampler):
                 ids, _ = draw(sampler, size)
                 strange = sorted(set(ids) - set(active))
-                example = {"calls": "; ".join(told), "asked for": size}
+                example = {"calls": "; ".join(calls), "asked for": size}
                 require(not strange, example=example, expected=f"ids of {active}", got=ids)
-            example = {"calls": "; ".join(told), "compared": "len(sampler)"}
+            example = {"calls": "; ".join(calls), "compared": "len(sampler)"}
             require(len(sampler) <= len(active), example=example, expected=f"at most {len(active)}", got=len(sampler))
 
     kinds = st.sampled_from(["activate", "activate", "skip", "retire", "reprioritize", "draw", "draw"])

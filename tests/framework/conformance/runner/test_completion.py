@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from framework.conformance.runner.completion import close
+from framework.conformance.runner.completion import complete
 from framework.errors import UsageError
 
 
 def closed(names: str, beside: str | None = None) -> list[set[str]]:
-    fitting, _ = close(names, beside)
+    fitting, _ = complete(names, beside)
     return [set(subject.names) for subject in fitting]
 
 
@@ -39,7 +39,7 @@ def test_what_is_missing_is_added(names: str, compositions: list[str]) -> None:
 def test_beside_is_all_that_is_added() -> None:
     assert closed("nstep", "tabular,grid") == [{"nstep", "tabular", "grid"}]
     with pytest.raises(UsageError, match="nothing provides make_env"):
-        close("nstep", "tabular")
+        complete("nstep", "tabular")
 
 
 VARIANT = """
@@ -54,7 +54,7 @@ def dqn_bootstrap():
 
 
 def test_what_was_tried_and_does_not_fit_is_told() -> None:
-    fitting, refused = close("cartpole")
+    fitting, refused = complete("cartpole")
     assert [subject.names for subject in fitting] == [("dqn", "cartpole")]
     (left,) = refused
     assert left.names == ("tabular", "cartpole")
@@ -75,14 +75,14 @@ def test_what_fits_only_with_options_is_closed_with_them(tmp_path: Path) -> None
         (tmp_path / f"wants_{count}.py").write_text(RECOMMENDED.format(count=count))
     names = f"tabular,chain,{tmp_path / 'wants_2.py'},{tmp_path / 'wants_3.py'}"
     with pytest.raises(UsageError, match=r"choose with --set run\.num_envs"):
-        close(names)
-    (subject,), _ = close(names, values={"run.num_envs": 4})
+        complete(names)
+    (subject,), _ = complete(names, values={"run.num_envs": 4})
     with subject.assembled() as parts:
         assert parts.spaces.num_envs == 4
 
 
 def test_an_option_that_a_composition_lacks_refuses_it() -> None:
-    fitting, refused = close("nstep", values={"tabular.learning_rate": 0.3})
+    fitting, refused = complete("nstep", values={"tabular.learning_rate": 0.3})
     assert [subject.names for subject in fitting] == [("tabular", "nstep", "chain")]
     assert refused[0].names == ("dqn", "nstep", "chain")
     assert "no loaded plugin has a section 'tabular'" in refused[0].problems[0]
@@ -102,7 +102,7 @@ def test_a_plugin_says_with_what_it_is_to_be_checked(tmp_path: Path) -> None:
     assert closed(f"{path},dqn,chain") == [{str(path), "dqn", "chain"}]
     path.write_text(VARIANT.format(wish="CHECK_WITH = 3"))
     with pytest.raises(UsageError, match="CHECK_WITH must be names"):
-        close(str(path))
+        complete(str(path))
 
 
 @pytest.mark.parametrize(
@@ -118,4 +118,4 @@ def test_a_plugin_says_with_what_it_is_to_be_checked(tmp_path: Path) -> None:
 )
 def test_what_fits_nowhere_is_told_why(names: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        close(names)
+        complete(names)

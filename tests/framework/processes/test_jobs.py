@@ -114,7 +114,7 @@ HOST = """
 import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from test_processes import Record, Script
+from test_jobs import Record, Script
 from framework.processes.jobs import run_jobs
 folder = Path({folder!r})
 code = '''

@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.environments.stream import Stream, vectorise
+from framework.environments.stream import TransitionStream, vectorise
 from framework.errors import FrameworkError
 
 
@@ -71,7 +71,7 @@ class Countdown(VectorEnv[np.ndarray, np.ndarray, Any]):
         self.left = state["left"].copy()
 
 
-def play(stream: Stream, actions: list[list[int]]) -> list[Any]:
+def play(stream: TransitionStream, actions: list[list[int]]) -> list[Any]:
     found = []
     for row in actions:
         seen = stream.observations.tolist()
@@ -81,9 +81,9 @@ def play(stream: Stream, actions: list[list[int]]) -> list[Any]:
     return found
 
 
-def opened(mean_lengths: list[float], stack: int, kind: type[Walk] = Walk) -> Stream:
+def opened(mean_lengths: list[float], stack: int, kind: type[Walk] = Walk) -> TransitionStream:
     env = SyncVectorEnv([lambda m=m: kind(m, stack) for m in mean_lengths], autoreset_mode=AutoresetMode.DISABLED)
-    return Stream(env, lambda env_id, episode: 1_000 * env_id + episode)
+    return TransitionStream(env, lambda env_id, episode: 1_000 * env_id + episode)
 
 
 @given(
@@ -120,7 +120,7 @@ def test_environments_that_do_not_repeat_themselves_are_found_out() -> None:
 
 
 def test_a_state_of_the_environments_own_comes_before_repeating_episodes() -> None:
-    one, other = (Stream(Countdown(), lambda env_id, episode: 0) for _ in range(2))
+    one, other = (TransitionStream(Countdown(), lambda env_id, episode: 0) for _ in range(2))
     assert one.restorable
     play(one, [[0, 1]] * 9)
     other.load_state_dict(one.state_dict())
@@ -129,5 +129,7 @@ def test_a_state_of_the_environments_own_comes_before_repeating_episodes() -> No
 
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
 def test_environments_that_reset_themselves_are_not_restorable(mode: AutoresetMode) -> None:
-    assert not Stream(SyncVectorEnv([lambda: Walk(3.0)], autoreset_mode=mode), lambda env_id, episode: 0).restorable
-    assert Stream(vectorise(lambda: Walk(3.0), 1), lambda env_id, episode: 0).restorable
+    assert not TransitionStream(
+        SyncVectorEnv([lambda: Walk(3.0)], autoreset_mode=mode), lambda env_id, episode: 0
+    ).restorable
+    assert TransitionStream(vectorise(lambda: Walk(3.0), 1), lambda env_id, episode: 0).restorable

@@ -14,7 +14,7 @@ from framework.events import Callback, Episode, EvaluationResult
 from framework.training.evaluation import evaluate
 from framework.training.loop import Loop
 from framework.training.run import train
-from framework.types import Batch, Counters, Errors, Step
+from framework.types import Batch, Counters, Step, TDErrors
 
 CHECKED = "framework.testing"
 
@@ -96,7 +96,7 @@ class Ledger(Callback):
     def on_step(self, step: Step, counters: Counters) -> None:
         self.steps.append(step)
 
-    def on_update(self, batch: Batch, errors: Errors, counters: Counters) -> None:
+    def on_update(self, batch: Batch, errors: TDErrors, counters: Counters) -> None:
         self.batches.append(batch)
 
     def on_episode(self, episode: Episode, counters: Counters) -> None:

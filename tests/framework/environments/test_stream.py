@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.environments.stream import Stream, spaces_of
+from framework.environments.stream import TransitionStream, spaces_of
 
 MODES = [AutoresetMode.DISABLED, AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP]
 
@@ -77,7 +77,7 @@ def test_every_mode_gives_the_transitions_of_a_plain_loop(
     # under SAME_STEP gymnasium itself keeps a reference to the last observation, which a careless reset overwrites
     careful = mode is AutoresetMode.SAME_STEP
     env = SyncVectorEnv([lambda s=script: Ledger(s, careful=careful) for script in several], autoreset_mode=mode)
-    stream = Stream(env, lambda env_id, episode: env_id)
+    stream = TransitionStream(env, lambda env_id, episode: env_id)
     found: list[list[tuple[Any, ...]]] = [[] for _ in range(n)]
     for _ in range(12):
         actions = np.array(data.draw(st.lists(st.integers(0, 4), min_size=n, max_size=n)), np.int64)
@@ -106,7 +106,7 @@ def test_every_mode_gives_the_transitions_of_a_plain_loop(
 def test_disabled_mode_seeds_every_episode_of_every_environment_by_itself() -> None:
     envs = [Ledger([(2, True, False)]), Ledger([(3, False, True)])]
     env = SyncVectorEnv([lambda e=e: e for e in envs], autoreset_mode=AutoresetMode.DISABLED)
-    stream = Stream(env, lambda env_id, episode: 1_000 * env_id + episode)
+    stream = TransitionStream(env, lambda env_id, episode: 1_000 * env_id + episode)
     for _ in range(6):
         stream.begin(np.zeros(2, np.int64))
         stream.finish()
@@ -119,7 +119,7 @@ def test_rewards_are_clipped_for_the_learner_alone(mode: AutoresetMode) -> None:
     def make() -> Ledger:
         return Ledger([(9, True, False)], {"reward_clip": (-1.0, 1.0), "frame_skip": 4})
 
-    stream = Stream(SyncVectorEnv([make], autoreset_mode=mode), lambda env_id, episode: 0)
+    stream = TransitionStream(SyncVectorEnv([make], autoreset_mode=mode), lambda env_id, episode: 0)
     stream.begin(np.array([3]))
     step = stream.finish()
     assert step.reward.tolist() == [1.0]
@@ -128,7 +128,9 @@ def test_rewards_are_clipped_for_the_learner_alone(mode: AutoresetMode) -> None:
 
 
 def test_what_the_stream_gave_is_not_changed_by_later_steps() -> None:
-    stream = Stream(SyncVectorEnv([lambda: Ledger([(3, True, False)])], copy=False), lambda env_id, episode: 0)
+    stream = TransitionStream(
+        SyncVectorEnv([lambda: Ledger([(3, True, False)])], copy=False), lambda env_id, episode: 0
+    )
     seen = stream.observations
     stream.begin(np.array([0]))
     step = stream.finish()
@@ -147,7 +149,7 @@ def test_stacks_are_declared_by_the_environment() -> None:
 
     env = SyncVectorEnv([make])
     assert spaces_of(env).observation.shape == (3, 2)
-    stream = Stream(env, lambda env_id, episode: 0)
+    stream = TransitionStream(env, lambda env_id, episode: 0)
     stream.begin(np.array([0]))
     stream.finish()
     assert stream.observations[0].tolist() == [[0, 0], [0, 0], [0, 1]]
@@ -157,7 +159,7 @@ def test_asynchronous_environments_step_between_begin_and_finish() -> None:
     env = gymnasium.vector.AsyncVectorEnv(
         [lambda: Ledger([(2, True, False)])] * 2, autoreset_mode=AutoresetMode.DISABLED
     )
-    stream = Stream(env, lambda env_id, episode: 0)
+    stream = TransitionStream(env, lambda env_id, episode: 0)
     try:
         for _ in range(4):
             stream.begin(np.array([0, 1]))

@@ -9,7 +9,7 @@ import pytest
 
 from framework.assembly.assemble import assemble
 from framework.environments.gym import GymEnvironment
-from framework.environments.stream import Stream, vectorise
+from framework.environments.stream import TransitionStream, vectorise
 
 ID = "Snapshots-v0"
 
@@ -50,7 +50,7 @@ def pictures(shape: tuple[int, ...], dtype: Any = np.uint8) -> Any:
 
 @pytest.mark.parametrize("register", [pictures((40, 48, c)) for c in (1, 3, 4)], indirect=True)
 def test_images_with_their_channels_last_are_shown_channels_first(register: None) -> None:
-    stream = Stream(vectorise(GymEnvironment(ID).make_env("train"), 1), lambda env_id, episode: episode)
+    stream = TransitionStream(vectorise(GymEnvironment(ID).make_env("train"), 1), lambda env_id, episode: episode)
     for _ in range(3):
         assert np.array_equal(stream.observations[0], np.moveaxis(Snapshots.drawn, -1, 0))
         stream.begin(np.zeros(1, np.int64))

@@ -17,7 +17,7 @@ from framework.hooks import PROJECT
 from framework.replay.returns import NStepReturns
 from framework.training.loop import Loop
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 def test_hooks_are_called_in_the_order_of_their_page(monkeypatch: pytest.MonkeyPatch) -> None:
