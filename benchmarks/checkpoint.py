@@ -1,8 +1,9 @@
-"""What a checkpoint costs: seconds for which training waits, bytes that are written, and the way back.
+"""What a checkpoint costs: how long training waits, how many bytes are written, and how long loading takes.
 
     python benchmarks/checkpoint.py
 
-The replay is full of 84 × 84 frames of Pong from four environments, with priorities. Nothing is learnt meanwhile.
+The replay is full of 84 × 84 frames of Pong from four environments, and its sampler has priorities. The agent acts at
+random and does not learn.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from framework.training.loop import Loop
 
 
 def agent(frames: int, seed: int) -> Parts:
-    """Of a random player that only remembers."""
+    """Assembles an agent that acts at random and fills its replay."""
     values = {
         **UNENDING,
         "run.seed": seed,
@@ -41,7 +42,7 @@ def agent(frames: int, seed: int) -> Parts:
 
 
 def play(parts: Parts, steps: int) -> None:
-    """Go on for so many environment steps."""
+    """Play `steps` more environment steps and store them in the replay."""
     until = parts.counters.env_steps + steps
     while parts.counters.env_steps < until:
         parts.collector.begin(parts.counters)
@@ -51,24 +52,24 @@ def play(parts: Parts, steps: int) -> None:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """How long it takes."""
+    """Returns how long `work` takes."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
 def written(folder: Path) -> tuple[int, int]:
-    """Bytes of the newest checkpoint: those of its own, and all."""
+    """Returns the bytes of the newest checkpoint: of the files that only it has, and of all its files."""
     newest = max(place for place in (folder / "checkpoints").iterdir() if place.is_dir())
     files = [file.stat() for file in newest.iterdir()]
     return sum(file.st_size for file in files if file.st_nlink == 1), sum(file.st_size for file in files)
 
 
 def main(
-    frames: Annotated[int, typer.Option(min=1_000, help="In the replay.")] = 100_000,
+    frames: Annotated[int, typer.Option(min=1_000, help="Frames in the replay.")] = 100_000,
     every: Annotated[int, typer.Option(min=100, help="Environment steps between checkpoints.")] = 10_000,
-    saves: Annotated[int, typer.Option(min=1, help="After the first one.")] = 5,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    saves: Annotated[int, typer.Option(min=1, help="Checkpoints after the first one.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the run.")] = 0,
 ) -> None:
     """Print the table."""
     need("torch", "'pluggable-q[dqn]'")
@@ -82,14 +83,15 @@ def main(
         for number in range(1 + saves):
             took = seconds(lambda: saver.after_step(loop))
             own, whole = written(folder)
-            label = f"{every:,} steps later" if number else "the first, of a full replay"
+            label = f"{every:,} steps later" if number else "the first one, with a full replay"
             rows.append([label, f"{took:.2f} s", f"{own / 1e6:.0f} MB", f"{whole / 1e6:.0f} MB"])
             play(parts, every)
         again = Loop(agent(frames, seed))
         reading = seconds(lambda: restore(again, CheckpointFolder(folder).read()[0]))
     show(["a checkpoint", "training waits", "written", "in all"], rows)
     print(
-        f"To verify and load the last one: {reading:.2f} s.", foot(["torch", "safetensors"], seed=seed, frames=frames)
+        f"Verifying and loading the last one takes {reading:.2f} s.",
+        foot(["torch", "safetensors"], seed=seed, frames=frames),
     )
 
 

@@ -1,10 +1,10 @@
-"""What the engine's loop costs: `framework.training.loop.Loop` against one by hand over the same parts of `dqn,pong`.
+"""What the engine's loop costs: `framework.training.loop.Loop` against one by hand, over the same parts of `dqn,pong`.
 
     python benchmarks/engine.py --pairs 60
 
-Both arms are assembled alike, with the same seed, and so play the same games and make the same updates; that their
-weights are still equal in the end is demanded. The loop written by hand has no ends, no callbacks and no episodes to
-report. Recording belongs to callbacks and is not measured.
+Both arms are assembled with the same options and the same seed, so they play the same games and make the same updates.
+The command fails if their weights differ at the end. The loop written by hand never ends, has no callbacks and reports
+no episodes. Callbacks do the recording, which is not measured.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ENGINE, HAND = "the engine's loop", "written by hand"
 
 
 def by_hand(parts: Parts, steps: int) -> None:
-    """DQN, plainly: act, learn while the emulators work, remember."""
+    """DQN in its plainest form: act, learn while the emulators work, store the transitions."""
     learning, every = parts.config[LearningOptions], parts.config[TargetOptions].every
     counters, stream, policy = parts.counters, parts.stream, parts.policy
     end = counters.env_steps + steps
@@ -47,7 +47,7 @@ def by_hand(parts: Parts, steps: int) -> None:
 
 
 def update(parts: Parts, batch_size: int) -> None:
-    """One gradient step. The batch and the graph of its losses are free again when it is made."""
+    """Make one update. Afterwards nothing refers to the batch and the graph of its losses, so their memory is free."""
     batch = parts.buffer.sample(batch_size, parts.counters)
     errors = parts.loss(batch, parts.counters)
     parts.optimizer.apply(batch, errors)
@@ -56,7 +56,7 @@ def update(parts: Parts, batch_size: int) -> None:
 
 
 def interval(ratios: Times) -> tuple[float, float]:
-    """The 95 % percentile bootstrap interval of their median."""
+    """Returns the 95 % percentile bootstrap interval of the median of the ratios."""
     from scipy.stats import bootstrap  # type: ignore[import-untyped]
 
     found = bootstrap(
@@ -66,22 +66,22 @@ def interval(ratios: Times) -> tuple[float, float]:
 
 
 def equal(first: Parts, second: Parts) -> bool:
-    """Whether two agents have made as many steps and have the same weights, bit for bit."""
+    """Returns whether two agents have the same counters and the same online weights, bit for bit."""
     online, other = (cast(Mapping[str, np.ndarray], parts.policy.state_dict()["online"]) for parts in (first, second))
     return first.counters == second.counters and all(np.array_equal(online[name], other[name]) for name in online)
 
 
 def main(
-    pairs: Annotated[int, typer.Option(min=30)] = 60,
-    steps: Annotated[int, typer.Option(min=4, help="Environment steps of each arm in a pair.")] = 200,
-    starts: Annotated[int, typer.Option(min=0, help="Environment steps before learning starts.")] = 1_000,
-    threads: Annotated[int, typer.Option(min=1, help="Of torch.")] = 2,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    pairs: Annotated[int, typer.Option(min=30, help="Rounds; both arms run once in each.")] = 60,
+    steps: Annotated[int, typer.Option(min=4, help="Environment steps of each arm in a round.")] = 200,
+    starts: Annotated[int, typer.Option(min=100, help="Environment steps before learning starts.")] = 1_000,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of both arms.")] = 0,
 ) -> tuple[dict[str, Times], tuple[float, float]]:
     """Print the table. Returns the seconds of both arms, by label, and the interval of the median ratio.
 
     Raises:
-        FrameworkError: if the arms did not do the same.
+        FrameworkError: if the weights of the two arms differ at the end.
     """
     need("torch", "'pluggable-q[dqn]'")
     need_emulator()
@@ -92,15 +92,15 @@ def main(
     seconds = alternate({ENGINE: partial(advance, engine, steps), HAND: partial(by_hand, hand, steps)}, pairs)
     low, high = interval(seconds[ENGINE] / seconds[HAND])
     show(
-        ["", "environment steps a second", "time, in units of that by hand"],
+        ["", "environment steps a second", "time, relative to the loop by hand"],
         [[label, spread(steps / times), ratio(times, seconds[HAND])] for label, times in seconds.items()],
     )
     print(
         f"The engine's loop takes {low:.3f} to {high:.3f} times as long (95 % bootstrap interval of the median ratio)."
     )
     if not equal(engine, hand):
-        raise FrameworkError("the two loops did not do the same: their weights differ in the end")
-    print("The weights of both are equal in the end.\n")
+        raise FrameworkError("the two loops did not do the same: their weights differ at the end")
+    print("The weights of both are equal at the end.\n")
     packages = ["torch", "ale-py", "scipy"]
     print(LEGEND, foot(packages, seed=seed, threads=threads, pairs=pairs, **{"steps a turn": steps}))
     return seconds, (low, high)

@@ -2,9 +2,9 @@
 
     python benchmarks/environment.py --rounds 30
 
-Both play games side by side with random actions and four frames a step, and give stacks of four frames of 84 × 84
-pixels. gymnasium's side is AtariPreprocessing and FrameStackObservation under SyncVectorEnv, in one thread; it does not
-seed its episodes, where the engine seeds each, which makes the emulator load the game.
+Both play games side by side with random actions and four emulator frames a step, and return stacks of four frames of
+84 × 84 pixels. gymnasium's arm is AtariPreprocessing and FrameStackObservation under SyncVectorEnv, in one thread. The
+engine seeds every episode, and for each seed the emulator loads the game again; gymnasium's arm seeds only the first.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OURS, PEER = "NativePong through TransitionStream", "gymnasium's wrappers under 
 
 
 def ours(num_envs: int, threads: int, seed: int) -> Callable[[np.ndarray], object]:
-    """A step of the engine's stream."""
+    """Returns a function that makes a step of the engine's stream."""
     from plugins.pong.native import NativePong
     from plugins.pong.options import PongOptions
 
@@ -45,7 +45,7 @@ def ours(num_envs: int, threads: int, seed: int) -> Callable[[np.ndarray], objec
 
 
 def theirs(num_envs: int, seed: int) -> Callable[[np.ndarray], object]:
-    """A step of gymnasium's environments."""
+    """Returns a function that makes a step of gymnasium's environments."""
     import ale_py
     from gymnasium.wrappers import AtariPreprocessing, FrameStackObservation
 
@@ -62,17 +62,17 @@ def theirs(num_envs: int, seed: int) -> Callable[[np.ndarray], object]:
 
 
 def play(step: Callable[[np.ndarray], object], rng: np.random.Generator, num_envs: int, steps: int) -> None:
-    """So many steps of all environments with random actions."""
+    """Make `steps` steps of all environments with random actions."""
     for actions in rng.integers(ACTIONS, size=(steps, num_envs)):
         step(actions)
 
 
 def main(
-    rounds: Annotated[int, typer.Option(min=1)] = 30,
-    steps: Annotated[int, typer.Option(min=1, help="Of all environments, of each arm in a round.")] = 250,
-    num_envs: Annotated[int, typer.Option(min=1)] = 8,
-    threads: Annotated[int, typer.Option(min=1, help="Of the native emulators.")] = 2,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; both arms run once in each.")] = 30,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of all environments, for each arm in a round.")] = 250,
+    num_envs: Annotated[int, typer.Option(min=1, help="Games side by side.")] = 8,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the native emulators.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the games and the actions.")] = 0,
 ) -> dict[str, Times]:
     """Print the table. Returns the seconds of every arm, by its label."""
     need_emulator()
@@ -82,7 +82,7 @@ def main(
         rounds,
     )
     show(
-        ["", "environment steps a second", "in units of gymnasium's"],
+        ["", "environment steps a second", "speed, relative to gymnasium"],
         [[label, spread(num_envs * steps / times), ratio(seconds[PEER], times)] for label, times in seconds.items()],
     )
     settings = {"seed": seed, "environments": num_envs, "threads": threads, "rounds": rounds, "steps a turn": steps}

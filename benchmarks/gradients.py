@@ -1,13 +1,13 @@
-"""How many samples a second a gradient learns from: `dqn` against stable-baselines3's DQN.
+"""How many samples a second the updates learn from: `dqn` against stable-baselines3's DQN.
 
     python benchmarks/gradients.py --rounds 30
 
 Both have the network of Mnih et al. 2015 (84 × 84 × 4 pixels, six actions), the Huber loss, Adam, gradients clipped to
-the same norm and the same threads; both sample from a replay of their own that is full of random images. An update is
-everything from the sampling to the optimiser's step.
+the same norm and the same number of threads. Each samples from its own replay, which is full of random images. An
+update is everything from the sampling to the optimiser's step.
 
-The last lines say how far up there is to go: what an update would take if it were all multiplications, and these went
-as fast as in one large product of matrices.
+The last lines show the upper limit: the samples a second of an update that only multiplies, as fast as in one product
+of large matrices.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from framework.assembly.parts import Parts
 
 SIZE, STACK, ACTIONS = 84, 4, 6
 SIDE = 1_024
-"""Of the matrices whose product is the fastest that a processor multiplies."""
+"""Rows and columns of the matrices whose product measures how fast the processor multiplies."""
 EPISODE = 1_000
 PEER = "stable-baselines3"
 
 
 class Noise(gymnasium.Env[np.ndarray, np.int64]):
-    """Images of random pixels and rewards of −1, 0 or 1, whatever is done."""
+    """Images of random pixels and rewards of −1, 0 or 1. Actions have no effect."""
 
     metadata = {"frame_stack": STACK}  # noqa: RUF012  # as gymnasium has it
 
@@ -61,7 +61,7 @@ class Noise(gymnasium.Env[np.ndarray, np.int64]):
 
 
 def ours(precision: str, threads: int, capacity: int, seed: int) -> Parts:
-    """`dqn` on single frames, which the engine stacks, with a replay that is full."""
+    """Assembles `dqn` with a full replay. The environment returns single frames, and the engine stacks them."""
     if "bench/Noise-v0" not in gymnasium.registry:
         gymnasium.register("bench/Noise-v0", entry_point=partial(Noise, (SIZE, SIZE)))
     values = {
@@ -84,7 +84,7 @@ def ours(precision: str, threads: int, capacity: int, seed: int) -> Parts:
 
 
 def learn(parts: Parts, batch_size: int, updates: int) -> None:
-    """What the engine's loop does for each update."""
+    """Make `updates` updates, as the engine's loop does."""
     for _ in range(updates):
         batch = parts.buffer.sample(batch_size, parts.counters)
         errors = parts.loss(batch, parts.counters)
@@ -96,21 +96,21 @@ def learn(parts: Parts, batch_size: int, updates: int) -> None:
 
 
 def theirs(capacity: int, seed: int) -> Callable[[int, int], None]:
-    """Theirs with a full replay: learn(batch size, updates)."""
-    env = Noise((SIZE, SIZE, STACK))  # channels last, as they expect; they move them to the front
+    """Returns a function of the batch size and the number of updates, which trains the peer. Its replay is full."""
+    env = Noise((SIZE, SIZE, STACK))  # the peer expects channels last and moves them to the front
     model = stable_baselines(env, capacity, seed)
     model.learn(capacity)
     return lambda batch_size, updates: model.train(gradient_steps=updates, batch_size=batch_size)
 
 
 def label(parts: Parts, precision: str) -> str:
-    """With the dtype that an automatic precision comes to."""
+    """Returns the arm's label, with the dtype that the precision "auto" chose."""
     dtype = parts.policy.manifest()["computing"].removeprefix("torch.")  # type: ignore[attr-defined]  # dqn's
     return f"dqn, precision {precision}" + (f" ({dtype})" if dtype != precision else "")
 
 
 def rows(batch_size: int, updates: int, seconds: dict[str, Times]) -> list[list[str]]:
-    """A line of the table for each arm."""
+    """Returns a row of the table for each arm."""
     samples = batch_size * updates
     return [
         [arm, str(batch_size), spread(samples / times), ratio(seconds[PEER], times)] for arm, times in seconds.items()
@@ -118,14 +118,14 @@ def rows(batch_size: int, updates: int, seconds: dict[str, Times]) -> list[list[
 
 
 def fastest(dtype: torch.dtype, rounds: int) -> float:
-    """Operations a second in a product of two large matrices: the median of the rounds."""
+    """Returns the operations a second in a product of two large matrices: the median of the rounds."""
     matrix = torch.rand(SIDE, SIDE).to(dtype)
     seconds = alternate({"product": partial(torch.mm, matrix, matrix)}, rounds)["product"]
     return 2 * SIDE**3 / float(np.median(seconds))
 
 
 def ceiling(parts: Parts, batch_size: int, rounds: int) -> tuple[float, float]:
-    """(operations a sample in the products and convolutions of an update, samples a second if that were all)."""
+    """Returns (operations a sample in the products and convolutions of an update, samples a second of these alone)."""
     with FlopCounterMode(display=False) as counter:
         learn(parts, batch_size, 1)
     operations = counter.get_total_flops() / batch_size
@@ -134,11 +134,11 @@ def ceiling(parts: Parts, batch_size: int, rounds: int) -> tuple[float, float]:
 
 
 def main(
-    rounds: Annotated[int, typer.Option(min=1)] = 30,
-    updates: Annotated[int, typer.Option(min=1, help="Of each arm in a round.")] = 20,
-    capacity: Annotated[int, typer.Option(min=1_000, help="Of each replay, in transitions.")] = 10_000,
-    threads: Annotated[int, typer.Option(min=1, help="Of torch, for all.")] = 2,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; every arm runs once in each.")] = 30,
+    updates: Annotated[int, typer.Option(min=1, help="Updates of each arm in a round.")] = 20,
+    capacity: Annotated[int, typer.Option(min=1_000, help="Transitions in each replay.")] = 10_000,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of torch, the same for every arm.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every arm.")] = 0,
 ) -> dict[int, dict[str, Times]]:
     """Print the table. Returns the seconds of every arm, by its label, for each size of batch."""
     need("stable_baselines3", PEER)
@@ -152,14 +152,14 @@ def main(
         }
         found[batch_size] = alternate({**arms, PEER: partial(train, batch_size, updates)}, rounds)
     lines = [row for batch_size, seconds in found.items() for row in rows(batch_size, updates, seconds)]
-    show(["", "batch", "gradient samples a second", f"in units of {PEER}'s"], lines)
+    show(["", "batch", "gradient samples a second", f"speed, relative to {PEER}"], lines)
     for precision, parts in agents.items():
         operations, samples = ceiling(parts, 32, rounds)
         theirs_too = 32 * updates / float(np.median(found[32][PEER]))
         print(
-            f"{label(parts, precision)}: {operations / 1e6:,.0f} million operations a sample; if they were all, and as "
-            f"fast as in a product of two {SIDE:,} × {SIDE:,} matrices, it would be {samples:,.0f} samples a second, "
-            f"{samples / theirs_too:.1f} × {PEER}'s.\n"
+            f"{label(parts, precision)}: {operations / 1e6:,.0f} million operations a sample. If an update did "
+            f"nothing else, as fast as a product of two {SIDE:,} × {SIDE:,} matrices, it would learn from "
+            f"{samples:,.0f} samples a second, {samples / theirs_too:.1f} × as many as {PEER}.\n"
         )
     settings = {"seed": seed, "threads": threads, "rounds": rounds, "updates a turn": updates, "capacity": capacity}
     print(LEGEND, foot(["torch", PEER], **settings))

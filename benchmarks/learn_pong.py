@@ -1,11 +1,12 @@
-"""How long Pong takes to learn: the recipe over five seeds, and what was tried on the way to it.
+"""How long Pong takes to learn: the default recipe over five seeds, and the recipes that were tried before it.
 
-    python benchmarks/learn_pong.py runs/pong                   # the defaults, five runs, one after the other
-    python benchmarks/learn_pong.py runs/tried --only n10       # one of the others
+    python benchmarks/learn_pong.py runs/pong                   # the defaults: five runs, one after the other
+    python benchmarks/learn_pong.py runs/tried --only n10       # another recipe
 
-A run of the defaults is evaluated every so often (ten games, ε = 0.001) until one evaluation reaches 18 and 100 fresh
-games confirm it; the time of evaluations is not counted. Tables are printed and each recipe's evaluations, if it has
-any, are drawn into the folder. A study that was cut short goes on where it was. Run it on an idle machine.
+A run of the defaults has an evaluation (ten games, ε = 0.001) every 10,000 environment steps. It ends when one reaches
+18 and 100 fresh games confirm it. Training time does not include evaluations. The command prints a table for each
+recipe and draws the recipe's evaluations, if it has any, into the folder. After an interruption, the same command
+continues. Run it on an idle machine.
 """
 
 from __future__ import annotations
@@ -45,7 +46,6 @@ PLAIN: Mapping[str, Any] = {
     "target.every": 1_000,
     "dqn.learning_rate": 2.5e-4,
     "pong.stack": 4,
-    "replay.mirror": False,
 }
 TEN: Mapping[str, Any] = {**PLAIN, "nstep.n": 10, "target.every": 500}
 FASTER: Mapping[str, Any] = {**TEN, "run.num_envs": 8, "dqn.learning_rate": 5e-4}
@@ -53,7 +53,7 @@ FASTER: Mapping[str, Any] = {**TEN, "run.num_envs": 8, "dqn.learning_rate": 5e-4
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a newcomer types."""
+    """A composition, its options, and the seeds of its runs."""
 
     plugins: str
     values: Mapping[str, Any]
@@ -63,19 +63,19 @@ class Recipe:
 RECIPES = {
     "default": Recipe("dqn,pong", {}, (0, 1, 2, 3, 4)),
     "chapter": Recipe("chapter,pong", {"run.steps": 140_000, "run.episodes": None, "evaluation.every": 20_000}),
-    "n3": Recipe("dqn,no:per,pong", PLAIN),
-    "n3_mirrored": Recipe("dqn,no:per,pong", {**PLAIN, "replay.mirror": True}),
-    "n10": Recipe("dqn,no:per,pong", TEN),
-    "n10_faster": Recipe("dqn,no:per,pong", FASTER),
-    "n10_faster_qr": Recipe("dqn,qr,no:per,pong", {**FASTER, "qr.quantiles": 8}),
-    "n10_without_fire": Recipe("dqn,no:per,pong", {**TEN, "run.num_envs": 8, "pong.actions": "moves"}),
-    "per": Recipe("dqn,pong", {**FASTER, "pong.stack": 2}),
-    "per_without_fire": Recipe("dqn,pong", {**FASTER, "pong.stack": 2, "pong.actions": "moves"}),
-    "double_mirrored": Recipe("dqn,double,no:per,pong", {**FASTER, "target.every": 1_000, "replay.mirror": True}),
-    "per_mirrored": Recipe("dqn,pong", {**FASTER, "pong.stack": 2, "replay.mirror": True}),
+    "n3": Recipe("dqn,no:per,no:mirror,pong", PLAIN),
+    "n3_mirrored": Recipe("dqn,no:per,pong", PLAIN),
+    "n10": Recipe("dqn,no:per,no:mirror,pong", TEN),
+    "n10_faster": Recipe("dqn,no:per,no:mirror,pong", FASTER),
+    "n10_faster_qr": Recipe("dqn,qr,no:per,no:mirror,pong", {**FASTER, "qr.quantiles": 8}),
+    "n10_without_fire": Recipe("dqn,no:per,no:mirror,pong", {**TEN, "run.num_envs": 8, "pong.actions": "moves"}),
+    "per": Recipe("dqn,no:mirror,pong", {**FASTER, "pong.stack": 2}),
+    "per_without_fire": Recipe("dqn,no:mirror,pong", {**FASTER, "pong.stack": 2, "pong.actions": "moves"}),
+    "double_mirrored": Recipe("dqn,double,no:per,pong", {**FASTER, "target.every": 1_000}),
+    "per_mirrored": Recipe("dqn,pong", {**FASTER, "pong.stack": 2}),
     "per_double_mirrored": Recipe(
         "dqn,double,pong",
-        {**FASTER, "pong.stack": 2, "replay.mirror": True, "dqn.learning_rate": 3e-4, "target.every": 1_000},
+        {**FASTER, "pong.stack": 2, "dqn.learning_rate": 3e-4, "target.every": 1_000},
     ),
     "old": Recipe("dqn,pong", SCREENED, (0,)),
     "fresh": Recipe("dqn,pong", FRESH, (0, 1)),
@@ -100,18 +100,18 @@ RECIPES = {
         (0,),
     ),
 }
-"""The defaults, the founding chapter's values for as many steps as an hour takes here, and what was tried."""
+"""The defaults; the textbook's recipe, for as many steps as take an hour here; and the recipes that were tried."""
 
 
 def confirmed(folder: Path) -> dict[str, Any] | None:
-    """The row of the evaluation that confirmed the goal, if the run in this folder got there."""
+    """Returns the row of the evaluation that confirmed the goal, or None if the run in this folder did not reach it."""
     rows = [row for row in read_rows(folder / "metrics.jsonl") if row["kind"] == "evaluation"]
     found = [row for row in rows if row["episodes"] >= CONFIRMED_BY and row["mean"] >= GOAL]
     return found[-1] if found else None
 
 
 def lines(runs: Sequence[RunResult]) -> Iterator[str]:
-    """The table of a recipe's runs."""
+    """Yields the lines of the table of a recipe's runs."""
     yield "| seed | training time | environment steps | updates | mean of 100 fresh games | different games |"
     yield "| ---: | ---: | ---: | ---: | ---: | ---: |"
     reached = [(run, row) for run in runs if (row := confirmed(run.folder))]
@@ -131,7 +131,7 @@ def lines(runs: Sequence[RunResult]) -> Iterator[str]:
 
 
 def draw(runs: Sequence[RunResult], path: Path) -> None:
-    """Every evaluation of every seed, against training minutes and against environment steps; a star confirmed it."""
+    """Plots each seed's evaluations against training time and environment steps. A star marks the confirmed one."""
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for run in runs:
@@ -154,7 +154,7 @@ def draw(runs: Sequence[RunResult], path: Path) -> None:
 
 
 def windows(run: RunResult) -> str:
-    """The mean training return of each stretch of `WINDOW` environment steps."""
+    """Returns the mean training return of every `WINDOW` environment steps, as one line of text."""
     episodes = [row for row in read_rows(run.folder / "metrics.jsonl") if row["kind"] == "episode"]
     found: dict[int, list[float]] = {}
     for row in episodes:
@@ -163,14 +163,19 @@ def windows(run: RunResult) -> str:
 
 
 def main(
-    folder: Annotated[Path, typer.Argument(help="Where the runs are, or go.")],
-    only: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(RECIPES)}; default: default.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Runs side by side; more than one take longer each.")] = 1,
+    folder: Annotated[
+        Path, typer.Argument(help="Folder for the studies, one for each recipe. Complete runs in it are kept.")
+    ],
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help=f"A recipe; may be repeated. One of: {', '.join(RECIPES)}. Default: default."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs side by side. Each run is slower when there are several.")] = 1,
 ) -> None:
-    """Run what is missing, and print what came of it."""
+    """Make the runs that are missing, and print the table and the training returns of each recipe."""
     unknown = sorted({*(only or ())} - {*RECIPES})
     if unknown:
-        raise typer.BadParameter(f"no recipe is called {', '.join(unknown)}: choose of {', '.join(RECIPES)}")
+        raise typer.BadParameter(f"no recipe is called {', '.join(unknown)}: choose from {', '.join(RECIPES)}")
     for name in only or ["default"]:
         recipe = RECIPES[name]
         arm = Arm(name, recipe.plugins, recipe.values)

@@ -1,4 +1,4 @@
-"""What a measurement was made on: the foot of every table; and what a command says where a package is missing."""
+"""The line under every table, which describes the measurement and the machine; and messages about missing packages."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ import typer
 
 
 def need(module: str, install: str) -> None:
-    """End the command with code 2 unless the module is installed."""
+    """End the command with exit code 2 unless the module is installed."""
     if importlib.util.find_spec(module) is None:
-        typer.echo(f"this measurement needs {module}, which is not installed: pip install {install}", err=True)
+        typer.echo(
+            f"this measurement needs {module}, which is not installed. Install it: pip install {install}", err=True
+        )
         raise typer.Exit(2)
 
 
 def need_emulator() -> None:
-    """End the command with code 2 unless Pong can be played."""
+    """End the command with exit code 2 unless Pong's emulator is installed."""
     need("ale_py", "'pluggable-q[pong]'")
 
 
 def foot(packages: Sequence[str] = (), **settings: object) -> str:
-    """How a table was made: the settings, the versions of numpy and of these packages, and the machine."""
+    """Returns how a table was made: the settings, the versions of Python, numpy and `packages`, and the machine."""
     how = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
     versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", *packages))
     return (
@@ -48,5 +50,5 @@ def _cores() -> int:
 
 
 def _load() -> str:
-    """How many threads wanted to run of late, this measurement's own among them."""
+    """Returns the load average, which includes this measurement's own threads, where the system has one."""
     return f" Load average at the end: {os.getloadavg()[0]:.1f}." if hasattr(os, "getloadavg") else ""

@@ -1,4 +1,4 @@
-"""Arms measured in alternation, what their times say, and the engine's loop by the slice."""
+"""Measure arms in turn, summarise their times, and run the engine's loop for a given number of steps."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from framework.types import Counters, Step
 Times: TypeAlias = Float64[np.ndarray, " R"]
 
 LEGEND = (
-    "Medians of the rounds, with their quartiles. A ratio is that of two arms in the same round; *in all* is the ratio "
-    "of all rounds together, which hides nothing that is rare."
+    "Medians of the rounds, with their quartiles. A ratio compares two arms in the same round; *in all* compares their "
+    "sums over all rounds, so it includes rare slow steps."
 )
 
 UNENDING: Mapping[str, Any] = {"run.steps": 10**12, "evaluation.every": 0}
-"""Options of a run of which `advance` takes slices: it neither ends nor evaluates by itself."""
+"""Options of a run that `advance` drives: it does not end and has no evaluations."""
 
 
 def alternate(arms: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Times]:
-    """Seconds of every arm in every round.
+    """Returns the seconds of every arm in every round.
 
-    Each round begins with another arm, so that none profits from its place; one that is not counted goes before all.
+    Each round begins with another arm, so that no arm has an advantage from its place in the order. One more round runs
+    first as a warm-up and is not counted.
     """
     names = list(arms)
     seconds = {name: np.empty(rounds + 1) for name in names}
@@ -42,24 +43,24 @@ def alternate(arms: Mapping[str, Callable[[], object]], rounds: int) -> dict[str
 
 
 def spread(values: Times, form: str = ",.0f") -> str:
-    """The median and, in brackets, the quartiles."""
+    """Returns the median and, in brackets, the quartiles."""
     lower, median, upper = np.quantile(values, (0.25, 0.5, 0.75))
     return f"{median:{form}} ({lower:{form}}–{upper:{form}})"
 
 
 def ratio(times: Times, base: Times) -> str:
-    """How many times as long as `base`, round by round and in all."""
+    """Returns how many times as long as `base` an arm takes, in the same round and in all."""
     return f"{spread(times / base, '.2f')}; {times.sum() / base.sum():.2f} in all"
 
 
 def show(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table in Markdown, its first column of words and the others of figures."""
+    """Print a table in Markdown. The first column holds words, the others hold numbers."""
     rule = ["---", *["---:"] * (len(head) - 1)]
     print("\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)), end="\n\n", flush=True)
 
 
 class _Slice(Callback):
-    """Stops its loop after so many environment steps."""
+    """Stops its loop after `steps` environment steps."""
 
     loop: Loop
 
@@ -73,7 +74,7 @@ class _Slice(Callback):
 
 
 def advance(parts: Parts, steps: int) -> None:
-    """Go on with the engine's loop for at least so many environment steps, to the end of a step of all environments."""
+    """Run the engine's loop for `steps` environment steps, or a few more: it stops after a step of all environments."""
     part = _Slice(steps)
     part.loop = Loop(parts, [part])
     part.loop.run()

@@ -1,9 +1,9 @@
-"""What compressed frames save and cost: `packed` against the plain replay, full of Pong as the literature shows it.
+"""What compressed frames save and cost: `packed` against the plain replay, full of frames of Pong's whole screen.
 
     python benchmarks/packing.py
 
-Both hold the same transitions of a random player, 84 × 84 frames in stacks of four. A batch is 128 transitions with
-their successors, drawn uniformly.
+Both store the same transitions of an agent that acts at random: 84 × 84 frames in stacks of four. A batch has 128
+transitions with their successors, drawn uniformly.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BATCH = 128
 
 
 def played(names: str, frames: int, seed: int) -> Parts:
-    """The parts of a run whose replay is full, before anything was learnt."""
+    """Returns the parts of a run with a full replay, before the first update."""
     values = {
         "run.seed": seed,
         "run.num_envs": 8,
@@ -44,19 +44,19 @@ def played(names: str, frames: int, seed: int) -> Parts:
 
 
 def draw(parts: Parts, batches: int) -> None:
-    """Sample batches and read all of them."""
+    """Sample batches and read their observations and successors."""
     for _ in range(batches):
         batch = parts.buffer.sample(BATCH, Counters())
         assert batch.obs.shape == batch.next_obs.shape
 
 
 def main(
-    frames: Annotated[int, typer.Option(min=1_000, help="In each replay.")] = 40_000,
-    rounds: Annotated[int, typer.Option(min=1)] = 30,
-    batches: Annotated[int, typer.Option(min=1, help="Of each arm in a round.")] = 20,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    frames: Annotated[int, typer.Option(min=1_000, help="Frames in each replay.")] = 40_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; both arms run once in each.")] = 30,
+    batches: Annotated[int, typer.Option(min=1, help="Batches of each arm in a round.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of both runs.")] = 0,
 ) -> tuple[dict[str, float], dict[str, Times]]:
-    """Print the table. Returns the bytes a frame and the seconds of both replays, "packed," and ""."""
+    """Print the table. Returns the bytes of a frame and the seconds of both replays, by "" (plain) and "packed,"."""
     need("torch", "'pluggable-q[dqn]'")
     need_emulator()
     arms = {name: played(f"dqn,no:per,{name}pong", frames, seed) for name in ("", "packed,")}
@@ -64,7 +64,7 @@ def main(
     held: dict[str, Any] = {name: parts.buffer._frames for name, parts in arms.items()}  # type: ignore[attr-defined]
     np.testing.assert_array_equal(held[""], held["packed,"].copy())
     show(
-        ["", "bytes a frame", "of a million frames", "microseconds a batch", "in units of the plain one's"],
+        ["", "bytes a frame", "of a million frames", "microseconds a batch", "time, relative to plain"],
         [
             [
                 "packed" if name else "plain",

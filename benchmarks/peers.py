@@ -1,15 +1,15 @@
-"""Other people's agents, as they are measured: silent, on the processor, with a replay that is full before learning."""
+"""The agents of other libraries that are measured here. They print nothing and run on the processor."""
 
 from __future__ import annotations
 
 from typing import Any
 
 LEARNING_RATE = 1e-4
-"""Of Adam, for everybody."""
+"""Adam's learning rate in every arm."""
 
 
 def stable_baselines(env: Any, capacity: int, seed: int, **options: Any) -> Any:
-    """stable-baselines3's DQN with its network for images."""
+    """Returns stable-baselines3's DQN with its network for images. It begins to learn when its replay is full."""
     from stable_baselines3 import DQN
     from stable_baselines3.common.logger import Logger
 

@@ -1,11 +1,11 @@
-"""Where an environment step's time goes, part by part.
+"""How the time of an environment step is divided between the parts.
 
     python benchmarks/profile_run.py --plugins dqn,pong
     python benchmarks/profile_run.py --plugins rainbow,pong --set dqn.threads=1
 
-The methods of the assembled parts are timed, each without what it calls of the others; the engine's loop is as it is.
-*environment* is the time that the loop spends in it: emulators that work in threads of their own while the learner
-learns cost only what the loop then waits for them.
+The command times the methods of the assembled parts. A method's time does not include the other timed methods that it
+calls. The engine's loop is unchanged. *environment* is the time that the loop spends there: while emulators work in
+threads of their own and the agent learns, only the time that the loop waits for them counts.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ NAMES = (ACT, ENVIRONMENT, ADD, SAMPLE, LOSS, OPTIMISER, REPRIORITISE, TARGET)
 
 
 class Stopwatch:
-    """Seconds by name. A function that is called by another is timed under its own name alone."""
+    """Adds up seconds by name. If one timed function calls another, the inner time counts for the inner name alone."""
 
     def __init__(self) -> None:
         self.seconds: Counter[str] = Counter()
         self._inner = [0.0]
 
     def timed(self, name: str, function: Callable[..., T]) -> Callable[..., T]:
-        """The same function, timed."""
+        """Returns a function that does the same and adds its time to `name`."""
 
         def call(*args: Any, **kwargs: Any) -> T:
             self._inner.append(0.0)
@@ -55,18 +55,18 @@ class Stopwatch:
                 return function(*args, **kwargs)
             finally:
                 elapsed = time.perf_counter() - began
-                self.seconds[name] += elapsed - self._inner.pop()  # type: ignore[assignment]  # floats can be counted
+                self.seconds[name] += elapsed - self._inner.pop()  # type: ignore[assignment]  # a Counter may hold floats
                 self._inner[-1] += elapsed
 
         return call
 
     def attach(self, owner: object, method: str, name: str) -> None:
-        """Time a method of one object."""
+        """Replace a method of one object by its timed version."""
         setattr(owner, method, self.timed(name, getattr(owner, method)))
 
 
 def attach(watch: Stopwatch, parts: Parts) -> None:
-    """Time every part. What a batch reads late counts as sampling."""
+    """Time the parts. The successors, which a batch reads later, count as sampling."""
     watch.attach(parts.collector, "begin", ACT)
     watch.attach(parts.collector, "finish", ENVIRONMENT)
     watch.attach(parts.stream, "begin", ENVIRONMENT)
@@ -88,7 +88,7 @@ def attach(watch: Stopwatch, parts: Parts) -> None:
 
 
 def measured(parts: Parts, watch: Stopwatch, steps: int) -> dict[str, float]:
-    """Microseconds an environment step in each part, in a slice of the loop."""
+    """Run the loop for `steps` environment steps. Returns the microseconds of each part per step."""
     watch.seconds.clear()
     first, began = parts.counters.env_steps, time.perf_counter()
     advance(parts, steps)
@@ -98,11 +98,19 @@ def measured(parts: Parts, watch: Stopwatch, steps: int) -> dict[str, float]:
 
 
 def main(
-    plugins: Annotated[str, typer.Option(help="As the command 'run' takes them.")] = "dqn,pong",
-    assignments: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
-    rounds: Annotated[int, typer.Option(min=1)] = 20,
+    plugins: Annotated[str, typer.Option(help="The composition, as for the command 'run'.")] = "dqn,pong",
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", help="An option as section.key=value; may be repeated.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; the table shows their medians.")] = 20,
     steps: Annotated[int, typer.Option(min=1, help="Environment steps in a round.")] = 400,
-    starts: Annotated[int, typer.Option(min=1, help="Environment steps before learning starts.")] = 1_000,
+    starts: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Environment steps before the first round. It is also the value of learning.starts.",
+        ),
+    ] = 1_000,
 ) -> None:
     """Print the table."""
     own = Source("profile", {**UNENDING, "learning.starts": starts})

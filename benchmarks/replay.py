@@ -1,4 +1,4 @@
-"""What the replay takes: memory, time for a batch, and how both kinds of sampling and the loop grow.
+"""What the replay costs: its memory, the time for a batch, and how sampling and the loop scale.
 
     python benchmarks/replay.py --rounds 30
     python benchmarks/replay.py --capacity 200000
@@ -6,11 +6,10 @@
 Four tables:
 
 * the resident bytes of a `FrameReplay` that is full of 84 × 84 frames;
-* a batch of 128 with its successors, uniform and prioritised, in units of a plain numpy copy of two arrays
-  [128, 4, 84, 84] that lie somewhere in the replay; what the same copy takes of bytes that are in the processor's cache
-  is shown, too;
-* a prioritised batch and its new priorities, at growing capacities;
-* the whole loop with more and more environments.
+* the time for a batch of 128 with its successors, uniform and prioritised, relative to a plain numpy copy of two arrays
+  [128, 4, 84, 84] from random places of the replay, and the time for the same copy from the processor's cache;
+* the time for a prioritised batch and its new priorities, at growing capacities;
+* the speed of the whole loop with 1 to 64 environments.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from plugins.per import PEROptions, Prioritized
 BATCH, LANES, STACK, EPISODE = 128, 64, 4, 800
 SIZE, SMALL = 84, 4
 BESIDES = 100
-"""Bytes a transition, at most, of both samplers and of all but the frames in a second replay."""
+"""An upper bound, in bytes a transition, for both samplers and a second replay without its frames."""
 
 CAPACITIES = (10_000, 100_000, 1_000_000)
 NUM_ENVS = (1, 4, 16, 64)
@@ -48,7 +47,7 @@ COPY, UNIFORM, PRIORITISED = "a plain copy", "a batch, uniform", "a batch, prior
 
 @dataclass(frozen=True)
 class Found:
-    """What the four tables were made of. Times are in seconds, by arm, in the order of the table."""
+    """The measurements of the four tables. Times are in seconds, by arm, in the order of the table."""
 
     resident: int
     sampling: dict[str, Times]
@@ -57,7 +56,7 @@ class Found:
 
 
 def spaces_of(size: int) -> Spaces:
-    """Stacks of four square grey frames from 64 environments."""
+    """Returns spaces for stacks of four square grey frames from 64 environments."""
     frame = gymnasium.spaces.Box(0, 255, (size, size), np.uint8)
     return Spaces(
         observation=stacked_space(frame, STACK),
@@ -70,7 +69,7 @@ def spaces_of(size: int) -> Spaces:
 
 
 def fill(replay: FrameReplay, size: int, capacity: int, rng: np.random.Generator) -> None:
-    """Add `capacity` transitions; as the end of each episode takes a frame more, the ring comes round to its start."""
+    """Add `capacity` transitions. Each episode's end takes one more frame, so the ring overwrites its oldest frames."""
     images = rng.integers(0, 256, (2, LANES, size, size), np.uint8)
     always, never = np.ones(LANES, np.bool_), np.zeros(LANES, np.bool_)
     for turn in range(-(-capacity // LANES)):
@@ -90,12 +89,12 @@ def fill(replay: FrameReplay, size: int, capacity: int, rng: np.random.Generator
 
 
 def empty(size: int, capacity: int) -> np.ndarray:
-    """Room for the frames, which takes memory only when it is written to."""
+    """Returns an array for the frames. It takes memory only where it is written to."""
     return np.zeros((capacity // LANES * LANES, size, size), np.uint8)
 
 
 def full(size: int, capacity: int, sampler: Sampler, seed: int, frames: np.ndarray) -> FrameReplay:
-    """A replay in this array, of one-step transitions, without a free place; the same seed, the same transitions."""
+    """Returns a full replay of one-step transitions, made from the seed. It stores its frames in `frames`."""
     replay = FrameReplay(spaces_of(size), capacity, sampler, NStepReturns(0.99), allocate=lambda shape, dtype: frames)
     fill(replay, size, capacity, np.random.default_rng(seed))
     return replay
@@ -110,20 +109,20 @@ def prioritised(seed: int) -> Sampler:
 
 
 def refuse_if_too_large(capacity: int) -> None:
-    """End the command with code 2 if a full replay would not fit the memory that is free."""
+    """End the command with exit code 2 if a full replay needs more memory than is free."""
     needed, free = bytes_needed(spaces_of(SIZE), capacity) + BESIDES * capacity, psutil.virtual_memory().available
     if needed > free:
         fits = int(0.9 * free * capacity / needed)
         typer.echo(
-            f"a replay of {capacity:,} transitions takes {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB of memory are "
-            f"free: try --capacity {fits}",
+            f"a replay of {capacity:,} transitions needs {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are "
+            f"free: use --capacity {fits}",
             err=True,
         )
         raise typer.Exit(2)
 
 
 def memory(capacity: int, seed: int) -> tuple[FrameReplay, np.ndarray, int]:
-    """Print what a full uniform replay adds to the process's resident bytes. Returns it, its frames, and the bytes."""
+    """Print the resident bytes of a full uniform replay. Returns the replay, its frames, and the bytes."""
     process = psutil.Process()
     before = process.memory_info().rss
     frames = empty(SIZE, capacity)
@@ -144,7 +143,7 @@ def memory(capacity: int, seed: int) -> tuple[FrameReplay, np.ndarray, int]:
 
 
 def draw(replay: FrameReplay, batches: int) -> None:
-    """Sample batches and read all of them; none is kept while the next one is made."""
+    """Sample batches and read their observations. Each batch is freed before the next one is sampled."""
     for _ in range(batches):
         batch = replay.sample(BATCH, Counters())
         assert batch.obs.shape == batch.next_obs.shape
@@ -152,7 +151,7 @@ def draw(replay: FrameReplay, batches: int) -> None:
 
 
 def copy(arrays: Callable[[], tuple[np.ndarray, np.ndarray]], batches: int) -> None:
-    """Copy two arrays as large as a batch's, and keep both until both are there, as with a batch."""
+    """Copy two arrays of the size of a batch's observations and successors. Like a batch, both copies exist at once."""
     for _ in range(batches):
         obs, next_obs = arrays()
         copies = obs.copy(), next_obs.copy()
@@ -160,13 +159,13 @@ def copy(arrays: Callable[[], tuple[np.ndarray, np.ndarray]], batches: int) -> N
 
 
 def somewhere(frames: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Two stretches of the replay's frames, each as long as 128 stacks."""
+    """Returns the frames of two random places of the replay, each as long as 128 stacks."""
     first, second = rng.integers(len(frames) - BATCH * STACK, size=2)
     return frames[first : first + BATCH * STACK], frames[second : second + BATCH * STACK]
 
 
 def renew(replay: FrameReplay, rng: np.random.Generator, batches: int) -> None:
-    """Sample batches, read all of them, and give each transition another priority."""
+    """Sample batches, read their observations, and give each transition a new priority."""
     for _ in range(batches):
         batch = replay.sample(BATCH, Counters())
         assert batch.obs.shape == batch.next_obs.shape
@@ -175,21 +174,21 @@ def renew(replay: FrameReplay, rng: np.random.Generator, batches: int) -> None:
 
 
 def compare(arms: Mapping[str, Callable[[], object]], rounds: int, batches: int) -> dict[str, Times]:
-    """Print what a batch takes in each arm, and that in units of the first one's."""
+    """Print the time for a batch in each arm, and relative to the first arm."""
     seconds = alternate(arms, rounds)
     base = next(iter(seconds.values()))
     show(
-        ["", "microseconds a batch", "in units of the first"],
+        ["", "microseconds a batch", "time, relative to the first"],
         [[label, spread(1e6 * times / batches), ratio(times, base)] for label, times in seconds.items()],
     )
     return seconds
 
 
 def settle() -> None:
-    """Let the allocator keep what is freed from now on, as in a process that has trained for a while.
+    """Let the allocator keep freed memory from now on, as in a process that has trained for a while.
 
-    glibc gives large arrays back to the system at once, and then pays for every page of the next one, until it has seen
-    one freed that is large enough.
+    glibc returns large arrays to the system at once and then pays for every page of the next one. It stops doing so
+    after an array that is large enough was freed.
     """
     np.empty(30_000_000, np.uint8)
 
@@ -197,14 +196,14 @@ def settle() -> None:
 def sampling(
     uniformly: FrameReplay, frames: np.ndarray, capacity: int, rounds: int, batches: int, seed: int
 ) -> dict[str, Times]:
-    """Print what a batch takes. Both replays hold the same transitions, in one array of frames."""
+    """Print the time for a batch. Both replays hold the same transitions and share one array of frames."""
     by_priority = full(SIZE, capacity, prioritised(seed), seed, frames)
     renew(by_priority, np.random.default_rng(seed), 100)
     settle()
     copied = np.random.default_rng(seed).integers(0, 256, (2, BATCH * STACK, SIZE, SIZE), np.uint8)
     arms: dict[str, Callable[[], object]] = {
         COPY: partial(copy, partial(somewhere, frames, np.random.default_rng(seed)), batches),
-        "the same of bytes in the cache": partial(copy, lambda: (copied[0], copied[1]), batches),
+        "the same copy, from the cache": partial(copy, lambda: (copied[0], copied[1]), batches),
         UNIFORM: partial(draw, uniformly, batches),
         PRIORITISED: partial(draw, by_priority, batches),
     }
@@ -212,7 +211,7 @@ def sampling(
 
 
 def growth(rounds: int, batches: int, seed: int) -> dict[str, Times]:
-    """Print what it takes to sample and to reprioritise small frames at growing capacities."""
+    """Print the time to sample small frames and to set their priorities, at growing capacities."""
     arms: dict[str, Callable[[], object]] = {}
     for capacity in CAPACITIES:
         replay = full(SMALL, capacity, prioritised(seed), seed, empty(SMALL, capacity))
@@ -222,7 +221,7 @@ def growth(rounds: int, batches: int, seed: int) -> dict[str, Times]:
 
 
 def loop(rounds: int, steps: int, seed: int) -> dict[str, Times]:
-    """Print how fast the whole loop is with more and more environments, at the same updates a step."""
+    """Print the speed of the whole loop with 1 to 64 environments, with the same number of updates a step."""
     values = {
         **UNENDING,
         "run.seed": seed,
@@ -239,20 +238,20 @@ def loop(rounds: int, steps: int, seed: int) -> dict[str, Times]:
     seconds = alternate({label: partial(advance, parts, steps) for label, parts in agents.items()}, rounds)
     base = next(iter(seconds.values()))
     show(
-        ["", "environment steps a second", "in units of the first"],
+        ["", "environment steps a second", "speed, relative to the first"],
         [[label, spread(steps / times), ratio(base, times)] for label, times in seconds.items()],
     )
     return seconds
 
 
 def main(
-    capacity: Annotated[int, typer.Option(min=10_000, help="Frames in the large replay.")] = 1_000_000,
-    rounds: Annotated[int, typer.Option(min=1)] = 30,
-    batches: Annotated[int, typer.Option(min=1, help="Of each arm in a round.")] = 50,
+    capacity: Annotated[int, typer.Option(min=10_000, help="Frames in the replay of 84 × 84 frames.")] = 1_000_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; every arm runs once in each.")] = 30,
+    batches: Annotated[int, typer.Option(min=1, help="Batches of each arm in a round.")] = 50,
     steps: Annotated[int, typer.Option(min=64, help="Environment steps of each loop in a round.")] = 640,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all random numbers.")] = 0,
 ) -> Found:
-    """Print the tables. Returns what they were made of."""
+    """Print the tables. Returns the measurements."""
     need("torch", "'pluggable-q[dqn]'")
     refuse_if_too_large(capacity)
     replay, frames, resident = memory(capacity, seed)

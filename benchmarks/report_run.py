@@ -1,8 +1,8 @@
-"""Writes the Markdown table of a recorded run, with the greedy score of its agent before and after training.
+"""Prints the Markdown table of a recorded run, and the returns of its agent before and after training.
 
     python benchmarks/report_run.py runs/first --episodes 20 --every 25000
 
-Before is the same network with the weights that the run started from; both play the same games.
+The untrained agent is the same network with the weights from before the first update. Both agents play the same games.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from framework.training.run_folder import load
 
 
 def windows(rows: Iterable[dict[str, Any]], every: int) -> Iterable[str]:
-    """A line for each `every` environment steps: the mean of its episodes and the evaluation at its end."""
+    """Yields a line for each `every` environment steps, with the means of their episodes and their last evaluation."""
     episodes = [row for row in rows if row["kind"] == "episode"]
     evaluations = [row for row in rows if row["kind"] == "evaluation"]
     yield "| environment steps | training time | episodes | mean training return | mean length | evaluation |"
@@ -43,7 +43,7 @@ def windows(rows: Iterable[dict[str, Any]], every: int) -> Iterable[str]:
 
 
 def described(label: str, result: EvaluationResult) -> str:
-    """One line of the table of scores."""
+    """Returns one line of the table of returns."""
     return (
         f"| {label} | {result.mean:+.2f} ± {result.deviation:.2f} | {min(result.returns):+g} | "
         f"{max(result.returns):+g} | {result.distinct} |"
@@ -51,12 +51,15 @@ def described(label: str, result: EvaluationResult) -> str:
 
 
 def main(
-    run: Annotated[Path, typer.Argument(help="A run's folder.")],
-    episodes: Annotated[int, typer.Option(help="Games for each score.")] = 20,
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    episodes: Annotated[int, typer.Option(help="Games of each agent.")] = 20,
     every: Annotated[int, typer.Option(help="Environment steps for each line of the table.")] = 25_000,
-    weights: Annotated[str | None, typer.Option(help="evaluation, last or mean_100.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Of the trained agent: evaluation, last or mean_100. Default: evaluation, else last."),
+    ] = None,
 ) -> None:
-    """Print the table of a recorded run and its scores before and after."""
+    """Print the table of a recorded run, and the returns before and after training."""
     for line in windows(read_rows(run / "metrics.jsonl"), every):
         print(line)
     values = read_toml(run / "config.toml")

@@ -1,10 +1,10 @@
-"""Whether two commits train alike: the same metrics and the same weights, to the last bit, in many compositions.
+"""Check that two commits train in the same way: the same metrics and weights, bit for bit, in many compositions.
 
     python benchmarks/same_runs.py 3a997e9 HEAD
 
-Each commit is checked out into a folder of its own and runs every composition there, on the processor. Two runs are
-the same if every row of `metrics.jsonl` is, its times and speeds aside, and every array of every file of weights.
-A commit that was run before in the same `--keep` folder is not run again.
+The command checks out each commit into its own folder and runs every composition there, on the processor. Two runs are
+equal if every row of `metrics.jsonl` is equal, except times and speeds, and every array of every file of weights.
+With `--keep FOLDER`, the command does not repeat runs that are already in that folder.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent
 
 @dataclass(frozen=True)
 class Composition:
-    """What is run, for how long, and with which options."""
+    """The plugins of a run, its environment steps, and its options."""
 
     plugins: str
     steps: int
@@ -38,12 +38,12 @@ class Composition:
 
     @property
     def folder(self) -> str:
-        """A name for a folder."""
+        """The name of the run's folder."""
         return self.plugins.replace(",", "-")
 
     @property
     def arguments(self) -> list[str]:
-        """Of `python -m framework`."""
+        """The arguments of `python -m framework`."""
         values = {"run.until": "none", **self.options}
         settings = [word for option, value in values.items() for word in ("--set", f"{option}={value}")]
         return ["run", "--plugins", self.plugins, "--steps", str(self.steps), "--device", "cpu", *settings]
@@ -77,12 +77,14 @@ COMPOSITIONS = (
 
 
 def main(
-    before: Annotated[str, typer.Argument(help="A commit.")],
-    after: Annotated[str, typer.Argument(help="Another.")] = "HEAD",
-    keep: Annotated[Path | None, typer.Option(help="Folder for the runs. Default: one that is removed.")] = None,
+    before: Annotated[str, typer.Argument(help="A commit or branch.")],
+    after: Annotated[str, typer.Argument(help="The commit to compare with.")] = "HEAD",
+    keep: Annotated[
+        Path | None, typer.Option(help="Folder for the runs, which stays. Default: a temporary folder.")
+    ] = None,
     jobs: Annotated[int, typer.Option(help="Runs side by side.", min=1)] = 2,
 ) -> None:
-    """Run every composition with both commits and compare. Exit code 1 if any differs."""
+    """Run every composition with both commits and compare the runs. Exit code 1: at least one differs."""
     need_emulator()
     need("minatar", "'pluggable-q[minatar]'")
     with tempfile.TemporaryDirectory() as temporary:
@@ -102,7 +104,7 @@ def main(
 
 
 def differences(one: Path, other: Path) -> Iterator[str]:
-    """What differs between two runs: metrics first, then weights."""
+    """Yields the differences between two runs: metrics first, then weights."""
     rows = [_metrics(run / "metrics.jsonl") for run in (one, other)]
     for number, (row, its) in enumerate(zip(*rows, strict=False), start=1):
         if row != its:
@@ -115,7 +117,7 @@ def differences(one: Path, other: Path) -> Iterator[str]:
     for file in files[0]:
         arrays, others = load_file(one / file), load_file(other / file)
         if sorted(arrays) != sorted(others):
-            yield f"{file}: {sorted(set(arrays) ^ set(others))} in one of them alone"
+            yield f"{file}: {sorted(set(arrays) ^ set(others))} in only one of them"
         for name in sorted(set(arrays) & set(others)):
             if not np.array_equal(arrays[name], others[name], equal_nan=arrays[name].dtype.kind == "f"):
                 yield f"{file}: {name}"
@@ -126,7 +128,7 @@ def _weights(run: Path) -> list[Path]:
 
 
 def _metrics(file: Path) -> list[dict[str, Any]]:
-    """The rows without what the clock decides."""
+    """Returns the rows without times and speeds."""
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     return [{key: value for key, value in row.items() if not key.endswith(("seconds", "_per_second"))} for row in rows]
 
@@ -136,7 +138,7 @@ def _run_all(commit: str, folder: Path, jobs: int) -> None:
     if not source.exists():
         _git("worktree", "prune")
         _git("worktree", "add", "--detach", "--force", str(source), commit)
-        # the commit's own list of plugins, which an installed one must not answer for
+        # the list of plugins must be the commit's own, not that of the installed package
         build = [sys.executable, "-c", "import setuptools; setuptools.setup()", "--quiet", "egg_info"]
         subprocess.run(build, cwd=source, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with ThreadPoolExecutor(jobs) as pool:

@@ -1,9 +1,9 @@
-"""DQN on Atari Pong in one file, written as research scripts are: the plain peer of whole_loop.py.
+"""DQN on Atari Pong in one file, in the manner of research scripts. `whole_loop.py` measures it.
 
     python benchmarks/single_file_dqn.py --steps 20000
 
-gymnasium's wrappers prepare the frames, a ring of numpy arrays keeps every stack with its successor, and torch computes
-in float32. Actions are random until learning starts, then ε-greedy with a constant ε.
+gymnasium's wrappers prepare the frames. A ring of numpy arrays stores every stack with its successor. torch computes in
+float32. Actions are random until learning starts, then ε-greedy with a constant ε.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ gymnasium.register_envs(ale_py)
 
 
 def make_env() -> gymnasium.Env[np.ndarray, np.int64]:
-    """Pong as stacks of four frames [4, 84, 84], each the last two of four emulator frames."""
+    """Returns Pong with stacks [4, 84, 84] of four frames, each the maximum of the last two of four emulator frames."""
     env = gymnasium.make("PongNoFrameskip-v4")
     env = AtariPreprocessing(env, noop_max=30, frame_skip=4, screen_size=84)
     return FrameStackObservation(env, 4)
@@ -58,7 +58,7 @@ class Network(nn.Module):
 
 
 class Replay:
-    """The last transitions, each with both its stacks."""
+    """Stores the last transitions, each with the stacks before and after it."""
 
     def __init__(self, capacity: int) -> None:
         self.obs = np.zeros((capacity, 4, 84, 84), np.uint8)
@@ -84,7 +84,7 @@ class Replay:
 
 
 def training(capacity: int, starts: int, seed: int) -> Iterator[int]:
-    """Train for ever; give the number of environment steps after each."""
+    """Train without end. Yields the number of environment steps after each step."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     env = make_env()
@@ -120,12 +120,12 @@ def training(capacity: int, starts: int, seed: int) -> Iterator[int]:
 
 
 def main(
-    steps: Annotated[int, typer.Option(min=1)] = 20_000,
-    capacity: Annotated[int, typer.Option(min=1_000, help="Of the replay, in transitions.")] = 10_000,
-    starts: Annotated[int, typer.Option(min=0, help="Steps before learning starts.")] = 1_000,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    steps: Annotated[int, typer.Option(min=1, help="Environment steps of the run.")] = 20_000,
+    capacity: Annotated[int, typer.Option(min=1_000, help="Transitions in the replay.")] = 10_000,
+    starts: Annotated[int, typer.Option(min=0, help="Environment steps before learning starts.")] = 1_000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the run.")] = 0,
 ) -> None:
-    """Train, and say how fast that went."""
+    """Train, and print the environment steps a second."""
     began = time.perf_counter()
     for _ in itertools.islice(training(capacity, starts, seed), steps):
         pass

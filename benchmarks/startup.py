@@ -2,7 +2,7 @@
 
     python benchmarks/startup.py --repeats 10
 
-The first run of each is left out: it writes byte code and fills the disk's cache.
+The first run of each command does not count, because it writes byte code and fills the disk's cache.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RUN = ["run", "--plugins", "tabular,chain", "--run-dir"]
 
 
 def timed(words: list[str]) -> tuple[float, float]:
-    """(seconds to the first line that an episode prints, or to the end; seconds to the end)."""
+    """Returns (seconds to the first line that an episode prints, or to the end; seconds to the end)."""
     began = time.perf_counter()
     first = None
     with subprocess.Popen([sys.executable, "-m", "framework", *words], stdout=subprocess.PIPE, text=True) as process:
@@ -34,7 +34,7 @@ def timed(words: list[str]) -> tuple[float, float]:
 
 
 def main(repeats: Annotated[int, typer.Option(help="Timed runs of each command.", min=1)] = 10) -> None:
-    """Print the median and the range of the seconds."""
+    """Print the median, the fastest and the slowest time of each command."""
     rows: dict[str, list[float]] = {"--help": [], "run, to the first episode": [], "run, to the end": []}
     for repeat in range(repeats + 1):
         with tempfile.TemporaryDirectory() as folder:

@@ -1,11 +1,11 @@
-"""Every target of the Pong page, measured: what `dqn,pong` and its parts have to reach, and what they do here.
+"""Measure every target of the Pong page: the speeds and sizes that `dqn,pong` and its parts should reach.
 
-    python benchmarks/targets.py                            # all, each in a process of its own
+    python benchmarks/targets.py                            # all, each in its own process
     python benchmarks/targets.py --only gradients
-    python benchmarks/targets.py --learnt runs/pong         # with the runs that learn_pong.py made in that folder
-    python benchmarks/targets.py --profile                  # then where an environment step's time goes
+    python benchmarks/targets.py --learnt runs/pong         # also the runs of learn_pong.py in that folder
+    python benchmarks/targets.py --profile                  # also how the time of a step is divided
 
-Each measurement prints its own table; the last one sets them all against their targets. Run it on an idle machine.
+Each measurement prints its own table. The last table compares them with their targets. Run it on an idle machine.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ FRAMES = 1_000_000
 
 @dataclass(frozen=True)
 class Target:
-    """One line of the last table: a figure and its bound."""
+    """One line of the last table: a measured value and its bound."""
 
     what: str
     bound: float
     figure: Callable[[Any], float]
-    """From what the measurement's `main` returned."""
+    """Computes the value from the result of the measurement's `main`."""
     at_least: bool = False
     unit: str = "×"
     form: str = ",.2f"
 
     def line(self, found: Any, command: str) -> list[str]:
-        """What, target, measured, and the command; `found` is None where nothing was measured."""
+        """Returns the cells of the line. `found` is the measurement's result, or None if there is none."""
         bound = f"{'≥' if self.at_least else '≤'} {self.bound:,g} {self.unit}"
         if found is None:
             return [self.what, bound, "not measured", command]
@@ -57,41 +57,41 @@ class Target:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A command of this folder."""
+    """A command of this folder, and the targets that it measures."""
 
     targets: tuple[Target, ...]
     values: Mapping[str, Any] = field(default_factory=dict)
-    """Its options, by name."""
+    """The command's options, by name."""
 
     def command(self, name: str) -> str:
-        """What to type for it alone."""
+        """Returns the command for this measurement alone."""
         options = "".join(f" --{key.replace('_', '-')} {value}" for key, value in self.values.items())
         return f"`{name}.py{options}`"
 
 
 def middle(times: Times, base: Times) -> float:
-    """The median, over the rounds, of times in units of `base`."""
+    """Returns the median, over the rounds, of the times relative to `base`."""
     return float(np.median(times / base))
 
 
 def against(peer: str, arm: str) -> Callable[[Mapping[str, Times]], float]:
-    """How many times as long as the arm the peer takes."""
+    """Returns a function that computes how many times as long as the arm the peer takes."""
     return lambda seconds: middle(seconds[peer], seconds[arm])
 
 
 def largest(seconds: Mapping[str, Times]) -> float:
-    """How many times as long as the first arm the last one takes."""
+    """Returns how many times as long as the first arm the last arm takes."""
     arms = list(seconds.values())
     return middle(arms[-1], arms[0])
 
 
 def ours(seconds: Mapping[str, Times]) -> Times:
-    """The first arm, which is as shipped."""
+    """Returns the times of the first arm."""
     return next(iter(seconds.values()))
 
 
 def slowest_growth(seconds: Mapping[str, Times]) -> float:
-    """The slowest number of environments in units of one environment's time."""
+    """Returns the largest time of several environments, relative to the time of one environment."""
     return max(middle(times, ours(seconds)) for times in list(seconds.values())[1:])
 
 
@@ -180,7 +180,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         {"rounds": 20},
     ),
 }
-"""Everything but learning itself, which takes an hour: learn_pong.py."""
+"""All measurements except learning, which takes an hour: learn_pong.py measures it."""
 
 MINUTES = Target(
     "training time to a confirmed 18, median",
@@ -198,7 +198,7 @@ STEPS = Target(
 
 
 def measured(name: str, values: Mapping[str, Any]) -> Any:
-    """What the command's `main` returns; None where it says that something is missing. Runs in a process of its own."""
+    """Returns the result of the command's `main`, or None if the command ends because a package is missing."""
     try:
         return importlib.import_module(name).main(**values)
     except typer.Exit:
@@ -206,7 +206,7 @@ def measured(name: str, values: Mapping[str, Any]) -> Any:
 
 
 def measured_alone(name: str, values: Mapping[str, Any]) -> Any:
-    """The same from here; None, too, where the measurement raised or its process died, which is told."""
+    """Calls `measured` in a new process. Returns None also if it raises or the process dies, and prints the error."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
         try:
             return process.submit(measured, name, values).result()
@@ -216,16 +216,18 @@ def measured_alone(name: str, values: Mapping[str, Any]) -> Any:
 
 
 def learnt(folder: Path) -> list[list[str]]:
-    """The lines of the runs of the defaults in learn_pong.py's folder.
+    """Returns the lines of the last table for the runs of the defaults in learn_pong.py's folder.
 
     Raises:
-        typer.BadParameter: if there are none, or one of them did not get there.
+        typer.BadParameter: if there are no such runs, or one of them did not reach the goal.
     """
-    # a run that was put aside has a longer name, and one that is under way has no result
+    # a run that was put aside has a longer name, and a run that has not ended has no result
     ended = [path.parent for path in (folder / "default" / "default").glob("seed-*/result.json")]
     runs = sorted(run for run in ended if run.name.removeprefix("seed-").isdigit())
     if not runs:
-        raise typer.BadParameter(f"{folder}: no run of the defaults has ended there")
+        raise typer.BadParameter(
+            f"{folder}: no complete run of the defaults: make them with python benchmarks/learn_pong.py {folder}"
+        )
     rows = [confirmed(run) for run in runs]
     missed = [run.name for run, row in zip(runs, rows, strict=True) if row is None]
     if missed:
@@ -235,24 +237,31 @@ def learnt(folder: Path) -> list[list[str]]:
 
 
 def main(
-    only: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(MEASUREMENTS)}; default: all.")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help=f"A measurement; may be repeated. One of: {', '.join(MEASUREMENTS)}. Default: all."),
+    ] = None,
     learnt_in: Annotated[
         Path | None,
-        typer.Option("--learnt", help="Folder that learn_pong.py has filled; default: learning is left out."),
+        typer.Option("--learnt", help="Folder with runs of learn_pong.py. Default: leave learning out."),
     ] = None,
-    profile: Annotated[bool, typer.Option("--profile", help="Say where an environment step's time goes, too.")] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Also print how the time of an environment step is divided.")
+    ] = False,
 ) -> None:
-    """Print every table, and then that of the targets. Exit code 1 if something could not be measured."""
+    """Print every table, and then the table of the targets. Exit code 1: a measurement has no result."""
     unknown = sorted({*(only or ())} - {*MEASUREMENTS})
     if unknown:
-        raise typer.BadParameter(f"no measurement is called {', '.join(unknown)}: choose of {', '.join(MEASUREMENTS)}")
+        raise typer.BadParameter(
+            f"no measurement is called {', '.join(unknown)}: choose from {', '.join(MEASUREMENTS)}"
+        )
     lines = learnt(learnt_in) if learnt_in is not None else []
     names = list(dict.fromkeys(only or MEASUREMENTS))
     results = {name: measured_alone(name, MEASUREMENTS[name].values) for name in names}
     for name, found in results.items():
         lines += [target.line(found, MEASUREMENTS[name].command(name)) for target in MEASUREMENTS[name].targets]
     show(["what", "target", "measured", "command"], lines)
-    print("Medians. What is bold misses its target.")
+    print("Medians. Bold values miss their targets.")
     if profile:
         measured("profile_run", {})
     if any(found is None for found in results.values()):

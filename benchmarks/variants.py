@@ -1,11 +1,11 @@
-"""Judges every variant of dqn on two games of MinAtar and on CartPole, and writes docs/results/variants.md.
+"""Compare every variant of dqn on two games of MinAtar and on CartPole, and write docs/results/variants.md.
 
     python benchmarks/variants.py runs/variants
 
-An arm is `dqn` with one more plugin, or a bundle; all have what the environment recommends and nothing else but
-the values below. The runs go side by side and a study that was cut short goes on where it was, so the same command
-writes the page again from runs that are there. What was concluded from it stands in variants_conclusions.md and is
-copied to the top of the page.
+An arm is `dqn` with one more plugin, or a bundle. Every arm has the values that the environment recommends and the
+values below. Several runs are made side by side. The command makes only the runs that are missing, so it continues
+after an interruption, and it can write the page again from complete runs. The conclusions are in
+variants_conclusions.md; the command copies them to the top of the page.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ STUDIES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "space_invaders": ("minatar", {"minatar.game": "space_invaders", "run.steps": 50_000}),
     "second_look": ("cartpole", {"run.steps": 30_000}),
 }
-"""Name → the environment's plugin, and the values of all arms. Nothing is evaluated: every run has training returns."""
+"""Name → the environment's plugin, and the values of all arms. There are no evaluations, only training returns."""
 
 SECOND_LOOK: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "noisy_quiet": ("noisy", {"noisy.sigma": 0.1}),
@@ -60,7 +60,7 @@ SECOND_LOOK: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "polyak_fast": ("polyak", {"polyak.tau": 0.02}),
     "online_normed": ("online,layer_norm", {}),
 }
-"""Arms with one value or part changed, of variants that were never above dqn, or below it where they should not be."""
+"""Arms with one changed value or part, for variants that were never above dqn or unexpectedly below it."""
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "results" / "variants.md"
@@ -68,7 +68,7 @@ CONCLUSIONS = HERE / "variants_conclusions.md"
 
 
 def arms_of(study: str) -> list[Arm]:
-    """The arms of one of `STUDIES`."""
+    """Returns the arms of a study."""
     if study == "second_look":
         return [
             Arm("dqn", "dqn,cartpole"),
@@ -78,7 +78,7 @@ def arms_of(study: str) -> list[Arm]:
 
 
 def arms(environment: str) -> list[Arm]:
-    """The composition to beat, then the others."""
+    """Returns the arms for an environment. The first one is the baseline, dqn."""
     parts = [part for part in PARTS if part != "impala" or environment == "minatar"]
     return [
         Arm("dqn", f"dqn,{environment}"),
@@ -88,7 +88,7 @@ def arms(environment: str) -> list[Arm]:
 
 
 def verdict(summary: Summary, base: Summary) -> str:
-    """Whether every seed of one arm is better than every seed of the other, by the area under the curve."""
+    """Returns whether all seeds of an arm are above or below all seeds of the baseline, by the area under the curve."""
     own, other = ([run.area for run in arm.runs if run.area is not None] for arm in (summary, base))
     if summary is base or len(own) < len(summary.runs) or len(other) < len(base.runs):
         return ""
@@ -96,7 +96,7 @@ def verdict(summary: Summary, base: Summary) -> str:
 
 
 def table(summaries: Sequence[Summary]) -> str:
-    """One row an arm, the best area first."""
+    """Returns the table of a study: a row for each arm, the largest area first."""
     base = summaries[0]
     rows = [
         "| arm | area under the curve | of each seed | against dqn | final return | of each seed |",
@@ -114,7 +114,7 @@ def table(summaries: Sequence[Summary]) -> str:
 
 
 def section(name: str, study: Study, seeds: int) -> str:
-    """The part of the page that shows one study; its plots are copied beside the page."""
+    """Returns the part of the page about one study, and copies the study's plots beside the page."""
     environment, values = STUDIES[name]
     summaries = summarise(study.results)
     for plot in ("study", "curves"):
@@ -132,7 +132,7 @@ def section(name: str, study: Study, seeds: int) -> str:
 
 
 def page(studies: Mapping[str, Study], seeds: int) -> str:
-    """The whole page."""
+    """Returns the whole page."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "gymnasium", "MinAtar", "numpy"))
     return "\n\n".join(
         [
@@ -141,9 +141,10 @@ def page(studies: Mapping[str, Study], seeds: int) -> str:
             "bundle, with the values that the environment recommends: nothing was tuned for any arm.",
             CONCLUSIONS.read_text(encoding="utf-8").strip(),
             "*Area under the curve*: the mean raw return of the last 100 training episodes, averaged over the run. "
-            "*Final return*: that mean in the end. Beside every seed's figure: the interquartile mean and the 95 % "
-            "percentile bootstrap interval. *Against dqn*: **above** if every seed's area is larger than every "
-            "one of dqn's, below if every one is smaller. Three seeds are few: what overlaps is not told apart.",
+            "*Final return*: that mean at the end. The table shows the interquartile mean, its 95 % percentile "
+            "bootstrap interval, and the value of each seed. *Against dqn*: **above** if every seed's area is larger "
+            "than every one of dqn's, below if every one is smaller. Three seeds are few: arms that overlap may still "
+            "differ.",
             *(section(name, study, seeds) for name, study in studies.items()),
             f"Python {platform.python_version()}, {packages}, one thread a run.",
         ]
@@ -151,12 +152,14 @@ def page(studies: Mapping[str, Study], seeds: int) -> str:
 
 
 def main(
-    folder: Annotated[Path, typer.Argument(help="Where the runs are, or go.")],
-    seeds: Annotated[int, typer.Option(min=1)] = 3,
+    folder: Annotated[Path, typer.Argument(help="Folder for the studies. Complete runs in it are kept.")],
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each arm.")] = 3,
     jobs: Annotated[int, typer.Option(min=1, help="Runs side by side.")] = 2,
-    only: Annotated[list[str] | None, typer.Option(help="Run these studies alone, and write no page.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Run only this study, and write no page; may be repeated.")
+    ] = None,
 ) -> None:
-    """Run what is missing, then write the page."""
+    """Make the runs that are missing, and write the page."""
     studies = {}
     for name, (_, values) in STUDIES.items():
         if only and name not in only:

@@ -3,9 +3,9 @@
     python benchmarks/whole_loop.py --rounds 30
 
 The peers are stable-baselines3's DQN, set up as its documentation sets it up for Atari, and a plain script,
-single_file_dqn.py. All play the real emulator, learn from 84 × 84 × 4 pixels with the network of Mnih et al. 2015, hold
-each action for four frames, make one update of 32 transitions every four steps and act with the same constant ε. Each
-has learnt for a while, and its replay is full, before anything is counted.
+single_file_dqn.py. All arms play on the real emulator, learn from 84 × 84 × 4 pixels with the network of Mnih et al.
+2015, repeat each action for four frames, make one update of 32 transitions every four steps and act with the same
+constant ε. Before the first round, each arm fills its replay and learns for a while.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NUM_ENVS = (1, 8)
 
 
 def ours(num_envs: int, precision: str, threads: int, capacity: int, seed: int) -> Parts:
-    """One-step `dqn` on Pong as the literature shows it; everything that is not named here is as shipped."""
+    """Assembles one-step `dqn` on Pong's whole screen. The other options have the defaults of `dqn,pong`."""
     values = {
         **UNENDING,
         "run.seed": seed,
@@ -60,7 +60,10 @@ def ours(num_envs: int, precision: str, threads: int, capacity: int, seed: int) 
 
 
 def theirs(capacity: int, seed: int) -> Callable[[int], object]:
-    """Theirs: learn(environment steps). Its replay keeps every stack once, which is the least that it can."""
+    """Returns a function of the environment steps, which trains stable-baselines3's DQN.
+
+    Its replay stores every stack once, which is the least memory that it can use.
+    """
     import ale_py
     from stable_baselines3.common.env_util import make_atari_env
     from stable_baselines3.common.vec_env import VecFrameStack
@@ -84,7 +87,7 @@ def theirs(capacity: int, seed: int) -> Callable[[int], object]:
 
 
 def script(capacity: int, seed: int) -> Callable[[int], object]:
-    """The plain script: learn(environment steps)."""
+    """Returns a function of the environment steps, which trains the plain script."""
     from single_file_dqn import training
 
     running = training(capacity, starts=capacity, seed=seed)
@@ -96,15 +99,15 @@ def _take(running: Iterator[int], steps: int) -> None:
 
 
 def main(
-    rounds: Annotated[int, typer.Option(min=1)] = 30,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; every arm runs once in each.")] = 30,
     steps: Annotated[int, typer.Option(min=8, help="Environment steps of each arm in a round.")] = 400,
     capacity: Annotated[
-        int, typer.Option(min=1_000, help="Of each replay, in transitions; learning starts when it is full.")
+        int, typer.Option(min=1_000, help="Transitions in each replay; learning starts when it is full.")
     ] = 10_000,
     warm_up: Annotated[int, typer.Option(min=0, help="Environment steps with learning before the rounds.")] = 400,
-    precision: Annotated[str, typer.Option(help="Of dqn: auto, float32 or bfloat16.")] = "auto",
-    threads: Annotated[int, typer.Option(min=1, help="Of torch, for all.")] = 2,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    precision: Annotated[str, typer.Option(help="dqn.precision: auto, float32 or bfloat16.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of torch, the same for every arm.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every arm.")] = 0,
 ) -> dict[str, Times]:
     """Print the table. Returns the seconds of every arm, by its label."""
     need_emulator()
@@ -120,7 +123,7 @@ def main(
         learn(capacity + warm_up)
     seconds = alternate({label: partial(learn, steps) for label, learn in learners.items()}, rounds)
     show(
-        ["", "environment steps a second", *(f"time, in units of {label}" for label in agents)],
+        ["", "environment steps a second", *(f"time, relative to {label}" for label in agents)],
         [
             [label, spread(steps / times), *(ratio(times, seconds[own]) for own in agents)]
             for label, times in seconds.items()

@@ -1,4 +1,4 @@
-"""Environments. Importing this package registers the tiny ones with gymnasium and loads none."""
+"""Environments. Importing this package registers the tiny ones with gymnasium and imports none of them."""
 
 from gymnasium import register
 

@@ -1,7 +1,7 @@
 """The plugin `cartpole`: gymnasium's CartPole-v1 (Barto, Sutton & Anderson 1983) with values that learn it in a minute.
 
-Four numbers describe a cart and the pole on it; the agent pushes left or right. Each step pays 1, a fallen pole
-terminates the episode and 500 steps truncate it, so 500 is the best return.
+Four numbers describe a cart and the pole on it; the agent pushes the cart left or right. Each step earns 1. The episode
+terminates when the pole falls or the cart leaves the track. It is truncated after 500 steps, so 500 is the best return.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from framework.hooks import hookimpl
 from framework.types import Role
 
 RECOMMENDED: dict[str, Any] = {"run.steps": 30_000, "evaluation.every": 5_000}
-"""What suits CartPole, whoever plays."""
+"""Values for CartPole with any agent."""
 
 RECOMMENDED_FOR_DQN: dict[str, Any] = {
     "replay.capacity": 30_000,
@@ -37,7 +37,7 @@ RECOMMENDED_FOR_DQN: dict[str, Any] = {
     "c51.v_max": 100.0,
     "per.beta_horizon": 30_000,
 }
-"""What suits a network. Values come to a hundred and gain about one with each copy to the target, hence so many."""
+"""Values for a network. Action values reach 100, and each copy to the target adds about 1, so copies are frequent."""
 
 
 @hookimpl

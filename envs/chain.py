@@ -1,4 +1,4 @@
-"""The five-state chain, and the plugin `chain` that offers it: the smallest problem whose optimum is known."""
+"""The five-state chain, and the plugin `chain` that offers it: a tiny problem with a known optimum."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from framework.types import Role
 
 
 def check_rewards(length: int, rewards: Sequence[float] | None) -> tuple[float, ...]:
-    """The reward on entering each state; None stands for −1 at the lower end, +2 at the upper and 0 between.
+    """The reward on entering each state. None means −1 at the lower end, +2 at the upper end and 0 between.
 
     Raises:
-        ValueError: for a length below 3, or rewards that are not finite or not `length` many.
+        ValueError: if length is below 3, a reward is not finite, or the number of rewards is not `length`.
     """
     if length < 3:
         raise ValueError(f"length must be at least 3, two ends and a state between them, got {length}")
@@ -33,7 +33,7 @@ def check_rewards(length: int, rewards: Sequence[float] | None) -> tuple[float, 
 
 
 def chain_transitions(rewards: Sequence[float]) -> Transitions:
-    """The model of a chain with these rewards on entering its states; its two ends keep whoever enters them."""
+    """The model of a chain with these rewards on entering its states. No action leaves one of the two ends."""
     last = len(rewards) - 1
 
     def enter(state: int) -> list[Outcome]:
@@ -46,9 +46,9 @@ def chain_transitions(rewards: Sequence[float]) -> Transitions:
 class ChainEnv(ModelEnv):
     """
     ## Description
-    States 0 … length − 1 in a row. The walk starts in the middle and ends at either end; one end costs, the
-    other pays. With γ = 0.9 the default chain has Q*(·, 1) = 1.62, 1.8, 2 and Q*(·, 0) = −1, 1.458, 1.62 in
-    states 1, 2, 3.
+    States 0 … length − 1 in a row. The walk starts in the middle and ends at either end. By default the lower end
+    gives a negative reward and the upper end a positive reward. With γ = 0.9 the default chain has
+    Q*(·, 1) = 1.62, 1.8, 2 and Q*(·, 0) = −1, 1.458, 1.62 in states 1, 2, 3.
 
     ## Observation space
     `Discrete(length)`: the index of the state.
@@ -57,22 +57,23 @@ class ChainEnv(ModelEnv):
     `Discrete(2)`: 0 moves to the state below in index, 1 to the one above.
 
     ## Rewards
-    `rewards[s]` on entering state s; by default (−1, 0, 0, 0, +2). The start is not entered, so it earns
-    nothing until the walk comes back to it.
+    `rewards[s]` on entering state s; by default (−1, 0, 0, 0, +2). An episode does not enter its first state, so that
+    state earns nothing until the walk returns to it.
 
     ## Start
     State `length // 2`: the middle, or the upper of the two middle states.
 
     ## End
-    Entering state 0 or `length − 1` terminates. There is no time limit, so a policy that goes to and fro never ends.
+    Entering state 0 or `length − 1` terminates. The class has no time limit, so a walk back and forth never ends. The
+    id `framework/Chain-v0` and the plugin truncate after 200 steps.
 
     ## Arguments
     length: number of states, at least 3.
-    rewards: one for each state; None is −1, then zeros, then +2.
+    rewards: one for each state; None means −1, then zeros, then +2.
     render_mode: "ansi", "rgb_array" or None.
 
     Raises:
-        ValueError: for arguments outside of these.
+        ValueError: for any other argument.
     """
 
     def __init__(self, length: int = 5, rewards: Sequence[float] | None = None, render_mode: str | None = None) -> None:

@@ -17,14 +17,14 @@ from framework.types import Role
 LAYOUT = ("...G", ".#.P", "S...")
 
 MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
-"""Up, right, down, left as (rows, columns); the neighbours of an action in this circle are perpendicular to it."""
+"""Up, right, down, left as (rows, columns). Seen as a circle, the entries next to an action are perpendicular to it."""
 
 ENTRY_REWARDS = {"G": 1.0, "P": -1.0}
-"""The tiles that end an episode, and what entering them earns."""
+"""Tile that ends an episode → the reward for entering it."""
 
 
 def check_layout(layout: object) -> tuple[str, ...]:
-    """The rows of a layout: ".": floor, "#": wall, "S": start, "G": goal, "P": pit.
+    """Check the rows of a layout: ".": floor, "#": wall, "S": start, "G": goal, "P": pit.
 
     Raises:
         ValueError: unless it is a sequence of equally long strings of these, with exactly one S and at least one G.
@@ -46,7 +46,7 @@ def check_layout(layout: object) -> tuple[str, ...]:
 
 
 def grid_transitions(layout: Sequence[str], step_reward: float, slip: float) -> Transitions:
-    """The model of a checked layout. Cells are states, row by row; walls and ends keep whoever is there."""
+    """The model of a checked layout. Cells are states, row by row. No action leaves a wall or an end."""
     width = len(layout[0])
     text = "".join(layout)
 
@@ -73,8 +73,8 @@ def grid_transitions(layout: Sequence[str], step_reward: float, slip: float) -> 
 class GridEnv(ModelEnv):
     """
     ## Description
-    A walker on a small grid looks for a goal and keeps out of a pit; walls stand in the way. The default is the
-    4 × 3 grid of Russell & Norvig, *Artificial Intelligence*, chapter "Making complex decisions", without their slips:
+    The agent walks on a small grid to a goal. It must avoid a pit, and cannot enter walls. The default is the 4 × 3
+    grid of Russell & Norvig, *Artificial Intelligence*, chapter "Making complex decisions", without the slips:
 
         ...G
         .#.P
@@ -84,8 +84,8 @@ class GridEnv(ModelEnv):
     `Discrete(rows · columns)`: the cell, counted row by row from the top left. Walls are counted and never visited.
 
     ## Action space
-    `Discrete(4)`: 0 up, 1 right, 2 down, 3 left. Moving into a wall or over the edge stays. With probability
-    `slip` the move goes in one of the two perpendicular directions instead, each equally likely.
+    `Discrete(4)`: 0 up, 1 right, 2 down, 3 left. A move into a wall or over the edge stays in place. With
+    probability `slip` the move goes in one of the two perpendicular directions instead, each equally likely.
 
     ## Rewards
     `step_reward` for every step, plus +1 on entering a goal and −1 on entering a pit.
@@ -98,12 +98,12 @@ class GridEnv(ModelEnv):
 
     ## Arguments
     layout: rows of ".": floor, "#": wall, "S": start (exactly one), "G": goal (at least one), "P": pit.
-    step_reward: earned by each step; a cost where negative.
+    step_reward: the reward of each step; a cost if negative.
     slip: probability of a perpendicular move, in [0, 1].
     render_mode: "ansi", "rgb_array" or None.
 
     Raises:
-        ValueError: for arguments outside of these.
+        ValueError: for any other argument.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class GridOptions(Section, name="grid"):
     slip: float = Field(default=0.0, ge=0, le=1, description="probability of moving perpendicularly to the action")
     max_steps: int = Field(default=100, ge=0, description="steps after which an episode is truncated; 0: no limit")
 
-    # Before pydantic's own validation, which would report every row by itself.
+    # Runs before pydantic's own validation, which would report each row separately.
     _layout = field_validator("layout", mode="before")(check_layout)
 
 

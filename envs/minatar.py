@@ -1,16 +1,16 @@
 """MinAtar, five Atari games in miniature, and the plugin `minatar` that offers them.
 
 Young & Tian 2019, *MinAtar: An Atari-Inspired Testbed for Thorough and Reproducible Reinforcement Learning
-Experiments* (arXiv:1903.03176). The games are those of their package; the environment around them is ours, for
-three reasons: an episode is a function of its seed and actions alone, images have their channels first, as
-networks want them, and nothing is drawn by a library for plots.
+Experiments* (arXiv:1903.03176). The games are those of their package. The environment around them is our own, for
+three reasons: an episode depends only on its seed and its actions, images have their channels first, as networks
+need them, and rendering needs no library for plots.
 
-Where this departs from the paper's protocol, and how to return to it: agents choose among the actions that do
-something in their game (`minatar.actions=full` is the paper's six), and an episode is truncated after 5 000 steps
-(`minatar.max_steps=0`). Repeated actions and growing difficulty are the paper's. Rewards are never clipped.
+Two settings differ from the paper's protocol. Agents choose among the actions that do something in their game
+(`minatar.actions=full` gives the paper's six), and an episode is truncated after 5 000 steps (`minatar.max_steps=0`
+removes the limit). Repeated actions and growing difficulty are as in the paper. Rewards are never clipped.
 
-The package is licensed GPL-3.0-or-later. Nothing here imports it before an environment is made: with it come
-pandas and seaborn, which take a second.
+The package is licensed GPL-3.0-or-later. This module imports it only when an environment is made: it imports pandas
+and seaborn, which takes a second.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from framework.hooks import hookimpl
 from framework.types import Role
 
 SIDE = 10
-"""Of every game's board, in cells."""
+"""Side of every game's board, in cells."""
 
 CELL = 32
-"""Side of a cell in pixels: even, as video encoders want it."""
+"""Side of a cell in pixels: an even number, because video encoders need one."""
 
 ACTIONS = ("noop", "left", "up", "right", "down", "fire")
-"""What the package's actions mean, by their number."""
+"""The meaning of each action of the package, by its number."""
 
 COLOURS = (
     (240, 240, 240),
@@ -53,7 +53,7 @@ COLOURS = (
     (100, 210, 210),
     (235, 150, 180),
 )
-"""Of each channel, on black; no game has more."""
+"""The colour of each channel, on black. No game has more channels."""
 
 RECOMMENDED: dict[str, Any] = {
     "run.num_envs": 8,
@@ -61,7 +61,7 @@ RECOMMENDED: dict[str, Any] = {
     "evaluation.every": 20_000,
     "evaluation.episodes": 20,
 }
-"""What suits MinAtar, whoever plays."""
+"""Values for MinAtar with any agent."""
 
 RECOMMENDED_FOR_DQN: dict[str, Any] = {
     "replay.capacity": 100_000,
@@ -80,7 +80,7 @@ RECOMMENDED_FOR_DQN: dict[str, Any] = {
     "c51.v_min": 0.0,
     "c51.v_max": 30.0,
 }
-"""What suits the paper's small network on one core: few updates of large batches, one for each step of all games."""
+"""Values for the paper's small network on one core: few updates of large batches, one for each step of all games."""
 
 Game = Literal["asterix", "breakout", "freeway", "seaquest", "space_invaders"]
 Channels = UInt8[np.ndarray, "C 10 10"]
@@ -93,30 +93,30 @@ class MinAtarEnv(gymnasium.Env[Channels, np.int64]):
     One of MinAtar's games on a board of 10 × 10 cells.
 
     ## Observation space
-    `Box(0, 255, (C, 10, 10), uint8)`: one channel for each kind of object, 255 where one is and 0 elsewhere.
-    C is 4 in Asterix and Breakout, 6 in Space Invaders, 7 in Freeway and 10 in Seaquest.
+    `Box(0, 255, (C, 10, 10), uint8)`: one channel for each kind of object, 255 where an object is and 0
+    elsewhere. C is 4 in Asterix and Breakout, 6 in Space Invaders, 7 in Freeway and 10 in Seaquest.
 
     ## Action space
     `Discrete(n)`: indices into `actions`, names from `ACTIONS`. With probability `sticky_action_prob` the game
-    takes its previous action instead, at an episode's first step a noop.
+    repeats its previous action instead. At an episode's first step that is "noop".
 
     ## Rewards
     +1 for a treasure, a brick, a road crossed, an enemy or an alien hit; in Seaquest up to +10 for surfacing with
     six divers.
 
     ## Start
-    The package's. After `reset(seed=…)` it is drawn, as everything else in the episode, from that seed: the episode
-    is the package's own after its `seed`. Without a seed the random stream goes on.
+    The package draws the start. `reset(seed=…)` calls the package's `seed`, so that the seed decides the start and
+    everything random in the episode. Without a seed the random generator continues.
 
     ## End
-    The games' own ends terminate, Freeway's clock of 2 500 steps among them. Nothing is truncated here: the plugin
-    does that.
+    The games' own ends terminate, including Freeway's clock of 2 500 steps. This class truncates nothing; the plugin
+    does.
 
     ## Arguments
     game: "asterix", "breakout", "freeway", "seaquest" or "space_invaders".
     actions: "minimal", those that do something in this game, or "full", all six.
     sticky_action_prob: in [0, 1].
-    difficulty_ramping: whether Asterix, Seaquest and Space Invaders become harder in the course of an episode.
+    difficulty_ramping: whether Asterix, Seaquest and Space Invaders become harder during an episode.
     render_mode: "rgb_array" or None.
 
     Raises:
@@ -154,7 +154,7 @@ class MinAtarEnv(gymnasium.Env[Channels, np.int64]):
         """A new episode. No options are read; info is empty. Raises ValueError for a seed outside [0, 2³²)."""
         super().reset(seed=seed)
         self._game.seed(seed)
-        self._game.last_action = 0  # the package would repeat the last action of the episode before
+        self._game.last_action = 0  # else the package may repeat the previous episode's last action
         self._game.reset()
         return self._observation(), {}
 
@@ -166,9 +166,9 @@ class MinAtarEnv(gymnasium.Env[Channels, np.int64]):
         return self._observation(), float(reward), bool(terminated), False, {}
 
     def render(self) -> Picture | None:
-        """The board, `CELL` pixels a cell; where several objects are, the last channel's. None without a render mode.
+        """A picture of the board, `CELL` pixels for each cell; None without a render mode.
 
-        The order of the channels is that of the package's own window.
+        A cell with several objects shows the last channel, in the order that the package's own window uses.
         """
         if self.render_mode is None:
             return None
@@ -202,25 +202,25 @@ class MinAtarOptions(Section, name="minatar"):
     game: Game = Field("breakout", description="the game")
     actions: Literal["minimal", "full"] = Field(
         "minimal",
-        description="minimal: the actions that do something in the game, which is learnt sooner; "
+        description="minimal: only the actions that do something in the game, which agents learn faster; "
         "full: all six in every game, as in the paper",
     )
     sticky_action_prob: float = Field(
         0.1, ge=0, le=1, description="probability, at each step, that the previous action is repeated"
     )
     difficulty_ramping: bool = Field(
-        True, description="asterix, seaquest and space_invaders become harder in the course of an episode"
+        True, description="asterix, seaquest and space_invaders become harder during an episode"
     )
     max_steps: int = Field(
         5_000,
         ge=0,
-        description="steps after which an episode is truncated, twice the length of Freeway's, so that "
-        "a game without end of its own does not hold up the run; 0: no limit",
+        description="steps after which an episode is truncated, so that a game that never ends does not block the run; "
+        "the default is twice the length of Freeway's episodes; 0: no limit",
     )
 
 
 def minatar_env(options: MinAtarOptions, render_mode: str | None = None) -> gymnasium.Env[Channels, np.int64]:
-    """One game as the engine wants it. Its metadata's `protocol` says everything that decides which game is played."""
+    """One game with its time limit. `protocol` in its metadata holds every setting that defines the game."""
     env = MinAtarEnv(options.game, options.actions, options.sticky_action_prob, options.difficulty_ramping, render_mode)
     protocol = {
         **options.model_dump(mode="json"),

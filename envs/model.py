@@ -15,7 +15,7 @@ from gymnasium.wrappers import TimeLimit
 from jaxtyping import Float64, UInt8
 
 CELL = 32
-"""Side of a cell in pixels: even, as video encoders want it."""
+"""Side of a cell in pixels: an even number, because video encoders need one."""
 
 COLOURS = {
     ".": (238, 238, 238),
@@ -35,7 +35,7 @@ DiscreteEnv = gymnasium.Env[np.int64, np.int64]
 
 
 class Outcome(NamedTuple):
-    """One of the things that an action may lead to."""
+    """One possible result of an action."""
 
     probability: float
     next_state: int
@@ -48,7 +48,7 @@ Transitions = Sequence[Sequence[Sequence[Outcome]]]
 
 
 def stay_ended(state: int, num_actions: int) -> list[list[Outcome]]:
-    """The row of a state that no episode leaves (an end, or a wall): every action stays there and earns nothing."""
+    """The row of a state that no episode leaves (an end, or a wall): every action stays there and earns 0."""
     return [[Outcome(1.0, state, 0.0, True)] for _ in range(num_actions)]
 
 
@@ -64,7 +64,7 @@ def optimal_values(transitions: Transitions, gamma: float) -> ActionValues:
         raise ValueError(f"gamma must be in [0, 1), got {gamma!r}")
     states, actions = len(transitions), len(transitions[0])
     reward = np.zeros((states, actions))
-    # Outcomes that terminate are left out: nothing is worth anything after them.
+    # Outcomes that terminate are left out: every value after them is 0.
     successor = np.zeros((states, actions, states))
     for state, row in enumerate(transitions):
         for action, outcomes in enumerate(row):
@@ -75,7 +75,7 @@ def optimal_values(transitions: Transitions, gamma: float) -> ActionValues:
     every = np.arange(states)
     policy = np.zeros(states, dtype=np.int64)
     seen: set[bytes] = set()
-    # In exact arithmetic no policy comes twice before the optimum; one that does differs from it by rounding alone.
+    # In exact arithmetic no policy repeats before the optimum. One that repeats differs from it by rounding alone.
     while policy.tobytes() not in seen:
         seen.add(policy.tobytes())
         value = np.linalg.solve(np.eye(states) - gamma * successor[every, policy], reward[every, policy])
@@ -109,13 +109,13 @@ class ModelEnv(DiscreteEnv):
     """An environment that samples a known transition model. Subclasses build the model and describe it.
 
     Args:
-        transitions: the model; states that end an episode have a row that stays (`stay_ended`).
+        transitions: the model; the row of a state that ends an episode is `stay_ended`.
         start: the state in which every episode starts.
         tiles: rows of equally many keys of `COLOURS`; cell i, row by row, is state i.
         render_mode: "ansi" (text), "rgb_array" (uint8 [height, width, 3]) or None.
 
     Raises:
-        ValueError: for another render mode.
+        ValueError: for any other render mode.
     """
 
     # Gymnasium declares metadata as a plain attribute, which a ClassVar may not override.
@@ -143,7 +143,7 @@ class ModelEnv(DiscreteEnv):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.int64, dict[str, Any]]:
-        """Back to the start. No options are read; info is empty."""
+        """Return to the start. No options are read; info is empty."""
         super().reset(seed=seed)
         self._state = self._start
         return np.int64(self._state), {}
@@ -154,7 +154,7 @@ class ModelEnv(DiscreteEnv):
             raise ValueError(f"action must be in 0…{len(self._transitions[0]) - 1}, got {action!r}")
         outcomes = self._transitions[self._state][int(action)]
         remaining = self.np_random.random()
-        for outcome in outcomes:  # the last one stands where rounding leaves the sum below 1
+        for outcome in outcomes:  # the last one is used if rounding leaves the sum below 1
             remaining -= outcome.probability
             if remaining < 0:
                 break
@@ -177,7 +177,7 @@ def time_limited(make: Callable[[], DiscreteEnv], max_steps: int) -> DiscreteEnv
 def recommended(
     names: Sequence[str], *, episodes: int, final: float, horizon: int, env_steps: int, gamma: float = 0.9
 ) -> Mapping[str, Any]:
-    """What suits a tiny environment: a table learns by episodes and explores ever less, anything else runs env_steps.
+    """Values for a tiny environment: `tabular` learns for `episodes` while ε falls; other agents run `env_steps`.
 
     names: the plugins of the composition. final: the last ε, reached linearly from 1 after `horizon` episodes.
     """

@@ -47,7 +47,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import each name when it is first asked for, so that `python -m framework --help` answers at once."""
+    """Import each name on first use, so that `python -m framework --help` starts fast."""
     import importlib
 
     if name not in _HOMES:

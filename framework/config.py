@@ -1,6 +1,6 @@
-"""One typed, described section of options for each plugin; every value knows where it came from.
+"""The options: one typed section for each plugin. The configuration records where each value came from.
 
-Weakest first: the default, a plugin's recommendation, a bundle, a TOML file, `--set`.
+Sources, weakest first: the default, a plugin's recommendation, a bundle, a TOML file, `--set`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Values = Mapping[str, Any]
 class Section(BaseModel):
     """The options of one plugin. Subclass it with a name: `class DQN(Section, name="dqn")`.
 
-    Every field needs a default and `Field(description=…)`; declaring one without is a TypeError.
-    Constraints (`gt=0`, `Literal[…]`) are checked wherever a value comes from.
+    Every field needs a default and `Field(description=…)`; a field without them raises TypeError.
+    pydantic checks the constraints (`gt=0`, `Literal[…]`) of values from every source.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
@@ -32,7 +32,7 @@ class Section(BaseModel):
     section_name: ClassVar[str]
 
     def __init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
-        # pydantic hands the class's keywords to this method as well; they are used once the fields are known
+        # pydantic passes the class's keywords here too; __pydantic_init_subclass__ uses them when the fields are known
         super().__init_subclass__(**kwargs)
 
     @classmethod
@@ -51,10 +51,10 @@ S = TypeVar("S", bound=Section)
 
 @dataclass(frozen=True)
 class Source:
-    """Where a group of values comes from, for messages and the run's config.toml.
+    """A group of values. `label` says where they come from, in messages and in the run's config.toml.
 
-    `unread` says what becomes of a value that no part reads: it is "allowed", it is allowed only where it equals the
-    option's default ("defaults"), or it is "refused".
+    `unread` says what happens to a value that no part reads: "allowed" accepts it, "defaults" accepts it only if it
+    equals the option's default, and "refused" reports it as an error.
     """
 
     label: str
@@ -63,7 +63,10 @@ class Source:
 
 
 class Config:
-    """The values in force. `config[Section]` is the typed section, `config.sources["a.b"]` where a.b came from."""
+    """The values in force. `config[Section]` is the typed section.
+
+    `config.sources["a.b"]` says where the value of a.b came from. It has no entry for an option that no source sets.
+    """
 
     def __init__(self, sections: Iterable[Section], sources: Mapping[str, str]) -> None:
         self._sections: dict[type[Section], Section] = {type(section): section for section in sections}
@@ -136,7 +139,7 @@ def build_config(sections: Sequence[type[Section]], sources: Sequence[Source]) -
                 path = f"{name}.{key}" if key else name
                 message = item["msg"].removeprefix("Value error, ")
                 shown = f" = {merged[name][key]!r}" if key in merged[name] else ""
-                problems.append(f"{path}{shown} (from {origin.get(path, 'the values together')}): {message}")
+                problems.append(f"{path}{shown} (from {origin.get(path, 'several values together')}): {message}")
     if problems:
         raise UsageError(problems)
     return Config(built, origin)
@@ -158,9 +161,9 @@ def _unknown(path: str, by_name: Mapping[str, type[Section]]) -> str:
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
-    """ "section.key=value" → (path, value); the value is read as TOML, and as plain text where it is none.
+    """ "section.key=value" → (path, value). The value is read as TOML, or as plain text if it is not valid TOML.
 
-    The word none, which TOML lacks, unsets an option that may be unset.
+    The value "none", which TOML lacks, unsets an optional option.
 
     Raises:
         UsageError: if there is no "=" or no section.
@@ -177,10 +180,11 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 
 
 def read_toml(path: Path) -> Values:
-    """A configuration file as flat values. `run.plugins`, if it is there, is a list of names.
+    """Read a configuration file as flat values. `run.plugins`, if present, is a list of names.
 
     Raises:
-        UsageError: if it cannot be read, is no TOML, or holds anything but tables of options.
+        UsageError: if the file cannot be read, is not valid TOML, has a key outside a [section], or if `run.plugins`
+            is not a list of names.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -190,7 +194,7 @@ def read_toml(path: Path) -> Values:
         raise UsageError(f"{path}: not valid TOML: {error}") from error
     loose = [key for key, value in document.items() if not isinstance(value, dict)]
     if loose:
-        raise UsageError(f"{path}: '{loose[0]}' stands outside a [section]")
+        raise UsageError(f"{path}: '{loose[0]}' is outside a [section]: move it into one")
     values = {f"{name}.{key}": value for name, table in document.items() for key, value in table.items()}
     plugins = values.get("run.plugins", [])
     if not isinstance(plugins, list) or not all(isinstance(name, str) for name in plugins):

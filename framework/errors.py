@@ -1,4 +1,4 @@
-"""The errors that people meet, each with what is wrong, where, and how to mend it."""
+"""The errors that users see. Each message says what is wrong, where, and how to fix it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class FrameworkError(Exception):
 class UsageError(FrameworkError):
     """The composition, configuration or command is wrong; nothing has been written.
 
-    Problems are collected so that one try reports them all.
+    One error holds all problems that were found, so that the user sees them at once.
     """
 
     exit_code = 2
@@ -26,7 +26,7 @@ class UsageError(FrameworkError):
 
 
 class UnsupportedSpace(UsageError):
-    """A part cannot serve the environment's spaces. `needs` says what it could serve, e.g. "Discrete observations"."""
+    """A part does not support the environment's spaces. `needs` says what it supports: "Discrete observations"."""
 
     def __init__(self, needs: str) -> None:
         self.needs = needs
@@ -36,7 +36,8 @@ class UnsupportedSpace(UsageError):
 class NonFiniteLoss(FrameworkError):
     """The loss of a batch is NaN or infinite. Raised before the optimiser's step.
 
-    `ids` are those of the transitions; `evidence` is the whole batch with its errors: name → array.
+    `ids` are the ids of the transitions with such a loss. `evidence` is the whole batch with its losses and priorities:
+    name → array.
     """
 
     def __init__(self, message: str, ids: Sequence[int], evidence: Mapping[str, Any]) -> None:
@@ -46,7 +47,7 @@ class NonFiniteLoss(FrameworkError):
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """ " Did you mean 'x'?" when a known word is close, else the empty string."""
+    """ " Did you mean 'x'?" if a known word is close, else the empty string."""
     import difflib
 
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)

@@ -1,4 +1,4 @@
-"""What a run tells those who listen to it: its moments, episodes that ended, and evaluations."""
+"""The events of a run that callbacks receive: start, step, update, episode, evaluation and end."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from framework.types import Batch, Counters, Step, TDErrors
 
 
 class Callback:
-    """Listens to a run. Override the events of interest; the others cost nothing."""
+    """Receives the events of a run. Override the methods that you need; the others cost nothing."""
 
     def on_start(self, counters: Counters) -> None:
-        """Before the first step."""
+        """Called before the first step."""
 
     def on_step(self, step: Step, counters: Counters) -> None:
-        """After each step of the environments, counted."""
+        """Called after each step of the environments. `counters` include the step."""
 
     def on_update(self, batch: Batch, errors: TDErrors, counters: Counters) -> None:
-        """After each gradient update, counted."""
+        """Called after each gradient update. `counters` include the update."""
 
     def on_episode(self, episode: Episode, counters: Counters) -> None:
-        """After each training episode."""
+        """Called after each training episode."""
 
     def on_evaluation_start(self, counters: Counters) -> None:
-        """Before each periodic evaluation, and the confirmation that may follow it."""
+        """Called once before each periodic evaluation and the confirmation that may follow it."""
 
     def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
-        """After each periodic evaluation; where it was to be confirmed, with both results in turn."""
+        """Called after each periodic evaluation. A confirmation has a result of its own: it is the second call."""
 
     def on_end(self, counters: Counters) -> None:
-        """Once, however the run ends."""
+        """Called once, however the run ends."""
 
 
 @dataclass(frozen=True)
 class Episode:
-    """A finished episode: its number in the run (from 1), raw undiscounted return and length in environment steps."""
+    """A finished episode: its number in the run (from 1), raw undiscounted return, and length in environment steps."""
 
     number: int
     env_id: int
@@ -46,12 +46,15 @@ class Episode:
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """Raw returns and lengths of a fixed quota of episodes, the same for each evaluation environment."""
+    """Raw returns and lengths of the episodes of an evaluation.
+
+    Each evaluation environment plays a fixed number of episodes. These numbers differ by at most one.
+    """
 
     returns: tuple[float, ...]
     lengths: tuple[int, ...]
     distinct: int
-    """Number of different games among them (by actions, rewards and length)."""
+    """Number of different episodes among them, compared by actions, rewards and length."""
     epsilon: float
     seconds: float
 

@@ -1,4 +1,4 @@
-"""The marks of a plugin's hooks, and what a bundle returns. The hooks themselves are in `framework.hookspecs`."""
+"""The markers that a plugin puts on its functions, and what a bundle returns. `framework.hookspecs` has the hooks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _hookspec = pluggy.HookspecMarker(PROJECT)
 
 
 def slot(function: F) -> F:
-    """Declare a hook that one plugin fills; plugins may declare slots of their own, prefixed with their name."""
+    """Declare a hook that one plugin fills. A plugin may declare slots of its own, called `<plugin>_<what>`."""
     return _hookspec(function, firstresult=True)
 
 
@@ -30,7 +30,7 @@ def gathered(function: F) -> F:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A named list of plugins and the values that they get, stronger than defaults, weaker than the user's own."""
+    """A list of plugins and values for their options. The values are stronger than defaults, weaker than the user's."""
 
     plugins: Sequence[str] = ()
     values: Mapping[str, Any] = field(default_factory=dict)

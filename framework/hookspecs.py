@@ -1,18 +1,42 @@
-"""The whole plugin API, in the order in which a run is assembled.
+"""The hooks of the engine, in the order in which a run calls them. This page and its conventions are the plugin API.
 
 A plugin is a module (or any object) with functions marked `@hookimpl`. There are two kinds of hooks:
 
-* a **slot** holds one part. `@hookimpl` *claims* it; `@hookimpl(trylast=True)` offers a *family
-  default* (as `dqn` and `tabular` do), which a claim overrides; the engine's own default stands last.
-  Two of the same rank are an error. `@hookimpl(wrapper=True)` decorates whatever fills the slot.
-* a **gathered** hook collects what every plugin returns.
+* A **slot** holds one part. `@hookimpl` *claims* the slot. `@hookimpl(trylast=True)` offers a *family default*, as
+  `dqn` and `tabular` do; a claim overrides it. The engine's own default comes last. Two plugins of the same rank are an
+  error. `@hookimpl(wrapper=True)` *decorates* the part that fills the slot: `part = yield`, then return the part or
+  something around it.
+* A **gathered** hook collects what every plugin returns.
 
-Every hook is called while the run is assembled, never in the training loop. An implementation takes
-whichever of the arguments it needs, by name; a part whose argument the winner of a later slot leaves
-out is not built, and claiming such a part is an error. New arguments may be added to a hook in a
-minor version; none is removed or changes its meaning without a new `API_VERSION`.
+The engine calls every hook while it assembles the run, never in the training loop. An implementation names the
+arguments that it needs and leaves out the others. The engine does not build a part that no later hook takes as an
+argument, and refuses a plugin that claims such a slot. It refuses an option that the user set and that no part reads.
 
-The protocols of the parts are in `framework.types`.
+A minor version may add hooks, and arguments to hooks. It removes none and changes the meaning of none; that takes a new
+`framework.hooks.API_VERSION`.
+
+Arguments of more than one hook:
+
+    config        the options in force: `config[MyOptions].rate` reads an option of a section
+    seeds         random generators of the run: `seeds.generator("a name of your own")`
+    spaces        what a policy observes and which actions it has, for all parallel environments
+    names         the names of plugins (each hook says of which)
+    role          what an environment is for: "train", "evaluate" or "watch"
+    policy        the part from `make_policy`
+    exploration   the part from `make_exploration`
+    slots         fills slots of your own: `slots.constructor("dqn_head", …)` or `slots.fill("mine_part", Part, …)`,
+                  with every argument that the slot declares; a decorator that has nothing to do calls `slots.idle`
+
+Conventions beside the hooks:
+
+* A part satisfies its protocol in `framework.types`. A part whose state changes during a run has `state_dict()` and
+  `load_state_dict(state)`; the state is a nested dict of numpy arrays and JSON scalars. A part may have `manifest()`,
+  which returns JSON values for the run's manifest.
+* An option called `threads` says how many threads a run takes; a study starts as many runs at once as fit the cores.
+* `CHECK_WITH = "dqn,chain"` in a plugin's module names the plugins with which the command `check` completes it.
+* A folder `templates` beside a plugin's module holds templates for the command `new`, one for each slot of the plugin's
+  own: `SLOT.py` and `test_SLOT.py`.
+* A folder `agent` in a plugin's package is the folder of a run. `evaluate NAME` and `watch NAME` play its agent.
 """
 
 from __future__ import annotations
@@ -54,41 +78,50 @@ __all__ = ["API_VERSION", "Bundle", "gathered", "hookimpl", "slot"]
 
 @gathered
 def families() -> Sequence[str]:
-    """The families that an environment belongs to, such as "atari".
+    """The families of environments that the plugin's environment belongs to, such as "atari".
 
-    Called first of all hooks, for each plugin that the user named. Bundles see the names, and may give a value to the
-    environment of a family whatever its own name is: "atari.stack" is the option `stack` of the environment's section.
+    The engine calls this hook first, of each plugin that the user named. A bundle sees the families, and may address an
+    option of every environment of a family: "atari.stack" is the option `stack` of the environment's own section.
     """
     raise NotImplementedError
 
 
 @gathered
 def bundle(names: Sequence[str], families: Sequence[str]) -> Bundle:
-    """Stand for other plugins and give them values.
+    """Other plugins that this plugin brings into the composition, and values for their options.
 
-    names: what the user named, in that order. families: those of the environments among them. Called once for each
-    plugin, before hooks are verified.
+    The engine calls this hook of each plugin before it verifies the hooks. The user takes a part out with `no:NAME`.
+
+    Args:
+        names: the plugins that the user named, in that order.
+        families: the families of the environments among them.
     """
     raise NotImplementedError
 
 
 @gathered
 def add_hookspecs(plugins: Plugins) -> None:
-    """Declare hooks of your own: `plugins.add_hookspecs(module)`. Each is named `<plugin>_<what>`."""
+    """Declare slots and hooks of your own. Call each `<plugin>_<what>`.
+
+    Args:
+        plugins: takes the module that declares them: `plugins.add_hookspecs(module)`.
+    """
 
 
 @gathered
 def config_sections() -> Sequence[type[Section]]:
-    """The plugin's options: subclasses of `Section`, every field typed, described and with a default."""
+    """The plugin's options: subclasses of `Section`. Every field has a type, a default and a description."""
     raise NotImplementedError
 
 
 @gathered
 def recommended_values(names: Sequence[str]) -> Mapping[str, Any]:
-    """Defaults that the plugin would rather have in other sections, as "section.key" → value.
+    """Defaults for options of other plugins, as "section.key" → value. An environment recommends what suits it.
 
-    names: every plugin of the composition. For environments: what suits them. Keys of sections that
-    are not loaded are dropped; a bundle, a file or `--set` overrides the rest.
+    The engine drops values of sections that are not loaded. A bundle, a file and `--set` are stronger.
+
+    Args:
+        names: every plugin of the composition.
     """
     raise NotImplementedError
 
@@ -100,21 +133,32 @@ def recommended_values(names: Sequence[str]) -> Mapping[str, Any]:
 def make_env(
     config: Config, seeds: Seeds, role: Role, num_envs: int
 ) -> gymnasium.vector.VectorEnv[Any, Any, Any] | Callable[[], gymnasium.Env[Any, Any]]:
-    """A gymnasium vector environment, or a factory of single ones for the engine to put side by side.
+    """A gymnasium vector environment, or a factory of single environments that the engine puts side by side.
 
-    Called once for each role in use: "train", "evaluate" (raw rewards, full episodes) and "watch"
-    (`render_mode="rgb_array"`). The engine reads from the environment's metadata: `frame_stack` (int, 1),
-    `stack_padding` ("repeat" or "zero"), `frame_skip` (int, 1), `reward_clip` (low, high; what the learner gets)
-    `mirror` ({"axis": of a frame, "actions": in the order in which the mirror shows them}) and `protocol` (a dict for
-    the manifest). To go on from a checkpoint, episodes are played again from their seeds and actions; a vector
-    environment with `state_dict()` and `load_state_dict()` is asked for its state instead.
+    The engine calls this hook once for each role that it needs. Evaluations want raw rewards and whole episodes.
+    "watch" wants `render_mode="rgb_array"`. No engine default.
+
+    The engine reads these keys of the environment's metadata:
+
+        frame_stack     int, default 1: frames of an observation
+        stack_padding   "repeat" (default) or "zero": what stands before an episode's first frame in a stack
+        frame_skip      int, default 1: emulator frames of one step
+        reward_clip     (low, high): bounds of the reward that the learner gets; reported returns stay raw
+        mirror          {"axis": of a frame, negative, "actions": action → the action that the mirror shows}
+        protocol        dict for the manifest
+
+    To resume from a checkpoint, the engine plays the running episodes again from their seeds and actions. If a vector
+    environment has `state_dict()` and `load_state_dict()`, the engine saves and loads its state instead.
+
+    Args:
+        num_envs: how many environments the vector environment must hold.
     """
     raise NotImplementedError
 
 
 @gathered
 def env_wrapper(config: Config, role: Role) -> Callable[[gymnasium.Env[Any, Any]], gymnasium.Env[Any, Any]]:
-    """A function that wraps each single environment; applied in the order in which the plugins were named."""
+    """A function that wraps one environment. Wrappers are applied in the order in which the user named the plugins."""
     raise NotImplementedError
 
 
@@ -123,18 +167,18 @@ def env_wrapper(config: Config, role: Role) -> Callable[[gymnasium.Env[Any, Any]
 
 @slot
 def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> Policy:
-    """What the agent thinks each action is worth. Raise `UnsupportedSpace` for spaces it cannot serve.
+    """The part that estimates action values. Raise `UnsupportedSpace` for spaces that it cannot serve.
 
-    slots: fills hooks of the plugin's own, as in `slots.fill("dqn_head", spaces=spaces)`.
+    No engine default: a family (`dqn`, `tabular`) fills this slot.
     """
     raise NotImplementedError
 
 
 @slot
 def make_exploration(spaces: Spaces, config: Config, seeds: Seeds) -> Exploration:
-    """How values become actions while training. Engine default: ε-greedy on a schedule.
+    """The part that turns action values into actions during training. Raise `UnsupportedSpace` as `make_policy` does.
 
-    Raise `UnsupportedSpace` for spaces it cannot serve.
+    Engine default: ε-greedy, with ε on a schedule.
     """
     raise NotImplementedError
 
@@ -144,13 +188,16 @@ def make_exploration(spaces: Spaces, config: Config, seeds: Seeds) -> Exploratio
 
 @slot
 def make_returns(config: Config) -> Returns:
-    """How the rewards after a transition's start become its return. Engine default: one step."""
+    """The part that folds the rewards after a transition into its return. Engine default: one step."""
     raise NotImplementedError
 
 
 @slot
 def make_sampler(config: Config, seeds: Seeds) -> Sampler:
-    """Which transitions a batch holds, and with what weights. Engine default: uniform, none twice in a batch."""
+    """The part that chooses the transitions of a batch, and their weights.
+
+    Engine default: uniform, without replacement in a batch.
+    """
     raise NotImplementedError
 
 
@@ -158,7 +205,14 @@ def make_sampler(config: Config, seeds: Seeds) -> Sampler:
 def make_buffer(
     spaces: Spaces, sampler: Sampler, returns: Returns, policy: Policy, config: Config, seeds: Seeds, slots: Slots
 ) -> Buffer:
-    """Where transitions are kept. Engine default: a ring of frames for each environment, each frame stored once."""
+    """The part that stores transitions and gives batches of them.
+
+    Engine default: a ring of frames for each environment, which stores each frame once.
+
+    Args:
+        sampler: the part from `make_sampler`.
+        returns: the part from `make_returns`.
+    """
     raise NotImplementedError
 
 
@@ -167,28 +221,31 @@ def make_buffer(
 
 @slot
 def make_loss(policy: Policy, exploration: Exploration, config: Config, seeds: Seeds, slots: Slots) -> Loss:
-    """The error of a batch.
+    """The part that computes the temporal-difference errors of a batch. On-policy losses ask `exploration` how it acts.
 
-    exploration: for on-policy losses, which ask how the agent acts.
+    No engine default: a family fills this slot.
     """
     raise NotImplementedError
 
 
 @slot
 def make_optimizer(policy: Policy, config: Config) -> Optimizer:
-    """How errors move the policy."""
+    """The part that changes the policy by the errors of a batch. No engine default: a family fills this slot."""
     raise NotImplementedError
 
 
 @slot
 def make_target_sync(policy: Policy, config: Config) -> TargetSync:
-    """When the target network follows. Engine default: an exact copy every so often."""
+    """The part that decides when the target network follows. Engine default: an exact copy every `target.every`."""
     raise NotImplementedError
 
 
 @slot
 def make_cadence(config: Config) -> Cadence:
-    """How many updates are due. Engine default: a warm-up, then a fixed number of updates an environment step."""
+    """The part that decides how many updates are due.
+
+    Engine default: none before `learning.starts`, then `learning.updates_per_step` for each environment step.
+    """
     raise NotImplementedError
 
 
@@ -197,15 +254,20 @@ def make_cadence(config: Config) -> Cadence:
 
 @slot
 def make_collector(stream: TransitionStream, policy: Policy, exploration: Exploration) -> Collector:
-    """Who acts. Engine default: this process."""
+    """The part that acts in the environments. Engine default: it acts in this process.
+
+    Args:
+        stream: the training environments as one stream of transitions.
+    """
     raise NotImplementedError
 
 
 @gathered
 def make_callbacks(config: Config, run: RunInfo) -> Sequence[Callback]:
-    """Listeners of the run's events.
+    """Listeners of the run's events. `train` calls this hook when all parts are built.
 
-    run: the run's folder and parts. Called by `train`, once everything else stands.
+    Args:
+        run: the run's parts, its folder, and whether it shows progress.
     """
     raise NotImplementedError
 
@@ -221,19 +283,23 @@ def libraries() -> Sequence[str]:
 
 @gathered
 def conformance_values(purpose: Purpose) -> Mapping[str, Any]:
-    """Options of the plugin's own that suit the tiny environments of the command `check`, as "section.key" → value.
+    """Values of the plugin's options that suit the tiny environments of the command `check`, as "section.key" → value.
 
-    purpose: "parts" for single parts and short runs: networks are small. "learning" for agents that must be right
-    within 4,000 steps, whose returns lie between −1 and 2. "optimum" for those that get 20,000 steps on an environment
-    of the user's. In "parts", what the composition sets is stronger. Called by that command alone.
+    Only that command calls this hook. In "parts", a value that the composition itself sets is stronger.
+
+    Args:
+        purpose: "parts" for single parts and short runs, where networks should be small; "learning" for agents that
+            must be right within 4,000 steps, with returns between −1 and 2; "optimum" for agents that learn a tiny
+            environment of the user's for 20,000 steps.
     """
     raise NotImplementedError
 
 
 @gathered
 def conformance_checks() -> Sequence[Check]:
-    """Checks of the plugin's own promises, for the command `check`; see `framework.conformance.check`.
+    """Checks of what the plugin promises, for the command `check`: see `framework.conformance.check`.
 
-    Called by that command alone: import the module that holds the checks within the function.
+    Only that command calls this hook. Import the module that holds the checks within the function, so that training
+    does not pay for it.
     """
     raise NotImplementedError

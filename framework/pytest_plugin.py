@@ -1,4 +1,4 @@
-"""Fixtures for plugin authors. pytest finds them by itself where the package is installed."""
+"""Fixtures for plugin authors. pytest finds them by itself if the package is installed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def assembled() -> Iterator[Callable[[str, Mapping[str, Any]], Parts]]:
     """`assembled("dqn,./my_variant.py,chain", {"run.seed": 1})` → the parts of a run, closed after the test.
 
-    Every part is held to its protocol, shapes and dtypes included (`framework.testing`).
+    Every call of a part is checked against its protocol, including shapes and dtypes (`framework.testing`).
     """
     from framework.assembly.assemble import assemble
 
@@ -32,7 +32,7 @@ def assembled() -> Iterator[Callable[[str, Mapping[str, Any]], Parts]]:
 
 @pytest.fixture
 def trained(assembled: Callable[[str, Mapping[str, Any]], Parts]) -> Callable[[str, Mapping[str, Any]], Parts]:
-    """The same, after the run that the values describe: `trained("dqn,chain", {"run.steps": 200})`."""
+    """Like `assembled`, but after the run that the values describe: `trained("dqn,chain", {"run.steps": 200})`."""
     from framework.training.loop import Loop
 
     def build(plugins: str, values: Mapping[str, Any] | None = None) -> Parts:

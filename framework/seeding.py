@@ -1,7 +1,7 @@
-"""One named random stream for each user of randomness, all from the run's seed.
+"""Named random generators, all derived from the run's seed.
 
-A stream depends on the seed and its name alone, so adding a part never shifts another's numbers.
-Nothing here touches a global random state.
+A generator depends only on the seed, its name and its path, so a further part never shifts the numbers of another.
+Nothing here uses a global random state.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Seeds:
-    """The random streams of a run with seed `root` (0 is a seed like any other)."""
+    """The random generators of a run with seed `root` (0 is a seed like any other)."""
 
     root: int
 
@@ -22,7 +22,7 @@ class Seeds:
         return np.random.SeedSequence([self.root, zlib.crc32(name.encode()), *path])
 
     def generator(self, name: str, *path: int) -> np.random.Generator:
-        """A fresh generator at the start of the named stream."""
+        """A new generator. The same name and path always give the same sequence of numbers."""
         return np.random.Generator(np.random.PCG64(self._sequence(name, *path)))
 
     def integer(self, name: str, *path: int) -> int:

@@ -1,12 +1,12 @@
 """For the tests of plugins: the harness's checks as pytest tests, and a plugin that enforces the protocols.
 
-`parametrize_with_checks("./my_variant.py")` is one line that runs what the command `check` runs, one test id each, but
-in pytest's own process: nothing ends a plugin that hangs or takes all memory, and one that exits takes pytest with it.
+`parametrize_with_checks("./my_variant.py")` makes a pytest test of each check that the command `check` runs. The tests
+run in pytest's own process: nothing ends a plugin that hangs or takes all memory, and a plugin that exits ends pytest.
 The fixtures `assembled` and `trained` are in `framework.pytest_plugin`, which pytest finds by itself.
 
-Named among the plugins, as in `assemble("dqn,chain,framework.testing")`, this module checks what each part is given
-and what it returns against its protocol in `framework.types`, shapes and dtypes included; the part's own hints prove
-nothing.
+This module is also a plugin. In `assemble("dqn,chain,framework.testing")` it checks the arguments and the results of
+each part against the part's protocol in `framework.types`, including shapes and dtypes. It ignores the type hints of
+the part itself.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    # pytest is needed by tests alone, and this module is a plugin, too
+    # this module is also a plugin, and only tests need pytest
     if name == "parametrize_with_checks":
         from framework.conformance.suite import parametrize_with_checks
 
@@ -49,15 +49,17 @@ PROTOCOLS: dict[str, type] = {
     "make_cadence": types.Cadence,
     "make_collector": types.Collector,
 }
-"""The protocol that each slot of the engine's must satisfy."""
+"""Slot of the engine → the protocol that its part must satisfy."""
 
 
 class ShapeError(TypeError):
-    """A value that crosses between two parts is not what their protocol says."""
+    """An argument or a result of a part does not match the part's protocol."""
 
 
 def enforce(part: Any, protocol: type) -> Any:
-    """The same object, every method of the protocol checked on the way in and out.
+    """Check the arguments and the results of every method of the protocol from now on.
+
+    Returns the same object. A part that is a function is wrapped instead.
 
     Raises (later, when a method is called):
         ShapeError: naming the part, the method and the value that does not fit.
@@ -70,7 +72,7 @@ def enforce(part: Any, protocol: type) -> Any:
         for name, declared in vars(protocol).items()
         if inspect.isfunction(declared) and (not name.startswith("_") or name in ("__call__", "__len__"))
     }
-    # the object stays itself, so that what other parts know of it beyond the protocol stays reachable
+    # the class changes and the object stays, so that other parts can still use its attributes beyond the protocol
     object.__setattr__(part, "__class__", type(kind.__name__, (kind,), {**methods, "__slots__": ()}))
     return part
 
@@ -88,7 +90,7 @@ def _checked(function: Callable[..., Any], declared: Callable[..., Any], owner: 
             for name, value in [*zip(names, given, strict=False), *kwargs.items()]:
                 _demand(value, hints[name], f"{where}({name})")
             result = function(*args, **kwargs)
-            _demand(result, hints.get("return", Any), f"what {where} returned")
+            _demand(result, hints.get("return", Any), f"the result of {where}")
         return result
 
     return check

@@ -1,9 +1,10 @@
-"""The data that flows through a run, and the protocols of the parts that move it.
+"""The data that flows through a run, and the protocols of the parts.
 
-Everything is batched. In the annotations N is the number of environments, M the rows of a step
-(M = N unless some rows are not transitions), B the batch, A the number of actions; `*frame` is the
-shape of one environment's raw observation and `*obs` that of what a policy sees, which is the same
-unless the environment declares a frame stack k: then `*obs` is `k *frame`.
+All data is in batches. In the annotations N is the number of environments, M the rows of a step (M = N
+unless some rows are not transitions), B the size of a batch, K a number of ids, n the steps of a window
+and A the number of actions. `*frame` is the shape of one raw observation of an environment. `*obs` is the
+shape of one observation of a policy. Both are the same unless the environment declares a frame stack k:
+then `*obs` is `k *frame`.
 """
 
 from __future__ import annotations
@@ -30,21 +31,21 @@ Role = Literal["train", "evaluate", "watch"]
 
 @dataclass(frozen=True)
 class Mirror:
-    """A symmetry of an environment: what a game looks like in a mirror is a game as well."""
+    """A symmetry of an environment: the mirror image of an episode is a possible episode, too."""
 
     axis: int
-    """Of a frame, counted from its end (−1, −2, …): the one that the mirror turns round."""
+    """The axis of a frame that the mirror reverses, counted from the end (−1, −2, …)."""
     actions: tuple[int, ...]
-    """Action → the same in the mirror."""
+    """Action → the action that the mirror shows."""
 
 
 @dataclass(frozen=True)
 class Spaces:
-    """What an agent sees and may do, the same for every parallel environment.
+    """The observations and actions of an agent, the same for every parallel environment.
 
-    `observation` is what a policy sees; `frame` is what the environment emits. They differ where the
-    environment's metadata declares `frame_stack` = k > 1: observations are then the last k frames,
-    oldest first, and `stack_padding` says what stands before an episode's first frame.
+    `observation` is the space of what a policy sees, `frame` the space of what the environment emits. They
+    differ if the environment's metadata declares `frame_stack` = k > 1: then an observation is the last k
+    frames, oldest first, and `stack_padding` says what fills a stack before an episode's first frame.
     """
 
     observation: gymnasium.Space[Any]
@@ -61,7 +62,7 @@ class Spaces:
         return int(self.action.n)
 
     def describe(self) -> str:
-        """The observations in words, e.g. "4 stacked (84, 84) uint8 frames" or "Discrete(5) observations"."""
+        """Describe the observations in words, e.g. "4 stacked (84, 84) uint8 frames" or "Discrete(5) observations"."""
         if self.frame_stack > 1:
             return f"{self.frame_stack} stacked {self.frame.shape} {self.frame.dtype} frames"
         if isinstance(self.observation, gymnasium.spaces.Discrete):
@@ -71,12 +72,12 @@ class Spaces:
 
 @dataclass(frozen=True)
 class Step:
-    """M transitions, one of each environment that made one, in the order of `env_id`.
+    """M transitions, at most one of each environment, in the order of `env_id`.
 
-    `terminated` ends the Markov process, so nothing may be bootstrapped from `next_obs`; `truncated`
-    only ends the episode. `next_obs` is always the true successor, never a reset observation.
-    `reward` is what the learner sees (clipped where the environment's metadata says so), `raw_reward`
-    what is reported. `first` marks rows whose `obs` is the first of an episode.
+    `terminated` means that the Markov process ended, so that nothing is bootstrapped from `next_obs`;
+    `truncated` means that only the episode ended. `next_obs` is always the true successor, never a reset
+    observation. The learner sees `reward`, which is clipped if the environment's metadata says so; reports
+    show `raw_reward`. `first` marks rows whose `obs` is the first of an episode.
     """
 
     env_id: Int64[np.ndarray, " M"]
@@ -89,20 +90,20 @@ class Step:
     truncated: Bool[np.ndarray, " M"]
     next_obs: Shaped[np.ndarray, "M *frame"]
     frames: int = 1
-    """Emulator frames that one row stands for (the frame skip)."""
+    """Emulator frames of one row (the frame skip)."""
 
     def __len__(self) -> int:
         return len(self.env_id)
 
     @cached_property
     def ended(self) -> Bool[np.ndarray, " M"]:
-        """Rows that are the last of their episode, for either reason."""
+        """Rows that end their episode: terminated or truncated."""
         return self.terminated | self.truncated
 
 
 @dataclass
 class Counters:
-    """The run's clocks. Parts read them; only the loop advances them."""
+    """The counters of a run. Parts read them; only the loop advances them."""
 
     env_steps: int = 0
     frames: int = 0
@@ -131,8 +132,9 @@ class Counters:
 class Batch:
     """B sampled transitions, ready for a loss.
 
-    `reward` is already the n-step (or λ-) return and `discount` its γ^k, 0 where the window terminated,
-    so that every loss is `reward + discount · bootstrap(next_obs)` with no special case.
+    `reward` is the n-step return. `discount` is γ^k, or 0 if the window terminated. So the target of every
+    loss is `reward + discount · bootstrap(next_obs)`, with no special case. A return that already contains its
+    bootstrap, such as a λ-return, has discount 0.
     """
 
     ids: Int64[np.ndarray, " B"]
@@ -146,14 +148,14 @@ class Batch:
 
     @cached_property
     def next_obs(self) -> Shaped[np.ndarray, "B *obs"]:
-        """The observations to bootstrap from, read when first asked for."""
+        """The observations to bootstrap from, read on first use."""
         return self.read_next_obs()
 
     @cached_property
     def next_action(self) -> Int64[np.ndarray, " B"]:
-        """The actions taken on `next_obs`, read when first asked for.
+        """The actions taken on `next_obs`, read on first use.
 
-        −1 where there is none: the episode ended there, for either reason, or none has been taken yet.
+        −1 means "no action": the episode terminated or was truncated there, or no action has been taken yet.
         """
         return self.read_next_action()
 
@@ -163,10 +165,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class TDErrors:
-    """What a loss found in a batch: one loss and one priority for each row.
+    """The result of a loss: one loss and one priority for each row of a batch.
 
-    `update` is for the optimiser of the same family (for torch the losses with their graph) and
-    opaque to the engine.
+    `update` is for the optimiser of the same family (with torch: the losses with their graph). The engine
+    does not read it.
     """
 
     loss: Float[np.ndarray, " B"]
@@ -176,7 +178,7 @@ class TDErrors:
 
 @runtime_checkable
 class Stateful(Protocol):
-    """A part that a checkpoint must hold."""
+    """A part whose state belongs in a checkpoint."""
 
     def state_dict(self) -> State: ...
 
@@ -185,33 +187,33 @@ class Stateful(Protocol):
 
 @runtime_checkable
 class Described(Protocol):
-    """A part with something to say in the run's manifest: JSON values by name."""
+    """A part that adds to the run's manifest: name → JSON value."""
 
     def manifest(self) -> Mapping[str, Any]: ...
 
 
 @runtime_checkable
 class Segmented(Protocol):
-    """A stateful part with a long log, of which a checkpoint writes only what is new since the one before."""
+    """A stateful part with a long log. A checkpoint writes only what is new since the previous checkpoint."""
 
     def cut(self) -> tuple[State, Mapping[str, Callable[[], State]]]:
-        """The state in pieces: (what is written anew each time, name → how to read a segment, the oldest first).
+        """Return the state in pieces: (what every checkpoint writes again, name → function that reads a segment).
 
-        A segment is what came in between two cuts. It never changes, and its name is never that of another; it is
-        among the pieces until nothing of it is needed any more.
+        A segment holds what the part received between two cuts. The oldest segment comes first. A segment never
+        changes, and no other segment ever has its name. It stays among the pieces as long as the part needs any of it.
         """
         ...
 
     def join(self, state: State, segments: Iterable[State]) -> None:
-        """Load what `cut` gave, the segments in their order."""
+        """Load what `cut` returned, with the segments in the same order."""
         ...
 
 
 @runtime_checkable
 class Policy(Protocol):
-    """Estimates the value of each action. Its weights are its state.
+    """Estimates action values. Its weights are its state.
 
-    `explore` is true while training: a policy that explores by itself (noisy layers) does so only then.
+    `explore` is true during training: a policy that explores by itself (noisy layers) does so only then.
     """
 
     def action_values(self, obs: Shaped[np.ndarray, "N *obs"], explore: bool) -> Float[np.ndarray, "N A"]: ...
@@ -223,9 +225,9 @@ class Policy(Protocol):
 
 @runtime_checkable
 class Averaged(Protocol):
-    """A policy that plays evaluations with other weights than those it learns.
+    """A policy that plays evaluations with other weights than those that it learns.
 
-    A part that learns from action values asks `learner` for them.
+    `learner` is the policy with the learned weights. A part that learns from action values must ask it for them.
     """
 
     @property
@@ -234,7 +236,7 @@ class Averaged(Protocol):
 
 @runtime_checkable
 class Targeted(Protocol):
-    """A policy with a second, slower copy of itself to bootstrap from."""
+    """A policy with a target network: a second, slower copy of itself to bootstrap from."""
 
     def update_target(self, fraction: float) -> None:
         """target ← fraction · online + (1 − fraction) · target, with fraction in (0, 1]; 1 is an exact copy."""
@@ -243,7 +245,7 @@ class Targeted(Protocol):
 
 @runtime_checkable
 class Exploration(Protocol):
-    """Turns values into actions with a random stream of its own."""
+    """Turns action values into actions, with a random generator of its own."""
 
     def choose(
         self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
@@ -252,52 +254,58 @@ class Exploration(Protocol):
     def probabilities(
         self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
     ) -> Float64[np.ndarray, "N A"]:
-        """The distribution that `choose` draws from. Draws nothing."""
+        """The distribution over actions that `choose` draws from. This method draws nothing."""
         ...
 
     def metrics(self, counters: Counters) -> Mapping[str, float]:
-        """Figures to report, such as ε."""
+        """Numbers to report, such as ε."""
         ...
 
 
 @runtime_checkable
 class Sampler(Protocol):
-    """Chooses ids among the active ones.
+    """Chooses transitions, by their ids, among the active ids.
 
-    An id is never reused; ids that are active at the same time differ modulo the capacity, so
+    An id is never used again. Ids that are active at the same time differ modulo the capacity, so
     `id % capacity` may index an array.
     """
 
     def allocate(self, capacity: int) -> None:
-        """Called once, before anything else."""
+        """Called once, before all other methods."""
         ...
 
     def activate(self, ids: Int64[np.ndarray, " K"]) -> None: ...
 
     def retire(self, ids: Int64[np.ndarray, " K"]) -> None:
-        """These ids are about to be overwritten. Ids that are not active are ignored."""
+        """Remove ids that are about to be overwritten. The sampler ignores ids that are not active."""
         ...
 
     def sample(self, n: int, counters: Counters) -> tuple[Int64[np.ndarray, " B"], Float64[np.ndarray, " B"]]:
-        """At most n active ids and their importance weights; fewer only where fewer can be given."""
+        """Return at most n active ids and their importance weights; fewer than n only if no more are available."""
         ...
 
     def reprioritize(self, ids: Int64[np.ndarray, " B"], priorities: Float64[np.ndarray, " B"]) -> None:
-        """Ids that are no longer active are ignored."""
+        """Set the priorities of these ids. The sampler ignores ids that are no longer active."""
         ...
 
     def __len__(self) -> int:
-        """How many ids could be sampled now."""
+        """How many ids can be sampled now."""
         ...
 
 
 @runtime_checkable
 class Returns(Protocol):
-    """Folds a window of rewards into one transition. γ and episode ends appear here alone."""
+    """Folds a window of rewards into one return: applies the discount γ and stops at the end of an episode.
+
+    A buffer that computes its own returns, such as the buffer of `pqn`, applies γ itself and does not use this part.
+    """
 
     @property
     def horizon(self) -> int:
-        """n, the most steps a window may span; at least 1. A start is not sampled before its window is whole."""
+        """n ≥ 1, the largest number of steps in a window.
+
+        A transition can be sampled as soon as its window is complete or its episode has ended.
+        """
         ...
 
     def fold(
@@ -306,16 +314,17 @@ class Returns(Protocol):
         terminated: Bool[np.ndarray, "B n"],
         truncated: Bool[np.ndarray, "B n"],
     ) -> tuple[Float64[np.ndarray, " B"], Float64[np.ndarray, " B"], Int64[np.ndarray, " B"]]:
-        """(return, discount, length): length k ≤ n steps were used; discount is γ^k, or 0 if the window terminated.
+        """Return (return, discount, length). A window uses length = k ≤ n steps; its discount is γ^k.
 
-        Columns after an end hold whatever came next and must not be used.
+        The discount is 0 if the window terminated. Columns after the end of an episode hold other episodes and must
+        not be used.
         """
         ...
 
 
 @runtime_checkable
 class Buffer(Protocol):
-    """Keeps transitions and gives batches of them."""
+    """Stores transitions and gives batches of them."""
 
     def add(self, step: Step) -> None: ...
 
@@ -324,51 +333,51 @@ class Buffer(Protocol):
     def reprioritize(self, ids: Int64[np.ndarray, " B"], priorities: Float64[np.ndarray, " B"]) -> None: ...
 
     def __len__(self) -> int:
-        """How many transitions could be sampled now."""
+        """How many transitions can be sampled now."""
         ...
 
 
 @runtime_checkable
 class Loss(Protocol):
-    """Computes the temporal-difference errors of a batch. Changes nothing."""
+    """Computes the temporal-difference errors of a batch. It changes nothing."""
 
     def __call__(self, batch: Batch, counters: Counters) -> TDErrors: ...
 
 
 @runtime_checkable
 class Optimizer(Protocol):
-    """Moves the policy. The only reader of `batch.weights`. The loop has seen to it that every loss is finite."""
+    """Updates the policy. Only this part applies `batch.weights`. The loop has checked that every loss is finite."""
 
     def apply(self, batch: Batch, errors: TDErrors) -> None: ...
 
 
 @runtime_checkable
 class TargetSync(Protocol):
-    """Decides when a target follows its online policy. Called after each update and after each step."""
+    """Decides when the target network follows the online network. The loop calls it after each update and each step."""
 
     def tick(self, counters: Counters) -> None: ...
 
 
 @runtime_checkable
 class Cadence(Protocol):
-    """Decides how much to learn."""
+    """Decides how many updates are due, and how large a batch is."""
 
     @property
     def batch_size(self) -> int: ...
 
     @property
     def overlap(self) -> bool:
-        """True: actions are chosen before the pending updates, which run while the environments step."""
+        """True: the actions are chosen before the updates that are due, which run while the environments step."""
         ...
 
     def due(self, counters: Counters) -> int:
-        """How many updates the run should have made by now, in all. A pure function."""
+        """How many updates the run should have made by now, in total. A pure function of the counters."""
         ...
 
 
 @runtime_checkable
 class Collector(Protocol):
-    """Acts. `begin` chooses actions and lets the environments start; `finish` waits for their step."""
+    """Acts in the environments. `begin` chooses the actions and starts a step; `finish` waits for its result."""
 
     def begin(self, counters: Counters) -> None: ...
 
@@ -376,7 +385,7 @@ class Collector(Protocol):
 
 
 def __getattr__(name: str) -> Any:
-    """The old name of `TDErrors`, for one version."""
+    """Serve `Errors`, the old name of `TDErrors`, for one more version."""
     if name == "Errors":
         warnings.warn("framework.types.Errors is called TDErrors now", DeprecationWarning, stacklevel=2)
         return TDErrors

@@ -1,1 +1,1 @@
-"""The shipped plugins. Each enters by a stranger's door: the entry points of the group `framework.plugins`."""
+"""The shipped plugins. Like any other plugin, each is found by an entry point of the group `framework.plugins`."""

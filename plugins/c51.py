@@ -1,4 +1,4 @@
-"""C51 (Bellemare et al. 2017, algorithm 1): the return of each action as a distribution over fixed atoms."""
+"""C51 (Bellemare et al. 2017, algorithm 1) learns the return of each action as a distribution over fixed atoms."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from plugins.dqn.maths import bootstrapped, taken
 
 
 class C51Options(Section, name="c51"):
-    """The atoms."""
+    """The atoms of the return distribution."""
 
-    atoms: int = Field(51, ge=2, description="atoms, evenly spaced")
-    v_min: float = Field(-10.0, description="the lowest atom: no return below it can be told from it")
-    v_max: float = Field(10.0, description="the highest atom")
+    atoms: int = Field(51, ge=2, description="number of atoms, evenly spaced")
+    v_min: float = Field(-10.0, description="the lowest atom; lower returns count as this one")
+    v_max: float = Field(10.0, description="the highest atom; higher returns count as this one")
 
     @model_validator(mode="after")
     def _ordered(self) -> C51Options:
@@ -35,10 +35,10 @@ class C51Options(Section, name="c51"):
 def project(
     probabilities: Float[Tensor, "B M"], positions: Float[Tensor, "B M"], support: Float[Tensor, " N"]
 ) -> Float[Tensor, "B N"]:
-    """Share masses at any positions among the atoms of an even support (eq. 7).
+    """Distribute probability masses at any positions over the atoms of an evenly spaced support (eq. 7).
 
-    A mass between two atoms goes to both in proportion to its nearness, one on an atom to it alone, one
-    outside to the nearest end. The sum is kept, and the mean too where nothing lies outside.
+    A mass between two atoms is split between them in proportion to its nearness. A mass outside the support goes to
+    the nearest end. The sum stays the same. The mean stays the same if no mass lies outside.
     """
     spacing = support[1] - support[0]
     clipped = positions.clamp(support[0], support[-1])
@@ -55,7 +55,11 @@ class Categorical:
 
 
 class CategoricalHead(nn.Module):
-    """Cross-entropy between the projected target and the distribution of the action taken; it is the priority, too."""
+    """A distribution over the atoms for each action.
+
+    The loss is the cross-entropy between the projected target and the distribution of the action taken. It is also
+    the priority.
+    """
 
     def __init__(self, atoms: int, v_min: float, v_max: float) -> None:
         super().__init__()
@@ -76,9 +80,9 @@ class CategoricalHead(nn.Module):
         reward: Float[Tensor, " B"],
         discount: Float[Tensor, " B"],
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-        """(cross-entropy, the same as the priority) of each transition."""
+        """Return (cross-entropy, the same as the priority) of each transition."""
         following = (policy[:, :, None] * target.logs.exp()).sum(dim=1)
-        # where nothing is bootstrapped all atoms fall on the reward, so that any distribution will do
+        # with a discount of 0 all atoms move to the reward, so the distribution does not matter: replace possible NaNs
         following = torch.where(discount[:, None] == 0, torch.full_like(following, 1 / self.width), following)
         positions = bootstrapped(reward[:, None], discount[:, None], self.support[None, :].expand_as(following))
         goal = project(following, positions, self.support)

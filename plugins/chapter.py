@@ -1,4 +1,4 @@
-"""The founding chapter's hyperparameters, value for value: `chapter,chain` is its Q-table, `chapter,pong` its DQN."""
+"""The exact hyperparameters of a textbook's chapter: `chapter,chain` is its Q-learning, `chapter,pong` its DQN."""
 
 from __future__ import annotations
 
@@ -60,4 +60,4 @@ def bundle(names: Sequence[str], families: Sequence[str]) -> Bundle:
         return ATARI
     if "chain" in names:
         return CHAIN
-    raise UsageError("chapter holds values for two environments: add chain or pong")
+    raise UsageError("chapter has values for two environments only: add chain or pong")

@@ -1,7 +1,7 @@
 """Data-efficient Rainbow (van Hasselt et al. 2019, appendix E): Rainbow for a budget of 100,000 steps.
 
-It learns at every step, looks 20 steps ahead and has a smaller network: two convolutions of 5×5 with a stride of 5.
-As with `rainbow`, the pace of learning is the paper's on Atari and the environment's own elsewhere.
+It uses 20-step returns and a smaller network: two convolutions of 5×5 with a stride of 5. On Atari, the other values
+are also the paper's, with one update after every step. Other environments recommend how fast to learn.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from plugins.dqn.options import DQNOptions
 from plugins.rainbow import OF_PARTS, ON_ATARI, PARTS
 
 LAYERS = ((32, 5, 5), (64, 5, 5))
-"""(channels, kernel, stride) of each convolution; images of fewer than 25 pixels a side are left to dqn's torso."""
+"""(channels, kernel, stride) of each convolution. Images with a side of fewer than 25 pixels get the torso of `dqn`."""
 
 HERE: Mapping[str, Any] = {**OF_PARTS, "nstep.n": 20, "noisy.sigma": 0.1}
 

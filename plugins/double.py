@@ -1,4 +1,5 @@
-"""Double Q-learning (van Hasselt et al. 2016, eq. 4): the online network selects, the target network evaluates."""
+"""Double Q-learning (van Hasselt et al. 2016, eq. 4): the online network selects the next action, the target
+network evaluates it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Dueling networks (Wang et al. 2016, eq. 9): Q(s, a) = V(s) + A(s, a) − mean of A(s, ·), for each output."""
+"""Dueling networks (Wang et al. 2016, eq. 9) estimate a state value and advantages, and combine them for each output:
+Q(s, a) = V(s) + A(s, a) − mean of A(s, ·)."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from plugins.dqn.options import DQNOptions
 
 
 class DuelingStream(nn.Module):
-    """Two streams from the same features [B, F]: one value and A advantages, added to [B, A, width]."""
+    """Computes a state value and A advantages from the same features [B, F], and combines them to [B, A, width]."""
 
     def __init__(self, linear: LinearConstructor, features: int, actions: int, width: int, hidden: int) -> None:
         super().__init__()

@@ -1,7 +1,8 @@
-"""Expected SARSA (van Seijen et al. 2009, eq. 5; Sutton & Barto 2018, eq. 6.9).
+"""Expected SARSA (van Seijen et al. 2009, eq. 5; Sutton & Barto 2018, eq. 6.9) bootstraps from the expected action
+value of the next state.
 
-y = r + γ · Σ_a π(a|s') Q(s', a), where π is how the agent acts at the time of the update. Where π is greedy, it is
-Q-learning. With `nstep` only the last step is an expectation: the rewards before are those of the actions taken.
+y = r + γ · Σ_a π(a|s') Q(s', a), where π are the agent's action probabilities at the time of the update. With a greedy
+π this is Q-learning. With `nstep` only the bootstrap is an expectation; the rewards are those of the actions taken.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from plugins.tabular import QTable, table_of, temporal_difference
 def expectation(
     policy: QTable, exploration: Exploration, batch: Batch, counters: Counters
 ) -> Float64[np.ndarray, " B"]:
-    """Σ_a π(a|s') Q(s', a)."""
+    """Return Σ_a π(a|s') Q(s', a) for each transition."""
     values = policy.action_values(batch.next_obs, explore=True)
     return (exploration.probabilities(values, batch.next_obs, counters) * values).sum(axis=1)
 

@@ -1,10 +1,10 @@
-"""The residual network of IMPALA for images (Espeholt et al. 2018, figure 3, right: the deep one).
+"""The deep residual network of IMPALA (Espeholt et al. 2018, figure 3, right) in place of dqn's network for images.
 
-Each stage is a 3 × 3 convolution, a max-pooling that halves the side (rounded up), and two residual blocks,
-x + conv(ReLU(conv(ReLU(x)))). After the last comes a ReLU; the hidden layer above is `dqn.hidden`.
+Each of three stages is a 3 × 3 convolution, a max-pooling that halves the side (rounded up), and two residual blocks,
+x + conv(ReLU(conv(ReLU(x)))). A ReLU follows the last stage. The hidden layer above has `dqn.hidden` units.
 
-Later agents widen it (`impala.width`) and pool what it gives to a fixed side before they flatten it
-(`impala.pool`): Beyond the Rainbow (Clark et al. 2024) takes 2 and 6.
+Later agents use more channels (`impala.width`) and pool the output to a fixed side before they flatten it
+(`impala.pool`). Beyond the Rainbow (Clark et al. 2024) uses 2 and 6.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from plugins.dqn.networks import image_shape, scaled
 CHECK_WITH = "dqn,minatar"
 
 STAGES = (16, 32, 32)
-"""Channels of each stage at width 1."""
+"""Channels of each stage with `impala.width` = 1."""
 
 
 class ImpalaOptions(Section, name="impala"):
     """The size of the residual network."""
 
-    width: int = Field(1, ge=1, description="multiplies the channels of every convolution")
+    width: int = Field(1, ge=1, description="factor for the channels of every convolution")
     pool: int = Field(
-        0, ge=0, description="side to which the last stage is max-pooled before it is flattened; 0: not pooled"
+        0, ge=0, description="side to which the last stage is max-pooled before it is flattened; 0: no pooling"
     )
 
 
@@ -52,7 +52,7 @@ class Residual(nn.Module):
 
 
 class Impala(nn.Module):
-    """uint8 images [B, C, H, W] or [B, H, W], scaled to [0, 1], to features [B, F], none of them negative."""
+    """Maps uint8 images [B, C, H, W] or [B, H, W] to features [B, F] ≥ 0. It first scales the pixels to [0, 1]."""
 
     def __init__(self, shape: tuple[int, int, int], width: int = 1, pool: int = 0) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ def config_sections() -> Sequence[type[Section]]:
 def dqn_torso(spaces: Spaces, config: Config) -> TorsoConstructor:
     options = config[ImpalaOptions]
     image = image_shape(spaces.observation)
-    # the last stage has ⌈side / 8⌉ cells a side, and pooling cannot make more of them
+    # the output of the last stage is ⌈side / 8⌉ wide, and pooling must not make it larger
     least = max(1, 8 * (options.pool - 1) + 1)
     if image is None or min(image[1:]) < least:
         sides = f" of at least {least} pixels a side" if least > 1 else ""

@@ -1,7 +1,8 @@
-"""Implicit quantile networks (Dabney et al. 2018b): the return's quantile at any level τ that is asked for.
+"""Implicit quantile networks (Dabney et al. 2018b) learn the quantiles of each action's return at any levels τ.
 
 Z_τ(s, a) = f(ψ(s) ⊙ φ(τ))_a with φ_j(τ) = ReLU(Σ_{i<n} cos(π i τ) w_ij + b_j) (eq. 4): the torso is ψ, the stream f.
-Levels are drawn from U[0, 1) in training, for each row its own; an evaluation takes the same evenly spaced ones always.
+In training, the levels are drawn from U[0, 1) for each row of a batch. Evaluations always use the same evenly spaced
+levels.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ class IQNOptions(Section, name="iqn"):
 
     samples: int = Field(8, ge=1, description="random levels for each row in training: N, N' and K of eqs. 2 and 3")
     even: int = Field(32, ge=1, description="evenly spaced levels in an evaluation")
-    cosines: int = Field(64, ge=1, description="n of the embedding")
-    kappa: float = Field(1.0, gt=0, description="errors beyond this count linearly")
+    cosines: int = Field(64, ge=1, description="n, the number of cosines that embed a level")
+    kappa: float = Field(1.0, gt=0, description="κ of the Huber loss: larger errors count linearly")
 
 
 def cosines(levels: Float[Tensor, "B N"], count: int) -> Float[Tensor, "B N count"]:
@@ -38,7 +39,7 @@ def cosines(levels: Float[Tensor, "B N"], count: int) -> Float[Tensor, "B N coun
 
 
 class ImplicitQuantileHead(QuantileLoss):
-    """Quantiles at levels that are drawn anew for every row; eq. 3 is their loss."""
+    """Quantiles at the levels of the method `levels`. The loss is eq. 3."""
 
     width = 1
 
@@ -52,7 +53,7 @@ class ImplicitQuantileHead(QuantileLoss):
         return self.at(self.levels(features), features, stream)
 
     def levels(self, features: Float[Tensor, "B F"]) -> Float[Tensor, "B N"]:
-        """Levels to ask for: random ones in training, even ones otherwise."""
+        """Return the levels τ of each row: random in training, evenly spaced otherwise."""
         if self.training:
             return self.random.uniform(len(features), self._options.samples, like=features)
         count = self._options.even
@@ -61,7 +62,7 @@ class ImplicitQuantileHead(QuantileLoss):
     def at(
         self, levels: Float[Tensor, "B N"], features: Float[Tensor, "B F"], stream: Callable[[Tensor], Tensor]
     ) -> Quantiles:
-        """The quantiles at these levels."""
+        """Return the quantiles at these levels."""
         embedded = functional.relu(self.embedding(cosines(levels, self._options.cosines)))
         rows = (features[:, None, :] * embedded).flatten(0, 1)
         quantiles: Tensor = stream(rows).reshape(*levels.shape, -1)

@@ -1,7 +1,10 @@
-"""Layer normalisation (Ba et al. 2016) before every activation of the network, which steadies learning off-policy.
+"""Layer normalisation (Ba et al. 2016) between each linear layer or convolution and its ReLU, which makes off-policy
+learning more stable.
 
-y = γ ⊙ (x − E[x]) / √(Var[x] + ε) + β, over all units of a layer; over channels and pixels of a convolution, with one
-γ and one β for each channel. Gallici et al. 2024 (section 4) show that it bounds the divergence of TD without targets.
+y = γ ⊙ (x − E[x]) / √(Var[x] + ε) + β, with E and Var over all units of a layer. For a convolution they are over all
+channels and pixels, and each channel has one γ and one β. Gallici et al. 2024 (section 4) show that layer normalisation
+bounds the divergence of temporal-difference learning without target networks. The plugin
+does not change the convolutions of `impala`: none of them is directly before an `nn.ReLU`.
 """
 
 from __future__ import annotations
@@ -19,9 +22,9 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def normalised(module: M) -> M:
-    """The module, with a normalisation between each linear layer or convolution and a ReLU that follows it.
+    """Insert a normalisation between each linear layer or convolution and a ReLU directly after it; return the module.
 
-    Looks into every `nn.Sequential`; noisy layers count as linear ones.
+    It searches every `nn.Sequential`. Noisy layers count as linear layers.
     """
     for part in list(module.modules()):
         if not isinstance(part, nn.Sequential):

@@ -1,9 +1,10 @@
-"""Munchausen DQN (Vieillard et al. 2020, eq. 1): a bonus for actions that the policy likes, and a soft bootstrap.
+"""Munchausen DQN (Vieillard et al. 2020, eq. 1) adds a scaled log-probability of the action taken to the reward,
+and bootstraps from a softmax over the next action values.
 
 y = r + α · [τ ln π(a|s)]₀ + γ · Σ_a' π(a'|s') · (Q_target(s', a') − τ ln π(a'|s')), with π = softmax(Q_target / τ)
-and [x]₀ = x clipped to [l₀, 0]. α = 0 is Soft DQN. The bonus belongs to one step, so returns of several are refused.
-Distributional heads get the mixture of the next actions' returns, shifted by the entropy; M-IQN (appendix B.1 of the
-paper) takes the mean over actions within each quantile instead.
+and [x]₀ = x clipped to [l₀, 0]. With α = 0 it is Soft DQN. The bonus is for one step, so the plugin refuses
+n-step returns. Distributional heads learn the mixture of the next actions' return distributions, shifted by the
+entropy. M-IQN (appendix B.1 of the paper) instead takes the mean over actions within each quantile.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ from plugins.dqn.maths import bootstrapped, expected_value, taken
 
 
 class MunchausenOptions(Section, name="munchausen"):
-    """The bonus and the softness."""
+    """The bonus and the temperature."""
 
-    alpha: float = Field(0.9, ge=0, lt=1, description="share of the log-policy that is added to the reward")
-    temperature: float = Field(0.03, gt=0, description="τ of the policy, in units of value; near 0 it is greedy")
-    lowest: float = Field(-1.0, le=0, description="l₀: the log-policy, times τ, counts as no less than this")
+    alpha: float = Field(0.9, ge=0, lt=1, description="α: weight of the bonus; 0 is Soft DQN")
+    temperature: float = Field(0.03, gt=0, description="τ of the softmax, in units of value; near 0 it is greedy")
+    lowest: float = Field(-1.0, le=0, description="l₀: lower bound of τ times the log-probability")
 
 
 def scaled_log_policy(values: Float[Tensor, "B A"], temperature: float) -> Float[Tensor, "B A"]:
-    """τ ln softmax(Q / τ), without overflow at any temperature (appendix B.1)."""
+    """Return τ ln softmax(Q / τ), without overflow at any temperature (appendix B.1)."""
     shifted = values - values.max(dim=1, keepdim=True).values
     return shifted - temperature * torch.logsumexp(shifted / temperature, dim=1, keepdim=True)
 
@@ -72,8 +73,8 @@ def make_returns() -> Generator[None, Returns, Returns]:
     returns = yield
     if returns.horizon > 1:
         raise UsageError(
-            f"munchausen's bonus is of one step, and these returns span {returns.horizon}: drop munchausen or the "
-            "longer returns (no:nstep, where pong brings nstep in)"
+            f"munchausen needs one-step returns, and these returns span {returns.horizon} steps: drop munchausen "
+            "or the longer returns (with pong, which adds nstep: no:nstep)"
         )
     return returns
 

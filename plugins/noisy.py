@@ -1,8 +1,8 @@
-"""Noisy networks (Fortunato et al. 2018): noise in the weights explores, and gradients decide how much of it stays.
+"""Noisy networks (Fortunato et al. 2018) explore through noise in the weights, and learn how large the noise is.
 
 y = (μ_w + σ_w ⊙ ε_w) x + μ_b + σ_b ⊙ ε_b (eq. 9), with factorised noise ε_w[i, j] = f(ε_i) f(ε_j), ε_b[i] = f(ε_i)
-and f(x) = sgn(x) √|x| (eqs. 10 and 11). Every forward pass in training draws fresh noise, the same for all its rows;
-an evaluation uses the means alone. Actions are greedy: ε-greedy would explore twice.
+and f(x) = sgn(x) √|x| (eqs. 10 and 11). Every forward pass in training draws new noise, the same for all its rows.
+Evaluations use the means μ alone. The agent acts greedily: with ε-greedy it would explore twice.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from plugins.dqn.sources import RandomSource
 
 
 class NoisyOptions(Section, name="noisy"):
-    """The noise at the start."""
+    """The initial noise."""
 
-    sigma: float = Field(0.5, ge=0, description="σ0: each σ starts at σ0 / √inputs; 0 is no noise, ever")
+    sigma: float = Field(0.5, ge=0, description="σ0: each σ starts at σ0 / √inputs; with 0 there is never any noise")
 
 
 class NoisyLinear(nn.Module):
@@ -52,7 +52,7 @@ class NoisyLinear(nn.Module):
         noise = self.random.normal(inputs + outputs, like=x)
         noise = noise.sign() * noise.abs().sqrt()
         of_input, of_output = noise[:inputs], noise[inputs:]
-        # (σ ⊙ f_out f_inᵀ) x = f_out ⊙ σ (f_in ⊙ x): no matrix of noise is ever made
+        # (σ ⊙ f_out f_inᵀ) x = f_out ⊙ σ (f_in ⊙ x): this needs no matrix of noise
         return mean + functional.linear(x * of_input, self.weight_sigma, self.bias_sigma) * of_output
 
 

@@ -1,4 +1,4 @@
-"""n-step returns (Sutton 1988; Hessel et al. 2018, eq. 3): R = Σ_{j<n} γ^j r_{t+j}, bootstrapped with γ^n."""
+"""n-step returns (Sutton 1988; Hessel et al. 2018, eq. 3): R = Σ_{j<n} γ^j r_{t+j}, and γ^n times the bootstrap."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from framework.types import Returns
 
 
 class NStepOptions(Section, name="nstep"):
-    """How far a return looks."""
+    """The number of steps of a return."""
 
     n: int = Field(
-        3, ge=1, le=1000, description="steps of reward before the bootstrap; fewer where the episode ends first"
+        3, ge=1, le=1000, description="steps of reward before the bootstrap; fewer if the episode ends first"
     )
 
 

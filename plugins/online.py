@@ -1,4 +1,4 @@
-"""No target network: what is bootstrapped from is the online network, as it is after each update."""
+"""Learning without a separate target network: after each update, the target is a copy of the online network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from framework.types import Policy, Targeted, TargetSync
 @hookimpl
 def make_target_sync(policy: Policy) -> TargetSync:
     if not isinstance(policy, Targeted):
-        raise UsageError(f"online needs a policy with a target network; {type(policy).__name__} has none")
+        raise UsageError(f"online needs a policy with a target network; {type(policy).__name__} has none: drop online")
     return HardSync(policy, every=1, unit="updates")
 
 

@@ -1,7 +1,8 @@
-"""A replay of compressed frames: far less memory for Atari's pictures, for more time a batch. Nothing is lost.
+"""A replay of frames that are compressed without loss: Atari's frames need far less memory, and batches more time.
 
-Every frame is compressed by itself (zlib), so that each can be read alone. `benchmarks/packing.py` measures what is
-saved and what it costs. Random noise does not shrink, and takes a little more than without this plugin.
+Each frame is compressed separately (zlib), so it can be read alone. `benchmarks/packing.py` measures how much memory
+this saves and how much time it costs. Random noise cannot be compressed: it needs slightly more memory than without
+this plugin.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from framework.replay.lanes import FrameReplay
 from framework.types import Buffer, Returns, Sampler, Spaces
 
 LEVEL = 1
-"""Of zlib: the fastest."""
+"""The compression level of zlib: the fastest."""
 
 
 class PackedFrames:
-    """An array of frames [slots, *frame] of which each is kept as compressed bytes; never written ones are zeros.
+    """An array of frames [slots, *frame] that keeps each frame as compressed bytes. Unwritten frames are zeros.
 
-    It is read and written as numpy's own, by an array of slots.
+    Read and write it like a numpy array, with an array of slots as the index.
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
@@ -42,27 +43,27 @@ class PackedFrames:
 
     def __getitem__(self, slots: Int64[np.ndarray, " *K"]) -> Shaped[np.ndarray, "*K *frame"]:
         unpacked = b"".join([zlib.decompress(self._packed[slot]) for slot in slots.ravel().tolist()])
-        # a bytearray, as what comes of bytes cannot be written to
+        # a bytearray, because numpy arrays over bytes are read-only
         return np.frombuffer(bytearray(unpacked), self.dtype).reshape(*slots.shape, *self.shape[1:])
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the frames take as they are kept, what Python adds to each included."""
+        """Bytes that the compressed frames take, including the overhead of their Python objects."""
         return sum(map(sys.getsizeof, self._packed)) + sys.getsizeof(self._packed)
 
     def copy(self) -> Shaped[np.ndarray, "slots *frame"]:
-        """All frames, unpacked."""
+        """Return all frames, decompressed."""
         return self[np.arange(self.shape[0])]
 
 
 class PackedReplay(FrameReplay):
-    """The engine's replay with its frames packed."""
+    """The engine's replay with compressed frames."""
 
     def __init__(self, spaces: Spaces, capacity: int, sampler: Sampler, returns: Returns) -> None:
         super().__init__(spaces, capacity, sampler, returns, PackedFrames)
 
     def manifest(self) -> Mapping[str, Any]:
-        """Capacity in frames; how many bytes they will take is not known beforehand."""
+        """Return the capacity in frames. The size in bytes depends on the frames, so it is not known here."""
         return {"capacity": super().manifest()["capacity"], "packed": f"zlib, level {LEVEL}"}
 
 

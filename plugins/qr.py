@@ -1,4 +1,4 @@
-"""Quantile regression (Dabney et al. 2018, algorithm 1): the return of each action as N equally likely values."""
+"""Quantile regression (Dabney et al. 2018, algorithm 1) learns the return of each action as N equally likely values."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class QROptions(Section, name="qr"):
     """The quantiles and their loss."""
 
     quantiles: int = Field(51, ge=1, description="quantiles for each action")
-    kappa: float = Field(1.0, gt=0, description="errors beyond this count linearly (eq. 9)")
+    kappa: float = Field(1.0, gt=0, description="κ of the Huber loss (eq. 9): larger errors count linearly")
 
 
 class QuantileHead(QuantileLoss):
-    """The stream's numbers are the quantiles, at the middles of N equal parts of [0, 1]."""
+    """The stream's outputs are the quantiles. Their levels are the midpoints of N equal parts of [0, 1]."""
 
     def __init__(self, quantiles: int, kappa: float) -> None:
         super().__init__(kappa)

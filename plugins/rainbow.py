@@ -1,7 +1,7 @@
-"""Rainbow (Hessel et al. 2018): six improvements of DQN in one agent, with the hyperparameters of its table 1.
+"""Rainbow (Hessel et al. 2018): six improvements of DQN in one agent, with the hyperparameters of the paper's table 1.
 
-The table was found on Atari, so `rainbow,pong` has all of it. Elsewhere the parts keep the values that belong to them,
-and the environment recommends how fast to learn. `rainbow,no:per,pong` is Rainbow without prioritised replay.
+The paper tuned the table on Atari, so `rainbow,pong` uses all of it. Other environments use only the values that belong
+to single parts, and recommend how fast to learn. `rainbow,no:per,pong` is Rainbow without prioritised replay.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ ON_ATARI: Mapping[str, Any] = {
     "atari.noop_max": 30,
     "atari.frame_skip": 4,
 }
-"""Frames of the paper are four times as many as environment steps: 200 million make 50 million steps."""
+"""The paper counts frames. One environment step is four frames, so its 200 million frames are 50 million steps."""
 
 
 @hookimpl

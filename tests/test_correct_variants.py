@@ -40,7 +40,6 @@ def test_it_keeps_to_the_protocols(name: str) -> None:
 
 @settings(
     max_examples=12,
-    deadline=None,
     phases=[Phase.generate],
     derandomize=True,
     suppress_health_check=list(HealthCheck),

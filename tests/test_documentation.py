@@ -148,3 +148,11 @@ def test_every_command_and_option_on_a_page_exists(page: Path) -> None:
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    ci = (REPOSITORY / ".ci" / "run").read_text()
+    typed = re.findall(r"```sh\n(python3 -m venv .*)\n```", README)
+    assert len(typed) == 2
+    assert "framework run --plugins dqn,pong" in typed[0]
+    assert typed[1] in ci

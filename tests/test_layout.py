@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -71,3 +73,15 @@ def test_a_folder_is_small_enough_to_be_looked_over(folder: Path) -> None:
 def test_every_folder_says_what_it_is_for() -> None:
     silent = [str(path) for path in modules().values() if not ast.get_docstring(ast.parse(path.read_text()))]
     assert not silent
+
+
+def test_the_engine_imports_no_torch_no_plugins_and_no_environments() -> None:
+    """What is imported in the end, not only what is written; the linter has the rule for what is written."""
+    code = (
+        "import pkgutil, importlib, sys, framework\n"
+        "names = [m.name for m in pkgutil.walk_packages(framework.__path__, 'framework.')]\n"
+        "[importlib.import_module(n) for n in names if not n.endswith(('__main__', 'testing'))]\n"
+        "print(sorted({m.partition('.')[0] for m in sys.modules} & {'torch', 'plugins', 'envs'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

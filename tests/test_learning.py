@@ -55,7 +55,7 @@ def check(names: str, env: str, seed: int) -> None:
     assert math.isclose(found, model.q_star(GAMMA)[start].max()), f"{names},{env} with seed {seed}: {found}"
 
 
-@settings(max_examples=6, deadline=None, phases=[Phase.generate], derandomize=True)
+@settings(max_examples=6, phases=[Phase.generate], derandomize=True)
 @given(case=st.sampled_from(CASES))
 def test_a_sample_finds_the_optimal_policy(case: tuple[str, str, int]) -> None:
     check(*case)

@@ -152,22 +152,3 @@ def test_tests_are_not_in_the_wheel(python: Path, tmp_path: Path) -> None:
     assert "hookspecs.py" in out
     assert "tests" not in out
     assert "py.typed" in out
-
-
-def test_ci_runs_the_readmes_test_command() -> None:
-    readme, ci = (REPOSITORY / "README.md").read_text(), (REPOSITORY / ".ci" / "run").read_text()
-    commands = re.findall(r"```sh\n(python3 -m venv .*)\n```", readme)
-    assert len(commands) == 2
-    assert "framework run --plugins dqn,pong" in commands[0]
-    assert commands[1] in ci
-
-
-def test_the_engine_imports_no_torch_no_plugins_and_no_environments() -> None:
-    """What is imported in the end, not only what is written; the linter has the rule for what is written."""
-    code = (
-        "import pkgutil, importlib, sys, framework\n"
-        "names = [m.name for m in pkgutil.walk_packages(framework.__path__, 'framework.')]\n"
-        "[importlib.import_module(n) for n in names if not n.endswith(('__main__', 'testing'))]\n"
-        "print(sorted({m.partition('.')[0] for m in sys.modules} & {'torch', 'plugins', 'envs'}))"
-    )
-    assert run(sys.executable, "-c", code, cwd=REPOSITORY).strip() == "[]"

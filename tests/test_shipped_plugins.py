@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 import pytest
 
 from framework.conformance.runner.collection import collect
-from framework.conformance.runner.completion import close
+from framework.conformance.runner.completion import complete
 from tests.accusing import WHOLE, accused, checks_of
 
 PLUGINS = sorted(entry_points(group="framework.plugins").names)
@@ -18,7 +18,7 @@ LONG = {*WHOLE, "environment", "exploration"}
 
 @pytest.mark.parametrize("plugin", PLUGINS)
 def test_no_check_accuses_it(plugin: str) -> None:
-    fitting, _ = close("chapter,chain" if plugin == "chapter" else plugin)
+    fitting, _ = complete("chapter,chain" if plugin == "chapter" else plugin)
     for subject in fitting:
         mine = checks_of(subject, plugin) or collect(subject.plugins)
         assert accused(subject, [check for check in mine if check.component not in LONG]) == [], subject.names

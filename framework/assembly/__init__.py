@@ -1,1 +1,1 @@
-"""Assembly: names and values become the parts of a run."""
+"""Assembly: builds the parts of a run from names and values."""

@@ -1,4 +1,4 @@
-"""From plugin names and values to the parts of a run."""
+"""Builds the parts of a run from the names of plugins and the values of options."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def assemble(
     *,
     sources: Sequence[Source] = (),
 ) -> Parts:
-    """Build the parts of a run. Nothing is written anywhere.
+    """Build the parts of a run. Writes nothing to disk.
 
     Args:
         names: the plugins, as "dqn,pong" or a sequence.
-        values: options as {"section.key": value}, stronger than `sources`. A value that no part reads is refused.
+        values: options as {"section.key": value}, stronger than `sources`. A value that no part reads is an error.
         sources: further groups of values, weakest first.
 
     Raises:
@@ -47,7 +47,7 @@ def assemble(
 
 
 def assemble_tolerantly(names: str | Sequence[str], sources: Sequence[Source] = ()) -> Parts:
-    """Build the parts of a run, whether or not something reads every option: `Parts.unread` says which are not read.
+    """Build the parts of a run, even if nothing reads an option (see `Parts.unread`) or a plugin has no effect.
 
     Raises:
         UsageError: with every other problem that was found.
@@ -73,7 +73,7 @@ def assemble_tolerantly(names: str | Sequence[str], sources: Sequence[Source] = 
 
 
 def assemble_agent(names: str | Sequence[str], sources: Sequence[Source] = ()) -> Agent:
-    """Build a policy alone, as `assemble` would, with fresh weights.
+    """Build only the policy, as `assemble` would, with fresh weights.
 
     Raises:
         UsageError: with every problem that was found.

@@ -40,15 +40,15 @@ WRAPPER = Expected("a function from an environment to an environment", callable)
 """What `env_wrapper` must return."""
 
 SPACES = "spaces"
-"""The name of a stream that the engine opens to read its spaces, and closes at once."""
+"""The name of a stream that the engine opens only to read its spaces."""
 
 SILENCE = 0.8
-"""An environment's process may be silent for this share of run.watchdog, so that it is named before the run ends."""
+"""An environment's process must answer within this share of run.watchdog, so that it is named before the run ends."""
 
 
 @dataclass(frozen=True)
 class Builder:
-    """Builds the parts of a composition. Each call builds a new part, from the start of its random stream."""
+    """Builds the parts of a composition. Each call builds a new part with a new random generator."""
 
     plugins: Plugins
     config: Config
@@ -57,7 +57,7 @@ class Builder:
 
     @classmethod
     def of(cls, plugins: Plugins, config: Config) -> Builder:
-        """A builder with empty slots, whose random streams start from the option run.seed."""
+        """A builder with empty slots, whose random generators start from the option run.seed."""
         return cls(plugins, config, Seeds(config[RunOptions].seed), Slots(plugins))
 
     def altered(self, values: Mapping[str, Any]) -> Builder:
@@ -69,7 +69,7 @@ class Builder:
         """Whether the plugin that fills `slot`, or one that decorates it, takes this argument."""
         return self.plugins.consumes(slot, argument)
 
-    # ── One method for each slot, in the order of the hook page ──────────────────────────────────
+    # ── One method for each slot, in the order of framework.hookspecs ────────────────────────────
 
     def environments(self, role: Role, num_envs: int) -> Any:
         """What `make_env` returns: a vector environment, or a factory of single ones."""
@@ -132,7 +132,7 @@ class Builder:
             if wrappers:
                 made.close()
                 raise UsageError(
-                    f"{owner} makes its environments side by side, so env_wrapper plugins cannot wrap them"
+                    f"{owner} makes a vector environment, which plugins with env_wrapper cannot wrap: drop one of them"
                 )
             return made
         if not callable(made):
@@ -144,10 +144,10 @@ class Builder:
 
         Args:
             name: the seeds of the episodes depend on it.
-            wrappers: put around each single environment, after those of the plugins.
+            wrappers: wrap each single environment, after the wrappers of the plugins.
 
         Raises:
-            UsageError: if the environments are not what was asked for.
+            UsageError: if the environments do not fit, or their number is wrong.
             PluginError: if making or resetting them raises.
         """
         made = self.single_environments(role, num_envs, wrappers)
@@ -158,7 +158,7 @@ class Builder:
             )
             if env.num_envs != num_envs:
                 env.close()
-                raise UsageError(f"made {env.num_envs} environments where {num_envs} were asked for")
+                raise UsageError(f"make_env made {env.num_envs} environments instead of {num_envs}")
             return TransitionStream(env, lambda env_id, episode: self.seeds.episode(name, env_id, episode))
         except UsageError as error:
             raise UsageError([f"{owner}: {problem}" for problem in error.problems]) from error

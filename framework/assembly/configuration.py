@@ -1,4 +1,4 @@
-"""From plugin names and the user's values to loaded plugins and the configuration in force. Builds nothing."""
+"""Loads plugins by their names and merges all values into the configuration. Builds no parts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VALUES = Expected(
     "a mapping of 'section.key' to values",
     lambda given: isinstance(given, Mapping) and all(isinstance(path, str) for path in given),
 )
-"""What the gathered hooks must return."""
+"""What the hooks `config_sections` and `recommended_values` must return."""
 
 ENDS = ("run.steps", "run.episodes", "run.until")
 """The options that end a run."""
@@ -37,14 +37,14 @@ def plugin_names(names: str | Sequence[str]) -> list[str]:
 
 
 def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tuple[Plugins, Config, list[str]]:
-    """Load plugins and settle the configuration: (plugins, config, notes). Builds nothing.
+    """Load plugins and merge the configuration: (plugins, config, notes). Builds no parts.
 
     Args:
         names: the plugins.
-        sources: what the user says, weakest first; it beats bundles, recommendations and defaults.
+        sources: the user's values, weakest first. They are stronger than bundles, recommendations and defaults.
 
     Raises:
-        UsageError: with every problem of the composition or, if there is none, of the configuration.
+        UsageError: with every problem of the composition or, if it has none, of the configuration.
     """
     named, sources, notes = translate(plugin_names(names), sources, lambda given: list(expand(given).plugins))
     plugins = load_plugins(named)
@@ -59,7 +59,7 @@ def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tup
         given = _addressed(values, plugins, sections)
         dropped = [path for path in given if path.partition(".")[0] not in loaded]
         if dropped:
-            notes.append(f"{bundle} sets {', '.join(dropped)}, whose plugins are not loaded: left out")
+            notes.append(f"{bundle} sets {', '.join(dropped)}, whose plugins are not loaded: ignored")
         kept = {path: value for path, value in given.items() if path not in dropped}
         bundles.append(Source(f"bundle {bundle}", kept))
     stronger = {path for source in (*bundles, *sources) for path in source.values}
@@ -71,7 +71,7 @@ def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tup
 
 
 def _addressed(values: Mapping[str, Any], plugins: Plugins, sections: Mapping[type[Section], str]) -> dict[str, Any]:
-    """A bundle's values, those of a family of environments given to the sections of its members."""
+    """A bundle's values. A value for a family of environments goes to the sections of the family's members."""
     found = {}
     for path, value in values.items():
         family, _, key = path.partition(".")
@@ -82,7 +82,7 @@ def _addressed(values: Mapping[str, Any], plugins: Plugins, sections: Mapping[ty
 
 
 def settle(sources: Iterable[Source]) -> list[Source]:
-    """Sources, weakest first, each less what a stronger one makes void."""
+    """The sources, weakest first, without the values that a stronger source makes void (see `_without_ends`)."""
     settled: list[Source] = []
     for source in sources:
         settled = [*_without_ends(settled, source.values), source]
@@ -93,7 +93,7 @@ def gather_sections(plugins: Plugins) -> dict[type[Section], str]:
     """Every section of options of a set of plugins → the plugin that declares it.
 
     Raises:
-        UsageError: if two plugins' sections have one name.
+        UsageError: if two plugins have sections of the same name.
     """
     owners: dict[str, str] = {}
     sections: dict[type[Section], str] = {}
@@ -107,7 +107,7 @@ def gather_sections(plugins: Plugins) -> dict[type[Section], str]:
 
 
 def _disagreements(recommendations: Sequence[Source], stronger: set[str]) -> Iterable[str]:
-    """Recommendations that contradict each other and that nothing stronger settles."""
+    """One message for each contradiction between recommendations that no stronger source overrides."""
     first: dict[str, tuple[str, Any]] = {}
     for source in recommendations:
         for path, value in source.values.items():
@@ -118,14 +118,15 @@ def _disagreements(recommendations: Sequence[Source], stronger: set[str]) -> Ite
 
 
 def absolute(name: str) -> str:
-    """A plugin file by its whole path, so that the run can be loaded from anywhere."""
+    """The absolute path of a plugin file, so that the run can be loaded from any folder. Other names do not change."""
     return str(Path(name).resolve()) if name.endswith(".py") and not name.startswith("no:") else name
 
 
 def _without_ends(weaker: Sequence[Source], stronger: Mapping[str, Any]) -> list[Source]:
-    """The weaker sources, less what a stronger one makes void.
+    """The weaker sources, without the values that a stronger source makes void.
 
-    An end of the run that it names is the only one; without evaluations no evaluation can end the run.
+    If the stronger source sets an end of the run, no weaker end counts. If it turns evaluations off, a weaker
+    `run.until` does not count, because only an evaluation can reach it.
     """
     void = set(ENDS) if not set(ENDS).isdisjoint(stronger) else set()
     if stronger.get("evaluation.every") == 0:

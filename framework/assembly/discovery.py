@@ -1,7 +1,7 @@
-"""From a name on the command line to a plugin object: entry points, dotted modules and files.
+"""Finds a plugin by its name: an entry point, a dotted module, a file or the id of a gymnasium environment.
 
-Only what was named is imported. What *could* help (for "add chain, grid or pong") is read from the
-source of the installed plugins without running it.
+Only named plugins are imported. For suggestions ("add chain, grid or pong") this module parses the source of the
+installed plugins and does not run it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ GROUP = "framework.plugins"
 
 @cache
 def installed() -> Mapping[str, list[EntryPoint]]:
-    """Every installed plugin's name with the entry points that claim it; more than one is a clash.
+    """The name of each installed plugin → the entry points with that name; more than one is a conflict.
 
-    Read once a process: every distribution's metadata is parsed, and a harness resolves names all the time.
+    Cached, because this parses the metadata of every distribution, and the harness resolves names often.
     """
     found: dict[str, dict[str, EntryPoint]] = {}
     for point in entry_points(group=GROUP):
@@ -36,13 +36,13 @@ def installed() -> Mapping[str, list[EntryPoint]]:
 
 
 def resolve(text: str) -> tuple[str, object]:
-    """The plugin that `text` names: (its short name, the module).
+    """The plugin that `text` names: (its short name, the plugin object).
 
     Args:
         text: an installed plugin's name, a dotted module, the path of a `.py` file, or `gym:` and a gymnasium id.
 
     Raises:
-        UsageError: if nothing of that name is found, two distributions provide it, or its import fails.
+        UsageError: if there is no such plugin, if two distributions provide it, or if its import fails.
     """
     if text.startswith(PREFIX):
         return text, GymEnvironment(text.removeprefix(PREFIX))
@@ -66,7 +66,7 @@ def resolve(text: str) -> tuple[str, object]:
 
 
 def _find(dotted: str) -> bool:
-    """Whether a module of this name exists that could be a plugin (not one of the standard library)."""
+    """Whether a module of this name exists outside the standard library."""
     if dotted.partition(".")[0] in sys.stdlib_module_names:
         return False
     try:
@@ -103,14 +103,16 @@ def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise UsageError(f"plugin file '{path}' {'is a folder' if path.is_dir() else 'does not exist'}")
     if not path.stem.isidentifier():
-        raise UsageError(f"plugin file '{path}': '{path.stem}' is no Python name; rename it, with _ for other signs")
-    # a name of its own, so that a file can never hide a module; the same file is the same module
+        raise UsageError(
+            f"plugin file '{path}': '{path.stem}' is not a Python name: rename it, with letters, digits and _"
+        )
+    # a unique name, so that a file can never hide another module; the same file always has the same name
     name = f"framework_plugin_{path.stem}_{zlib.crc32(str(path.resolve()).encode()):08x}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"plugin file '{path}' is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pydantic look their module up by name
+    sys.modules[name] = module  # dataclasses and pydantic look up their module by its name
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
@@ -121,9 +123,9 @@ def _import_file(path: Path) -> ModuleType:
 
 @cache
 def providers() -> dict[str, tuple[str, ...]]:
-    """hook → the installed plugins that could provide it, read from their source without importing them.
+    """Hook → the installed plugins that could provide it, read from their source without importing them.
 
-    Where families offer defaults, only they are named: what else claims the hook is a variant of one of them.
+    If families offer defaults for a hook, only the families are listed: the other plugins are variants of them.
     """
     claims: dict[str, list[str]] = {}
     families: dict[str, list[str]] = {}
@@ -135,7 +137,7 @@ def providers() -> dict[str, tuple[str, ...]]:
 
 
 def _implemented(module: str) -> dict[str, str]:
-    """hook → the source of its mark, as "hookimpl(trylast=True)"."""
+    """Hook → the source of its marker, such as "hookimpl(trylast=True)"."""
     try:
         spec = importlib.util.find_spec(module)
         tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8")) if spec and spec.origin else ast.parse("")

@@ -1,4 +1,4 @@
-"""From names, as on the command line, to a verified set of plugins: bundles expanded, parts taken out."""
+"""Loads plugins by their names on the command line: expands bundles, applies `no:NAME` and verifies the result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def load_plugins(names: Sequence[str]) -> Plugins:
     """Resolve, expand and verify a list of plugin names.
 
     Args:
-        names: as on the command line; `no:NAME` takes a part out of what bundles brought in.
+        names: as on the command line; `no:NAME` takes out a plugin that a bundle brings in.
 
     Raises:
         UsageError: with every problem that was found.
@@ -31,7 +31,7 @@ def load_plugins(names: Sequence[str]) -> Plugins:
 
 @dataclass(frozen=True)
 class Expanded:
-    """What some names stand for, bundles unfolded; not verified yet. The engine's own plugin is among them."""
+    """The plugins of a list of names, with bundles expanded, and the engine's own plugin. They are not verified yet."""
 
     plugins: dict[str, object]
     values: list[tuple[str, dict[str, Any]]]
@@ -41,7 +41,7 @@ class Expanded:
 
 
 def expand(names: Sequence[str]) -> Expanded:
-    """Resolve names and unfold bundles.
+    """Resolve names and expand bundles.
 
     Args:
         names: as for `load_plugins`.
@@ -60,7 +60,7 @@ def expand(names: Sequence[str]) -> Expanded:
     found: dict[str, tuple[str, object]] = {}
     families: dict[str, list[str]] = {}
     for text in wanted:
-        with suppress(UsageError):  # what cannot be had is reported below, in its turn
+        with suppress(UsageError):  # the loop below reports a name that cannot be resolved
             name, plugin = found[text] = resolve(text)
             for family in families_of(name, plugin):
                 families.setdefault(family, []).append(name)
@@ -89,9 +89,9 @@ def expand(names: Sequence[str]) -> Expanded:
             values.append((name, dict(bundle.values)))
     for name in removed:
         if name in wanted:
-            problems.append(f"no:{name} takes out '{name}', which is named as well: drop one of the two")
+            problems.append(f"no:{name} takes out '{name}', which you also named: drop one of the two")
         elif name not in taken_out:
-            problems.append(f"no:{name}: no bundle that was named brings '{name}' in")
+            problems.append(f"no:{name} has no effect: no named bundle brings in '{name}'")
     problems.extend(_clashes(values))
     if problems:
         raise UsageError(problems)
@@ -99,10 +99,10 @@ def expand(names: Sequence[str]) -> Expanded:
 
 
 def families_of(name: str, plugin: object) -> Sequence[str]:
-    """The families of environments that a plugin belongs to; none where it declares none.
+    """The families of environments that a plugin belongs to; empty if it declares none.
 
     Raises:
-        UsageError: if its hook returns anything else than names.
+        UsageError: if its hook takes an argument, or returns anything other than names.
     """
     result = _call_early(name, plugin, "families")
     if result is None:
@@ -113,10 +113,10 @@ def families_of(name: str, plugin: object) -> Sequence[str]:
 
 
 def bundle_of(name: str, plugin: object, wanted: Sequence[str], families: Sequence[str] = ()) -> Bundle:
-    """What a plugin brings in beside the plugins that were named; an empty bundle where it is none.
+    """The plugins and values that a plugin adds to the composition: none if it has no hook `bundle`.
 
     Raises:
-        UsageError: if its hook asks for, or returns, anything else than it may.
+        UsageError: if its hook takes an unknown argument, or does not return a `Bundle` of names and values.
     """
     result = _call_early(name, plugin, "bundle", names=wanted, families=families)
     if result is None:
@@ -134,18 +134,18 @@ def bundle_of(name: str, plugin: object, wanted: Sequence[str], families: Sequen
 
 
 def _call_early(name: str, plugin: object, hook: str, **given: Any) -> Any:
-    """Call a hook before the plugins are verified; None where the plugin does not implement it.
+    """Call a hook before the plugins are verified; None if the plugin does not implement it.
 
     Raises:
-        UsageError: if it asks for an argument that the hook does not have.
+        UsageError: if it takes an argument that the hook does not have.
     """
     function = getattr(plugin, hook, None)
     if function is None or not hasattr(function, f"{PROJECT}_impl"):
         return None
     arguments = tuple(inspect.signature(function).parameters)
     if not set(arguments) <= set(given):
-        has = f"its arguments: {listed(list(given))}" if given else "it has none"
-        raise UsageError(f"{name}.{hook} asks for {listed(arguments)}; {has}")
+        has = f"the hook's arguments: {listed(list(given))}" if given else "the hook has no arguments"
+        raise UsageError(f"{name}.{hook} takes {listed(arguments)}; {has}")
     return call(Implementation(name, hook, function, arguments, False, CLAIM), **given)
 
 
@@ -155,4 +155,4 @@ def _clashes(values: Sequence[tuple[str, dict[str, Any]]]) -> Iterable[str]:
         for path, value in given.items():
             other, before = first.setdefault(path, (name, value))
             if before != value:
-                yield f"{other} and {name} give {path} different values ({before!r} and {value!r}): name one of them"
+                yield f"{other} and {name} give {path} different values ({before!r} and {value!r}): drop one of them"

@@ -1,6 +1,7 @@
-"""A verified set of plugins. The rest of the engine never sees pluggy.
+"""A verified set of plugins, on top of pluggy. Verification reports all problems of a composition at once.
 
-All that is wrong with a composition is collected and reported at once.
+Code that needs pluggy itself uses `Plugins.manager`: `framework.assembly.slots` calls hooks through it, and a few
+other modules look up plugin objects. Most of the engine uses only the methods of `Plugins`.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from framework.errors import FrameworkError, UsageError, did_you_mean, listed
 from framework.hooks import PROJECT
 
 ENGINE = "engine"
-"""The name under which the engine's own defaults are reported."""
+"""The name of the plugin that holds the engine's own defaults, as messages show it."""
 
 CLAIM, FAMILY, DEFAULT = 0, 1, 2
 
 
 class PluginError(FrameworkError):
-    """A plugin raised in one of its hooks; the message names both and the cause is chained."""
+    """A plugin raised an exception. The message names the plugin; the exception is chained as the cause."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Implementation:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a gathered hook must return, in words and as a test."""
+    """What a gathered hook must return: in words, and as a function that tests it."""
 
     what: str
     accepts: Callable[[Any], bool]
@@ -49,18 +50,18 @@ class Expected:
 
 @dataclass(frozen=True)
 class Origin:
-    """How a plugin came into a composition: the text that names it, and the bundle that brought it in, if one did."""
+    """How a plugin came into a composition: the text that names it, and the bundle that brought it in, if any."""
 
     text: str
     bundle: str | None
 
 
 class Plugins:
-    """The plugins of one run, verified. Each run builds its own; nothing is global.
+    """The verified plugins of one run. Each run builds its own set.
 
-    `values` are what bundles set, as (bundle, {"section.key": value}); `origins` says how each plugin came in, and
-    `families` which plugins belong to each family of environments.
-    `page` is the module that declares the engine's hooks.
+    `values` are the values that bundles set, as (bundle, {"section.key": value}). `origins` says how each plugin came
+    into the composition. `families` maps each family of environments to its plugins. `page` is the module that declares
+    the engine's hooks.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Plugins:
         self.manager = pluggy.PluginManager(PROJECT)
         self._page = page
         self.add_hookspecs(page)
-        # names are sorted so that their order on the command line cannot matter to slots; see `gather`
+        # sorted, so that the order of names on the command line does not matter to slots; gathered hooks see `in_order`
         self._implementations = [
             implementation
             for name in sorted(plugins, key=lambda name: (name != ENGINE, name))
@@ -94,7 +95,7 @@ class Plugins:
             self.manager.register(plugin, name)
 
     def add_hookspecs(self, module: ModuleType) -> None:
-        """Declare the hooks of a module; for plugins, within their own `add_hookspecs`."""
+        """Declare the hooks of a module. A plugin calls this in its own hook `add_hookspecs`."""
         self.manager.add_hookspecs(module)
 
     def spec(self, hook: str) -> Any | None:
@@ -103,7 +104,7 @@ class Plugins:
         return caller.spec if caller is not None else None
 
     def slots(self) -> list[str]:
-        """Every declared slot, in the order in which its page declares it."""
+        """Every declared slot, by module and in the order of its declarations."""
         found = [name for name in vars(self.manager.hook) if self.is_slot(name)]
         return sorted(found, key=self._place)
 
@@ -116,11 +117,11 @@ class Plugins:
         return bool(spec and spec.opts["firstresult"])
 
     def implementing(self, hook: str) -> list[Implementation]:
-        """The implementations of a hook, decorators aside: the engine's first, then by plugin name."""
+        """The implementations of a hook, without decorators: the engine's first, then by plugin name."""
         return [found for found in self._implementations if found.hook == hook and not found.wrapper]
 
     def winner(self, slot: str) -> Implementation | None:
-        """Who fills a slot: a claim before a family's default before the engine's."""
+        """The implementation that fills a slot: a claim, else a family default, else the engine default, else None."""
         return min(self.implementing(slot), key=lambda found: found.rank, default=None)
 
     def claims(self) -> list[Implementation]:
@@ -132,11 +133,11 @@ class Plugins:
         ]
 
     def decorators(self, slot: str) -> list[str]:
-        """Who decorates a slot."""
+        """The names of the plugins that decorate a slot."""
         return [found.plugin for found in self._implementations if found.hook == slot and found.wrapper]
 
     def users(self, slot: str) -> list[str]:
-        """The slots that may take what fills this one: those that declare an argument of its name."""
+        """The slots that may take the part of this slot: those that declare an argument of its name."""
         argument = slot.removeprefix("make_")
         return [other for other in self.slots() if argument in getattr(self.spec(other), "argnames", ())]
 
@@ -147,10 +148,10 @@ class Plugins:
         return any(argument in taker.arguments for taker in takers)
 
     def gather(self, hook: str, expected: Expected, **arguments: Any) -> list[tuple[str, Any]]:
-        """Call a gathered hook: (plugin, result) in the order in which the plugins were named, Nones left out.
+        """Call a gathered hook: (plugin, result) in the order in which the plugins were named, without None results.
 
         Raises:
-            UsageError: naming a plugin whose result is not what was expected.
+            UsageError: naming the plugin whose result is not what was expected.
         """
         results = [(found.plugin, ask(found, expected, **arguments)) for found in self.in_order(hook)]
         return [(plugin, result) for plugin, result in results if result is not None]
@@ -161,7 +162,7 @@ class Plugins:
         return sorted(self.implementing(hook), key=lambda found: order[found.plugin])
 
     def _idle(self, plugins: dict[str, object]) -> Iterable[str]:
-        """Named plugins that would do nothing, most often because a decorator was forgotten."""
+        """One message for each plugin that implements no hook, most often because `@hookimpl` is missing."""
         working = {found.plugin for found in self._implementations}
         hooks = [name for name in vars(self.manager.hook) if not name.startswith("_")]
         for name, plugin in plugins.items():
@@ -169,7 +170,7 @@ class Plugins:
             if bare:
                 yield f"{name} marks no hook: put @hookimpl on {listed(bare)}"
             elif name not in working:
-                yield f"{name} is no plugin: it implements no hook"
+                yield f"{name} is not a plugin: it implements no hook"
 
     def _problems(self) -> Iterable[str]:
         yield from self._conflicts()
@@ -180,7 +181,7 @@ class Plugins:
         yield from self._missing(to_add)
 
     def _conflicts(self) -> Iterable[str]:
-        """Slots with two claims, or two family defaults that no claim overrides."""
+        """One message for each group of plugins with the same rank, claim or family default, in the same slots."""
         rivals: dict[tuple[str, ...], list[str]] = {}
         for hook in dict.fromkeys(found.hook for found in self._implementations):
             if self.spec(hook) is not None and not self.is_slot(hook):
@@ -194,7 +195,7 @@ class Plugins:
             yield f"{listed(names)} {'both' if len(names) == 2 else 'all'} provide {listed(hooks)}: keep one"
 
     def _unmatched(self, unmatched: Sequence[Implementation]) -> Any:
-        """Hooks that nothing declares: of a plugin to add, or misspelt. Returns the names of plugins to add."""
+        """One message for each undeclared hook: it is misspelt, or a plugin is missing. Returns the missing plugins."""
         extend: dict[str, list[str]] = {}
         for found in unmatched:
             owner = owner_of(found.hook, {*installed(), *self.names})
@@ -204,7 +205,7 @@ class Plugins:
                     names.append(found.plugin)
                 continue
             hint = did_you_mean(found.hook, [name for name in vars(self.manager.hook) if not name.startswith("_")])
-            yield f"{found.plugin} implements '{found.hook}', which is no hook.{hint}"
+            yield f"{found.plugin} implements '{found.hook}', which is not a hook.{hint}"
         for owner, names in extend.items():
             verb = "extends" if len(names) == 1 else "both extend" if len(names) == 2 else "all extend"
             yield f"{listed(names)} {verb} '{owner}': add {owner}"
@@ -218,24 +219,27 @@ class Plugins:
             if parameter.default is not parameter.empty
         ]
         if optional:
-            yield f"{where}: arguments of hooks take no defaults ({listed(optional)}); pluggy would never pass them"
+            yield f"{where}: drop the defaults of {listed(optional)}: pluggy never passes an argument with a default"
         spec = self.spec(found.hook)
         if spec is None:
             return
         strange = [argument for argument in found.arguments if argument not in spec.argnames]
         if strange:
             has = listed(spec.argnames) if spec.argnames else "none"
-            yield f"{where} asks for {listed(strange)}, which the hook does not have; its arguments: {has}"
+            yield f"{where} takes {listed(strange)}, which the hook does not have; the hook's arguments: {has}"
         options = getattr(found.function, f"{PROJECT}_impl", {})
         if self.is_slot(found.hook) and options.get("tryfirst"):
-            yield f"{where}: tryfirst means nothing on a slot; use hookimpl to claim it"
+            yield f"{where}: tryfirst has no effect on a slot; claim it with @hookimpl alone"
         if found.wrapper and not inspect.isgeneratorfunction(found.function):
-            yield f"{where}: a decorator is a generator function: 'part = yield', then return it"
+            yield f"{where}: a decorator must be a generator function: 'part = yield', then return the part"
         if found.wrapper and not self.is_slot(found.hook):
             yield f"{where}: only slots can be decorated; '{found.hook}' gathers what every plugin returns"
 
     def _missing(self, to_add: Sequence[str]) -> Iterable[str]:
-        """Slots of the engine that nothing fills, with the plugins that could; those of plugins to add are left out."""
+        """One message for the engine's slots that nothing fills, with the plugins that could fill them.
+
+        Slots that a plugin of `to_add` could fill are left out: another message already asks for that plugin.
+        """
         gaps: dict[tuple[str, ...], list[str]] = {}
         for slot in self.slots():
             if self.winner(slot) is None and hasattr(self._page, slot):
@@ -265,7 +269,7 @@ def implementations(manager: pluggy.PluginManager, name: str, plugin: object) ->
 
 
 def ask(found: Implementation, expected: Expected, **arguments: Any) -> Any:
-    """Call one implementation of a gathered hook; None is always a fitting result.
+    """Call one implementation of a gathered hook. None is always accepted as its result.
 
     Raises:
         UsageError: naming the plugin if its result is not what was expected.
@@ -277,12 +281,12 @@ def ask(found: Implementation, expected: Expected, **arguments: Any) -> Any:
 
 
 def owner_of(hook: str, names: Iterable[str]) -> str:
-    """Which of some plugins a hook belongs to, by the prefix of its name; "" if none."""
+    """The plugin that a hook belongs to, by the prefix of the hook's name; "" if none of `names` fits."""
     return max((name for name in names if hook.startswith(f"{name}_")), key=len, default="")
 
 
 def call(found: Implementation, **arguments: Any) -> Any:
-    """Call one implementation with the arguments that it takes; what it raises is reported with its plugin and hook."""
+    """Call one implementation with the arguments that it takes. An error but a FrameworkError becomes a PluginError."""
     try:
         return found.function(**{name: arguments[name] for name in found.arguments})
     except FrameworkError:

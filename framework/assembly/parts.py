@@ -1,4 +1,4 @@
-"""What an assembly gives: an agent that can act, all the parts of a run, and what listeners learn of them."""
+"""The results of an assembly: an agent that can act, all parts of a run, and what callbacks are made from."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from framework.types import (
 
 @dataclass
 class Agent:
-    """A policy and what it needs to act: enough to evaluate or to watch."""
+    """A policy and what it needs to act: enough to evaluate it or to watch it."""
 
     builder: Builder
     spaces: Spaces
@@ -58,14 +58,14 @@ class Agent:
         return self.builder.slots
 
     def open_stream(self, role: Role, num_envs: int, name: str, wrappers: Sequence[Wrapper] = ()) -> TransitionStream:
-        """Environments of the agent's kind, whose episodes are seeded from `name`. Close it after use."""
+        """Open environments for the agent. The seeds of their episodes depend on `name`. Close the stream after use."""
         return self.builder.stream(role, num_envs, name, wrappers)
 
     def act(self, obs: Any) -> Any:
-        """The greedy action for one observation (an int), or for several stacked along a new first axis (an array).
+        """The greedy action (an int) for one observation, or the actions (an array) for several along a new first axis.
 
         Raises:
-            ValueError: if the shape is neither.
+            ValueError: if `obs` has another shape.
         """
         observation = np.asarray(obs)
         shape = self.spaces.observation.shape or ()
@@ -78,7 +78,7 @@ class Agent:
 
 @dataclass
 class Parts(Agent):
-    """Everything that a run is made of."""
+    """All parts of a run."""
 
     stream: TransitionStream
     exploration: Exploration
@@ -91,11 +91,11 @@ class Parts(Agent):
     cadence: Cadence
     collector: Collector
     notes: Sequence[str] = ()
-    """What the user should know of this assembly."""
+    """What the user should know about this assembly."""
     read: frozenset[str] = frozenset()
     """Every option that the run or a part reads, as "section.key"."""
     unread: Mapping[str, str] = field(default_factory=dict)
-    """Every option that the user set and that nothing reads → why."""
+    """Every option that nothing reads, although the user set it → why. `Source.unread` decides which are reported."""
     counters: Counters = field(default_factory=Counters)
 
     @property
@@ -104,7 +104,7 @@ class Parts(Agent):
         return self.slots.filled
 
     def stateful(self) -> dict[str, Stateful]:
-        """Every part that a checkpoint must hold, by its name here; the counters and the environments are two."""
+        """Every part whose state belongs in a checkpoint, by its name here; also the counters and the stream."""
         found = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: part for name, part in found.items() if isinstance(part, Stateful)}
 
@@ -115,7 +115,7 @@ class Parts(Agent):
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What callbacks are made from: the parts and, if the run is recorded, its folder."""
+    """What callbacks are made from: the parts, the folder of a recorded run, and whether the run shows progress."""
 
     parts: Parts
     folder: Path | None

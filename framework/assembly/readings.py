@@ -1,4 +1,4 @@
-"""Which options the parts of a composition read while they are built, so that no option is ignored in silence."""
+"""Records which options the parts of a composition read while they are built, to report options without effect."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from framework.options import CheckpointOptions, EvaluationOptions, RunOptions
 S = TypeVar("S", bound=Section)
 
 READ_LATER = {"make_env", "env_wrapper", "make_callbacks"}
-"""Hooks that are called after the assembly, too. A plugin that implements one reads all options of its own sections."""
+"""Hooks that are also called after the assembly. A plugin with one of them counts as reading its own sections whole."""
 
 READ_BY_RUNS = {
     f"{section.section_name}.{key}"
@@ -24,14 +24,14 @@ READ_BY_RUNS = {
 
 
 TRUE_ANYWAY = {"run.device": "cpu"}
-"""Values that say what is so without any reader: tables live on the processor."""
+"""Option → the value that is true even if nothing reads the option: tables always live on the CPU."""
 
 
 class Readings:
-    """A configuration that notes which of its options are read.
+    """Notes which options of a configuration are read.
 
-    `config` is for the parts. It behaves as the original does. A part may keep a section and read it later, so all
-    options of a section that something still holds count as read.
+    `config` is for the parts and behaves like the original. A part may keep a section and read it later, so every
+    option of a section that some object still refers to counts as read.
     """
 
     def __init__(self, config: Config) -> None:
@@ -44,7 +44,7 @@ class Readings:
         self._noted.update(f"{section.section_name}.{key}" for key in keys)
 
     def noted(self, section: S) -> S:
-        """The section, with its readings noted."""
+        """The section, wrapped so that its readings are noted."""
         watched = _NotedSection(section, self)
         self._handed_out.append(weakref.ref(watched))
         return cast(S, watched)
@@ -68,7 +68,7 @@ class _NotedConfig(Config):
 
 
 class _NotedSection:
-    """Stands for a section: an instance of its class for `isinstance`, and equal to it."""
+    """A wrapper of a section. It is an instance of the section's class for `isinstance`, and equal to the section."""
 
     __slots__ = ("__weakref__", "_readings", "_section")
 
@@ -87,7 +87,7 @@ class _NotedSection:
         if name in type(self._section).model_fields:
             self._readings.note(self._section, [name])
         else:
-            self.note_all()  # a method or a property reads what it likes
+            self.note_all()  # a method or a property may read any option
         return getattr(self._section, name)
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
@@ -118,7 +118,7 @@ def read_options(plugins: Plugins, owners: Mapping[str, str], config: Config, re
 
     Args:
         owners: section → the plugin that declares it.
-        readings: of the assembly, which has ended.
+        readings: the readings of the finished assembly.
     """
     late = {found.plugin for hook in READ_LATER for found in plugins.implementing(hook)} - {ENGINE}
     own = {path for path in config.flat() if owners[path.partition(".")[0]] in late}
@@ -126,10 +126,10 @@ def read_options(plugins: Plugins, owners: Mapping[str, str], config: Config, re
 
 
 def unread(sources: Iterable[Source], config: Config, read: frozenset[str]) -> list[str]:
-    """The options that the user set and that nothing reads.
+    """The options that nothing reads, although the user set them (`Source.unread` decides which are reported).
 
     Args:
-        sources: what the user says, weakest first.
+        sources: the user's values, weakest first.
         config: the values in force.
         read: see `read_options`.
     """
@@ -150,7 +150,7 @@ def unread(sources: Iterable[Source], config: Config, read: frozenset[str]) -> l
 
 
 def explain(path: str, plugins: Plugins, owners: Mapping[str, str], config: Config, filled: Mapping[str, str]) -> str:
-    """Why an option has no effect: the plugin that took the place of the one that would read it.
+    """Say why an option has no effect: which plugin fills a slot in place of the plugin that would read the option.
 
     Args:
         filled: slot → the plugin that filled it.
@@ -166,7 +166,5 @@ def explain(path: str, plugins: Plugins, owners: Mapping[str, str], config: Conf
                 continue
             rival = filled.get(slot) or next((filled[user] for user in plugins.users(slot) if user in filled), None)
             if rival is not None:
-                return (
-                    f"{stated}: {rival} fills {slot} in the place of {owner}, which would read it. Drop one of the two"
-                )
+                return f"{stated}: {rival} fills {slot} in place of {owner}, which would read it. Drop one of the two"
     return f"{stated}: no part of this composition reads it. Drop it"

@@ -1,4 +1,4 @@
-"""Options that became plugins: the old names work for one version, with a warning."""
+"""Options that became plugins. The old names still work in this version, with a warning."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from framework.config import Source
 
 @dataclass(frozen=True)
 class Renamed:
-    """An option whose part in a run a plugin has taken over."""
+    """An option that became a plugin."""
 
     plugin: str
     option: str
-    """The plugin's option that holds the value now; "" if it has none."""
+    """The plugin's option that now takes the value; "" if there is none."""
     wants: Callable[[Any], bool]
-    """Whether a value asks for the plugin to be added."""
+    """Whether this value of the old option needs the plugin."""
 
 
 RENAMED: Mapping[str, Renamed] = {
     "dqn.averaging": Renamed("averaging", "averaging.rate", bool),
-    # it was on by default, and only where the environment declared a mirror, which brings the plugin in by itself
+    # on by default, with effect only if the environment declared a mirror; such environments bring the plugin in
     "replay.mirror": Renamed("mirror", "", lambda value: False),
 }
 
@@ -30,12 +30,12 @@ RENAMED: Mapping[str, Renamed] = {
 def translate(
     names: Sequence[str], sources: Sequence[Source], expand: Callable[[Sequence[str]], Sequence[str]]
 ) -> tuple[list[str], list[Source], list[str]]:
-    """Say with plugins what old names of options say: (names, sources, warnings).
+    """Replace old options by plugins and their options: (names, sources, warnings).
 
     Args:
         names: the plugins that the user named.
-        sources: what the user says, weakest first.
-        expand: names → all plugins that they stand for.
+        sources: the user's values, weakest first.
+        expand: names → all plugins, with bundles expanded.
     """
     given = {path: source.values[path] for source in sources for path in source.values if path in RENAMED}
     named, warnings = list(names), []
@@ -50,17 +50,19 @@ def translate(
             named += [taken_out] if renamed.plugin in expand(named) else []
         option = f", with its option {renamed.option}" if renamed.option else ""
         warnings.append(
-            f"warning: {path} is the plugin '{renamed.plugin}' now{option}; the old name goes in the next version"
+            f"warning: {path} is the plugin '{renamed.plugin}' now{option}; the next version will not know the old name"
         )
-    return named, [_translated(source) for source in sources], warnings
+    kept = {path for path, value in given.items() if RENAMED[path].wants(value)}
+    return named, [_translated(source, kept) for source in sources], warnings
 
 
-def _translated(source: Source) -> Source:
+def _translated(source: Source, kept: set[str]) -> Source:
+    """The source with the new names of the old options in `kept`, and without the other old options."""
     values = {}
     for path, value in source.values.items():
         renamed = RENAMED.get(path)
         if renamed is None:
             values[path] = value
-        elif renamed.option and renamed.wants(value):
+        elif path in kept and renamed.option and renamed.wants(value):
             values[renamed.option] = value
     return replace(source, values=values)

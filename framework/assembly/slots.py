@@ -1,4 +1,4 @@
-"""Fills slots: calls the one winner, checks what it made, lets decorators wrap it, and remembers who filled what."""
+"""Fills slots: calls the winner, checks its part, applies the decorators, and records which plugin filled each slot."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Slots:
         self.filled: dict[str, str] = {}
         """slot → the plugin that filled it."""
         self.without_effect: dict[str, str] = {}
-        """A plugin that had nothing to do → why."""
+        """Plugin that has no effect → why."""
 
     def fill(self, slot: str, expected: type[T], /, **arguments: Any) -> T:
-        """Build what a slot holds.
+        """Build the part of a slot.
 
         Args:
             slot: the hook's name.
@@ -33,8 +33,8 @@ class Slots:
             arguments: every argument that the hook declares.
 
         Raises:
-            UsageError: if nothing fills the slot, or its winner returned something else.
-            PluginError: if the winner raised.
+            UsageError: if nothing fills the slot, or if the winner or the decorators returned something else.
+            PluginError: if the winner or a decorator raised.
         """
         winner = self._plugins.winner(slot)
         if winner is None:
@@ -59,7 +59,7 @@ class Slots:
         return result
 
     def idle(self, plugin: str, why: str) -> None:
-        """For a decorator that has nothing to do: say why. A plugin that the user named is then refused."""
+        """A decorator with nothing to do calls this and says why. `assemble` refuses a plugin that the user named."""
         self.without_effect[plugin] = why
 
     def constructor(self, slot: str, /, **arguments: Any) -> Any:
@@ -68,7 +68,7 @@ class Slots:
         return self.fill(slot, kind, **arguments)
 
     def unused_claims(self) -> list[str]:
-        """One message for each claim that nothing used. Call it when all parts are built."""
+        """One message for each claim that nothing used. Call this after all parts are built."""
         problems = []
         for claim in self._plugins.claims():
             if claim.hook in self.filled:
@@ -82,7 +82,7 @@ class Slots:
         return problems
 
     def _guard(self, slot: str) -> None:
-        """Register the innermost decorator of the slot, which checks the bare result before others see it."""
+        """Register an innermost decorator of the slot. It checks the winner's part before other decorators see it."""
         if slot in self._guarded:
             return
         self._guarded.add(slot)
@@ -104,11 +104,11 @@ class Slots:
             return
         lacking = [name for name in _members(expected) if not hasattr(result, name)]
         lacks = f": it lacks {listed(lacking)}" if lacking else ""
-        raise UsageError(f"{who} returned a {type(result).__name__}, which is no {name}{lacks}")
+        raise UsageError(f"{who} returned a {type(result).__name__}, which is not a {name}{lacks}")
 
 
 def _members(protocol: Any) -> list[str]:
-    """What a protocol asks for: its public names and the two operators that parts have."""
+    """The names that a protocol requires: its public names, and the operators in `OPERATORS`."""
     return [
         name for name in dir(protocol) if not name.startswith("_") or (name in vars(protocol) and name in OPERATORS)
     ]

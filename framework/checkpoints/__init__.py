@@ -1,4 +1,4 @@
-"""What is kept of a run so that it goes on bit for bit: safetensors and JSON, verified, never a pickle.
+"""Checkpoints, from which a run continues bit for bit: verified files in safetensors and JSON, never a pickle.
 
-`docs/checkpoints.md` says what is promised, and what is not.
+`docs/checkpoints.md` says what is guaranteed and what is not.
 """

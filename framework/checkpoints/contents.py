@@ -1,4 +1,4 @@
-"""All that a run consists of, as one state: gathered from its parts, and put back into them."""
+"""The whole state of a run: gathered from its parts, and loaded into them again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from framework.types import Segmented, State, Stateful
 
 
 def gather(loop: Loop) -> tuple[State, Mapping[str, Callable[[], State]]]:
-    """(what is written anew, name → how to read a segment), while nothing is under way."""
+    """The state of the run without its segments, and segment name → function that reads the segment.
+
+    Call it only when no step, update or evaluation is running.
+    """
     parts: dict[str, State] = {}
     names: dict[str, list[str]] = {}
     segments: dict[str, Callable[[], State]] = {}
@@ -29,10 +32,10 @@ def gather(loop: Loop) -> tuple[State, Mapping[str, Callable[[], State]]]:
 
 
 def restore(loop: Loop, checkpoint: Checkpoint) -> None:
-    """Put everything back into a loop that has not run yet.
+    """Load a checkpoint into a loop that has not run yet.
 
     Raises:
-        FrameworkError: naming the file and what does not fit, if this is not the state of such a run.
+        FrameworkError: if the state does not fit this run; the message names the file and what does not fit.
     """
     state = checkpoint.state()
     groups: dict[str, Mapping[str, Stateful]] = {"parts": loop.parts.stateful(), "callbacks": _callbacks(loop)}
@@ -58,13 +61,13 @@ def _fitting(checkpoint: Checkpoint, name: str) -> Iterator[None]:
         yield
     except FrameworkError as error:
         raise FrameworkError(f"{checkpoint.path}, {name}: {error}") from error
-    except Exception as error:  # a part may stumble over what is none of its states in any way
+    except Exception as error:  # a part may raise anything when it loads a state that is not its own
         problem = f"{type(error).__name__}: {error}"
         raise FrameworkError(f"{checkpoint.path}: the state of '{name}' does not fit this run: {problem}") from error
 
 
 def _callbacks(loop: Loop) -> dict[str, Stateful]:
-    """Every callback with a state, by its class; of several of one class, the later ones are numbered."""
+    """Every callback with a state, by the name of its class. A second one of a class is called "Name 2", and so on."""
     found: dict[str, Stateful] = {}
     for callback in loop.callbacks:
         if isinstance(callback, Stateful):

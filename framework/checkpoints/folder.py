@@ -1,4 +1,4 @@
-"""A run's folder of checkpoints: numbered, whole or not there, the last two kept."""
+"""The folder of a run's checkpoints. They are numbered, complete or absent, and the last two are kept."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ class Checkpoint:
 
     @property
     def env_steps(self) -> int:
-        """How far the run was."""
+        """Environment steps of the run when the checkpoint was written."""
         return int(self.manifest.about["counters"]["env_steps"])
 
     def state(self) -> dict[str, Any]:
-        """All but the segments. Raises FrameworkError if the file does not hold a state."""
+        """The state without its segments. Raises FrameworkError if the file does not contain a state."""
         return load_state(self.path / STATE)
 
     def segments(self, names: Sequence[str]) -> Iterator[State]:
-        """These segments, each read when it is asked for.
+        """Yield these segments. Each is read only when it is needed.
 
         Raises:
-            FrameworkError: if one does not belong to the checkpoint, or holds no state.
+            FrameworkError: if one does not belong to the checkpoint, or contains no state.
         """
         for name in names:
             if name + SUFFIX not in self.manifest.files:
@@ -50,7 +50,7 @@ class Checkpoint:
 
 
 class CheckpointFolder:
-    """RUN/checkpoints: `000001`, `000002`, … and `LATEST`, which names the newest and the SHA-256 of its manifest."""
+    """RUN/checkpoints: `000001`, `000002`, … and `LATEST`: the name of the newest and the SHA-256 of its manifest."""
 
     def __init__(self, run: Path) -> None:
         self.path = run / FOLDER
@@ -62,18 +62,18 @@ class CheckpointFolder:
         about: Mapping[str, Any],
         base: Checkpoint | None,
     ) -> Checkpoint:
-        """Write a new checkpoint, make it the latest, and remove all others but `base`.
+        """Write a new checkpoint, make it the latest, and remove all others except `base`.
 
-        Everything is on the disk before `LATEST` names it; whatever happens before that leaves the others as they are.
+        All its files are on the disk before `LATEST` names it. A failure before that leaves the others unchanged.
 
         Args:
-            state: what is written anew.
-            segments: name → how to read it; one that `base` has is linked to, not written again.
-            about: what the manifest says of the checkpoint, JSON.
-            base: the checkpoint before this one.
+            state: the state without its segments; it is written in full.
+            segments: name → function that reads the segment. A segment that `base` has is linked, not written again.
+            about: JSON data about the run, for the manifest.
+            base: the previous checkpoint.
 
         Raises:
-            FrameworkError: naming the file, where the system refuses or a state cannot be stored.
+            FrameworkError: if the system refuses to write or a state cannot be stored; the message names the file.
         """
         path = self.path / f"{max(self._numbers(), default=0) + 1:06}"
         try:
@@ -101,15 +101,15 @@ class CheckpointFolder:
         return Checkpoint(path, manifest)
 
     def read(self) -> tuple[Checkpoint, list[str]]:
-        """The latest checkpoint that is whole, and what is wrong with what would have come before it.
+        """The latest intact checkpoint, and what is wrong with `LATEST` and with newer checkpoints.
 
         Raises:
             UsageError: if there is no checkpoint.
-            FrameworkError: naming what is wrong with each, if there is none that is whole.
+            FrameworkError: if no checkpoint is intact; the message says what is wrong with each.
         """
         numbers, problems = sorted(self._numbers(), reverse=True), []
         if not numbers:
-            raise UsageError(f"'{self.path.parent}' has no checkpoint to go on from")
+            raise UsageError(f"'{self.path.parent}' has no checkpoint to continue from")
         latest, digest = numbers[0], None
         try:
             latest, digest = self._latest()
@@ -120,7 +120,7 @@ class CheckpointFolder:
                 return _verified(self.path / f"{number:06}", digest if number == latest else None), problems
             except FrameworkError as error:
                 problems.append(str(error))
-        raise FrameworkError("no checkpoint is whole:\n" + "\n".join(problems))
+        raise FrameworkError("no checkpoint is intact:\n" + "\n".join(problems))
 
     def _latest(self) -> tuple[int, str]:
         path = self.path / LATEST
@@ -144,20 +144,20 @@ class CheckpointFolder:
 def _verified(path: Path, digest: str | None) -> Checkpoint:
     manifest = read_manifest(path)
     if digest is not None and Entry.of(path / NAME).sha256 != digest:
-        raise FrameworkError(f"{path / NAME}: damaged, or {LATEST} is: its SHA-256 is not the one that {LATEST} names")
+        raise FrameworkError(f"{path / NAME}: this file or {LATEST} is damaged: its SHA-256 is not the one in {LATEST}")
     if STATE not in manifest.files:
-        raise FrameworkError(f"{path / NAME}: damaged: {STATE} does not belong to it")
+        raise FrameworkError(f"{path / NAME}: damaged: it does not list {STATE}")
     manifest.verify(path)
     return Checkpoint(path, manifest)
 
 
 def _share_or_save(path: Path, read: Callable[[], State], base: Checkpoint | None) -> Entry:
-    """The segment at `path`: a link to the one of `base` where that has it and the file system has links."""
+    """Create the segment at `path`: a hard link to the file in `base` if possible, else a new file."""
     known = base.manifest.files.get(path.name) if base is not None else None
     if base is not None and known is not None:
         try:
             os.link(base.path / path.name, path)
-        except OSError:  # then it is written once more, from memory
+        except OSError:  # no hard link is possible: write the segment again, from memory
             pass
         else:
             return known

@@ -1,4 +1,4 @@
-"""What makes a run this run and no other: plugins, versions, options, and what the parts say of themselves."""
+"""The identity of a run: its plugins, versions, options, and the parts' descriptions of themselves."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from framework.assembly.parts import Parts
 from framework.training.run_folder import manifest
 
 FREE = (*ENDS, "checkpoint.every", "run.watchdog", "run.env_processes")
-"""Options that may change without changing what was done up to now, nor what is done next."""
+"""Options that may change when a run continues: they affect neither the steps already made nor the next ones."""
 
 ABSENT = "(absent)"
 
 
 def about(parts: Parts) -> dict[str, Any]:
-    """What a checkpoint says of its run: how far it is, its options, and its identity."""
+    """What a checkpoint's manifest says about the run: its counters, options and identity."""
     return _as_json(
         {"counters": parts.counters.state_dict(), "options": parts.config.flat(), "identity": identity(parts)}
     )
 
 
 def identity(parts: Parts) -> dict[str, Any]:
-    """All that must be the same for the run to go on bit for bit. The machine and the command are left out."""
+    """Everything that must be the same for a run to continue bit for bit. The machine and the command may change."""
     described = {key: value for key, value in manifest(parts).items() if key not in ("machine", "command")}
     options = {path: value for path, value in parts.config.flat().items() if path not in FREE}
     return _as_json({**described, "options": options, "sources": _sources(parts.plugins)})
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Every leaf that differs between two identities, in words: "options.run.seed: 0 then, 1 now"."""
+    """Every value that differs between two identities, as text: "options.run.seed: 0 then, 1 now"."""
     then, today = dict(_leaves(before)), dict(_leaves(now))
     return [
         f"{path}: {then.get(path, ABSENT)} then, {today.get(path, ABSENT)} now"
@@ -45,7 +45,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _sources(plugins: Plugins) -> dict[str, str]:
-    """Plugin → the distribution and version that it comes from; of a loose file, the hash of its source."""
+    """Plugin → its distribution and version; for a plugin that is not installed, the hash of its source file."""
     return {name: _source(plugins.origins[name].text, plugins.manager.get_plugin(name)) for name in plugins.names}
 
 
@@ -66,6 +66,6 @@ def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _as_json(value: dict[str, Any]) -> dict[str, Any]:
-    """As it will be read back: tuples are lists, and what JSON lacks is text."""
+    """The value as JSON gives it back: tuples become lists, and values that JSON cannot store become text."""
     result: dict[str, Any] = json.loads(json.dumps(value, default=str))
     return result

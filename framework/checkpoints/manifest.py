@@ -1,4 +1,4 @@
-"""A checkpoint's manifest: which files belong to it, how long they are and what their bytes hash to."""
+"""A checkpoint's manifest: its files with their sizes and SHA-256 hashes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from framework.errors import FrameworkError
 NAME = "manifest.json"
 FORMAT = 1
 LARGEST = 1 << 24
-"""Bytes of a manifest that is read at all."""
+"""The size of the largest manifest that is read, in bytes."""
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}")
-"""What a file may be called: nothing that leads out of the folder, and nothing that hides."""
+"""Valid names of files. They contain no path separator, so they stay in the folder, and are not hidden."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Entry:
 
     @classmethod
     def of(cls, path: Path) -> Entry:
-        """What a file is now. Raises OSError."""
+        """The entry of a file as it is now. Raises OSError if the file cannot be read."""
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             return cls(file.tell(), digest)
@@ -39,29 +39,29 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The files of a checkpoint, and what it says of itself (`about`: JSON)."""
+    """The files of a checkpoint, and JSON data about its run (`about`)."""
 
     files: Mapping[str, Entry]
     about: Mapping[str, Any]
 
     def to_bytes(self) -> bytes:
-        """The manifest as a file: JSON in one certain form, under a hash of itself."""
+        """The content of the manifest's file: JSON in a fixed form, with the hash of that JSON."""
         files = {name: {"size": entry.size, "sha256": entry.sha256} for name, entry in self.files.items()}
         return _rendered({"format": FORMAT, "about": self.about, "files": files})
 
     def verify(self, folder: Path) -> None:
-        """See that every file is there and unchanged.
+        """Check that every file exists and is unchanged.
 
         Raises:
-            FrameworkError: naming the first that is not.
+            FrameworkError: if one is missing or changed; the message names the first.
         """
         for name, entry in self.files.items():
             path = folder / name
             try:
                 if not stat.S_ISREG(path.lstat().st_mode):
-                    raise FrameworkError(f"{path}: damaged: no ordinary file")
+                    raise FrameworkError(f"{path}: damaged: not a regular file")
                 if path.stat().st_size != entry.size:
-                    raise FrameworkError(f"{path}: damaged: {path.stat().st_size} bytes, where {entry.size} were saved")
+                    raise FrameworkError(f"{path}: damaged: {path.stat().st_size} bytes instead of {entry.size}")
                 if Entry.of(path) != entry:
                     raise FrameworkError(f"{path}: damaged: its SHA-256 is not the one that was saved")
             except OSError as error:
@@ -69,10 +69,10 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a checkpoint's folder; its files are not looked at.
+    """Read the manifest in a checkpoint's folder. The files that it lists are not checked.
 
     Raises:
-        FrameworkError: naming the file, if it is missing or a single byte of it is not as it was written.
+        FrameworkError: if the manifest is missing or any byte of it has changed; the message names the file.
     """
     path = folder / NAME
     try:
@@ -106,11 +106,11 @@ def _rendered(body: Any) -> bytes:
 
 def _checked_name(name: str) -> str:
     if not FILE_NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name of a file of a checkpoint")
+        raise ValueError(f"{name!r} is not a valid name for a file of a checkpoint")
     return name
 
 
 def _entry(size: object, sha256: object) -> Entry:
     if type(size) is not int or size < 0 or not isinstance(sha256, str):
-        raise ValueError(f"a size of {size!r} and a SHA-256 of {sha256!r}")
+        raise ValueError(f"an entry has the size {size!r} and the SHA-256 {sha256!r}")
     return Entry(size, sha256)

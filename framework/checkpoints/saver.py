@@ -1,4 +1,4 @@
-"""When a run is saved: every so many environment steps, and at its end."""
+"""Saves a run at regular intervals and at its end."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from framework.training.loop import Loop
 
 
 class PeriodicSaver:
-    """Writes a checkpoint each time that the environment steps pass a multiple of `every`, and one at the end."""
+    """Writes a checkpoint each time the environment steps pass a multiple of `every`, and one at the end."""
 
     def __init__(self, folder: CheckpointFolder, every: int, base: Checkpoint | None = None) -> None:
         """Args:
-        folder: of the run.
+        folder: the run's folder of checkpoints.
         every: environment steps, at least 1.
-        base: the checkpoint from which the run goes on.
+        base: the checkpoint from which the run continues.
         """
         self._folder, self._every, self._base = folder, every, base
         self._passed = base.env_steps // every if base is not None else 0
         self.longest = 0.0
-        """Seconds for which a checkpoint kept training waiting, at most."""
+        """The longest time that training waited for a checkpoint, in seconds."""
 
     def after_step(self, loop: Loop) -> None:
         if loop.counters.env_steps // self._every > self._passed:

@@ -15,22 +15,23 @@ def ablate(
     plugins: PluginsArgument = None,
     *,
     sources: list[Any],
-    seeds: Annotated[int, typer.Option(help="Runs of each arm, with seeds one after the other.", min=1)] = 3,
+    seeds: Annotated[int, typer.Option(help="Number of runs of each arm, with consecutive seeds.", min=1)] = 3,
     jobs: JobsOption = None,
     study_dir: Annotated[
         Path | None,
-        typer.Option(help="Folder of the study; that of the same study goes on. Default: a new one under runs/."),
+        typer.Option(help="Study folder; with that of the same study, it continues. Default: a new one under runs/."),
     ] = None,
 ) -> None:
-    """Find out what each part is worth: run a composition, and the composition less each of its parts.
+    """Measure what each part contributes: run a composition, and the composition without each of its parts.
 
-    An arm lacks one plugin, named or brought in by a bundle; only the environment and the family stay in all of them.
+    Each arm leaves out one plugin, whether you named it or a bundle brought it in. The plugins that the others need,
+    such as the environment and the family, stay in every arm.
 
-    The folder gets results.csv, summary.md, study.png and curves.png, and every run as an ordinary one in ARM/seed-K.
+    The folder gets results.csv, summary.md, study.png and curves.png, and every run as an ordinary run in ARM/seed-K.
 
-    After Ctrl-C (exit code 130) or a kill, the same command with the same --study-dir goes on.
+    After Ctrl-C (exit code 130) or a kill, the same command with the same --study-dir continues the study.
 
-    A process gives one thread to its libraries; options such as dqn.threads are followed.
+    Each run uses one thread for its libraries, unless options such as dqn.threads set more.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""The command line as a whole: its commands, in the order in which `--help` lists them."""
+"""The command line with all its commands, in the order in which `--help` lists them."""
 
 from __future__ import annotations
 

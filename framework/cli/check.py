@@ -15,33 +15,35 @@ def check(
         str | None,
         typer.Option(
             "--with",
-            help="Further plugins, with which the composition must be whole. Default: the plugin's CHECK_WITH, else "
-            "what it extends, each family that fits, and chain.",
+            help="Further plugins that complete the composition. Default: the plugin's CHECK_WITH, and what is still "
+            "missing: the plugins that it extends, each family that fits, and chain.",
             show_default=False,
         ),
     ] = None,
     pattern: Annotated[str, typer.Option("-k", help="Only checks whose name matches this regular expression.")] = "",
-    component: Annotated[list[str] | None, typer.Option(help="Only this component; may be repeated.")] = None,
+    component: Annotated[list[str] | None, typer.Option(help="Only checks of this component; may be repeated.")] = None,
     assignments: SetOption = None,
     exit_first: Annotated[bool, typer.Option("--exitfirst", "-x", help="Stop at the first failure.")] = False,
-    thorough: Annotated[bool, typer.Option("--thorough", help="Ten times the examples, of a random seed.")] = False,
-    seed: Annotated[int | None, typer.Option(help="Of the examples. Default: 0.", min=0, show_default=False)] = None,
+    thorough: Annotated[bool, typer.Option("--thorough", help="Ten times the examples, with a random seed.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Seed of examples. Default: 0.", min=0, show_default=False)] = None,
     jobs: Annotated[
         int | None, typer.Option(help="Processes side by side. Default: the usable cores.", min=1, show_default=False)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
-    only_list: Annotated[bool, typer.Option("--list", help="Print the checks and their properties only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    only_list: Annotated[bool, typer.Option("--list", help="Only print the checks and their properties.")] = False,
 ) -> None:
-    """Prove a plugin right in seconds, before it costs hours: put it through every check that applies.
+    """Test a plugin in seconds, before you train with it for hours: run every check that applies.
 
     A failure shows the property, the smallest counter-example, the likely causes and the command that repeats it.
 
-    The plugin runs in processes of its own: one that hangs, exits or eats memory is a failure, and the rest goes on,
-    until that has happened three times. Ctrl-C reports what was found so far.
+    The plugin runs in separate processes. If it hangs, exits or uses too much memory, that check fails and the others
+    continue. After three such failures, the other checks of the composition are left out. Ctrl-C reports the results so
+    far.
 
-    --set is stronger than all but what a check sets itself: those of whole agents set steps, rates, exploration and γ.
+    --set overrides everything except the options that a check sets itself: checks of whole agents set steps, rates,
+    exploration and γ.
 
-    Exit code 0: all passed; 1: a check failed; 2: nothing was checked, and why; 130: Ctrl-C.
+    Exit code 0: all passed; 1: a check failed; 2: nothing was checked, and the output says why; 130: Ctrl-C.
 
     Examples:
 

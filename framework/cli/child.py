@@ -1,4 +1,4 @@
-"""`python -m framework.cli.child run …`: the command `run`, in a process that never outlives its study."""
+"""`python -m framework.cli.child run …`: the command `run`, in a process that ends when its study ends."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ def show_config(
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Print every option that this composition reads as TOML, with where its value came from, ready to edit.
+    """Print every option that this composition reads, and where its value came from, as TOML that you can edit.
 
     Example:
 

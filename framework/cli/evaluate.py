@@ -11,17 +11,17 @@ from framework.cli.options import RunArgument, SetOption, WeightsOption, assigne
 
 def evaluate(
     run: RunArgument,
-    episodes: Annotated[int, typer.Option(help="Games to play.", min=1)] = 100,
+    episodes: Annotated[int, typer.Option(help="Number of episodes to play.", min=1)] = 100,
     epsilon: Annotated[
         float | None, typer.Option(help="Probability of a random action. Default: as in the run.", min=0, max=1)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Another seed gives other games.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Another seed gives other episodes.", min=0)] = 0,
     weights: WeightsOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Play a trained agent without learning, and report raw returns.
+    """Let a trained agent play without learning, and report its raw returns.
 
-    Example:
+    Examples:
 
       python -m framework evaluate runs/first --episodes 100
 
@@ -37,6 +37,6 @@ def evaluate(
         result = play(agent, name=f"command/{seed}", episodes=episodes, epsilon=epsilon)
     typer.echo(
         f"mean {result.mean:.2f} ± {result.deviation:.2f} over {episodes} episodes "
-        f"(min {min(result.returns):g}, max {max(result.returns):g}, {result.distinct} distinct games, "
+        f"(min {min(result.returns):g}, max {max(result.returns):g}, {result.distinct} distinct episodes, "
         f"epsilon {result.epsilon:g}, {result.seconds:.1f} s)"
     )

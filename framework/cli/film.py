@@ -1,4 +1,4 @@
-"""Showing an agent at play, in a window or as a video."""
+"""Shows how an agent plays, in a window or as a video."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ FRAMES_PER_SECOND = 15
 
 
 def show(agent: Agent, episodes: int, video: Path | None, seed: int = 0) -> Iterator[float]:
-    """Play episodes before the user's eyes, yielding each one's raw return.
+    """Play episodes in a window or into a video, and yield the raw return of each.
 
     Args:
         video: the file to write (.mp4 or .gif); None opens a window.
-        seed: of the games.
+        seed: the seed of the episodes.
 
     Raises:
-        UsageError: if there is neither a screen nor a file to write, or the environment draws no pictures.
+        UsageError: if there is no screen, the file cannot be written, a library is missing, or the environment draws no
+            pictures.
     """
     if video is None:
         if not has_screen():
@@ -65,7 +66,7 @@ def show(agent: Agent, episodes: int, video: Path | None, seed: int = 0) -> Iter
 
 
 class Film(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Hands a picture to `write` after each reset and step, the last of an episode included."""
+    """Passes a picture to `write` after each reset and each step, also after the last step of an episode."""
 
     def __init__(self, env: gymnasium.Env[Any, Any], write: Callable[[Any], None]) -> None:
         super().__init__(env)
@@ -84,12 +85,12 @@ class Film(gymnasium.Wrapper[Any, Any, Any, Any]):
     def _take(self) -> None:
         picture = self.env.render()
         if not isinstance(picture, np.ndarray):
-            raise UsageError("draws no pictures: its render_mode must be 'rgb_array' where the role is 'watch'")
+            raise UsageError("draws no pictures: its render_mode must be 'rgb_array' for the role 'watch'")
         self._write(picture)
 
 
 def has_screen() -> bool:
-    """Whether a window could be opened."""
+    """Whether a window can be opened."""
     return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
@@ -99,7 +100,7 @@ def _writer(video: Path) -> Any:
     _need("imageio", "a video")
     import imageio
 
-    # sizes are rounded up to what the codec wants, so that players need no scaling
+    # the codec needs even sizes; imageio's default, multiples of 16, would rescale most pictures
     options = (
         {"duration": 1000 / FRAMES_PER_SECOND, "loop": 0}
         if video.suffix.lower() == ".gif"

@@ -1,4 +1,4 @@
-"""The command line as a process: wrong input is one clear message and exit code 2, and nothing has been written."""
+"""The entry point of the command line. Wrong input gives one clear message and exit code 2, and writes nothing."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from framework.cli.app import app
 from framework.errors import FrameworkError
 
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES)
-"""What a disk that is full, broken or not ours says, to whatever is written: a file, or the output itself."""
+"""Errors of a disk that is full, broken or not writable. A file or the output itself may raise them."""
 
 
 def main() -> None:
-    """Run the command line; errors that the framework raises on purpose end with a message and their exit code."""
+    """Run the command line. An error that the framework raises on purpose gives a message and its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")  # Greek letters and TOML files must not depend on the locale

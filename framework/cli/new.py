@@ -9,18 +9,18 @@ import typer
 
 
 def new(
-    name: Annotated[str, typer.Argument(help="Of the plugin: a Python name that is not taken.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Name of the plugin: a Python name that is free.", show_default=False)],
     fills: Annotated[
         list[str] | None,
-        typer.Option("--fills", help="What it fills, such as make_exploration or dqn_head.", show_default=False),
+        typer.Option("--fills", help="The slot to fill, such as make_exploration or dqn_head.", show_default=False),
     ] = None,
-    directory: Annotated[Path, typer.Option(help="Where its folder is made.")] = Path(),
+    directory: Annotated[Path, typer.Option(help="Where to create its folder.")] = Path(),
 ) -> None:
-    """Write a plugin to begin with: a small one that works, with its options, its test and its packaging.
+    """Create a new plugin: a small one that works, with options, a test and packaging. Then edit it.
 
-    What is written passes the command 'check' as it stands. Edit NAME/NAME.py from there.
+    The new plugin passes the command 'check' at once. Edit NAME/NAME.py from there.
 
-    Without --fills, the slots that there are templates for are listed.
+    Without --fills, the command lists the slots that have a template.
 
     Examples:
 

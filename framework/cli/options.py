@@ -1,4 +1,4 @@
-"""The options of commands. Those that every command that trains has are declared once: `trains`."""
+"""The options of the commands. `trains` adds the shared options of a training run to a command."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from framework.config import Source
 
 NAMES_HELP = (
-    "Comma-separated: installed names (see the command 'plugins'), gym:ID, dotted modules or .py files; "
-    "no:NAME takes out a part that a bundle brought in."
+    "Plugins, separated by commas: installed names (see the command 'plugins'), gym:ID, dotted modules or .py files. "
+    "no:NAME removes a plugin that a bundle brought in."
 )
 
 PluginsOption = Annotated[str | None, typer.Option("--plugins", "-p", help=NAMES_HELP, show_default=False)]
@@ -24,21 +24,21 @@ ConfigOption = Annotated[
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", "-s", help="section.key=value, stronger than everything else; may be repeated."),
+    typer.Option("--set", "-s", help="section.key=value. Overrides files, bundles and defaults. May be repeated."),
 ]
 SeedOption = Annotated[
-    int | None, typer.Option(help="Root of every random stream, or the first of --seeds: --set run.seed=…", min=0)
+    int | None, typer.Option(help="Seed of all random generators, or the first of --seeds: --set run.seed=…", min=0)
 ]
 StepsOption = Annotated[int | None, typer.Option(help="Stop after this many environment steps.", min=1)]
 EpisodesOption = Annotated[int | None, typer.Option(help="Stop after this many episodes.", min=1)]
 UntilOption = Annotated[float | None, typer.Option(help="Stop when an evaluation's mean return reaches this.")]
-EveryOption = Annotated[int | None, typer.Option(help="Environment steps between evaluations; 0 is never.", min=0)]
-NumEnvsOption = Annotated[int | None, typer.Option(help="Environments side by side.", min=1)]
+EveryOption = Annotated[int | None, typer.Option(help="Environment steps between evaluations; 0: never.", min=0)]
+NumEnvsOption = Annotated[int | None, typer.Option(help="Number of environments side by side.", min=1)]
 DeterministicOption = Annotated[
     bool | None,
     typer.Option(
         "--deterministic",
-        help="Refuse algorithms that vary from run to run, and record what the command 'replay' compares with.",
+        help="Refuse algorithms that vary from run to run, and record a trace for the command 'repeat'.",
         show_default=False,
     ),
 ]
@@ -46,8 +46,8 @@ DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 JobsOption = Annotated[
     int | None,
     typer.Option(
-        help="Most runs at once, each in a process of its own. Default: as many as fit the usable cores with the "
-        "threads that one takes (dqn.threads and the like).",
+        help="Largest number of runs at the same time, each in its own process. Default: the usable cores divided by "
+        "the threads of one run (options such as dqn.threads).",
         min=1,
         show_default=False,
     ),
@@ -55,25 +55,25 @@ JobsOption = Annotated[
 RunArgument = Annotated[
     Path,
     typer.Argument(
-        help="A run's folder, as 'run' made it, or the name of a plugin that brings a trained agent.",
+        help="A run folder from the command 'run', or the name of a plugin that includes a trained agent.",
         show_default=False,
     ),
 ]
 WeightsOption = Annotated[
     str | None,
-    typer.Option(help="evaluation or mean_100 (the best by either) or last. Default: evaluation, else last."),
+    typer.Option(help="evaluation or mean_100 (the best by that measure) or last. Default: evaluation, else last."),
 ]
 
 
 def assigned(assignments: Sequence[str] | None) -> dict[str, Any]:
-    """What --set says, by option."""
+    """The values of --set, by option."""
     from framework.config import parse_assignment
 
     return dict(parse_assignment(text) for text in assignments or [])
 
 
 def sources_of(config: Path | None, assignments: Sequence[str] | None, flags: dict[str, Any]) -> list[Source]:
-    """What the user says, weakest first: the file, --set, the flags that stand for single options."""
+    """The user's values, the weakest source first: the file, --set, then the flags for single options."""
     from framework.config import Source, read_toml
 
     sources = [Source(f"file {config}", read_toml(config), unread="defaults")] if config else []
@@ -83,10 +83,10 @@ def sources_of(config: Path | None, assignments: Sequence[str] | None, flags: di
 
 
 def names_of(plugins: str | None, sources: Sequence[Source]) -> str | list[str]:
-    """The plugins that were named, or else those of the file.
+    """The plugins that were named, else those in the option run.plugins.
 
     Raises:
-        UsageError: if there are none.
+        UsageError: if no plugins are named.
     """
     from framework.errors import UsageError
 
@@ -124,7 +124,7 @@ def _training_sources(
 
 
 def trains(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a training run in the place of its argument `sources`, which they are made into."""
+    """Replace a command's argument `sources` by the options of a training run, and make `sources` from them."""
     shared = inspect.signature(_training_sources, eval_str=True).parameters
     own = inspect.signature(command, eval_str=True).parameters
     parameters: list[inspect.Parameter] = []

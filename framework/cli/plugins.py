@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from framework.config import Section
 
 QUIET = {"config_sections", "recommended_values", "add_hookspecs", "bundle"}
-"""Hooks that are no part of a run."""
+"""Hooks that fill no part of a run. The list leaves them out."""
 
 
 def list_plugins(
-    names: Annotated[list[str] | None, typer.Argument(help="Only these; default all.", show_default=False)] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Only these. Default: all.", show_default=False)] = None,
 ) -> None:
-    """List plugins: what each fills, and its options with types, defaults and descriptions."""
+    """List plugins: the hooks that each fills, and its options with types, defaults and descriptions."""
     print_catalogue(names or [])
 
 
 def print_catalogue(names: Sequence[str], console: Console | None = None) -> None:
-    """Print the named plugins, or the engine and every installed one. One that cannot be imported says why.
+    """Print the named plugins, or the engine and every installed plugin. If one cannot be imported, print why.
 
     Raises:
-        UsageError: if a named plugin is not to be had.
+        UsageError: if a named plugin is not available.
     """
     from rich.console import Console
     from rich.markup import escape

@@ -11,17 +11,18 @@ import typer
 def repeat(
     run: Annotated[Path, typer.Argument(help="Folder of a run with --deterministic.", show_default=False)],
     to: Annotated[
-        int | None, typer.Option(help="Environment steps. Default: all that were recorded.", min=1, show_default=False)
+        int | None, typer.Option(help="Last step to repeat. Default: the last recorded.", min=1, show_default=False)
     ] = None,
     run_dir: Annotated[
-        Path | None, typer.Option(help="Record the repetition here: its last weights are those of the moment.")
+        Path | None, typer.Option(help="Folder for the repetition. Its last weights are those of the run at that step.")
     ] = None,
 ) -> None:
-    """Repeat a recorded run up to any moment, and see that every step is what it was.
+    """Repeat a recorded run up to any step, and check that every step is the same.
 
-    Sampled batches, losses, actions, observations, rewards, evaluations and, each 1,000 steps, weights are compared.
+    The command compares sampled batches, losses, actions, observations, rewards, evaluations and, every 1,000 steps,
+    weights.
 
-    Exit code 0: all of it was the same; 1: the first step that differs is named, with what differs.
+    Exit code 0: everything was the same; 1: a step differs, and the output names the first such step and what differs.
 
     Examples:
 
@@ -45,5 +46,5 @@ def replay(
     run_dir: Annotated[Path | None, typer.Option()] = None,
 ) -> None:
     """The old name of the command 'repeat'."""
-    typer.echo("warning: the command 'replay' is called 'repeat' now; the old name goes in the next version", err=True)
+    typer.echo("warning: the command 'replay' is now called 'repeat'; the next version removes the old name", err=True)
     repeat(run, to, run_dir)

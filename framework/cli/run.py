@@ -1,4 +1,4 @@
-"""The command `run`: a run from its beginning, a run that goes on from its last checkpoint, or several seeds."""
+"""The command `run`: a new run, a run that continues from its last checkpoint, or several runs with several seeds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from framework.training.run import Outcome
 
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+"""Exit code after Ctrl-C, as in shells."""
 
 
 @trains
@@ -28,29 +28,29 @@ def run(
     run_dir: Annotated[
         Path | None,
         typer.Option(
-            "--run-dir", "--study-dir", help="Folder of the run, or with --seeds of the study. Default: under runs/."
+            "--run-dir", "--study-dir", help="Run folder, or study folder with --seeds. Default: a new one under runs/."
         ),
     ] = None,
     seeds: Annotated[
-        int, typer.Option(help="Runs, with seeds one after the other, side by side, with a table and a plot.", min=1)
+        int, typer.Option(help="Number of runs side by side, with consecutive seeds, a table and a plot.", min=1)
     ] = 1,
     jobs: JobsOption = None,
     resume: Annotated[
         Path | None,
         typer.Option(
             "--resume",
-            help="Folder of a run that goes on from its last checkpoint, bit for bit, with its own plugins and "
-            "options; a later end may be named.",
+            help="Folder of a run to continue from its last checkpoint, bit for bit, with its own plugins and "
+            "options. You may set a later end.",
             show_default=False,
         ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="With --resume: go on although something has changed, and say what.")
+        bool, typer.Option("--force", help="With --resume: continue even if something has changed, and print what.")
     ] = False,
 ) -> None:
     """Train an agent and record the run: metrics, TensorBoard events, best weights, checkpoints, curves.
 
-    Ctrl-C ends the run in good order, with a checkpoint (exit code 130).
+    Ctrl-C ends the run after the current step and writes a checkpoint (exit code 130).
 
     Examples:
 
@@ -69,9 +69,9 @@ def run(
     from framework.errors import UsageError
 
     if resume is None and force:
-        raise UsageError("--force is for a run that goes on: add --resume")
+        raise UsageError("--force is for a run that continues: add --resume")
     if resume is not None and (seeds > 1 or run_dir is not None):
-        raise UsageError("--resume goes on with one run in its own folder: drop --seeds and --run-dir")
+        raise UsageError("--resume continues one run in its own folder: remove --seeds and --run-dir")
     if jobs is not None and seeds == 1:
         raise UsageError("--jobs is for several runs: add --seeds")
     if seeds > 1:
@@ -84,10 +84,10 @@ def run(
 
 
 def run_anew(names: Sequence[str], sources: Sequence[Source], folder: Path | None) -> int:
-    """Train from the beginning; give the exit code.
+    """Train from the beginning, and return the exit code.
 
     Args:
-        folder: of the run; None is a new one under runs/.
+        folder: the run folder; None for a new one under runs/.
 
     Raises:
         FrameworkError: as `assemble` and `train` do.
@@ -98,7 +98,7 @@ def run_anew(names: Sequence[str], sources: Sequence[Source], folder: Path | Non
 
 
 def run_on(folder: Path, names: Sequence[str] | None, sources: Sequence[Source], force: bool) -> int:
-    """Go on with the run in a folder; give the exit code. The arguments are those of `reopen`.
+    """Continue the run in a folder, and return the exit code. The arguments are those of `reopen`.
 
     Raises:
         FrameworkError: as `reopen` and `train` do.
@@ -151,6 +151,6 @@ def _conclude(outcome: Outcome, folder: Path, stood_still: bool) -> None:
         f"{counters.episodes:,} episodes and {counters.updates:,} updates: {folder}"
     )
     if outcome.longest_save >= 1:
-        typer.echo(f"a checkpoint kept training waiting for {outcome.longest_save:.1f} s at most")
+        typer.echo(f"training waited for a checkpoint for up to {outcome.longest_save:.1f} s")
     if stood_still and not outcome.interrupted:
-        typer.echo("the run had reached its end: name a later one with --steps, --episodes or --until")
+        typer.echo("the run had already reached its end: set a later one with --steps, --episodes or --until")

@@ -1,8 +1,8 @@
-"""The command `new`: a plugin that works, to begin with, in a folder of its own.
+"""Writes a new plugin for the command `new`: a small one that works, in a folder of its own.
 
-For each slot there is a template: a plugin that fills it, and its test, as ordinary Python files that nothing imports.
-The engine's stand in `framework/templates`, those of a plugin's own slots in a folder `templates` beside its module.
-In their text the name that the user gave takes the place of `my_variant`, and of `MyVariant` in the names of classes.
+Each slot has a template: a plugin that fills it, and its test, as ordinary Python files that nothing imports.
+The engine's templates are in `framework/cli/templates`. Those for a plugin's own slots are in a folder `templates`
+beside its module. The user's name for the plugin replaces `my_variant` in their text, and `MyVariant` in class names.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DISTRIBUTION = "pluggable-q"
 
 @dataclass(frozen=True)
 class Template:
-    """A plugin that fills a slot; `owner` is the plugin that declares it, "" for the engine."""
+    """A plugin that fills a slot. `owner` is the plugin that declares the slot, or "" for the engine."""
 
     slot: str
     owner: str
@@ -37,11 +37,11 @@ class Template:
 
     @property
     def test(self) -> Path:
-        """The test that goes with it."""
+        """The template of the plugin's test."""
         return self.path.with_name(f"test_{self.path.name}")
 
     def completed_by(self) -> list[str]:
-        """The plugins that make a whole composition of it: what it is checked with, if it says so."""
+        """The plugins that complete its composition: those in its CHECK_WITH, if it has one."""
         wish = re.search(r'^CHECK_WITH = "(.*)"$', self.path.read_text(encoding="utf-8"), re.MULTILINE)
         if wish:
             return wish[1].split(",")
@@ -50,7 +50,7 @@ class Template:
 
 @dataclass(frozen=True)
 class Created:
-    """The files that were written, and what to type next."""
+    """The files that were written, and the commands to type next."""
 
     files: Sequence[Path]
     commands: Sequence[str]
@@ -74,12 +74,12 @@ def create(name: str, fills: Sequence[str], directory: Path) -> Created:
     """Write a plugin's folder.
 
     Args:
-        name: of the plugin, and of the folder.
-        fills: the slot, alone.
-        directory: where the folder is made.
+        name: the name of the plugin and of the folder.
+        fills: the slot, exactly one.
+        directory: where to create the folder.
 
     Raises:
-        UsageError: for a name that is none or is taken, a slot without a template, or a folder that holds something.
+        UsageError: if the name is invalid or taken, the slot has no template, or the folder is not empty.
     """
     _refuse_name(name)
     template = _template(fills)
@@ -110,7 +110,7 @@ def class_name(name: str) -> str:
 def _home(module: str) -> Path | None:
     try:
         spec = importlib.util.find_spec(module)
-    except Exception:  # a package may be broken in any way, and this plugin is not even wanted
+    except Exception:  # a broken package may raise anything, and the user does not need this plugin
         return None
     return Path(spec.origin).parent if spec and spec.origin else None
 
@@ -118,16 +118,15 @@ def _home(module: str) -> Path | None:
 def _refuse_name(name: str) -> None:
     if not re.fullmatch(r"[A-Za-z]([A-Za-z0-9_]*[A-Za-z0-9])?", name) or keyword.iskeyword(name):
         raise UsageError(
-            f"'{name}' cannot name a plugin: use letters, digits and _, a letter first, and no word of Python's own"
+            f"'{name}' cannot name a plugin: use letters, digits and _, start with a letter, do not end with _, and "
+            "use no Python keyword"
         )
     if name in installed():
         raise UsageError(f"a plugin '{name}' is installed already: choose another name")
     sections = {section.section_name for section in config_sections()}
     place = _home(name)
     if name in {ENGINE, *sections, *sys.stdlib_module_names} or place:
-        owner = (
-            "the engine" if name in {ENGINE, *sections} else f"a module in {place}" if place else "a module of Python"
-        )
+        owner = "the engine" if name in {ENGINE, *sections} else f"a module in {place}" if place else "a Python module"
         raise UsageError(f"'{name}' is the name of {owner}, which the plugin would hide: choose another")
 
 
@@ -135,21 +134,21 @@ def _template(fills: Sequence[str]) -> Template:
     known = templates()
     names = listed(list(known), "or")
     if not fills:
-        raise UsageError(f"what should it fill? Add --fills with {names}")
+        raise UsageError(f"what should the plugin fill? Add --fills with {names}")
     problems = [
         f"there is no template for '{slot}'.{did_you_mean(slot, list(known))} There are: {names}"
         for slot in fills
         if slot not in known
     ]
     if not problems and len(fills) > 1:
-        problems = [f"one slot at a time: write a plugin for each of {listed(fills)}, or move the second hook over"]
+        problems = [f"one slot at a time: create a plugin for each of {listed(fills)}, or add the second hook by hand"]
     if problems:
         raise UsageError(problems)
     return known[fills[0]]
 
 
 def _refuse_twins(name: str, path: Path) -> None:
-    """No class may get the name of something that the template uses, as `frame` would with FrameReplay."""
+    """Refuse a name that gives a class the name of something the template uses, as `frame` gives FrameReplay."""
     words = set(re.findall(r"\w+", path.read_text(encoding="utf-8")))
     for word in sorted(word for word in words if CLASS_PLACEHOLDER in word):
         named = word.replace(CLASS_PLACEHOLDER, class_name(name))
@@ -173,14 +172,14 @@ def _commands(file: str, folder: str, template: Template) -> list[str]:
 def _readme(name: str, template: Template) -> str:
     check, test, run = _commands(f"./{name}.py", ".", template)
     return (
-        f"- Install it: `pip install -e '.[test]'`; from then on its name, `{name}`, is enough.\n"
-        f"- Check it: `{check}`, and `{test}` for its own test as well.\n"
+        f"- Install it: `pip install -e '.[test]'`; its name, `{name}`, then works in place of its file.\n"
+        f"- Check it: `{check}`. Run its own test as well: `{test}`.\n"
         f"- Run it: `{run}`.\n"
     )
 
 
 def _requirements(template: Template) -> list[str]:
-    """The distributions that the composition comes from, each with the extras that are called like its plugins."""
+    """The distributions of the composition's plugins, each with the extras that have the name of such a plugin."""
     extras: dict[str, set[str]] = {DISTRIBUTION: set()}
     for name in template.completed_by():
         for point in installed().get(name, [])[:1]:
@@ -213,11 +212,11 @@ test = ["{DISTRIBUTION}[test]"]
 
 [tool.setuptools]
 py-modules = ["{name}"]
-# written out, so that an editable install is found from the folder above, too, where this folder has the module's name
+# without this, Python in the folder above would import this folder, which has the module's name, not the module
 package-dir = {{ "" = "." }}
 
 [tool.ruff]
 line-length = 120
-lint.ignore = ["F722", "F821", "UP037"]  # jaxtyping's shapes are strings that are no Python
+lint.ignore = ["F722", "F821", "UP037"]  # jaxtyping's shapes are strings that are not Python code
 lint.isort.known-first-party = ["framework", "plugins"]
 """

@@ -1,4 +1,4 @@
-"""Studies on the command line: what is said before and after the runs, and the exit code."""
+"""Studies on the command line: the output before and after the runs, and the exit code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from framework.training.run_folder import default_folder
 def seeds_study(
     names: str | Sequence[str], sources: Sequence[Source], seeds: int, jobs: int | None, folder: Path | None
 ) -> int:
-    """One composition with several seeds; give the exit code."""
+    """Run one composition with several seeds, and return the exit code."""
     named = plugin_names(names)
     arm = check_arm(Arm(",".join(Path(name).stem for name in named), named), sources)
     refuse_unread([arm])
@@ -30,7 +30,7 @@ def seeds_study(
 def ablation_study(
     names: str | Sequence[str], sources: Sequence[Source], seeds: int, jobs: int | None, folder: Path | None
 ) -> int:
-    """A composition, and the composition less each of its parts; give the exit code."""
+    """Run a composition, and the composition without each of its parts, and return the exit code."""
     arms, notes = ablation(names, sources)
     return _run(arms, notes, seeds, jobs, folder or default_folder(plugin_names(names), "ablation"))
 
@@ -38,7 +38,7 @@ def ablation_study(
 def _run(arms: Sequence[CheckedArm], notes: Sequence[str], seeds: int, jobs: int | None, folder: Path) -> int:
     """
     Raises:
-        FrameworkError: if a run failed, once everything else has been said.
+        FrameworkError: if a run failed, after everything else has been printed.
     """
     for note in notes:
         typer.echo(note)
@@ -62,7 +62,7 @@ def _run(arms: Sequence[CheckedArm], notes: Sequence[str], seeds: int, jobs: int
     if study.interrupted:
         typer.echo(
             f"interrupted: {len(study.results)} of {study.planned} runs are complete; the same command with "
-            f"--study-dir {folder} goes on"
+            f"--study-dir {folder} continues"
         )
         return 130
     return 0

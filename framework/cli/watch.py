@@ -12,15 +12,15 @@ from framework.cli.options import RunArgument, SetOption, WeightsOption, assigne
 
 def watch(
     run: RunArgument,
-    episodes: Annotated[int, typer.Option(help="Games to show.", min=1)] = 1,
+    episodes: Annotated[int, typer.Option(help="Number of episodes to show.", min=1)] = 1,
     video: Annotated[Path | None, typer.Option(help="Write an .mp4 or .gif instead of opening a window.")] = None,
-    seed: Annotated[int, typer.Option(help="Another seed gives other games.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Another seed gives other episodes.", min=0)] = 0,
     weights: WeightsOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Watch a trained agent play: in a window, or with --video in a file.
+    """Watch a trained agent play in a window, or write a video file with --video.
 
-    Example:
+    Examples:
 
       python -m framework watch runs/first --video game.mp4
 

@@ -1,1 +1,1 @@
-"""The harness behind the command `check`: properties that every part must have, on environments with known answers."""
+"""The harness behind the command `check`. It tests every part's properties on environments with known answers."""

@@ -1,14 +1,14 @@
-"""What a check is, and how it says what it found.
+"""What a check is, and how it reports what it found.
 
-A check is a function of a `Subject` (a composition under test) with a property as its docstring:
+A check is a function that takes a `Subject` (a composition under test). Its docstring states a property:
 
-    @check("returns", "make_returns", Cause("γ where γⁿ belongs", "younggyoseo/FastTD3#6"))
+    @check("returns", "make_returns", Cause("γ is used instead of γⁿ", "younggyoseo/FastTD3#6"))
     def discount_is_gamma_to_the_length(subject: Subject) -> None:
-        \"\"\"A window of k steps that did not terminate is bootstrapped with γ^k.\"\"\"
+        \"\"\"A window of k steps without a termination has the discount γ^k.\"\"\"
         expect(found, wanted, example={"n": 3, "rewards": rewards})
 
-It returns if the property holds, raises `Violation` (mostly by `expect`) if not, and `NotApplicable` where the
-composition has nothing that the property speaks of. Whatever else it raises is a failure of the plugin, too.
+It returns if the property holds and raises `Violation` (mostly through `expect`) if it does not. It raises
+`NotApplicable` if the composition lacks what the property is about. Any other exception counts as a failure, too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 
 Purpose = Literal["parts", "learning", "optimum"]
-"""What a check asks plugins for options for: see the hook `conformance_values`."""
+"""The purposes for which plugins suggest options; see the hook `conformance_values`."""
 
 COMPONENTS = (
     "assembly",
@@ -42,11 +42,11 @@ COMPONENTS = (
     "state",
     "agent",
 )
-"""In the order in which they are checked: parts before what is made of them, so that the first failure is the cause."""
+"""The components in the order of their checks: parts come before what uses them, so the first failure is the cause."""
 
 
 class Violation(Exception):
-    """A property does not hold: in the case `example`, as small as could be, `expected` should be and `got` is."""
+    """A property does not hold: in the case `example`, the right result is `expected` and the actual one is `got`."""
 
     def __init__(self, example: object, expected: object, got: object) -> None:
         self.example, self.expected, self.got = shown(example), shown(expected), shown(got)
@@ -54,12 +54,12 @@ class Violation(Exception):
 
 
 class NotApplicable(Exception):
-    """The composition has nothing that the property speaks of; the message says what is missing."""
+    """The property does not apply to the composition; the message says why."""
 
 
 @dataclass(frozen=True)
 class Cause:
-    """What is likely to have gone wrong, and a public project in which it did, as "owner/repository#issue"."""
+    """A likely mistake, and a public project that made it, as "owner/repository#issue"."""
 
     text: str
     precedent: str = ""
@@ -70,7 +70,7 @@ class Check:
     """A property of one component.
 
     `false_alarm` is an upper bound on the probability, over random seeds, that a correct composition fails: 0 for
-    checks without statistics, at most 1e-5 for others. `seconds` is how long it may take before it counts as hung.
+    checks without statistics, at most 1e-5 for others. A check that takes longer than `seconds` counts as hung.
     """
 
     name: str
@@ -84,28 +84,28 @@ class Check:
 
     @property
     def says(self) -> str:
-        """The property in a sentence."""
+        """The property in one sentence: the first paragraph of the function's docstring."""
         return " ".join((self.run.__doc__ or "").split("\n\n")[0].split())
 
 
 def check(
     component: str, slot: str, *causes: Cause, false_alarm: float = 0.0, seconds: float = 60.0
 ) -> Callable[[Callable[[Any], None]], Check]:
-    """Make a check of a function; its name is the function's.
+    """Make a check from a function; the check has the function's name.
 
     Args:
         component: one of `COMPONENTS`.
-        slot: the hook whose winner must have the property; "" if it is the whole composition that must.
-        causes: the likely ones, the likeliest first.
+        slot: the hook whose winner must have the property; "" if the whole composition must have it.
+        causes: the likely causes, the likeliest first.
 
     Raises:
-        ValueError: for an unknown component, a probability above 1e-5, or a function without a docstring.
+        ValueError: for an unknown component, a false alarm outside [0, 1e-5], or a function without a docstring.
     """
 
     def decorate(function: Callable[[Any], None]) -> Check:
         if component not in COMPONENTS or not 0 <= false_alarm <= 1e-5 or not function.__doc__:
             raise ValueError(
-                f"{function.__name__} needs a known component, a docstring and a false alarm of at most 1e-5"
+                f"check {function.__name__} needs a component of COMPONENTS, a docstring and a false_alarm in [0, 1e-5]"
             )
         return Check(function.__name__, component, slot, function, causes, false_alarm, seconds)
 
@@ -113,16 +113,16 @@ def check(
 
 
 def checks_in(module: ModuleType) -> list[Check]:
-    """The checks that a module defines, in the order in which they stand there."""
+    """The checks that a module defines, in the order of their definition."""
     return [value for value in vars(module).values() if isinstance(value, Check)]
 
 
 def expect(got: Any, wanted: Any, *, example: object, rtol: float = 0.0, atol: float = 0.0) -> None:
-    """Compare numbers or arrays, shapes included.
+    """Compare numbers or arrays, including their shapes.
 
     Args:
-        example: the case that is compared, as it should be shown: text, or names with values.
-        rtol, atol: |got − wanted| ≤ atol + rtol · |wanted|; NaN equals NaN.
+        example: the case as a violation shows it: text, or names with values.
+        rtol, atol: floats must satisfy |got − wanted| ≤ atol + rtol · |wanted|; NaN equals NaN.
 
     Raises:
         Violation: if they differ.
@@ -139,13 +139,13 @@ def expect(got: Any, wanted: Any, *, example: object, rtol: float = 0.0, atol: f
 
 
 def require(holds: bool | np.bool_, *, example: object, expected: object, got: object) -> None:
-    """Raise a `Violation` unless something holds."""
+    """Raise a `Violation` unless `holds` is true."""
     if not holds:
         raise Violation(example, expected, got)
 
 
 def shown(value: object) -> str:
-    """A value as a person would write it down: arrays without their dtype, floats short, mappings as "a = 1, b = 2"."""
+    """Format a value for a reader: arrays without their dtype, floats short, mappings as "a = 1, b = 2"."""
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""A composition under test, whole on an environment of the harness's choice, or one part at a time."""
+"""A composition under test. It can be built as a whole on an environment of the harness, or one part at a time."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from framework.seeding import Seeds
 from framework.types import Spaces
 
 COMPOSITION = "the composition"
-"""Who has the properties that no single slot has."""
+"""The owner of the properties that concern no single slot."""
 
 PROBES = "framework.conformance.fixtures.environments.probes"
-"""The plugin of the environments that checks choose from."""
+"""The plugin that makes the probe environments."""
 
 Observations = Literal["discrete", "box", "image"]
 
@@ -49,15 +49,15 @@ SUITABLE: Mapping[str, Any] = {
     "exploration.final": 0.3,
     "exploration.horizon": 200,
 }
-"""What suits the probes; weaker than what the user gives, and what the composition's own plugins recommend or set."""
+"""Values that suit the probes. The user's values, and those that the plugins recommend or set, override them."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """The composition: every plugin named, the environment's among them.
+    """A composition: the names of its plugins, including the environment's.
 
-    `values` are the user's options: weaker than those that a check asks for, stronger than all others. `thorough` asks
-    for more examples, from `seed`; otherwise the examples are the same each time.
+    `values` are the user's options. They override all others but those that a check asks for. `thorough` asks for ten
+    times as many examples. `seed` determines the examples.
     """
 
     names: tuple[str, ...]
@@ -67,13 +67,13 @@ class Subject:
 
     @cached_property
     def plugins(self) -> Plugins:
-        """As the composition was given."""
+        """The plugins of the composition, including its own environment."""
         return load_plugins(self.names)
 
     def owner(self, slot: str) -> str:
-        """Who fills a slot, its decorators behind a plus sign; the engine's own defaults are "engine".
+        """The plugin that fills a slot, followed by its decorators after plus signs.
 
-        Where a check names no slot, it is the composition that has the property, or not.
+        The engine's defaults are "engine". For a check without a slot (""), the owner is `COMPOSITION`.
         """
         if not slot:
             return COMPOSITION
@@ -81,22 +81,25 @@ class Subject:
         return "+".join([winner.plugin if winner else "nothing", *self.plugins.decorators(slot)])
 
     def fills(self, slot: str, *names: str) -> bool:
-        """Whether one of these plugins fills a slot."""
+        """Whether one of these plugins fills the slot."""
         winner = self.plugins.winner(slot)
         return winner is not None and winner.plugin in names
 
     def consumes(self, slot: str, argument: str) -> bool:
-        """Whether who fills a slot takes this argument: a buffer that takes no `returns` makes its own."""
+        """Whether the plugin that fills a slot, or a decorator of it, takes this argument.
+
+        A buffer that takes no `returns` computes its own returns.
+        """
         return self.plugins.consumes(slot, argument)
 
     def values_for(self, purpose: Purpose) -> dict[str, Any]:
-        """What the plugins themselves suggest for this purpose: see the hook `conformance_values`."""
+        """The values that the plugins suggest for this purpose. See the hook `conformance_values`."""
         suggested = self.plugins.gather("conformance_values", VALUES, purpose=purpose)
         return {path: value for _, values in suggested for path, value in values.items()}
 
     @cached_property
     def observations(self) -> Observations:
-        """What the composition's own environment shows, so that its network fits the probes, too."""
+        """The kind of the composition's own observations. The probes show the same kind, so that the network fits."""
         space = self.spaces.observation
         if isinstance(space, gymnasium.spaces.Discrete):
             return "discrete"
@@ -104,7 +107,7 @@ class Subject:
 
     @property
     def spaces(self) -> Spaces:
-        """Of the composition's own environment."""
+        """The spaces of the composition's own environment."""
         if not self._spaces:
             with self.assembled():
                 pass
@@ -112,7 +115,7 @@ class Subject:
 
     @contextmanager
     def assembled(self, values: Mapping[str, Any] | None = None) -> Iterator[Parts]:
-        """The composition on its own environment, closed in the end."""
+        """Build the composition on its own environment, and close it at the end."""
         parts = assemble_tolerantly(self.names, [Source("check", self._kept(self.names, values))])
         if values is None:
             self._spaces[:] = [parts.spaces]
@@ -123,18 +126,19 @@ class Subject:
 
     @contextmanager
     def probed(self, probe: str, values: Mapping[str, Any] | None = None) -> Iterator[Parts]:
-        """The composition on a probe environment in the place of its own, closed in the end.
+        """Build the composition on a probe environment instead of its own, and close it at the end.
 
         Args:
-            probe: the option `probe.env`; what it shows follows the composition's own environment.
-            values: options, stronger than all others; those of plugins that are not loaded are dropped.
+            probe: the option `probe.env`. The probe's observations are of the same kind as those of the composition's
+                own environment.
+            values: options that override all others. Those of plugins that are not loaded are dropped.
 
         Raises:
-            NotApplicable: for environments side by side, if a plugin wraps single ones.
+            NotApplicable: if `values` ask for a vector environment and a plugin wraps single environments.
         """
         wrappers = [found.plugin for found in self.plugins.implementing("env_wrapper")]
         if wrappers and (values or {}).get("probe.autoreset"):
-            raise NotApplicable(f"{wrappers[0]} cannot wrap environments that are made side by side")
+            raise NotApplicable(f"{wrappers[0]} wraps single environments, but this check needs a vector environment")
         parts = assemble_tolerantly(self.without_environment, [Source("check", self._probe_values(probe, values))])
         try:
             yield parts
@@ -142,9 +146,9 @@ class Subject:
             parts.close()
 
     def builder(self, values: Mapping[str, Any] | None = None, probe: str = "ledger") -> Builder:
-        """What is needed to build single parts of the composition, on spaces of the check's choice."""
+        """A builder for single parts of the composition, on spaces that the check chooses."""
         kept = self._probe_values(probe, values)
-        # to find plugins and settle values takes longer than most checks do
+        # builders are kept, because finding plugins and settling values takes longer than most checks
         key = repr(sorted(kept.items()))
         if key not in self._builders:
             plugins, config, _ = configure(self.without_environment, [Source("check", kept)])
@@ -152,13 +156,13 @@ class Subject:
         return self._builders[key]
 
     def for_all(self, body: Callable[..., None], examples: int = 40, **strategies: SearchStrategy[Any]) -> None:
-        """Call `body` with examples that hypothesis makes up; what it raises is raised for the smallest example.
+        """Call `body` with examples that hypothesis generates. If it fails, raise the error of the smallest example.
 
         Args:
-            examples: how many; ten times as many where `thorough`.
+            examples: how many; `thorough` multiplies them by ten.
 
         Raises:
-            NotApplicable: if the body can make nothing of any example.
+            NotApplicable: if `body` rejects every example.
         """
 
         @seed(self.seed)
@@ -179,11 +183,11 @@ class Subject:
         try:
             run()
         except Unsatisfiable as error:
-            raise NotApplicable("none of the examples can be served") from error
+            raise NotApplicable("the composition can serve none of the examples") from error
 
     @cached_property
     def without_environment(self) -> tuple[str, ...]:
-        """The names with the probes in the place of the environment; what it brought in as a bundle stays."""
+        """The names, with the probes instead of the environment. What the environment added as a bundle stays."""
         winner = self.plugins.winner("make_env")
         environment = winner.plugin if winner else ""
         origins = {name: origin.text for name, origin in self.plugins.origins.items() if name != environment}
@@ -208,7 +212,7 @@ class Subject:
 
     @cached_property
     def _bound(self) -> set[str]:
-        """Bundles of certain environments, which refuse any other: what they bring and set stands for them."""
+        """Bundles that refuse the probe environment. What they add and set is kept in their place."""
         found = set()
         for name in self.plugins.names:
             try:
@@ -224,30 +228,30 @@ class Subject:
 
     @cached_property
     def _settled(self) -> set[str]:
-        """The options for which the plugins, the environment aside, have a value of their own."""
+        """The options that plugins other than the environment recommend or set."""
         plugins = load_plugins(self.without_environment)
         recommended = plugins.gather("recommended_values", VALUES, names=plugins.names)
         return {path for _, values in (*recommended, *plugins.values) for path in values} | set(self._bound_values)
 
     @cached_property
     def _spaces(self) -> list[Spaces]:
-        """Those of the composition's own environment, once it was opened, which takes long for some."""
+        """The spaces of the composition's own environment. Empty until it was opened, because opening may take long."""
         return []
 
     @cached_property
     def _builders(self) -> dict[str, Builder]:
-        """By the values that they have."""
+        """The builders by the values that they were made with."""
         return {}
 
     @cached_property
     def _loaded(self) -> dict[Sequence[str], set[str]]:
-        """The sections of the plugins that were loaded by some names."""
+        """Names of plugins → the names of the sections that these plugins have."""
         return {}
 
     def _kept(
         self, names: Sequence[str], values: Mapping[str, Any] | None, weaker: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """What a check asks for, else what the user gives, else what is weaker; all of it of loaded sections."""
+        """The options of loaded sections. A check's `values` override the user's, and these override `weaker`."""
         if names not in self._loaded:
             self._loaded[names] = {section.section_name for section in gather_sections(load_plugins(names))}
         loaded = self._loaded[names]

@@ -1,4 +1,4 @@
-"""The checks as tests of a plugin author's own pytest suite."""
+"""Runs the checks as tests in a plugin author's own pytest suite."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ def parametrize_with_checks(
     assignments: Sequence[str] = (),
     expected_failures: Mapping[str, str] | None = None,
 ) -> pytest.MarkDecorator:
-    """One test for each check that there is for these plugins; the decorated function takes `check` and calls it.
+    """Make a test of each check for these plugins. The decorated function takes `check` and calls it.
 
         @parametrize_with_checks("./my_variant.py")
         def test_conformance(check):
             check()
 
-    A test's id is the check's name with the composition. Checks that do not apply are skipped, and so is a test for
-    each composition that was tried and does not fit. All of it happens in pytest's own process, without the limits of
-    time and memory that the command has.
+    A test's id is the check's name and the composition. Checks that do not apply are skipped. Each composition that was
+    tried and does not fit gets one skipped test. The checks run in pytest's own process, without the limits of time and
+    memory of the command `check`.
 
     Args:
-        plugins: as for the command `check`; a plugin alone is given what it needs.
-        beside: its option --with.
-        assignments: of its option --set, as "section.key=value".
-        expected_failures: check → the reason why it must fail; that it fails is then the test.
+        plugins: as for the command `check`. What the plugins need to run is added.
+        beside: the command's option --with.
+        assignments: values of the command's option --set, as "section.key=value".
+        expected_failures: check → the reason why it must fail. The test passes only if the check fails.
 
     Raises:
-        UsageError: if no composition fits, there is no such check, or an expected failure has no reason.
+        UsageError: if no composition fits, an expected failure names no check, or it has no reason.
     """
     reasons = dict(expected_failures or {})
     request = Request(plugins, beside, assignments)
@@ -53,7 +53,7 @@ def parametrize_with_checks(
         if name not in known:
             raise UsageError(f"expected_failures: there is no check '{name}'.{did_you_mean(name, known)}")
         if not reason.strip():
-            raise UsageError(f"expected_failures: write down why '{name}' must fail")
+            raise UsageError(f"expected_failures: give the reason why '{name}' must fail")
     tests = [_parameter(request, subject, check, reasons) for subject, check in found]
     return pytest.mark.parametrize("check", [*tests, *map(_left_out, refused)])
 

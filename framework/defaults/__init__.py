@@ -1,1 +1,1 @@
-"""Defaults: the engine's own plugin, and the parts with which it fills slots."""
+"""Defaults: the engine's own plugin and its parts."""

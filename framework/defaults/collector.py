@@ -1,4 +1,4 @@
-"""Acting in this process."""
+"""The default collector: acts in this process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from framework.types import Counters, Exploration, Policy, Step
 
 
 class InProcess:
-    """Chooses an action for every environment at once; environments that can, step while the learner works."""
+    """Chooses the actions of all environments at once. Environments with `step_async` step while the learner works."""
 
     def __init__(self, stream: TransitionStream, policy: Policy, exploration: Exploration) -> None:
         self._stream, self._policy, self._exploration = stream, policy, exploration

@@ -19,9 +19,9 @@ def epsilon_schedule(options: ExplorationOptions) -> Callable[[Counters], float]
 
 
 class EpsilonGreedy:
-    """With u ~ U(0, 1): a uniformly random action where u < ε, else the (first) action of the largest value.
+    """With u ~ U(0, 1): a uniformly random action if u < ε, else the (first) action with the largest value.
 
-    One number is drawn an environment, whatever comes of it: u / ε is itself uniform where u < ε, and picks the action.
+    Each environment takes exactly one random number. If u < ε, u / ε is uniform, too, and it chooses the random action.
     """
 
     def __init__(self, epsilon: Callable[[Counters], float], generator: np.random.Generator) -> None:

@@ -1,4 +1,4 @@
-"""When to learn, and when the target network follows: both pure in the run's counters."""
+"""When updates are due, and when the target network follows. Both depend only on the run's counters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from framework.types import Counters, State, Targeted, Unit
 
 @dataclass(frozen=True)
 class ReplayRatio:
-    """Nothing until `starts` environment steps, then `updates_per_step` updates for each step after that."""
+    """No updates in the first `starts` environment steps, then `updates_per_step` updates for each step."""
 
     batch_size: int
     starts: int
@@ -21,9 +21,10 @@ class ReplayRatio:
 
 
 class HardSync:
-    """An exact copy of the online network each time that `counters[unit]` passes a multiple of `every`.
+    """Copies the online network to the target network each time that `counters[unit]` passes a multiple of `every`.
 
-    Counting passed multiples, not remainders, keeps the period exact when several environments step at once.
+    It counts the multiples that were passed and does not test a remainder, so the period stays exact when several
+    environments step at once.
     """
 
     def __init__(self, policy: Targeted, every: int, unit: Unit) -> None:
@@ -44,7 +45,7 @@ class HardSync:
 
 
 class NoSync:
-    """For policies that bootstrap from themselves."""
+    """For policies without a target network."""
 
     def tick(self, counters: Counters) -> None:
-        """There is no target to move."""
+        """There is no target network to update."""

@@ -1,4 +1,4 @@
-"""The engine's own plugin: a default for every slot that most algorithms need not think about."""
+"""The engine's own plugin: defaults for the slots that most algorithms do not change."""
 
 from __future__ import annotations
 

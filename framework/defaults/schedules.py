@@ -1,4 +1,4 @@
-"""Schedules: pure functions of the counter that they are given, so that resuming needs no state."""
+"""Schedules: pure functions of a counter, so that a resumed run needs no state of theirs."""
 
 from __future__ import annotations
 

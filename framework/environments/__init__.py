@@ -1,1 +1,1 @@
-"""Environments: any gymnasium environment becomes a stream of true transitions."""
+"""Environments: turns any gymnasium environment into a stream of true transitions."""

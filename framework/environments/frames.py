@@ -1,7 +1,7 @@
-"""Frame stacks, where an environment declares one: what stands where before an episode's first frame.
+"""Frame stacks, for environments that declare one.
 
-The one rule that acting and sampling share: slot j of a stack of k holds the frame k − 1 − j steps ago,
-oldest first; steps before the episode began repeat its first frame ("repeat") or are zeros ("zero").
+Acting and sampling follow the same rule. Entry j of a stack of k is the frame of k − 1 − j steps ago, so the oldest
+comes first. Entries from before the episode repeat its first frame ("repeat") or are zeros ("zero").
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def stacked_space(frame: gymnasium.Space[Any], k: int) -> gymnasium.Space[Any]:
 def window(
     positions: Int64[np.ndarray, " B"], ages: Int64[np.ndarray, " B"], k: int
 ) -> tuple[Int64[np.ndarray, "B k"], Bool[np.ndarray, "B k"]]:
-    """Where the k frames of each stack lie, and which of them are padding.
+    """The positions of the k frames of each stack, and which of them are padding.
 
     Args:
-        positions: of the newest frame of each stack.
-        ages: how many frames of the same episode stand before it, at least min(age, k − 1).
+        positions: the position of the newest frame of each stack.
+        ages: the number of earlier frames of its episode; numbers above k − 1 may be given as k − 1.
     """
     wanted = positions[:, None] + np.arange(1 - k, 1)
     earliest = (positions - ages)[:, None]
@@ -39,7 +39,7 @@ def window(
 
 
 class FrameStack:
-    """The stacks of N environments that are acting now. `observations` is a fresh array after each push."""
+    """The current stacks of N environments. Each push makes a new array of `observations` and leaves the old one."""
 
     def __init__(self, k: int, padding: Padding) -> None:
         self._k = k
@@ -47,7 +47,7 @@ class FrameStack:
         self.observations: Shaped[np.ndarray, "N *obs"] = np.empty(0)
 
     def push(self, frames: Shaped[np.ndarray, "N *frame"], first: Bool[np.ndarray, " N"]) -> None:
-        """Add each environment's newest frame; where `first`, its episode begins with it."""
+        """Add the newest frame of each environment. `first` marks those whose episode begins with this frame."""
         if self._k == 1:
             self.observations = frames
             return

@@ -15,14 +15,14 @@ from framework.types import Role
 PREFIX = "gym:"
 
 COLOURS = (1, 3, 4)
-"""Channels that an image can have in gymnasium: grey, RGB, RGBA."""
+"""The numbers of channels of an image in gymnasium: grey, RGB, RGBA."""
 
 
 class GymEnvironment:
-    """A plugin that makes the environment of one id, with its own defaults.
+    """The plugin of one gymnasium id: it makes the environment and recommends values for the run.
 
     Raises:
-        UsageError: if gymnasium knows no such id.
+        UsageError: if gymnasium does not know the id.
     """
 
     def __init__(self, env_id: str) -> None:
@@ -42,7 +42,7 @@ class GymEnvironment:
 
 
 def channels_first(env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
-    """The environment; where it shows uint8 images [H, W, C], as gymnasium's do, one that shows them [C, H, W]."""
+    """The environment. If it shows uint8 images [H, W, C], as in gymnasium, a wrapper turns them into [C, H, W]."""
     space = env.observation_space
     if not isinstance(space, gymnasium.spaces.Box) or space.dtype != np.uint8 or len(space.shape) != 3:
         return env

@@ -1,7 +1,7 @@
-"""What the environments have played since their running episodes began, and the way back there.
+"""Records the actions of the running episodes, and plays them again to restore the environments.
 
-An episode is a function of its seed and its actions, so these *are* the environments' state: no emulator has to be
-cloned, and nothing has to be pickled.
+An episode is a function of its seed and its actions, so these *are* the environments' state: nothing has to clone an
+emulator or pickle an environment.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from framework.types import State
 
 
 class History:
-    """The actions of N environments since the oldest of their running episodes began, one row a step."""
+    """The actions of N environments since the start of the oldest running episode, one row for each step."""
 
     def __init__(self, num_envs: int) -> None:
         self._actions = np.zeros((64, num_envs), np.int64)
@@ -29,7 +29,7 @@ class History:
     def add(
         self, actions: Int64[np.ndarray, " N"], rewards: Float64[np.ndarray, " N"], ended: Bool[np.ndarray, " N"]
     ) -> None:
-        """Count a step of all environments; where `ended`, the next episode begins after it."""
+        """Add a step of all environments. `ended` marks those whose next episode begins after it."""
         if self._steps == len(self._actions):
             self._make_room()
         self._actions[self._steps] = actions
@@ -40,7 +40,7 @@ class History:
             self._returns[ended] = 0.0
 
     def state_dict(self) -> State:
-        """`actions` int64 [T, N], `start` int64 [N], the row of each episode's first action, and the raw `returns`."""
+        """`actions` int64 [T, N]; `start` int64 [N], the row of each episode's first action; raw `returns` so far."""
         oldest = int(self._start.min())
         return {
             "actions": self._actions[oldest : self._steps].copy(),
@@ -50,14 +50,14 @@ class History:
 
     def load_state_dict(self, state: State) -> None:
         if not ((state["start"] >= 0) & (state["start"] <= len(state["actions"]))).all():
-            raise ValueError("an episode starts outside of the history")
+            raise ValueError("the state is damaged: an episode starts outside of the recorded actions")
         self._actions = np.array(state["actions"], np.int64)
         self._steps = len(self._actions)
         self._start[:] = state["start"]
         self._returns[:] = state["returns"]
 
     def _make_room(self) -> None:
-        """Forget what lies before every running episode, and see to it that most of the room is free."""
+        """Drop the rows from before all running episodes. At least two thirds of the new array are free."""
         oldest = int(self._start.min())
         kept = self._actions[oldest : self._steps]
         room = max(64, len(self._actions), 3 * len(kept))
@@ -68,19 +68,19 @@ class History:
 
 
 def play_again(env: VectorEnv[Any, Any, Any], seeds: Any, history: State) -> Shaped[np.ndarray, "N *frame"]:
-    """Bring environments whose caller resets them to where a history ends; give the frames that they show then.
+    """Play the recorded actions again. Return the frames that the environments show at the end of the history.
 
-    All of them play the recorded rows. One whose episode began later plays its rows in a game that does not matter,
-    until a masked reset with its seed starts the true one at the same row as then: so all arrive together, and
-    environments that only step all at once need no more.
+    All environments play every row, because a vector environment steps all of them at once. An environment whose
+    running episode began at a later row plays other episodes, which do not matter, up to that row. There a masked reset
+    with the episode's seed starts the running episode. So all environments reach the end together.
 
     Args:
         env: with `AutoresetMode.DISABLED`.
-        seeds: a list of those of the N running episodes.
-        history: what `History.state_dict` gave.
+        seeds: a list of the seeds of the N running episodes.
+        history: what `History.state_dict` returned.
 
     Raises:
-        FrameworkError: if the environments do not repeat themselves.
+        FrameworkError: if the environments do not repeat their episodes.
     """
     actions, start = np.asarray(history["actions"]), np.asarray(history["start"])
     frames = env.reset(seed=seeds)[0]
@@ -89,7 +89,7 @@ def play_again(env: VectorEnv[Any, Any, Any], seeds: Any, history: State) -> Sha
     for row in range(len(actions) + 1):
         begins = (start == row) & (row > 0)
         if (ended & ~begins & (start < row)).any():
-            raise _not_repeated(env, "an episode ended that was still running")
+            raise _not_repeated(env, "a running episode ended early")
         if (begins | ended).any():
             frames = env.reset(seed=seeds, options={"reset_mask": begins | ended})[0]
             returns[begins] = 0.0
@@ -105,6 +105,6 @@ def play_again(env: VectorEnv[Any, Any, Any], seeds: Any, history: State) -> Sha
 def _not_repeated(env: VectorEnv[Any, Any, Any], what: str) -> FrameworkError:
     single = env.envs[0].unwrapped if isinstance(env, gymnasium.vector.SyncVectorEnv) else env
     return FrameworkError(
-        f"{type(single).__name__} does not repeat an episode from its seed and actions ({what}), so the run cannot go "
-        "on exactly: give its vector environment a state_dict() and a load_state_dict()"
+        f"{type(single).__name__} does not repeat an episode from its seed and actions ({what}), so the run cannot "
+        "continue exactly: give its vector environment a state_dict() and a load_state_dict()"
     )

@@ -1,4 +1,4 @@
-"""Environments in processes of their own: slow ones step at once, and one that crashes or hangs is named."""
+"""Environments in processes of their own: slow ones step in parallel, and an error names one that crashes or hangs."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from gymnasium.vector.async_vector_env import AsyncState
 
 
 class EnvironmentProcessError(RuntimeError):
-    """An environment's process did not answer in time, or is no more."""
+    """An environment's process did not answer in time, or has ended."""
 
 
 class EnvProcesses(AsyncVectorEnv):
-    """gymnasium's `AsyncVectorEnv`, whose waits end: with which environment did not answer, and what became of it.
+    """gymnasium's `AsyncVectorEnv` with a time limit for every wait. The error says which environment failed, and how.
 
-    The processes end with the one that made them, and leave Ctrl-C to it.
+    The processes end when the process that made them ends. They ignore Ctrl-C, which that process handles.
     """
 
     def __init__(self, factory: Callable[[], gymnasium.Env[Any, Any]], num_envs: int, seconds: float) -> None:
         """Args:
-        factory: of one environment; where processes cannot be forked, it must be importable.
-        num_envs: how many.
-        seconds: that making one, a reset, a step or the end may take; 0 waits for ever.
+        factory: makes one environment; where processes are not forked, it must be importable.
+        num_envs: the number of environments.
+        seconds: limit for making the environments, a reset, a step and closing; 0: no limit.
         """
         self._seconds, self._lost, self._overdue = seconds or None, False, False
 
         parent = os.getpid()
 
         def make() -> gymnasium.Env[Any, Any]:
-            if os.getpid() != parent:  # gymnasium makes one here, to look at its spaces
+            if os.getpid() != parent:  # gymnasium also makes one in this process, to read its spaces
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
                 threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
             return factory()
@@ -47,7 +47,7 @@ class EnvProcesses(AsyncVectorEnv):
         super().__init__([make] * num_envs, context=context, autoreset_mode=AutoresetMode.DISABLED)
 
     def _check_spaces(self) -> None:
-        """Called by gymnasium once all are made."""
+        """gymnasium calls this once all environments are made."""
         with self._bounded(), self._limited():
             super()._check_spaces()  # type: ignore[no-untyped-call]
 
@@ -68,7 +68,7 @@ class EnvProcesses(AsyncVectorEnv):
             return super().step_wait(timeout or self._seconds)
 
     def close_extras(self, timeout: float | None = None, terminate: bool = False) -> None:
-        """Ask the processes to end; kill them all if one has been lost or does not."""
+        """Ask the processes to end. Kill them all if one is lost or does not end in time."""
         if not self._lost:
             try:
                 with self._limited():
@@ -77,7 +77,7 @@ class EnvProcesses(AsyncVectorEnv):
             except (EOFError, OSError):
                 pass
         self._kill()
-        self._state = AsyncState.DEFAULT  # nothing is waited for any more
+        self._state = AsyncState.DEFAULT  # gymnasium must not wait for a result any more
         with suppress(EOFError, OSError):
             super().close_extras(timeout, terminate=True)
 
@@ -87,7 +87,7 @@ class EnvProcesses(AsyncVectorEnv):
 
     @contextmanager
     def _limited(self) -> Iterator[None]:
-        """For what gymnasium waits for without a limit: where it takes too long, the processes are killed."""
+        """A time limit around calls in which gymnasium waits without one. After it, the processes are killed."""
 
         def overdue() -> None:
             self._overdue = True
@@ -139,7 +139,7 @@ class EnvProcesses(AsyncVectorEnv):
 
 
 def _end_with(parent: int) -> None:
-    """End this process once the one that made it has ended, however that did."""
+    """End this process once its parent has ended, for whatever reason."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)

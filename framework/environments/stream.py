@@ -2,10 +2,10 @@
 
 The three autoreset modes give the same transitions as a plain loop over single environments:
 
-* DISABLED: an ended episode is reset at once, by a masked reset with a seed of the new episode's own.
-* NEXT_STEP: the row on which an environment resets itself is no transition and is left out.
-* SAME_STEP: the true successor is read from `final_obs`; the observation that came with it starts the next episode.
-  (An environment that hands out its internal array spoils `final_obs` in gymnasium itself, before it gets here.)
+* DISABLED: the stream starts the next episode at once, by a masked reset with a seed for that episode.
+* NEXT_STEP: the row on which an environment resets itself is not a transition; the stream leaves it out.
+* SAME_STEP: the stream reads the true successor from `final_obs`; the returned observation starts the next episode.
+  (If an environment returns its internal array, gymnasium itself overwrites `final_obs` before the stream reads it.)
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ EpisodeSeed = Callable[[int, int], int]
 def vectorise(
     factory: Callable[[], gymnasium.Env[Any, Any]], num_envs: int, processes: bool = False, seconds: float = 0
 ) -> VectorEnv[Any, Any, Any]:
-    """Put single environments side by side: in this process, or each in one of its own.
+    """Put single environments side by side: in this process, or each in a process of its own.
 
     Args:
-        factory: of one environment.
-        num_envs: how many.
-        processes: give each its own.
-        seconds: for which such a process may be silent; 0 is for ever.
+        factory: makes one environment.
+        num_envs: the number of environments.
+        processes: give each environment a process of its own.
+        seconds: time within which such a process must answer; 0: no limit.
     """
     if processes:
         return EnvProcesses(factory, num_envs, seconds)
@@ -45,25 +45,25 @@ def vectorise(
 
 
 def spaces_of(env: VectorEnv[Any, Any, Any]) -> Spaces:
-    """What an agent in this environment sees and may do.
+    """The spaces of an environment, with its frame stack and its mirror.
 
     Raises:
-        UsageError: naming a space that is not served.
+        UsageError: naming the space, the frame stack, the padding or the mirror that is not supported.
     """
     frame, action = env.single_observation_space, env.single_action_space
     if not isinstance(action, gymnasium.spaces.Discrete) or action.start != 0:
-        raise UsageError(f"action space {action} is not served: actions must be Discrete, counted from 0")
+        raise UsageError(f"action space {action} is not supported: actions must be Discrete, counted from 0")
     if isinstance(frame, gymnasium.spaces.Discrete):
         served = frame.start == 0
     else:
         served = isinstance(frame, gymnasium.spaces.Box)
     if not served:
-        raise UsageError(f"observation space {frame} is not served: it must be a Box, or Discrete counted from 0")
+        raise UsageError(f"observation space {frame} is not supported: it must be a Box, or Discrete counted from 0")
     k, padding = env.metadata.get("frame_stack", 1), env.metadata.get("stack_padding", "repeat")
     if not isinstance(k, int) or not 1 <= k <= 256 or (k > 1 and not isinstance(frame, gymnasium.spaces.Box)):
-        raise UsageError(f"frame_stack = {k!r} is not served: it must be 1 to 256, and more than 1 needs Box frames")
+        raise UsageError(f"frame_stack = {k!r} is not supported: it must be 1 to 256, and more than 1 needs Box frames")
     if padding not in ("repeat", "zero"):
-        raise UsageError(f"stack_padding = {padding!r} is not served: it must be 'repeat' or 'zero'")
+        raise UsageError(f"stack_padding = {padding!r} is not supported: it must be 'repeat' or 'zero'")
     return Spaces(
         observation=stacked_space(frame, k),
         action=action,
@@ -84,8 +84,8 @@ def _mirror_of(declared: Any, shape: tuple[int, ...], actions: int) -> Mirror | 
         mirror = Mirror(0, ())
     if not -len(shape) <= mirror.axis < 0 or sorted(mirror.actions) != list(range(actions)):
         raise UsageError(
-            f"mirror = {declared!r} is not served: it must be {{'axis': of the frame, from −{len(shape)} to −1, "
-            f"'actions': the {actions} actions in the order in which the mirror shows them}}"
+            f"mirror = {declared!r} is not supported: it must be {{'axis': of the frame, from −{len(shape)} to −1, "
+            f"'actions': for each of the {actions} actions, the action that the mirror shows}}"
         )
     return mirror
 
@@ -94,7 +94,7 @@ class TransitionStream:
     """N environments as one stream of transitions.
 
     `observations` is what a policy sees now; `begin(actions)` starts a step and `finish()` returns it.
-    Environments that offer `step_async` and `step_wait` work in between.
+    Environments with `step_async` and `step_wait` work between the two calls.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], episode_seed: EpisodeSeed) -> None:
@@ -120,13 +120,13 @@ class TransitionStream:
         return self._stack.observations
 
     def begin(self, actions: Int64[np.ndarray, " N"]) -> None:
-        """Let every environment take its action (of one that is about to reset itself, the action is ignored)."""
+        """Start a step with one action for each environment. One that is about to reset itself ignores its action."""
         self._actions = actions
         if hasattr(self.env, "step_async"):
             self.env.step_async(actions)
 
     def finish(self) -> Step:
-        """Wait for the step that `begin` started; rows that were no transitions are left out."""
+        """Wait for the step that `begin` started. Rows that are not transitions are left out."""
         if hasattr(self.env, "step_async"):
             results = self.env.step_wait()  # type: ignore[attr-defined]
         else:
@@ -174,11 +174,11 @@ class TransitionStream:
 
     @property
     def restorable(self) -> bool:
-        """Whether `state_dict` is all that it takes to go on, between two steps.
+        """Whether a `state_dict` between two steps is enough to continue exactly.
 
-        It is where the environments have a `state_dict` and a `load_state_dict` of their own, and where each episode
-        has a seed of its own (DISABLED): its actions are then played again. Environments that reset themselves draw
-        an episode from all that came before.
+        It is enough if the environments have their own `state_dict` and `load_state_dict`. It is also enough if each
+        episode has its own seed (DISABLED): the stream then plays the running episodes again. If environments reset
+        themselves, an episode depends on everything before it.
         """
         return isinstance(self.env, Stateful) or self._mode is AutoresetMode.DISABLED
 
@@ -193,10 +193,10 @@ class TransitionStream:
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Bring the environments back to where they were.
+        """Restore the stream and its environments.
 
         Raises:
-            FrameworkError: if they do not repeat themselves, so that nothing could go on from there.
+            FrameworkError: if the environments do not repeat their episodes, so that the run cannot continue exactly.
         """
         self._episode[:] = state["episode"]
         self._resetting[:] = state["resetting"]
@@ -207,14 +207,14 @@ class TransitionStream:
             frames = self._copy(play_again(self.env, self._seeds(), state["environments"]))
             if not np.array_equal(frames, state["frames"], equal_nan=frames.dtype.kind == "f"):
                 raise FrameworkError(
-                    "the environments show other frames where the seeds and actions of their episodes are repeated, "
-                    "so the run cannot go on exactly"
+                    "the environments show other frames when the same seeds and actions are played again, so the run "
+                    "cannot continue exactly: give the vector environment a state_dict() and a load_state_dict()"
                 )
         self._frames, self._first = self._copy(state["frames"]), np.array(state["first"], np.bool_)
         self._stack.observations = np.array(state["observations"], self.spaces.frame.dtype)
 
     def _next_episodes(self, ended: Bool[np.ndarray, " N"], frames: Any) -> Shaped[np.ndarray, "N *frame"]:
-        """The frames to act on now that some episodes have ended."""
+        """The frames to act on next, after some episodes have ended."""
         if self._mode is AutoresetMode.DISABLED:
             seeds: Any = self._seeds()
             frames, _ = self.env.reset(seed=seeds, options={"reset_mask": ended})
@@ -225,7 +225,7 @@ class TransitionStream:
         try:
             return self.env.reset(seed=seeds)[0]
         except (TypeError, ValueError, gymnasium.error.Error):
-            # some vector environments know one seed for all; such a one must reset its episodes by itself
+            # some vector environments take a single seed, which is enough only if they reset their episodes themselves
             if self._mode is AutoresetMode.DISABLED:
                 raise
             return self.env.reset(seed=seeds[0])[0]
@@ -234,5 +234,5 @@ class TransitionStream:
         return [self._episode_seed(env_id, int(episode)) for env_id, episode in enumerate(self._episode)]
 
     def _copy(self, frames: Any) -> Shaped[np.ndarray, "N *frame"]:
-        """Environments may hand out the array that they will write to next."""
+        """A copy, because an environment may return the array that it will overwrite."""
         return np.array(frames, dtype=self.spaces.frame.dtype)

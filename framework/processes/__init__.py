@@ -1,1 +1,1 @@
-"""Processes: children that run side by side and never outlive their parent."""
+"""Processes: children that run side by side and end with their parent."""

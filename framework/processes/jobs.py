@@ -1,4 +1,4 @@
-"""Processes side by side, of which none outlives this one."""
+"""Runs processes side by side. None of them outlives this process."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from types import FrameType
 from typing import Protocol, TypeVar
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""What every process is started with; a plugin with an option for its threads, as `dqn`, follows that option."""
+"""Environment variables of every process. A plugin with an option for its threads, as `dqn`, follows that option."""
 
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 10.0
-"""How long a process that was told to terminate may take."""
+"""Time within which a process must end after SIGTERM."""
 
 
 class Job(Protocol):
-    """What to start, and the file for what it prints."""
+    """What to start, and the file for its output."""
 
     @property
     def command(self) -> Sequence[str]: ...
@@ -36,16 +36,16 @@ J = TypeVar("J", bound=Job, contravariant=True)
 
 
 class Watcher(Protocol[J]):
-    """Is told what becomes of the jobs."""
+    """Receives the events of the jobs."""
 
     def ended(self, job: J, code: int, interrupted: bool) -> None:
-        """A process has ended with an exit code, which is negative for a signal."""
+        """A process has ended. `code` is its exit code, which is negative after a signal."""
 
     def interrupted(self) -> None:
-        """Ctrl-C was pressed, and has been passed on."""
+        """Ctrl-C was pressed, and the running processes have received it."""
 
     def tick(self, running: Sequence[J]) -> None:
-        """Some time has passed."""
+        """Called about every `POLL_SECONDS` while jobs run."""
 
 
 T = TypeVar("T", bound=Job)
@@ -57,11 +57,11 @@ def usable_cores() -> int:
 
 
 def run_jobs(jobs: Sequence[T], at_once: int, watcher: Watcher[T]) -> bool:
-    """Run every job, at most so many at once; say whether it was interrupted.
+    """Run every job, at most `at_once` at a time. Return whether Ctrl-C interrupted them.
 
-    The first Ctrl-C is passed on to the running processes, and no new one starts; a second one kills them. SIGTERM
-    and any error terminate them. Whatever happens to this process, its end closes their standard input, at
-    which a child that watches it (`framework.cli.child`) ends.
+    The first Ctrl-C is passed on to the running processes, and no new one starts. A second Ctrl-C kills them. SIGTERM
+    and any error terminate them. When this process ends, for whatever reason, their standard input closes, and a
+    child that watches it (`framework.cli.child`) ends.
     """
     waiting, running = deque(jobs), dict[int, tuple[T, subprocess.Popen[bytes]]]()
     passed_on = False
@@ -103,7 +103,7 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            process_group=0,  # of its own, so that a terminal's Ctrl-C reaches it once, through this process
+            process_group=0,  # its own group, so that a terminal's Ctrl-C reaches it once, through this process
         )
 
 
@@ -118,7 +118,7 @@ def _close(process: subprocess.Popen[bytes]) -> None:
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Terminate what still runs, and kill what does not obey."""
+    """Terminate the running processes, and kill those that do not end in time."""
     for process in processes:
         _signal(process, signal.SIGTERM)
     deadline = time.monotonic() + GRACE_SECONDS
@@ -133,7 +133,7 @@ def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """Collect SIGINTs; let SIGTERM unwind the stack. Elsewhere than in the main thread, do nothing."""
+    """Collect SIGINTs, and turn SIGTERM into SystemExit. Outside the main thread, do nothing."""
     interrupts: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield interrupts

@@ -1,6 +1,6 @@
-"""For a process that must not outlive the one that started it, which holds the other end of its standard input.
+"""Ends a process together with the process that started it.
 
-However that other process ends, the system closes its end.
+The parent holds the other end of the child's standard input. However the parent ends, the system closes that end.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ STDIN = 0
 
 
 def end_with_parent(end: Callable[[], None]) -> None:
-    """Call `end` once the other end of standard input is closed; what comes through it is left to others."""
+    """Call `end` once the other end of standard input is closed. This reads nothing from standard input."""
     threading.Thread(target=_watch, args=(end,), daemon=True).start()
 
 
 def _watch(end: Callable[[], None]) -> None:
     hung_up = select.poll()
-    hung_up.register(STDIN, 0)  # that the other end is closed is told unasked
+    hung_up.register(STDIN, 0)  # poll reports a closed end even if it is asked for no event
     hung_up.poll()
     end()

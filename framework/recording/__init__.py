@@ -1,6 +1,6 @@
-"""What a run leaves behind and shows: metrics, weights, progress and figures.
+"""What a run records and shows: metrics, weights, progress and figures.
 
-Importing this package is cheap; rich, tensorboardX and matplotlib are imported when they are first used.
+Importing this package is fast: rich, tensorboardX and matplotlib are imported only when they are first used.
 """
 
 from framework.recording.figures import DrawFigures, draw_figures

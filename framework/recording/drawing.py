@@ -1,4 +1,4 @@
-"""What figures share: their colours, and how they become files."""
+"""What all figures share: their colours, and how they are saved."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, which stays distinct to colour-blind readers; curves differ in weight and dash too.
+# Okabe and Ito's palette, which colour-blind readers can tell apart. Curves also differ in width and dashes.
 BLUE, VERMILION, GREEN, BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure without matplotlib's global state; give the path."""
+    """Write a figure without matplotlib's global state, and return the path."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure).print_figure(path, dpi=150)

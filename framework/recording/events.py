@@ -1,4 +1,4 @@
-"""Scalars in a TensorBoard event file."""
+"""Writes scalars to a TensorBoard event file."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 FLUSH_SECONDS = 10.0
-"""A killed run loses at most this much of its event file; flushing it waits for the disk."""
+"""Seconds between two flushes, each of which waits for the disk. A killed run loses at most about this much."""
 
 
 class EventFile:
-    """Writes scalars against environment steps. The file and tensorboardX wait for the first of them.
+    """Writes scalars against environment steps. The first scalar creates the file and imports tensorboardX.
 
-    Rows are written at once, by the caller: tensorboardX's SummaryWriter sends each scalar through a
-    queue to a thread and costs fifteen times as much, all of it taken from the training loop.
+    The caller's thread writes the rows itself. tensorboardX's SummaryWriter would send each scalar through a queue to
+    another thread, which takes fifteen times as long and slows the training loop down.
     """
 
     def __init__(self, folder: Path, purge_from: int | None = None) -> None:
         """Args:
-        folder: where the file goes, with a name of its own.
-        purge_from: a resumed run; TensorBoard forgets what earlier files say from this step on.
+        folder: where to create the file, under a new name.
+        purge_from: for a resumed run: TensorBoard ignores the points of earlier files from this step on.
         """
         self._folder = folder
         self._purge_from = purge_from
@@ -32,7 +32,7 @@ class EventFile:
         self._flush_at = 0.0
 
     def write(self, env_steps: int, scalars: Mapping[str, float | None]) -> None:
-        """Add one point to the curve of each tag; None is no point."""
+        """Add one point to the curve of each tag; None adds no point."""
         if self._writer is None:
             self._open()
         values = [{"tag": tag, "simple_value": value} for tag, value in scalars.items() if value is not None]
@@ -48,7 +48,7 @@ class EventFile:
     def _open(self) -> None:
         event_file_writer = _import_without_torch("tensorboardX.event_file_writer")
         self._event_pb2 = importlib.import_module("tensorboardX.proto.event_pb2")
-        # tensorboardX names files by the second: two that a quick resume opens must not be the same.
+        # tensorboardX names files by the second. The number keeps the files of a quick resume apart.
         earlier = sum(1 for _ in self._folder.glob("events.out.tfevents.*"))
         self._writer = event_file_writer.EventsWriter(str(self._folder / "events"), f".{earlier}")
         if self._purge_from is not None:
@@ -60,13 +60,14 @@ class EventFile:
 
 
 def _import_without_torch(name: str) -> Any:
-    """Import a module of tensorboardX, which would import an installed torch for the sake of a type hint.
+    """Import a module of tensorboardX without importing torch.
 
-    torch takes seconds to import, and a table needs none. Where it is loaded already, it stays.
+    tensorboardX imports an installed torch only for a type hint. That takes seconds, and a tabular agent does not need
+    torch. If torch is loaded already, it stays loaded.
     """
     if "torch" in sys.modules:
         return importlib.import_module(name)
-    sys.modules["torch"] = None  # type: ignore[assignment]  # Python's own way to say: not importable
+    sys.modules["torch"] = None  # type: ignore[assignment]  # makes an import of torch fail
     try:
         return importlib.import_module(name)
     finally:

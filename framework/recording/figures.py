@@ -21,13 +21,13 @@ Rows = Sequence[dict[str, Any]]
 
 
 def draw_figures(folder: Path) -> list[Path]:
-    """Draw `curves.png` and, if an ε was reported, `epsilon.png` into a run folder; give the files drawn.
+    """Draw `curves.png` and, if an ε was reported, `epsilon.png` into a run folder, and return their paths.
 
-    Curves are against training episodes: return, best return, running mean and ε, with evaluations where
-    they happened. A run without an episode draws nothing. matplotlib's global state is left alone.
+    The curves show return, best return, running mean, ε and evaluations against training episodes. A run without a
+    finished episode gets no figures. matplotlib's global state stays unchanged.
 
     Raises:
-        FrameworkError: if the folder has no metrics, or damaged ones.
+        FrameworkError: if the folder's metrics are missing or damaged.
     """
     rows = read_rows(folder / METRICS)
     episodes = [row for row in rows if row.get("kind") == "episode"]
@@ -56,7 +56,7 @@ class DrawFigures(Callback):
 def _curves(name: str, episodes: Rows, evaluations: Rows) -> Figure:
     figure, axes = _new_figure(name)
     numbers = _column(episodes, "episode")
-    # One episode is no line: show its points.
+    # One episode gives no line: show a point.
     marker = "." if len(episodes) == 1 else ""
     handles = axes.plot(
         numbers, _column(episodes, "return"), color=BLUE, linewidth=0.8, alpha=0.45, marker=marker, label="return"
@@ -75,7 +75,7 @@ def _curves(name: str, episodes: Rows, evaluations: Rows) -> Figure:
     )
     if evaluations:
         handles.append(
-            axes.errorbar(  # type: ignore[arg-type]  # a container, which a legend takes as well
+            axes.errorbar(  # type: ignore[arg-type]  # a legend accepts this container, too
                 _column(evaluations, "episode"),
                 _column(evaluations, "mean"),
                 yerr=_column(evaluations, "deviation"),
@@ -129,7 +129,7 @@ def _new_figure(title: str) -> tuple[Figure, Axes]:
 
 
 def _column(rows: Rows, key: str) -> list[float]:
-    """A key's values; NaN, which is not drawn, where one is missing or null."""
+    """The values of a key. A missing or null value becomes NaN, which is not drawn."""
     return [math.nan if row.get(key) is None else float(row[key]) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Writes files completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from framework.errors import FrameworkError
 
 @contextmanager
 def refusals_named(path: Path) -> Iterator[None]:
-    """Turn what the system refuses into a FrameworkError that names the file."""
+    """Turn an OSError into a FrameworkError that names the file."""
     try:
         yield
     except OSError as error:
@@ -21,12 +21,12 @@ def refusals_named(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to, beside `path`, and put it in the place of `path` if that succeeds.
+    """Yield a temporary path beside `path`; if the block succeeds, the file written there replaces `path`.
 
     The data is on the disk before the name changes: after a crash, `path` is the old file or the new one.
 
     Raises:
-        FrameworkError: naming the file, where the system refuses; what stands there is the old or the new, whole.
+        FrameworkError: if the system refuses; the message names the file. `path` is then the old file or the new one.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     with refusals_named(path):
@@ -34,7 +34,7 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.touch()
             mode = temporary.stat().st_mode
             yield temporary
-            temporary.chmod(mode)  # a library may have put a private file of its own in this place
+            temporary.chmod(mode)  # a library may have replaced the file by one with other permissions
             with temporary.open("r+b") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -44,7 +44,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the new name itself survive a crash, where the system lets folders be synced."""
+    """Make new names in the folder survive a crash, if the system can sync folders."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -16,13 +16,13 @@ from framework.types import Counters, Exploration, Step
 
 REFRESH_SECONDS = 0.25
 RATE_SAMPLES = 40
-"""Rates are over the last ten seconds."""
+"""Number of samples that rates are computed from: the last ten seconds."""
 
 
 class LiveProgress(Callback):
-    """A bar towards the nearest of the run's ends, and the figures of the moment, redrawn four times a second.
+    """A progress bar towards the run's nearest end, and current statistics, redrawn four times a second.
 
-    The loop's thread only takes the figures down; rich draws them in a thread of its own.
+    The loop's thread only stores the statistics; rich draws them in a thread of its own.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class LiveProgress(Callback):
     def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
         self._evaluation = result
         self._first_evaluation = self._first_evaluation or result
-        self._samples.clear()  # the time that the evaluation took says nothing about the speed of training
+        self._samples.clear()  # the time of the evaluation must not change the speed of training
         self._refresh(counters)
 
     def on_end(self, counters: Counters) -> None:
@@ -85,7 +85,7 @@ class LiveProgress(Callback):
         self._live.stop()
 
     def _nearest_end(self, counters: Counters) -> tuple[str, float]:
-        """The name of the end that the run is closest to, and how much of the way is done."""
+        """The name of the end that the run is closest to, and the fraction of the way to it that is done."""
         ends = [("training", 0.0)]
         if self._until is not None:
             ends.append((f"evaluation of {self._until:g}", self._way_to_until(self._until)))
@@ -97,7 +97,7 @@ class LiveProgress(Callback):
         return name, min(fraction, 1.0)
 
     def _way_to_until(self, until: float) -> float:
-        """How far evaluations have come from the first one to `until`."""
+        """The fraction of the way from the first evaluation's mean return to `until`."""
         if self._evaluation is None or self._first_evaluation is None:
             return 0.0
         if self._evaluation.mean >= until:
@@ -114,7 +114,7 @@ class LiveProgress(Callback):
         self._text = self._write(counters)
 
     def _write(self, counters: Counters) -> Text:
-        """The figures in two lines. Plain text, as a rich table takes twenty times as long to draw."""
+        """The statistics in two lines of plain text. A rich table would take twenty times as long to draw."""
         steps_per_second, updates_per_second = self._rates()
         evaluation = self._evaluation.mean if self._evaluation else None
         clocks = [
@@ -135,10 +135,10 @@ class LiveProgress(Callback):
         return Text("\n".join(" | ".join(line) for line in (clocks, returns)))
 
     def _rates(self) -> tuple[float, float]:
-        """Environment steps and updates a second."""
+        """Environment steps and updates per second."""
         (start, steps, updates), (end, steps_now, updates_now) = self._samples[0], self._samples[-1]
         elapsed = end - start
-        if elapsed >= REFRESH_SECONDS / 2:  # over less, a rate is noise: show the one before
+        if elapsed >= REFRESH_SECONDS / 2:  # over a shorter time a rate is noise: show the previous one
             self._last_rates = (steps_now - steps) / elapsed, (updates_now - updates) / elapsed
         return self._last_rates
 

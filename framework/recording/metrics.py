@@ -1,4 +1,4 @@
-"""metrics.jsonl, and the same scalars for TensorBoard."""
+"""Writes metrics.jsonl, and the same scalars for TensorBoard."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ METRICS = "metrics.jsonl"
 
 
 class MetricsWriter(Callback):
-    """Writes a row an episode, an evaluation and `learning_every` updates.
+    """Writes a row for each episode, for each evaluation and for every `learning_every` updates.
 
-    Every row has `kind`, `env_steps`, `frames`, `updates` and `seconds`: those spent training so far,
-    evaluation excluded. TensorBoard's tags are `<kind>/<key>` and `exploration/<name>`, against environment steps.
+    Every row has `kind`, `env_steps`, `frames`, `updates` and `seconds`, the training time so far without evaluations.
+    TensorBoard's tags are `<kind>/<key>` and `exploration/<name>`, against environment steps.
     """
 
     def __init__(
@@ -34,11 +34,11 @@ class MetricsWriter(Callback):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Args:
-        folder: the run folder, which exists.
+        folder: the run folder, which must exist.
         exploration: its metrics, such as ε, are reported with each episode.
         statistics: shared with the other callbacks.
         learning_every: updates between two learning rows, at least 1.
-        clock: seconds, from any origin.
+        clock: returns seconds since any origin.
         """
         self._folder = folder
         self._exploration = exploration
@@ -50,7 +50,7 @@ class MetricsWriter(Callback):
         self._keep: int | None = None
         self._origin = 0.0
         self._paused: float | None = None
-        """When the evaluation began that is under way."""
+        """When the current evaluation began."""
         self._seconds_before = 0.0
         self._loss_sum = 0.0
         self._losses = 0
@@ -112,7 +112,7 @@ class MetricsWriter(Callback):
         self._events.close()
 
     def state_dict(self) -> State:
-        """How much of the file, now on the disk, belongs to the run so far, and the learning interval under way."""
+        """The size of the file of rows, which is now on the disk, and the unfinished learning interval."""
         if self._rows is not None:
             self._rows.sync()
         steps, updates, seconds = self._interval or (0, 0, 0.0)

@@ -1,4 +1,4 @@
-"""What a run shows while it runs: a live display on a terminal, else a line an episode."""
+"""Shows the progress of a run: a live display on a terminal, else one line for each episode."""
 
 from __future__ import annotations
 
@@ -24,11 +24,10 @@ def progress_callback(
 
     Args:
         statistics: shared with the other callbacks.
-        exploration: asked for its ε.
-        steps: the environment steps, episodes and mean return of an evaluation at which the run ends;
-            None is no such end.
-        episodes: see steps.
-        until: see steps.
+        exploration: its ε is shown.
+        steps: environment steps at which the run ends; None for no such end.
+        episodes: episodes at which the run ends; None for no such end.
+        until: mean return of an evaluation at which the run ends; None for no such end.
         console: where to show it; standard output if None.
     """
     from rich.console import Console
@@ -42,7 +41,7 @@ def progress_callback(
 
 
 class EpisodeLines(Callback):
-    """Prints a line an episode, with the chapter's five figures, and one an evaluation."""
+    """Prints one line for each episode, with its number, returns and ε, and one for each evaluation."""
 
     def __init__(self, statistics: EpisodeStatistics, console: Console) -> None:
         self._statistics = statistics
@@ -64,7 +63,7 @@ class EpisodeLines(Callback):
         )
 
     def _print(self, line: str) -> None:
-        # print, as the console would break long lines; and no run may die of a "±" that a locale cannot show.
+        # The console would break long lines, so print. A "±" that the encoding lacks must not end the run.
         file = self._console.file
         encoding = getattr(file, "encoding", None) or "utf-8"
         print(line.encode(encoding, "replace").decode(encoding), file=file, flush=True)

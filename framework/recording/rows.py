@@ -1,4 +1,4 @@
-"""Rows of JSON, one a line: written whole, read back even after a kill."""
+"""Files with one JSON object in each line. They can be read even after the run was killed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def to_json(row: Mapping[str, Any]) -> str:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Every complete row of a file; a last line that a kill cut short is left out.
+    """Every complete row of a file. An incomplete last line, which a kill may leave, is ignored.
 
     Raises:
-        FrameworkError: if the file cannot be read, or a line before the last is damaged.
+        FrameworkError: if the file cannot be read, or a complete line is damaged.
     """
     try:
         lines = path.read_bytes().split(b"\n")[:-1]
@@ -44,36 +44,36 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 class RowFile:
-    """Appends rows; each is in the file when `write` returns, so that `tail -f` works and a kill loses none."""
+    """Appends rows. Each is in the file when `write` returns, so `tail -f` works and a kill loses no row."""
 
     def __init__(self, path: Path, keep: int | None = None) -> None:
-        """Open a file for more rows.
+        """Open a file to append rows to it.
 
         Args:
-            path: created if it does not exist. A last line that was cut short is removed.
-            keep: keep no more than this many bytes of what is there, a `size` of earlier.
+            path: created if it does not exist. An incomplete last line is removed.
+            keep: how many of the file's bytes to keep, an earlier `size`; None keeps all.
 
         Raises:
-            FrameworkError: if fewer bytes are there than are to be kept.
+            FrameworkError: if the file has fewer than `keep` bytes.
         """
         self._path = path
         kept = path.read_bytes()[:keep] if path.exists() else b""
         if keep is not None and len(kept) < keep:
-            raise FrameworkError(f"{path}: damaged: {keep - len(kept)} bytes of what the run had written are gone")
+            raise FrameworkError(f"{path}: damaged: {keep - len(kept)} bytes that the run had written are missing")
         self.size = kept.rfind(b"\n") + 1
         """Bytes in the file."""
         self._file = path.open("a", encoding="ascii", newline="\n", buffering=1)
         self._file.truncate(self.size)
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Raises FrameworkError, naming the file, where the system refuses."""
+        """Append a row. Raises FrameworkError, which names the file, if the system refuses."""
         line = to_json(row) + "\n"
         with refusals_named(self._path):
             self._file.write(line)
         self.size += len(line)
 
     def sync(self) -> None:
-        """See to it that the rows are on the disk. Raises as `write` does."""
+        """Wait until the rows are on the disk. Raises the same error as `write`."""
         with refusals_named(self._path):
             os.fsync(self._file.fileno())
 

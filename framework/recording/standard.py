@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 
 def standard_callbacks(run: RunInfo) -> Sequence[Callback]:
-    """Progress where it is shown; metrics, weights, figures and perhaps a trace where the run has a folder.
+    """The callbacks for progress, if it is shown, and for metrics, weights and figures, if the run has a folder.
 
-    They share one `EpisodeStatistics`. Progress ends first: its display is put away before anything else can fail.
+    With run.deterministic, a folder also gets a trace. The callbacks share one `EpisodeStatistics`. The progress
+    display ends first, so that it is closed before another callback can fail.
     """
-    from framework.options import RunOptions  # its section needs pydantic, which those who only read figures do not
+    from framework.options import RunOptions  # imported here: it needs pydantic, which reading metrics does not
 
     policy, exploration, options = run.parts.policy, run.parts.exploration, run.parts.config[RunOptions]
     statistics = EpisodeStatistics(exploration)

@@ -1,4 +1,4 @@
-"""A part's state in one safetensors file: written whole or not at all, verified when read, never a pickle."""
+"""A part's state in one safetensors file: written completely or not at all, verified when read, never a pickle."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from framework.types import State
 METADATA_KEY = "state"
 FORMAT = 1
 LONGEST_HEADER = 1 << 24
-"""Bytes of names, shapes and JSON that are read at all."""
+"""The size of the largest header (names, shapes and JSON) that is read, in bytes."""
 
 
 def save_state(path: Path, state: State) -> None:
     """Write a nested dict of numpy arrays and JSON scalars (or lists of them).
 
-    Arrays become tensors named by their keys joined with "/" (a "/" inside a key is written "~1", a "~"
-    "~0"). The rest is JSON in the metadata, with a checksum of everything.
+    Each array becomes a tensor. Its name is its keys, joined with "/"; inside a key, "/" becomes "~1" and "~" becomes
+    "~0". The other values are JSON in the metadata, with a checksum of everything.
 
     Raises:
-        FrameworkError: naming the file, and the key where a value cannot be stored; an old file is then untouched.
+        FrameworkError: if the file cannot be written or a value cannot be stored; the message names the file, and the
+            key of such a value. An old file then stays unchanged.
     """
     arrays: dict[str, np.ndarray] = {}
     try:
@@ -45,21 +46,21 @@ def save_state(path: Path, state: State) -> None:
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """What `save_state` was given.
+    """Read a state that `save_state` wrote.
 
     Raises:
-        FrameworkError: naming the file, if it is missing, damaged, or was not written by `save_state`.
+        FrameworkError: if the file is missing, damaged or not from `save_state`; the message names it.
     """
     try:
         with path.open("rb") as start:
             header = int.from_bytes(start.read(8), "little")
         if header > LONGEST_HEADER:
-            raise FrameworkError(f"{path}: damaged or no safetensors file: its header would have {header} bytes")
+            raise FrameworkError(f"{path}: damaged or not safetensors: its header would have {header} bytes")
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
     except (OSError, SafetensorError) as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else f"damaged or no safetensors file: {error}"
+        reason = "no such file" if isinstance(error, FileNotFoundError) else f"damaged or not safetensors: {error}"
         raise FrameworkError(f"{path}: {reason}") from error
     if METADATA_KEY not in metadata:
         raise FrameworkError(f"{path}: a safetensors file, but not one that this framework wrote")
@@ -77,7 +78,7 @@ def load_state(path: Path) -> dict[str, Any]:
 
 
 def _split(node: Mapping[str, Any], prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Everything of the tree but its arrays, which are put under their names into `arrays`."""
+    """The tree without its arrays, which are added to `arrays` under their names."""
     rest: dict[str, Any] = {}
     for key, value in node.items():
         if not isinstance(key, str):
@@ -95,9 +96,9 @@ def _split(node: Mapping[str, Any], prefix: str, arrays: dict[str, np.ndarray]) 
 
 def _storable(name: str, array: np.ndarray) -> np.ndarray:
     if name == "__metadata__":
-        raise TypeError("an array named '__metadata__': the file format keeps that name for itself")
+        raise TypeError("an array named '__metadata__': the file format reserves that name")
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        raise TypeError(f"'{name}': an array of {array.dtype}; numbers of up to 8 bytes and bool can be stored")
+        raise TypeError(f"'{name}': an array of {array.dtype}; only numbers of up to 8 bytes and bool can be stored")
     return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
 
 
@@ -122,7 +123,7 @@ def _join(scalars: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str
 
 
 def _checksum(arrays: Mapping[str, np.ndarray], scalars: Any) -> int:
-    """A CRC-32 of the names, types, shapes and bytes of the arrays, and of the rest as JSON."""
+    """A CRC-32 of the names, types, shapes and bytes of the arrays, and of the other values as JSON."""
     result = zlib.crc32(json.dumps(scalars).encode())
     for name in sorted(arrays):
         array = arrays[name]

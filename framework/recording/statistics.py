@@ -1,4 +1,4 @@
-"""The figures of each episode: its return, the best return, the running mean and ε."""
+"""The statistics after each episode: its return, the best return, the running mean and ε."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ WINDOW = 100
 
 @dataclass(frozen=True)
 class Figures:
-    """What is known after an episode. Returns are raw and undiscounted; the mean is of the last 100 episodes."""
+    """The statistics after an episode. Returns are raw and undiscounted; the mean is of the last 100 episodes."""
 
     episode: int
     raw_return: float
     best: float
     mean: float
     epsilon: float | None
-    """None where the exploration reports no ε."""
+    """None if the exploration reports no ε."""
 
 
 class EpisodeStatistics(Callback):
-    """Computes the figures of an episode once, whichever callback asks first, and gives all of them the same.
+    """Computes the statistics of each episode once, and gives every callback that asks the same result.
 
-    As a callback itself, it misses no episode, and is saved and restored with the others.
+    It is a callback, too, so it sees every episode, and checkpoints contain its state.
     """
 
     def __init__(self, exploration: Exploration) -> None:
@@ -47,14 +47,14 @@ class EpisodeStatistics(Callback):
 
     @property
     def mean(self) -> float | None:
-        """The mean return of the last 100 episodes, of all while there are fewer; None before the first."""
+        """The mean return of the last 100 episodes, or of all if there are fewer; None before the first."""
         return _mean(self._window) if self._window else None
 
     def on_episode(self, episode: Episode, counters: Counters) -> None:
         self.of(episode, counters)
 
     def of(self, episode: Episode, counters: Counters) -> Figures:
-        """The figures after this episode. Asking again about the same one changes nothing.
+        """The statistics after this episode. A second call for the same episode changes nothing.
 
         Raises:
             ValueError: if the episode is neither the latest nor the next.
@@ -69,7 +69,7 @@ class EpisodeStatistics(Callback):
         return self.add(episode.raw_return, self._exploration.metrics(counters).get("epsilon"))
 
     def add(self, raw_return: float, epsilon: float | None = None) -> Figures:
-        """Count one more episode."""
+        """Count one more episode, and return the statistics after it."""
         self._window.append(raw_return)
         self._episodes += 1
         if raw_return > self._best:
@@ -88,7 +88,7 @@ class EpisodeStatistics(Callback):
 
 
 def _mean(window: deque[float]) -> float:
-    # Summing the window anew costs a few microseconds an episode, and unlike a running sum never drifts.
+    # Summing the whole window costs a few microseconds an episode. Unlike a running sum, it does not drift.
     try:
         return math.fsum(window) / len(window)
     except (OverflowError, ValueError):  # beyond float64, or inf and -inf together

@@ -1,4 +1,4 @@
-"""What a run did, step by step, as checksums: enough to say at which step another run begins to differ, and in what."""
+"""Checksums of every step of a run. They show at which step another run begins to differ, and in what."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from framework.types import Batch, Counters, Policy, State, Step, TDErrors
 FILE = "trace.bin"
 
 ASPECTS = {
-    "learning": "what was sampled and its losses, since the step before",
+    "learning": "the sampled batches and their losses since the previous step",
     "actions": "the actions",
     "observations": "the observations that followed",
     "rewards": "the rewards and the ends of episodes",
-    "evaluation": "the returns of an evaluation",
+    "evaluation": "the returns and lengths of an evaluation",
     "weights": "the policy's state",
 }
-"""What a row holds a CRC-32 of, in the order in which it comes about, and what that is."""
+"""What a row has a CRC-32 of, in the order in which it happens → its name in messages."""
 
 ROW = np.dtype([("env_steps", "<u8"), *((name, "<u4") for name in ASPECTS)])
 
 WEIGHTS_EVERY = 1_000
-"""Environment steps between two looks at the weights, which take longer than all the rest."""
+"""Environment steps between two checksums of the weights, which take longer than all the others."""
 
 
 class Trace(Callback):
-    """Makes a row of each step of the environments, and hands it to `take`. An evaluation counts to the step after it.
+    """Makes a row of each step of the environments and passes it to `take`.
 
-    Its state is the row under way.
+    An evaluation belongs to the row of the step after it. The state is the unfinished row.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -45,16 +45,16 @@ class Trace(Callback):
         self._looked = 0
 
     def on_update(self, batch: Batch, errors: TDErrors, counters: Counters) -> None:
-        """Add what was learnt to the row under way."""
+        """Add the update to the unfinished row."""
         for array in (batch.ids, errors.loss, errors.priority):
             self._learning = _crc(array, self._learning)
 
     def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
-        """Add the games to the row under way."""
+        """Add the evaluation to the unfinished row."""
         self._evaluation = _crc(np.array([result.returns, result.lengths]), self._evaluation)
 
     def on_step(self, step: Step, counters: Counters) -> None:
-        """Finish the row under way."""
+        """Finish the row."""
         row = np.zeros(1, ROW)
         row["env_steps"] = counters.env_steps
         row["learning"], row["evaluation"] = self._learning, self._evaluation
@@ -68,7 +68,7 @@ class Trace(Callback):
         self.take(row)
 
     def take(self, row: np.ndarray) -> None:
-        """Do something with a row, [1] of `ROW`."""
+        """Use a finished row, an array [1] of `ROW`."""
         raise NotImplementedError
 
     def state_dict(self) -> State:
@@ -88,11 +88,11 @@ class TraceWriter(Trace):
         self._file: Any = None
 
     def on_start(self, counters: Counters) -> None:
-        """Go on behind the rows that belong to the run; later ones, which a kill left, are removed."""
+        """Continue after the rows that belong to the run. Remove later rows, which a kill may leave."""
         self._file = self._path.open("r+b" if self._path.exists() else "w+b", buffering=0)
         size = self._rows * ROW.itemsize
         if self._file.seek(0, 2) < size:
-            raise FrameworkError(f"{self._path}: damaged: rows that the run had written are gone")
+            raise FrameworkError(f"{self._path}: damaged: rows that the run had written are missing")
         self._file.truncate(size)
         self._file.seek(size)
 
@@ -116,20 +116,20 @@ class TraceWriter(Trace):
 
 
 class Difference(FrameworkError):
-    """A step that is not what it was when the run was recorded."""
+    """A step differs from the recorded run."""
 
 
 class TraceComparer(Trace):
     """Compares every row with those of a recorded run.
 
     Raises, in the loop:
-        Difference: at the first step that differs, naming what differs first.
+        Difference: at the first step that differs; the message names everything that differs in it.
     """
 
     def __init__(self, recorded: np.ndarray, policy: Policy) -> None:
         """Args:
         recorded: from `read_trace`.
-        policy: of the run that is compared.
+        policy: the policy of the run that is compared.
         """
         super().__init__(policy)
         self._recorded = recorded
@@ -145,10 +145,10 @@ class TraceComparer(Trace):
 
 
 def read_trace(folder: Path) -> np.ndarray:
-    """The rows of a recorded run, [steps] of `ROW`; one that a kill cut short is left out.
+    """The rows of a recorded run, [steps] of `ROW`. An incomplete last row, which a kill may leave, is ignored.
 
     Raises:
-        UsageError: if the run has none.
+        UsageError: if the run has no trace.
     """
     try:
         content = (folder / FILE).read_bytes()

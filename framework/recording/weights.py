@@ -1,4 +1,4 @@
-"""Which weights of a run are kept: the best by two measures, and the last."""
+"""Saves the weights of a run: the best by two measures, and the last."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ __all__ = ["BestWeights", "load_state", "save_state"]
 class BestWeights(Callback):
     """Saves the policy's state whenever it is the best so far, and at the end.
 
-    `best/mean_100.safetensors` goes by the running mean return of the last 100 training episodes, once there
-    are so many (before, one lucky episode would win), `best/evaluation.safetensors` by the mean return of an
-    evaluation; of equals, the later is kept. `last.safetensors` is what the run ended with. A JSON file beside
-    each says when that was: `value` (the measure; the running mean for the last), `env_steps`, `updates`, `episode`.
+    * `best/mean_100.safetensors`: the best running mean return of the last 100 training episodes. It is written only
+      after 100 episodes, because earlier a single lucky episode would win.
+    * `best/evaluation.safetensors`: the best mean return of an evaluation.
+    * `last.safetensors`: the weights at the end of the run.
+
+    If two values are equal, the later weights are kept. A JSON file beside each says when they were saved: `value` (the
+    measure; for the last weights the running mean), `env_steps`, `updates` and `episode`.
     """
 
     def __init__(self, folder: Path, policy: Policy, statistics: EpisodeStatistics) -> None:
         """Args:
-        folder: the run folder, which exists.
-        policy: whose state is saved.
+        folder: the run folder, which must exist.
+        policy: its state is saved.
         statistics: shared with the other callbacks.
         """
         self._folder = folder

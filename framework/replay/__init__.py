@@ -1,1 +1,2 @@
-"""Replay: where frames are kept (`lanes`), which are drawn (`samplers`), what their rewards become (`returns`)."""
+"""Replay: stores frames (`lanes`), draws transitions (`samplers`), computes returns (`returns`), and cuts the history
+into segments for checkpoints (`segments`)."""

@@ -1,12 +1,13 @@
 """Replay that stores each frame once: a ring of frames for each environment, stacked when sampled.
 
-A lane is one environment's history. Frame p of a lane (p counts for ever; its slot is p mod the lane's
-length) is the observation of the transition that starts there and the successor of the one before, so an
-episode of T transitions takes T + 1 frames, and its last frame starts nothing. A transition's id is
-p · N + lane: it is never used again, so a late priority cannot land on another transition.
+A lane is the history of one environment. Its frames have positions p = 0, 1, 2, … that never start again. Frame
+p lies at index p mod the lane's length. It is the observation of the transition that starts at p, and the
+successor of the transition before it. So an episode of T transitions takes T + 1 frames, and no transition
+starts at its last frame. The id of a transition is p · N + lane. No id is used again, so a late priority cannot
+reach another transition.
 
-A start is *active* (may be sampled) from the moment its n-step window is whole, or its episode has ended,
-until a frame of its stack is overwritten.
+A transition is *active* (can be sampled) once its n-step window is complete or its episode has ended. It stays
+active until a frame of its stack is overwritten.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from framework.replay.segments import Cuts, each
 from framework.types import Batch, Counters, Returns, Sampler, Spaces, State, Step
 
 SEGMENT_BYTES = 1 << 26
-"""Most of the frames that one segment of a checkpoint holds, so that writing and reading take little memory."""
+"""The largest size of one segment in bytes. It bounds the memory that writing and reading a checkpoint take."""
 
 _ARRAYS = ("_age", "_action", "_reward", "_terminated", "_truncated", "_head", "_pending")
 
 
 class Frames(Protocol):
-    """What the replay asks of its array of frames: to be written and read by arrays of slots."""
+    """What the replay needs of its array of frames: reading and writing at arrays of indices, and a copy."""
 
     def __setitem__(self, slots: Any, frames: Any, /) -> None: ...
 
@@ -46,7 +47,7 @@ def _frame_bytes(spaces: Spaces) -> int:
 
 
 def bytes_needed(spaces: Spaces, capacity: int) -> int:
-    """Bytes that a replay of `capacity` frames will take, without its sampler's index."""
+    """Bytes that a replay of `capacity` frames takes, without the index of its sampler."""
     return capacity * (_frame_bytes(spaces) + np.dtype(np.uint8).itemsize + 2 * np.dtype(np.float64).itemsize + 2)
 
 
@@ -72,13 +73,13 @@ class FrameReplay:
         shortest = spaces.frame_stack + returns.horizon + 1
         if length < shortest:
             raise UsageError(
-                f"replay.capacity = {capacity} leaves {length} frames to each of {lanes} environments; stacks of "
-                f"{spaces.frame_stack} and windows of {returns.horizon} need at least {shortest * lanes} in all"
+                f"replay.capacity = {capacity} gives each of {lanes} environments {length} frames; stacks of "
+                f"{spaces.frame_stack} and windows of {returns.horizon} need a capacity of at least {shortest * lanes}"
             )
         self._spaces, self._sampler, self._returns = spaces, sampler, returns
         self._lanes, self._length, self._stack = lanes, length, spaces.frame_stack
         slots = lanes * length
-        # zeros are given page by page when first written, so a young buffer costs little
+        # the system provides pages of zeros only when they are first written, so a new buffer takes little memory
         self._frames = allocate((slots, *(spaces.frame.shape or ())), np.dtype(spaces.frame.dtype))
         self._age = np.zeros(slots, np.uint8)
         self._action = np.zeros(slots, np.int64)
@@ -118,7 +119,7 @@ class FrameReplay:
         self._activate(lanes, np.where(step.ended, start, start - self._returns.horizon + 1))
 
     def sample(self, n: int, counters: Counters) -> Batch:
-        """At most n transitions, as the sampler chooses; what is read late must be read before the next `add`."""
+        """At most n transitions, as the sampler chooses. Read `next_obs` and `next_action` before the next `add`."""
         ids, weights = self._sampler.sample(n, counters)
         lanes, start = ids % self._lanes, ids // self._lanes
         steps = self._slot(lanes[:, None], start[:, None] + np.arange(self._returns.horizon))
@@ -153,7 +154,7 @@ class FrameReplay:
         return {"frames": self._frames.copy(), **self._all_but_frames()}
 
     def manifest(self) -> Mapping[str, Any]:
-        """Capacity in frames, and the bytes that they take."""
+        """The capacity in frames, and the size in bytes."""
         slots = self._lanes * self._length
         return {"capacity": slots, "bytes": bytes_needed(self._spaces, slots)}
 
@@ -163,17 +164,17 @@ class FrameReplay:
         self._cuts = Cuts(self._lanes, self._length)
 
     def cut(self) -> tuple[State, Mapping[str, Callable[[], State]]]:
-        """All but the frames, and the frames in segments: see `framework.types.Segmented`."""
+        """Everything but the frames, and the frames in segments: see `framework.types.Segmented`."""
         most = max(1, SEGMENT_BYTES // (_frame_bytes(self._spaces) * self._lanes))
         ranges = self._cuts.cut(self._head, most)
         segments = {name: partial(self._segment, *between) for name, between in ranges.items()}
         return {**self._all_but_frames(), "cuts": np.array(self._cuts.positions)}, segments
 
     def join(self, state: State, segments: Iterable[State]) -> None:
-        """Load what `cut` gave."""
+        """Load what `cut` returned."""
         self._load_all_but_frames(state)
         self._cuts.positions = list(state["cuts"])
-        for segment in segments:  # a later one overwrites what the ring had no more room for
+        for segment in segments:  # a later segment overwrites frames that no longer fit into the ring
             self._frames[self._slot(*each(segment["first"], segment["count"]))] = segment["frames"]
 
     def _all_but_frames(self) -> State:
@@ -184,7 +185,7 @@ class FrameReplay:
             getattr(self, name)[...] = state[name.removeprefix("_")]
 
     def _segment(self, before: Int64[np.ndarray, " N"], after: Int64[np.ndarray, " N"]) -> State:
-        """The frames of each lane from `before` (without) to `after`, lane by lane, less those that are overwritten."""
+        """The frames of each lane after `before` up to `after`, lane by lane, without those that are overwritten."""
         first = np.maximum(before, self._head - self._length) + 1
         count = np.maximum(after - first + 1, 0)
         return {"first": first, "count": count, "frames": self._frames[self._slot(*each(first, count))]}
@@ -193,7 +194,7 @@ class FrameReplay:
         return lanes * self._length + positions % self._length
 
     def _advance(self, lanes: Int64[np.ndarray, " M"]) -> None:
-        """Move the heads of these lanes on by one frame and retire the starts whose stack that overwrites."""
+        """Advance the heads of these lanes by one frame, and retire the transitions whose stack loses a frame."""
         self._head[lanes] += 1
         overwritten = self._head[lanes] - self._length
         if overwritten.max(initial=-1) < 0:
@@ -204,7 +205,7 @@ class FrameReplay:
         self._sampler.retire(ids[lost & (overwritten >= 0)[:, None]])
 
     def _activate(self, lanes: Int64[np.ndarray, " M"], last: Int64[np.ndarray, " M"]) -> None:
-        """Activate the pending starts of these lanes up to `last`."""
+        """Activate the pending transitions of these lanes up to the position `last`."""
         first = self._pending[lanes]
         count = np.maximum(last - first + 1, 0)
         if count.any():
@@ -214,12 +215,12 @@ class FrameReplay:
 
     def _refuse_if_changed(self, version: int, what: str) -> None:
         if version != self._version:
-            raise RuntimeError(f"{what} was read after the buffer had changed")
+            raise RuntimeError(f"{what} was read after the buffer had changed: read it before the next add")
 
     def _actions_after(
         self, lanes: Int64[np.ndarray, " B"], positions: Int64[np.ndarray, " B"]
     ) -> Int64[np.ndarray, " B"]:
-        """The actions of these positions, each the successor of a transition; −1 where none starts there (yet)."""
+        """The actions at these positions, each the successor of a transition; −1 if no action was taken there (yet)."""
         before = self._slot(lanes, positions - 1)
         known = (positions < self._head[lanes]) & ~(self._terminated[before] | self._truncated[before])
         return np.where(known, self._action[self._slot(lanes, positions)], -1)

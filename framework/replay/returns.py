@@ -1,4 +1,4 @@
-"""Folds windows of rewards into returns. The only place with a γ, an n or the meaning of an episode's end."""
+"""Folds windows of rewards into n-step returns."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from jaxtyping import Bool, Float64, Int64
 
 
 class NStepReturns:
-    """R = Σ_{j<k} γ^j r_{t+j}, to be bootstrapped with γ^k from k ≤ n steps on (Sutton & Barto 2018, eq. 7.1).
+    """R = Σ_{j<k} γ^j r_{t+j}, with discount γ^k for the bootstrap after k ≤ n steps (Sutton & Barto 2018, eq. 7.1).
 
-    A window ends with its episode: k is then smaller, and the discount is 0 if it *terminated*, so that
-    nothing is bootstrapped; a *truncated* one bootstraps from its last observation. n = 1 is Q-learning's target.
+    A window ends with its episode, so k may be less than n. If the episode *terminated*, the discount is 0, so that
+    nothing is bootstrapped. If it was *truncated*, the bootstrap is from its last observation. n = 1 gives
+    Q-learning's target.
     """
 
     def __init__(self, gamma: float, n: int = 1) -> None:

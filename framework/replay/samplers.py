@@ -1,4 +1,4 @@
-"""Which transitions a batch holds: drawn uniformly, or each once in the order in which it was made."""
+"""Samplers that choose the transitions of a batch: uniformly, or each once in order of arrival."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from framework.types import Counters, State
 
 
 class UniformSampler:
-    """Every active id with equal probability, none twice in a batch. Constant time an id, whatever the capacity."""
+    """Draws every active id with equal probability, none twice in a batch, in constant time at any capacity."""
 
     def __init__(self, generator: np.random.Generator) -> None:
         self._generator = generator
@@ -64,13 +64,13 @@ class UniformSampler:
 
 
 class InOrderSampler:
-    """Every id exactly once, oldest first: learning online, as textbooks do."""
+    """Draws every id exactly once, oldest first: online learning, as in textbooks."""
 
     def __init__(self) -> None:
         self._waiting: deque[int] = deque()
 
     def allocate(self, capacity: int) -> None:
-        """Needs no room of its own."""
+        """This sampler needs no arrays."""
 
     def activate(self, ids: Int64[np.ndarray, " K"]) -> None:
         self._waiting.extend(ids.tolist())
@@ -85,7 +85,7 @@ class InOrderSampler:
         return np.array([self._waiting.popleft() for _ in range(n)], np.int64), np.ones(n)
 
     def reprioritize(self, ids: Int64[np.ndarray, " B"], priorities: Float64[np.ndarray, " B"]) -> None:
-        """Order of arrival has no priorities."""
+        """Sampling in order has no priorities."""
 
     def __len__(self) -> int:
         return len(self._waiting)

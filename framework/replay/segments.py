@@ -1,4 +1,4 @@
-"""The history of a ring cut into segments that never change, so that a checkpoint writes only the newest."""
+"""Cuts the history of a ring into segments that never change, so that a checkpoint writes only the new ones."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from jaxtyping import Int64
 
 
 class Cuts:
-    """Where the lanes of a ring were cut: a segment is what every lane got between two cuts.
+    """Where the lanes of a ring were cut. A segment holds the frames that all lanes received between two cuts.
 
-    A cut is the position of each lane's newest frame then, −1 before the first.
+    A cut is the position of the newest frame of each lane at that time, −1 before the first frame.
     """
 
     def __init__(self, lanes: int, length: int) -> None:
@@ -22,13 +22,14 @@ class Cuts:
     def cut(
         self, head: Int64[np.ndarray, " N"], most: int
     ) -> Mapping[str, tuple[Int64[np.ndarray, " N"], Int64[np.ndarray, " N"]]]:
-        """Cut at the heads. The segments of which something is left: name → (without, up to) in each lane.
+        """Cut at the heads. Return the segments of which the ring still holds frames: name → (after, up to).
 
-        A name is how many frames had come by the end of the segment.
+        A segment holds the positions of each lane after the first array up to and including the second. Its name is
+        the number of frames that all lanes had received by its end.
 
         Args:
             head: the newest position of each lane.
-            most: frames of one lane in a segment.
+            most: the largest number of frames of one lane in a segment.
         """
         gone = head - self._length
         while len(self.positions) > 1 and (self.positions[1] <= gone).all():

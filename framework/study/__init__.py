@@ -1,9 +1,9 @@
-"""Studies: several arms, each with several seeds, as ordinary runs in processes of their own.
+"""Studies: several arms, each with several seeds. Every run is an ordinary run in its own process.
 
     study = run_study([Arm("dqn", "dqn,chain"), Arm("double", "dqn,double,chain")], range(3), "runs/double")
     print(markdown_table(summarise(study.results)))
 
-`read_study` reads a study that has been run. scipy, matplotlib and rich are imported when they are first used.
+`read_study` reads the results of an earlier study. scipy, matplotlib and rich are imported only when first used.
 """
 
 from framework.study.arms import Arm, CheckedArm, ablation, check_arm

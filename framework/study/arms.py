@@ -1,4 +1,4 @@
-"""What a study compares: compositions with values, each assembled once before anything is started."""
+"""The arms that a study compares: compositions with values. Each is assembled once before any run starts."""
 
 from __future__ import annotations
 
@@ -16,49 +16,49 @@ from framework.options import RunOptions
 from framework.training.run import check_ends
 
 FULL = "full"
-"""The label of the composition from which an ablation takes parts out."""
+"""The label of the complete composition in an ablation."""
 
 OF_THE_STUDY = ("run.plugins", "run.seed")
-"""Options that differ from arm to arm and from run to run."""
+"""Options that the study sets itself, for each arm or each run."""
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One of the things that a study compares."""
+    """One composition that a study compares with others."""
 
     label: str
     plugins: str | Sequence[str]
     values: Mapping[str, Any] = field(default_factory=dict)
-    """"section.key" → value, stronger than what all arms are given."""
+    """"section.key" → value. They override the values that all arms share."""
 
 
 @dataclass(frozen=True)
 class CheckedArm:
-    """An arm that can be assembled and ends."""
+    """An arm that can be assembled and whose runs end."""
 
     label: str
     plugins: tuple[str, ...]
     values: Mapping[str, Any]
-    """All that its runs are given, "section.key" → value."""
+    """All values of its runs, "section.key" → value."""
     seed: int
-    """The seed that its options name."""
+    """The seed in its options."""
     threads: int
-    """Threads of one of its runs: the largest of the options called `threads`, at least one."""
+    """Threads of one of its runs: the largest of its options called `threads`, and at least one."""
     notes: tuple[str, ...] = ()
-    """What the user should know of its assembly: values that found no section."""
+    """Messages for the user about its assembly, for example values for a section that is not loaded."""
     unread: Mapping[str, str] = field(default_factory=dict)
-    """Options that the user set and that no part of this arm reads → why. They are not among its `values`."""
+    """Options that the user set but no part of this arm reads → the reason. They are not among its `values`."""
 
 
 def check_arm(arm: Arm, sources: Sequence[Source] = ()) -> CheckedArm:
-    """Assemble an arm once, as its runs will be.
+    """Assemble an arm once, in the same way as its runs.
 
     Args:
         arm: the arm.
-        sources: what all arms are given, weakest first.
+        sources: the values of all arms, the weakest source first.
 
     Raises:
-        UsageError: if it cannot be assembled, or would never end.
+        UsageError: if the arm cannot be assembled or its runs would never end.
     """
     names = plugin_names(arm.plugins)
     own = Source(f"arm '{arm.label}'", arm.values, unread="refused")
@@ -81,14 +81,14 @@ def check_arm(arm: Arm, sources: Sequence[Source] = ()) -> CheckedArm:
 
 
 def ablation(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tuple[list[CheckedArm], list[str]]:
-    """The composition, and the composition less each of its plugins: (arms, notes).
+    """The full composition, and the composition without each of its plugins: (arms, notes).
 
-    A plugin that brings others in stands for them and is no arm itself. Nor is one without which nothing can be
-    assembled, as the environment or the family; a note says why.
+    A bundle is not left out itself; the plugins that it brings in are. A plugin that the composition cannot do without,
+    such as the environment or the family, stays in every arm, and a note says why.
 
     Args:
         names: the plugins.
-        sources: what the user says, weakest first. An arm is not given the options of the plugin that it lacks.
+        sources: the user's values, the weakest source first. An arm does not get the options of the plugin it lacks.
 
     Raises:
         UsageError: if the composition cannot be assembled, would never end, or has nothing that can be left out.
@@ -115,7 +115,7 @@ def ablation(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tupl
 
 
 def refuse_unread(arms: Sequence[CheckedArm]) -> None:
-    """Refuse options that the user set and that no arm reads.
+    """Refuse options that the user set but no arm reads.
 
     Raises:
         UsageError: with every such option, and why the first arm does not read it.
@@ -127,7 +127,7 @@ def refuse_unread(arms: Sequence[CheckedArm]) -> None:
 
 
 def _without(named: Sequence[str], name: str, text: str) -> list[str]:
-    """The composition less one plugin, whether it was named, a bundle brought it in, or both."""
+    """The composition without one plugin, whether the user named it, a bundle brought it in, or both."""
     rest = [other for other in named if other != text]
     return [*rest, f"no:{text}"] if name in load_plugins(rest).names else rest
 

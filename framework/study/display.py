@@ -1,4 +1,4 @@
-"""What a study shows while it runs: a line a run that ends and, on a terminal, how far the others are."""
+"""Shows the progress of a study: a line for each run that ends and, on a terminal, the steps of the others."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from framework.study.runs import Run
 
 REFRESH_SECONDS = 0.5
 TAIL_BYTES = 4096
-"""Enough for the last row of any metrics file."""
+"""Bytes at the end of a metrics file that are read: enough for the last row."""
 
 
 class StudyDisplay:
-    """Lines, and under them a live display if the console is a terminal that can redraw. A context manager."""
+    """A context manager that prints lines and, on a terminal that can redraw, shows a live display below them."""
 
     def __init__(self, total: int, complete: int, console: Console | None = None) -> None:
         """Args:
-        total: runs of the study.
-        complete: how many of them are there already.
+        total: the number of runs in the study.
+        complete: how many of them are complete already.
         console: where to show it; standard output if None.
         """
         self._console = console or Console()
@@ -56,20 +56,20 @@ class StudyDisplay:
             self._live.stop()
 
     def say(self, text: str) -> None:
-        """Print a line above what is live."""
+        """Print a line above the live display."""
         if self._live is not None:
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
             print(text, file=self._console.file, flush=True)
 
     def ended(self, run: Run, what: str) -> None:
-        """Count a run and say how it ended."""
+        """Count a run and print how it ended."""
         self._ended += 1
         self._progress.update(self._task, completed=self._ended)
         self.say(f"{self._ended} of {self._total} | {run.label} | {what}")
 
     def show_running(self, running: Sequence[Run]) -> None:
-        """Show how far the running ones are; at most twice a second, and only on a terminal."""
+        """Show the steps of the runs that are running; at most twice a second, and only on a terminal."""
         if self._live is None or time.monotonic() < self._due:
             return
         self._due = time.monotonic() + REFRESH_SECONDS

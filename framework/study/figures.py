@@ -1,4 +1,4 @@
-"""The plots of a study: the figures of each arm, and its curves."""
+"""The plots of a study: the results of each arm, and their curves."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = 4
-"""Most panels side by side."""
+"""The largest number of panels side by side."""
 
 POINTS = 500
-"""Places at which a run's curve is drawn."""
+"""The number of points at which a run's curve is drawn."""
 
 
 def draw_summary(summaries: Sequence[Summary], path: Path) -> Path:
-    """Draw final return and area under the curve, an arm a line: every seed a point, the interquartile mean a tick, its
-    95 % interval a bar. The dotted line is the first arm's; give the path.
+    """Draw the final return and the area under the curve with one line for each arm, and return the path.
+
+    Each seed is a point, the interquartile mean a tick and its 95 % interval a bar. The dotted line is the mean of the
+    first arm.
     """
     from matplotlib.figure import Figure
 
@@ -39,8 +41,10 @@ def draw_summary(summaries: Sequence[Summary], path: Path) -> Path:
 
 
 def draw_curves(summaries: Sequence[Summary], path: Path, title: str = "") -> Path:
-    """Draw the running mean return against environment steps, a panel an arm: every seed thin, their interquartile mean
-    thick. The dotted line is the first arm's, in every panel; give the path.
+    """Draw the running mean return against environment steps with one panel for each arm, and return the path.
+
+    A thin line is a seed, the thick line their interquartile mean. The dotted line in the other panels is the mean of
+    the first arm.
     """
     from matplotlib.figure import Figure
 
@@ -92,7 +96,7 @@ def _panel(
 
 
 def _sampled(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
-    """A curve at evenly spaced steps from its first value on."""
+    """A curve at evenly spaced steps, from its first value to its end."""
     start = int(curve.steps[0]) if len(curve.steps) else curve.end
     steps = np.unique(np.linspace(start, curve.end, POINTS).astype(np.int64))
     return steps, curve.at(steps)

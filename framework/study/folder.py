@@ -1,4 +1,4 @@
-"""A study's folder: what its arms are, so that the same command goes on with it and another is refused."""
+"""The study folder. It records the arms: the same command continues the study, and another study is refused."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ Definition = Mapping[str, Any]
 
 @contextmanager
 def open_study(folder: Path, arms: Sequence[CheckedArm]) -> Iterator[None]:
-    """Make the folder or go on with it, and keep other studies out of it meanwhile.
+    """Create the folder or continue with it. Inside this block, no other study can use it.
 
     A study may get further arms and seeds later. The code of the plugins is not compared.
 
     Raises:
-        UsageError: if the folder holds anything else, or an arm of the same name with other plugins or values, is in
-            use by a study that is running, or cannot be made.
+        UsageError: if the folder contains anything else, or an arm of the same name with other plugins or values, if
+            another process runs its study, or if it cannot be created.
     """
     wanted = {arm.label: definition(arm) for arm in arms}
     if folder.is_dir() and not (folder / STUDY).is_file() and any(file.name != LOCK for file in folder.iterdir()):
-        raise UsageError(f"the folder '{folder}' holds something else than a study: choose another with --study-dir")
+        raise UsageError(f"the folder '{folder}' contains files, but no study: choose another with --study-dir")
     _compare(folder, wanted)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / LOCK).open("w")
     except OSError as error:
-        raise UsageError(f"the study folder '{folder}' cannot be made: {error.strerror}") from error
+        raise UsageError(f"the study folder '{folder}' cannot be created: {error.strerror}") from error
     with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released when the process ends, however it ends
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system releases it when the process ends
         except OSError as error:
             raise UsageError(f"the study in '{folder}' is running: wait for it or choose another folder") from error
         _compare(folder, wanted)
@@ -56,12 +56,12 @@ def read_arms(folder: Path) -> dict[str, Definition]:
     """The arms of a study: label → plugins and values, in the order in which they were added.
 
     Raises:
-        UsageError: if this is no study's folder.
+        UsageError: if this is not a study folder.
         FrameworkError: if the file is damaged.
     """
     path = folder / STUDY
     if not path.is_file():
-        raise UsageError(f"'{folder}' is no study's folder: it has no {STUDY}")
+        raise UsageError(f"'{folder}' is not a study folder: it has no {STUDY}")
     try:
         return dict(json.loads(path.read_text(encoding="utf-8"))["arms"])
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -69,12 +69,12 @@ def read_arms(folder: Path) -> dict[str, Definition]:
 
 
 def definition(arm: CheckedArm) -> Definition:
-    """An arm as study.json holds it."""
+    """An arm as study.json stores it."""
     return json.loads(json.dumps({"plugins": arm.plugins, "values": dict(arm.values)}, default=str))
 
 
 def put_aside(run: Run) -> Path | None:
-    """Move what an earlier run left that did not end in good order; give its new place, or None if there is nothing."""
+    """Move the folder of an unfinished earlier run aside. Returns its new path, or None if there is no such folder."""
     if not run.folder.exists():
         return None
     number = 1
@@ -90,15 +90,15 @@ def check_labels(arms: Sequence[CheckedArm]) -> None:
     """Refuse arms whose runs would share a folder.
 
     Raises:
-        UsageError: if there is no arm, a label is empty, or two are the same as names of folders.
+        UsageError: if there is no arm, a label gives no folder name, or two labels give the same one.
     """
     if not arms:
-        raise UsageError("a study needs an arm")
+        raise UsageError("a study needs at least one arm")
     taken: dict[str, str] = {}
     for arm in arms:
         name = folder_name(arm.label).casefold()
         if not name:
-            raise UsageError(f"an arm's label {arm.label!r} is no name for a folder: choose another")
+            raise UsageError(f"an arm's label {arm.label!r} gives no name for a folder: choose another")
         if name in taken:
             raise UsageError(f"the arms '{taken[name]}' and '{arm.label}' would share a folder: rename one")
         taken[name] = arm.label
@@ -113,7 +113,7 @@ def _compare(folder: Path, wanted: Mapping[str, Definition]) -> None:
     ]
     if problems:
         raise UsageError(
-            [f"the folder '{folder}' holds another study: choose another folder with --study-dir", *problems]
+            [f"the folder '{folder}' contains another study: choose another folder with --study-dir", *problems]
         )
 
 

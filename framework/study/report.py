@@ -1,4 +1,4 @@
-"""A study on a page: the table of its arms, every run's figures as CSV, and the plots."""
+"""The report of a study: a table of its arms, the results of every run as CSV, and the plots."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from framework.study.statistics import Estimate, Summary, shown, summarise
 
 DEFINITIONS = (
     "Final return: the mean raw return of the last 100 training episodes. Area under the curve: that running mean, "
-    "averaged over the run's environment steps. Beside every seed's figure: the interquartile mean and, from "
-    "three seeds on, its 95 % percentile bootstrap interval. In the first plot, a point is a seed, a tick the "
-    "interquartile mean and a bar its interval; in the second, a thin line is a seed and the thick one their "
-    "interquartile mean. What is dotted is the first arm."
+    "averaged over the run's environment steps. The table shows every seed, the interquartile mean and, with at least "
+    "three seeds, its 95 % percentile bootstrap interval. In the first plot, a point is a seed, a tick the "
+    "interquartile mean and a bar its interval. In the second plot, a thin line is a seed, and the thick line is their "
+    "interquartile mean. The dotted lines show the first arm."
 )
 
 LENGTHS_DIFFER = 1.01
-"""A longest run of more than this times the shortest one is worth a note."""
+"""The report has a remark if the longest run is more than this many times as long as the shortest."""
 
 
 def write_report(results: Sequence[RunResult], folder: Path, notes: Sequence[str] = ()) -> list[Path]:
-    """Write results.csv, summary.md, study.png and curves.png; give their paths.
+    """Write results.csv, summary.md, study.png and curves.png, and return their paths.
 
     Args:
-        results: of at least one run.
-        folder: of the study.
-        notes: for the page.
+        results: the results of at least one run.
+        folder: the study folder.
+        notes: further lines for summary.md.
     """
     summaries = summarise(results)
     page = [
@@ -56,7 +56,7 @@ def write_report(results: Sequence[RunResult], folder: Path, notes: Sequence[str
 
 
 def markdown_table(summaries: Sequence[Summary]) -> str:
-    """One row an arm. Its columns are padded, so that it reads as well in a terminal."""
+    """A table with one row for each arm. Its columns are padded, so that it is readable in a terminal, too."""
     evaluated = any(summary.evaluation is not None for summary in summaries)
     header = ["arm", "final return", "of each seed", "area under the curve", "of each seed"]
     if evaluated:
@@ -76,7 +76,7 @@ def markdown_table(summaries: Sequence[Summary]) -> str:
 
 
 def remarks(results: Sequence[RunResult]) -> list[str]:
-    """What a reader of the figures must know."""
+    """Warnings for a reader of the results."""
     shortest, longest = (pick(result.steps for result in results) for pick in (min, max))
     if longest > LENGTHS_DIFFER * shortest:
         return [

@@ -1,12 +1,12 @@
-"""What a run came to: its final return, the area under its curve, and the curve. One definition for every arm.
+"""The results of a run: its curve, its final return and the area under the curve, defined in one way for every arm.
 
-The curve is the running mean of the raw returns of the last 100 training episodes (of all, while there are
-fewer) against environment steps. A mean stands from the end of one episode to the end of the next; the first also
-stands for the steps before it. An episode that is not finished does not count.
+The curve is the running mean of the raw returns of the last 100 training episodes (of all, if there are fewer) against
+environment steps. It changes at the end of each episode and is constant in between. Unfinished episodes do not count.
 
-* *final return*: where the curve ends: the mean of the last 100 episodes that were finished.
-* *area under the curve*: the curve's average over the run's environment steps. It is a mean return, too, and
-  the higher, the sooner the agent was good. Runs compare by it if they are equally long.
+* *final return*: the last value of the curve: the mean of the last 100 finished episodes.
+* *area under the curve*: the average of the curve over the run's environment steps, where the first value also counts
+  for the steps before it. It is a mean return, too. The sooner the agent is good, the higher it is. Only runs of the
+  same length can be compared by it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Curve:
     """Environment steps of the whole run."""
 
     def at(self, steps: Int64[np.ndarray, " S"]) -> Float64[np.ndarray, " S"]:
-        """The value after so many steps; NaN before the first episode's end and after the run's."""
+        """The values after these numbers of steps; NaN before the first episode's end and after the run's end."""
         latest = np.searchsorted(self.steps, steps, side="right") - 1
         known = (latest >= 0) & (steps <= self.end)
         if not len(self.steps):
@@ -49,14 +49,14 @@ class Curve:
         """The average over the run's steps; None without a finished episode."""
         if not len(self.steps):
             return None
-        counts = np.append(np.diff(self.steps) > 0, True)  # of episodes that end at the same step, the last
+        counts = np.append(np.diff(self.steps) > 0, True)  # if episodes end at the same step, the last one counts
         steps, values = self.steps[counts], self.values[counts]
         return float(np.average(values, weights=np.diff([0, *steps[1:].tolist(), self.end])))
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run of a study came to. Returns are raw; None is unknown, as without a finished episode."""
+    """The results of one run of a study. Returns are raw. None is unknown, for example without a finished episode."""
 
     arm: str
     seed: int
@@ -67,12 +67,12 @@ class RunResult:
     steps: int
     episodes: int
     seconds: float | None
-    """Spent training until the last recorded row, evaluation excluded."""
+    """Training time until the last recorded row, without evaluations."""
     folder: Path
     curve: Curve = field(repr=False, compare=False)
 
     def row(self) -> dict[str, Any]:
-        """Everything but the curve."""
+        """All results except the curve, for JSON and CSV."""
         return {
             item.name: str(value) if isinstance(value := getattr(self, item.name), Path) else value
             for item in fields(self)
@@ -81,7 +81,7 @@ class RunResult:
 
 
 def read_run(folder: Path, arm: str, seed: int) -> RunResult:
-    """Read the result of a run that has ended from what it recorded.
+    """Read the results of a finished run from its folder.
 
     Raises:
         FrameworkError: if a file of the run is missing or damaged.
@@ -113,10 +113,10 @@ def read_run(folder: Path, arm: str, seed: int) -> RunResult:
 
 
 def read_study(folder: str | Path) -> list[RunResult]:
-    """The results of every run of a study that ended in good order, arm by arm as they were started.
+    """The results of every complete run of a study, in the order of its arms, then of the seeds.
 
     Raises:
-        UsageError: if this is no study's folder.
+        UsageError: if this is not a study folder, or it has no complete run.
         FrameworkError: if a file of a run is missing or damaged.
     """
     path = Path(folder)
@@ -126,7 +126,7 @@ def read_study(folder: str | Path) -> list[RunResult]:
         seeds = sorted((int(run.name.removeprefix("seed-")), run) for run in complete)
         found += [read_run(run, label, seed) for seed, run in seeds]
     if not found:
-        raise UsageError(f"'{path}' holds no run that ended in good order")
+        raise UsageError(f"'{path}' has no complete run")
     return found
 
 

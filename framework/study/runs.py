@@ -1,4 +1,4 @@
-"""One run of a study: its place in the study's folder, and the command that makes it."""
+"""One run of a study: its place in the study folder, and the command that starts it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from framework.study.arms import CheckedArm
 
 RESULT = "result.json"
-"""In a run's folder: the run ended in good order, and this is what it came to."""
+"""The file in a run folder with the results. A run that has it is complete."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Run:
 
     @property
     def output(self) -> Path:
-        """What the process prints, beside the run's folder, which has to be empty when it starts."""
+        """The file for the process's output. It is beside the run folder, which must be empty when the run starts."""
         return self.folder.with_name(f"{self.folder.name}.output.txt")
 
     @property
@@ -37,9 +37,9 @@ class Run:
 
     @property
     def command(self) -> list[str]:
-        """`python -m framework run …`, in a process that ends with this one.
+        """`python -m framework run …`, in a process that ends when this one ends.
 
-        A run that is cut short is made anew, so it writes no checkpoints unless the arm says so.
+        A study starts an unfinished run again from the beginning, so runs write no checkpoints unless the arm says so.
         """
         values = {"checkpoint.every": 0, **self.arm.values}
         assignments = [f"--set={path}={as_toml(value)}" for path, value in values.items()]
@@ -51,12 +51,12 @@ class Run:
 
 
 def runs_of(arms: Sequence[CheckedArm], seeds: Sequence[int], folder: Path) -> list[Run]:
-    """Every arm with the first seed, then with the second, so that a study that is cut short compares all arms."""
+    """Every arm with the first seed, then with the second, and so on: even an unfinished study compares all arms."""
     return [Run(arm, seed, folder / folder_name(arm.label) / f"seed-{seed}") for seed in seeds for arm in arms]
 
 
 def folder_name(label: str) -> str:
-    """A label as the name of a folder."""
+    """The name of the folder for a label."""
     return "".join(sign if sign.isalnum() or sign in "_." else "-" for sign in label).lstrip(".")
 
 

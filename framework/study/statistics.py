@@ -1,7 +1,7 @@
-"""Figures of several seeds together: the interquartile mean and its bootstrap interval.
+"""Statistics of several seeds: the interquartile mean and its bootstrap interval.
 
-As rliable has them for one task: "Deep Reinforcement Learning at the Edge of the Statistical Precipice", Agarwal et
-al. 2021, https://arxiv.org/abs/2108.13264, section 4.
+rliable computes the same for one task: "Deep Reinforcement Learning at the Edge of the Statistical Precipice",
+Agarwal et al. 2021, https://arxiv.org/abs/2108.13264, section 4.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from framework.study.results import Curve, RunResult
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
 FEWEST = 3
-"""Values from which an interval is given."""
+"""The smallest number of values that has an interval."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What several seeds say of one figure."""
+    """An estimate of one result from several seeds."""
 
     value: float | None
-    """The interquartile mean; None unless every run has the figure."""
+    """The interquartile mean; None unless every run has the result."""
     low: float | None
-    """The bounds of the interval; None with fewer than three seeds, or if all are equal."""
+    """`low` and `high` are the bounds of the interval; None with fewer than three seeds, or if all are equal."""
     high: float | None
     known: int
     runs: int
@@ -45,7 +45,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Summary:
-    """An arm's runs, by seed, and what they say together."""
+    """An arm's runs, sorted by seed, and their estimates."""
 
     arm: str
     runs: tuple[RunResult, ...]
@@ -56,16 +56,16 @@ class Summary:
 
 
 def interquartile_mean(values: Any, axis: int = -1) -> Any:
-    """The mean of what is left without the lowest and the highest quarter, each rounded down to whole values."""
+    """The mean without the lowest and the highest quarter of the values, each rounded down to whole values."""
     from scipy.stats import trim_mean  # type: ignore[import-untyped]
 
     return trim_mean(values, 0.25, axis=axis)
 
 
 def estimate(values: Sequence[float | None]) -> Estimate:
-    """The interquartile mean with its percentile bootstrap interval; the order of the values is of no account.
+    """The interquartile mean with its percentile bootstrap interval. The order of the values does not matter.
 
-    The resamples are the same whenever and wherever it is computed.
+    The random generator of the resamples has a fixed seed, so the same values always give the same interval.
     """
     known = np.sort(np.array([value for value in values if value is not None], np.float64))
     if len(known) < len(values) or not len(known):
@@ -88,7 +88,7 @@ def estimate(values: Sequence[float | None]) -> Estimate:
 
 
 def summarise(results: Iterable[RunResult]) -> list[Summary]:
-    """Arm by arm, in the order in which they first occur."""
+    """The summary of each arm, in the order in which the arms first occur."""
     by_arm: dict[str, list[RunResult]] = {}
     for result in results:
         by_arm.setdefault(result.arm, []).append(result)
@@ -107,7 +107,7 @@ def _summary(arm: str, runs: Sequence[RunResult]) -> Summary:
 
 
 def mean_curve(curves: Sequence[Curve], points: int = 500) -> tuple[Int64[np.ndarray, " P"], Float64[np.ndarray, " P"]]:
-    """The interquartile mean of curves at evenly spaced steps, while all of them have a value."""
+    """Evenly spaced steps at which all curves have a value, and the interquartile mean of the curves at them."""
     if not curves or not all(len(curve.steps) for curve in curves):
         return np.zeros(0, np.int64), np.zeros(0)
     start, end = max(int(curve.steps[0]) for curve in curves), min(curve.end for curve in curves)
@@ -118,7 +118,7 @@ def mean_curve(curves: Sequence[Curve], points: int = 500) -> tuple[Int64[np.nda
 
 
 def shown(value: float | None) -> str:
-    """A return in about four digits."""
+    """A return as text, with about four digits."""
     if value is None:
         return "–"
     size = abs(value)

@@ -1,4 +1,4 @@
-"""A whole study: arms checked, runs made that are not there yet, results read and reported."""
+"""A complete study: checks the arms, makes the missing runs, reads the results and reports them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from framework.study.display import StudyDisplay
 
 OUTPUT_LINES = 15
-"""Of what a failed run printed, how much is shown."""
+"""How many of the last lines that a failed run printed are shown."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A run that did not end in good order."""
+    """A run that failed."""
 
     run: Run
     code: int
@@ -43,13 +43,13 @@ class Failure:
 
 @dataclass(frozen=True)
 class Study:
-    """How a study ended."""
+    """The outcome of a study."""
 
     folder: Path
     planned: int
-    """Runs that it has in all."""
+    """The number of all its runs."""
     results: tuple[RunResult, ...]
-    """Of the runs that ended in good order, arm by arm, then by seed."""
+    """The results of the complete runs, in the order of the arms, then of the seeds."""
     failures: tuple[Failure, ...]
     interrupted: bool
 
@@ -63,25 +63,26 @@ def run_study(
     jobs: int | None = None,
     show_progress: bool = False,
 ) -> Study:
-    """Run every arm with every seed, in processes side by side, each in STUDY/ARM/seed-K. See `run_checked`.
+    """Run every arm with every seed, several runs at the same time, each in STUDY/ARM/seed-K. See `run_checked`.
 
     Args:
-        arms: what to compare; the first one is what the plots compare the others with.
-        seeds: of the runs of each arm.
-        folder: of the study: a new one, or that of the same study, which then goes on.
+        arms: the arms to compare; the plots compare the others with the first one.
+        seeds: the seeds of each arm's runs.
+        folder: the study folder: a new one, or that of the same study, which then continues.
         values: options for all arms as {"section.key": value}.
-        jobs: most runs at once; default as many as fit the usable cores with their threads.
+        jobs: the largest number of runs at the same time; default: as many as the usable cores allow, given the threads
+            of one run.
         show_progress: print progress.
 
     Raises:
-        UsageError: before anything is started, with every arm that cannot be assembled or would never end; for
-            seeds, jobs and folders that cannot be.
+        UsageError: before any run starts, if arms cannot be assembled or would never end (the message lists them all),
+            if no arm reads one of the values, or if the seeds, jobs or folder are invalid.
     """
     given = [Source("values of the study", values, unread="refused")] if values else []
     checked, problems = [], []
     for arm in arms:
         own = [path for path in OF_THE_STUDY if path in {**(values or {}), **arm.values}]
-        problems += [f"arm '{arm.label}': {path} is the study's to set, not a value" for path in own]
+        problems += [f"arm '{arm.label}': the study itself sets {path}: remove it from the values" for path in own]
         try:
             checked.append(check_arm(arm, given))
         except UsageError as error:
@@ -102,12 +103,12 @@ def run_checked(
 ) -> Study:
     """Run a study whose arms have been checked, and write its report (`write_report`) into its folder.
 
-    A run that ended in good order has a result.json and is not run again; what is left of another is put aside and the
-    run is made anew. A run that fails stops no other. The first Ctrl-C ends the running ones in good order, and a
-    second one kills them; SIGTERM terminates them.
+    A run with a result.json is complete and is not repeated. The folder of an unfinished run is moved aside, and the
+    run starts again. If a run fails, the others continue. The first Ctrl-C ends the running ones normally, and a second
+    one kills them. SIGTERM terminates them.
 
     Raises:
-        UsageError: as `run_study`, before anything is started.
+        UsageError: before any run starts, if the labels, seeds, jobs or folder are invalid.
     """
     _check_numbers(seeds, jobs)
     check_labels(arms)
@@ -123,7 +124,7 @@ def run_checked(
             for run in waiting:
                 aside = put_aside(run)
                 if aside is not None:
-                    progress.say(f"{run.folder} did not end in good order: put aside as {aside.name}, made anew")
+                    progress.say(f"{run.folder} is unfinished: it is now {aside.name}, and the run starts again")
             interrupted = run_jobs(waiting, at_once, progress)
         order = {arm.label: position for position, arm in enumerate(arms)}
         done = sorted((run for run in runs if run.is_complete), key=lambda run: (order[run.arm.label], run.seed))
@@ -134,7 +135,7 @@ def run_checked(
 
 
 class _Progress:
-    """Writes the result of each run that ends in good order, remembers the others, and shows both."""
+    """Writes the result of each run that succeeds, remembers those that fail, and shows both."""
 
     def __init__(self, display: StudyDisplay | None) -> None:
         self._display = display
@@ -161,7 +162,7 @@ class _Progress:
             self._display.ended(job, what)
 
     def interrupted(self) -> None:
-        self.say("interrupted: what runs ends in good order, and nothing new starts; a second Ctrl-C kills it")
+        self.say("interrupted: the current runs end normally, and no new run starts; a second Ctrl-C kills them")
 
     def tick(self, running: Sequence[Run]) -> None:
         if self._display is not None:
@@ -186,9 +187,9 @@ def _plan(total: int, waiting: int, at_once: int, threads: int) -> str:
 def _check_numbers(seeds: Sequence[int], jobs: int | None) -> None:
     problems = []
     if not seeds or len(set(seeds)) < len(seeds) or any(seed < 0 or seed >= 2**63 for seed in seeds):
-        problems.append(f"seeds are different whole numbers from 0 on, at least one, not {list(seeds)}")
+        problems.append(f"seeds must be different whole numbers from 0 on, and at least one, not {list(seeds)}")
     if jobs is not None and jobs < 1:
-        problems.append(f"jobs = {jobs}: at least one run at once")
+        problems.append(f"jobs = {jobs}: must be at least 1")
     if problems:
         raise UsageError(problems)
 
@@ -196,4 +197,4 @@ def _check_numbers(seeds: Sequence[int], jobs: int | None) -> None:
 def _missing(runs: Sequence[Run]) -> Iterator[str]:
     left = [run.label for run in runs if not run.is_complete]
     if left:
-        yield f"Not in this table, as they did not end in good order: {'; '.join(left)}."
+        yield f"Not in this table, because they are not complete: {'; '.join(left)}."

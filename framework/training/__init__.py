@@ -1,1 +1,1 @@
-"""Training: one run, from its first step to its folder, its evaluations and its repetition."""
+"""Training: a run, its folder and its evaluations, how to resume it, and how to repeat it."""

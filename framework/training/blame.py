@@ -1,4 +1,4 @@
-"""Whose code an exception, or a hang, came from: the plugin, the slot that was at work, and the line."""
+"""Finds the plugin, the hook and the line that caused an exception or a hang."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from framework.assembly.parts import Parts
 CALLBACKS_HOOK = "make_callbacks"
 
 LIBRARIES = ("site-packages", "<frozen ", sysconfig.get_path("stdlib"))
-"""Parts of the paths of code that is nobody's here."""
+"""A path that contains one of these belongs to Python or to a library."""
 
 
 @dataclass(frozen=True)
@@ -29,19 +29,19 @@ class Culprit:
 
 
 def culprit(frames: Iterable[tuple[FrameType, int]], parts: Parts, callbacks: Sequence[object] = ()) -> Culprit | None:
-    """Who was at work.
+    """Find the plugin and the hook whose code was running.
 
-    The hook is that of the innermost part on the stack. The plugin is the one whose file the innermost line of any
-    plugin is in, as a part may consist of several plugins' pieces; where there is no such line, the one that filled
-    the hook.
+    The hook is that of the innermost part on the stack; without a part on the stack, it is `make_callbacks`. The plugin
+    is the one whose file contains the innermost line of any plugin, because several plugins may contribute to a part.
+    If there is no such line, it is the plugin that filled the hook.
 
     Args:
-        frames: of a stack with the lines at which they stand, the outermost first.
-        parts: of the run.
-        callbacks: its listeners.
+        frames: the frames of a stack with their current lines, the outermost first.
+        parts: the parts of the run.
+        callbacks: the callbacks of the run.
 
     Returns:
-        None where neither a part nor a plugin was at work.
+        None if neither a part nor a plugin was running.
     """
     stack = list(frames)
     hooks = {id(getattr(parts, name)): hook for hook, name in _slots(parts)}
@@ -61,25 +61,25 @@ def culprit(frames: Iterable[tuple[FrameType, int]], parts: Parts, callbacks: Se
 
 
 def blamed(error: Exception, parts: Parts, callbacks: Sequence[object] = ()) -> PluginError | None:
-    """The same error with the plugin's name and hook in its message; None where no plugin has to do with it."""
+    """The error with the plugin's name and hook added to its message, or None if no plugin was involved."""
     found = culprit(traceback.walk_tb(error.__traceback__), parts, callbacks)
     if found is None or found.plugin not in parts.plugins.names:
         return None
     return PluginError(
-        f"plugin '{found.plugin}' raised while {found.hook}'s part was at work (at {found.place}): "
+        f"plugin '{found.plugin}' raised an error in the part of {found.hook} (at {found.place}): "
         f"{type(error).__name__}: {error}"
     )
 
 
 def _slots(parts: Parts) -> list[tuple[str, str]]:
-    """(slot, the name of what fills it among the parts)."""
+    """Pairs of a slot and the attribute of `Parts` that holds its part."""
     names = {"make_env": "stream"}
     pairs = [(slot, names.get(slot, slot.removeprefix("make_"))) for slot in parts.filled]
     return [(slot, name) for slot, name in pairs if getattr(parts, name, None) is not None]
 
 
 def _homes(plugin: Any) -> list[str]:
-    """The file of a plugin, or the folder if it is a package."""
+    """The file of a plugin, or its folder if it is a package; empty if it has no file."""
     file = getattr(plugin, "__file__", None)
     if file is None:
         return []
@@ -93,6 +93,6 @@ def _home_of(frame: FrameType, homes: Iterable[str]) -> str:
 
 
 def _innermost(stack: Sequence[tuple[FrameType, int]]) -> tuple[FrameType, int]:
-    """The innermost line that is in no library."""
+    """The innermost line outside libraries, or the innermost line if there is none."""
     ours = [place for place in stack if not any(part in place[0].f_code.co_filename for part in LIBRARIES)]
     return (ours or stack)[-1]

@@ -1,4 +1,4 @@
-"""Evaluation: environments and random stream of its own; no training state is touched."""
+"""Evaluation. It uses its own environments and random generator and does not change the state of training."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ def evaluate(
 ) -> EvaluationResult:
     """Play episodes ε-greedily and report raw returns.
 
-    Every environment plays a fixed quota, so that short episodes are not favoured by finishing first.
+    Every environment plays a fixed number of episodes. Otherwise short episodes, which finish first, would count too
+    often.
 
     Args:
-        name: the games and the random actions are seeded from it.
-        episodes: how many in all; default the option evaluation.episodes.
-        epsilon: default the option evaluation.epsilon.
-        after_step: called after each step; what it raises ends the evaluation.
+        name: the seed of the episodes and of the random actions depends on it.
+        episodes: how many in all; default: the option evaluation.episodes.
+        epsilon: the probability of a random action; default: the option evaluation.epsilon.
+        after_step: called after each step; an exception that it raises ends the evaluation.
     """
     options = agent.config[EvaluationOptions]
     episodes = options.episodes if episodes is None else episodes

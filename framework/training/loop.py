@@ -1,4 +1,4 @@
-"""The training loop: act, remember, learn. It sees plain objects and knows no algorithm."""
+"""The training loop: act, store, learn. It contains no algorithm: it only calls the parts."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from framework.types import Batch, State, Step, TDErrors
 
 
 class Saver(Protocol):
-    """Keeps a run for later. Called when nothing is under way: no step, no update and no evaluation."""
+    """Writes checkpoints. The loop calls it when no step, update or evaluation is running."""
 
     def after_step(self, loop: Loop) -> None: ...
 
     def at_the_end(self, loop: Loop) -> None:
-        """Once, before the callbacks hear of the end, if the run ended in good order."""
+        """Called once, before `on_end` of the callbacks, if the run ended without an exception."""
         ...
 
 
 class Loop:
-    """Runs assembled parts until an end is reached; `counters` and `last_evaluation` say how far it is."""
+    """Runs assembled parts until an end is reached. `counters` and `last_evaluation` show the progress."""
 
     def __init__(self, parts: Parts, callbacks: Sequence[Callback] = (), saver: Saver | None = None) -> None:
         self.parts = parts
@@ -37,7 +37,7 @@ class Loop:
         self._evaluations = 0
         self._played = 0
         self.running = False
-        """Whether a step, an update or an evaluation is under way: not a checkpoint, nor the end."""
+        """True while the loop makes steps, updates and evaluations; false during a checkpoint and at the end."""
         self._stopping = False
         self._returns = np.zeros(parts.spaces.num_envs)
         self._lengths = np.zeros(parts.spaces.num_envs, np.int64)
@@ -48,9 +48,9 @@ class Loop:
         self._on_episode = _listeners(callbacks, "on_episode")
 
     def run(self) -> None:
-        """Train until the first of run.steps, run.episodes and run.until.
+        """Train until run.steps, run.episodes or run.until is reached, whichever comes first.
 
-        Every callback's `on_end` is called, in their order, however the run ends and whatever another raises.
+        Every callback's `on_end` is called, in order, even if the run or another callback raises an exception.
         """
         parts, counters = self.parts, self.counters
         overlap = parts.cadence.overlap
@@ -60,8 +60,8 @@ class Loop:
             for callback in self.callbacks:
                 callback.on_start(counters)
             self.running = True
-            ends.callback(self._rest)  # before the callbacks hear of the end
-            if self._evaluation_is_due():  # the run was stopped in it before
+            ends.callback(self._rest)  # runs before the callbacks' on_end
+            if self._evaluation_is_due():  # a resumed run was stopped during this evaluation
                 self.evaluate()
             while not self.finished:
                 if not overlap:
@@ -84,7 +84,7 @@ class Loop:
                 self._keep(self._saver.at_the_end)
 
     def _keep(self, save: Callable[[Loop], None]) -> None:
-        """A checkpoint may take as long as it does."""
+        """Save with `running` false: the watchdog sets no time limit for a checkpoint."""
         self.running = False
         save(self)
         self.running = True
@@ -93,16 +93,16 @@ class Loop:
         self.running = False
 
     def stop(self) -> None:
-        """End the run after the step under way, in training or in an evaluation."""
+        """End the run after the current step, in training or in an evaluation."""
         self._stopping = True
 
     @property
     def pulse(self) -> tuple[int, int, int]:
-        """Changes with every step, update and step of an evaluation."""
+        """A value that changes with every step, every update and every step of an evaluation."""
         return self.counters.env_steps, self.counters.updates, self._played
 
     def state_dict(self) -> State:
-        """What the loop itself knows of episodes and evaluations; the parts have states of their own."""
+        """The loop's own state: unfinished episodes and evaluations. The parts have states of their own."""
         last = self.last_evaluation
         return {
             "returns": self._returns.copy(),
@@ -121,7 +121,7 @@ class Loop:
             self.last_evaluation = EvaluationResult(**{**last, **lists})
 
     def _learn(self) -> None:
-        """Make the updates that are owed. What cannot be sampled yet stays owed."""
+        """Make the updates that are due. If the buffer has nothing to sample yet, they stay due."""
         parts, counters = self.parts, self.counters
         due = parts.cadence.due(counters)
         while counters.updates < due and len(parts.buffer):
@@ -155,9 +155,11 @@ class Loop:
         return bool(every and self.counters.env_steps // every > self._evaluations)
 
     def evaluate(self) -> EvaluationResult | None:
-        """Evaluate now and tell the callbacks; None, and no more than if it had not begun, if the run was stopped.
+        """Evaluate now, call the callbacks and return the result.
 
-        Where the result reaches `run.until` and `evaluation.confirm` is set, so many fresh episodes decide instead.
+        If the result reaches `run.until` and `evaluation.confirm` is set, a second evaluation with that many new
+        episodes decides instead, and its result is returned. If the run is stopped meanwhile, the evaluation does not
+        count, and the result is None.
         """
         options, until = self.parts.config[EvaluationOptions], self.parts.config[RunOptions].until
         number = self.counters.env_steps // options.every if options.every else self._evaluations + 1
@@ -189,7 +191,7 @@ class Loop:
 
     @property
     def finished(self) -> bool:
-        """Whether one of the run's ends has been reached, or it was stopped."""
+        """Whether the run has reached one of its ends or was stopped."""
         options, counters = self.parts.config[RunOptions], self.counters
         return bool(
             self._stopping
@@ -204,15 +206,15 @@ class Loop:
 
 
 class _Stopped(Exception):
-    """An evaluation was cut short because the run is to end."""
+    """Ends an evaluation early, because the run was stopped."""
 
 
 def _non_finite(batch: Batch, errors: TDErrors) -> NonFiniteLoss:
     bad = ~np.isfinite(errors.loss)
     ids = batch.ids[bad].tolist()
     return NonFiniteLoss(
-        f"the loss of {len(ids)} of {len(bad)} transitions is NaN or infinite (ids {ids[:5]}); the weights are those "
-        "of the last good update. A NaN reward or observation, or a learning rate that is too high, is the usual cause",
+        f"the loss of {len(ids)} of {len(bad)} transitions is NaN or infinite (ids {ids[:5]}). The weights are those "
+        "of the last good update. The usual cause is a NaN reward or observation, or a learning rate that is too high",
         ids,
         {
             **{name: getattr(batch, name) for name in ("ids", "obs", "action", "reward", "discount", "weights")},
@@ -224,7 +226,7 @@ def _non_finite(batch: Batch, errors: TDErrors) -> NonFiniteLoss:
 
 
 def _listeners(callbacks: Sequence[Callback], event: str) -> list[Callable[..., None]]:
-    """The bound methods of the callbacks that override an event."""
+    """The bound methods of the callbacks that override this event."""
     return [
         getattr(callback, event)
         for callback in callbacks

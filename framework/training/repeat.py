@@ -1,4 +1,4 @@
-"""Repeats a recorded run up to a moment, and compares it with what was recorded, step by step."""
+"""Repeats a recorded run up to any step, and compares every step with the recording."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from framework.training.run_folder import manifest, recorded_manifest, recorded_
 
 @dataclass(frozen=True)
 class Repeated:
-    """`compared` steps of the environments were as they had been; `env_steps` is where the repetition ended.
+    """A repetition in which every step was the same as in the recording.
 
-    `changes` are what is not as it was then, versions of libraries and the like, and made no difference.
+    `compared` counts the steps that were compared; one step is a step of all environments together. `env_steps` is
+    where the repetition ended. `changes` lists what has changed since the recording, such as versions of libraries.
     """
 
     compared: int
@@ -36,15 +37,15 @@ def repeat(
     """Repeat a run that was recorded with run.deterministic, from its beginning.
 
     Args:
-        run: its folder.
-        to: environment steps after which to stop; None is all that was recorded.
-        folder: where to record the repetition, whose last weights are those of that moment; None records nothing.
+        run: the run folder.
+        to: environment steps after which to stop; None repeats all recorded steps.
+        folder: where to record the repetition, whose last weights are those at step `to`; None records nothing.
         show_progress: print progress.
 
     Raises:
-        UsageError: if the run has no trace, or is shorter.
+        UsageError: if the run has no trace, or `to` is not one of its steps.
         FrameworkError: if the run's options are damaged.
-        Difference: at the first step that is another, with what has changed since.
+        Difference: at the first step that differs; the message also lists what has changed since the recording.
     """
     origin = Path(run)
     rows = read_trace(origin)
@@ -53,7 +54,7 @@ def repeat(
     if not 1 <= end <= last:
         raise UsageError(f"'{origin}' was recorded up to step {last:,}: choose --to from 1 to {last}")
     recorded = recorded_options(origin)
-    # what run.until is decides which evaluations are confirmed, so it stays; the others end the run alone
+    # run.until stays, because it decides which evaluations are confirmed; the other options only end the run
     ends: dict[str, Any] = {"run.steps": end, "run.episodes": None}
     sources = [Source(f"run {origin}", recorded), Source("repeat", ends)]
     parts = assemble(recorded["run.plugins"], sources=sources)
@@ -67,7 +68,7 @@ def repeat(
 
 
 def _changes(run: Path, parts: Parts) -> list[str]:
-    """What the run's manifest says otherwise than one of today would."""
+    """The differences between the run's manifest and the manifest of the parts."""
     before, now = recorded_manifest(run), json.loads(json.dumps(manifest(parts), default=str))
     compared = ("versions", "parts", "slots", "environment")
     return differences({key: before.get(key) for key in compared}, {key: now[key] for key in compared})

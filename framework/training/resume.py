@@ -1,4 +1,4 @@
-"""Taking up a recorded run where its last checkpoint left it."""
+"""Continues a recorded run from its last checkpoint."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from framework.training.run import Outcome, train
 
 @dataclass(frozen=True)
 class Reopened:
-    """A run that is about to go on."""
+    """A run that is ready to continue."""
 
     folder: Path
     parts: Parts
     checkpoint: Checkpoint
     notes: Sequence[str]
-    """What the user should know: checkpoints that are damaged, and what is not as it was."""
+    """Messages for the user: damaged checkpoints, and what has changed since the checkpoint."""
 
 
 def reopen(
     run: str | Path, names: str | Sequence[str] | None = None, sources: Sequence[Source] = (), *, force: bool = False
 ) -> Reopened:
-    """Assemble the parts of a run anew, as it was configured. Nothing is written.
+    """Assemble the parts of a run again, with its own options. Writes nothing.
 
     Args:
-        run: its folder.
-        names: the plugins; None are those of the run.
-        sources: what the user says, weakest first, stronger than what the run was given.
-        force: go on although plugins, versions or options have changed; `notes` then says which.
+        run: the run folder.
+        names: the plugins; None for those of the run.
+        sources: the user's values, the weakest source first. They override the run's own values.
+        force: continue even if plugins, versions or options have changed; `notes` then lists the changes.
 
     Raises:
-        UsageError: if this is no run with a checkpoint, or (with every difference) something has changed.
-        FrameworkError: if no checkpoint is whole.
+        UsageError: if the folder has no checkpoint, or something has changed; the message lists every change.
+        FrameworkError: if no checkpoint is intact.
     """
     folder = Path(run)
     checkpoint, problems = CheckpointFolder(folder).read()
-    notes = [*problems, f"going on from {checkpoint.path}"] if problems else []
+    notes = [*problems, f"continuing from {checkpoint.path}"] if problems else []
     about = checkpoint.manifest.about
     try:
         options, before = dict(about["options"]), dict(about["identity"])
@@ -60,35 +60,35 @@ def reopen(
     changed = differences(before, identity(parts))
     if changed and not force:
         parts.close()
-        raise UsageError([f"'{folder}' is another run now, and would not go on as it began:", *changed, _MEND])
+        raise UsageError([f"'{folder}' cannot continue as it began, because something has changed:", *changed, _MEND])
     return Reopened(folder, parts, checkpoint, [*notes, *(f"changed  {change}" for change in changed)])
 
 
 def resume(
     run: str | Path, values: Mapping[str, Any] | None = None, *, force: bool = False, show_progress: bool = False
 ) -> Outcome:
-    """Let a recorded run go on from its last checkpoint, bit for bit.
+    """Continue a recorded run from its last checkpoint, bit for bit.
 
-    Of one that has reached its end, the end is repeated: the last weights and the figures are there then.
+    If the run has reached its end already, only the end is repeated: it saves the last weights and draws the figures.
 
     Args:
-        run: its folder.
+        run: the run folder.
         values: options as {"section.key": value}, for example another end.
-        force: go on although plugins, versions or options have changed.
+        force: continue even if plugins, versions or options have changed.
         show_progress: print progress.
 
     Raises:
         UsageError: as `reopen` does.
-        FrameworkError: if no checkpoint is whole or its state does not fit.
+        FrameworkError: if no checkpoint is intact, or its state does not fit the run.
     """
     reopened = reopen(run, None, [Source("values", values, unread="refused")] if values else (), force=force)
     return train(reopened.parts, reopened.folder, show_progress=show_progress, checkpoint=reopened.checkpoint)
 
 
 def _known_options(names: str | Sequence[str]) -> set[str]:
-    """What can be set now; an option that is gone is a change that is reported, not a value that is refused."""
+    """The options that exist now. An option that no longer exists is reported as a change, not refused as a value."""
     sections = gather_sections(load_plugins(plugin_names(names)))
     return {f"{section.section_name}.{key}" for section in sections for key in section.model_fields}
 
 
-_MEND = "undo that, or go on all the same with --force: the run then is no longer the one that it would have been"
+_MEND = "undo the changes, or continue anyway with --force: the run may then differ from an uninterrupted one"

@@ -1,4 +1,4 @@
-"""A whole run: checks, the run's folder, the loop with its callbacks, and what is left at the end."""
+"""A complete run: checks, the run folder, the loop with its callbacks, and the outcome."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CALLBACKS = Expected(
 
 
 NON_FINITE = "non_finite.safetensors"
-"""In a run's folder: the batch whose loss was not finite."""
+"""The file in the run folder for the batch whose loss was not finite."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class Outcome:
     last_evaluation: EvaluationResult | None
     interrupted: bool
     longest_save: float
-    """Seconds for which a checkpoint kept training waiting, at most."""
+    """The longest time that training waited for a checkpoint, in seconds."""
 
 
 def check_ends(parts: Parts) -> None:
     """Refuse a run that would never end.
 
     Raises:
-        UsageError: if no end is set, or `run.until` without evaluations.
+        UsageError: if no end is set, or `run.until` is set without evaluations.
     """
     options = parts.config[RunOptions]
     if not any(getattr(options, end.partition(".")[2]) is not None for end in ENDS):
@@ -76,22 +76,22 @@ def train(
     checkpoint: Checkpoint | None = None,
     watchdog: bool = False,
 ) -> Outcome:
-    """Run assembled parts to their end.
+    """Train with assembled parts until the run ends.
 
-    The first Ctrl-C finishes the step under way and ends the run in good order; a second one stops at once.
+    The first Ctrl-C ends the run normally after the current step. A second Ctrl-C stops it at once.
 
     Args:
         parts: from `assemble`; their training environments are closed at the end.
-        folder: where to record the run; it must not exist or be empty. None records nothing.
+        folder: where to record the run: a new or an empty folder. None records nothing.
         show_progress: print progress.
-        callbacks: further listeners.
-        checkpoint: of the run in `folder`, which goes on from there.
+        callbacks: further callbacks, after those of the plugins.
+        checkpoint: of the run in `folder`, which continues from there.
         watchdog: end the whole process if the run hangs, as the option run.watchdog says; not under a debugger.
 
     Raises:
         UsageError: if the run would never end, the folder is in use, or the parts were trained before.
-        NonFiniteLoss: if a loss is NaN or infinite; the batch is left in RUN/non_finite.safetensors.
-        PluginError: if a plugin raises, naming it, the slot that was at work and the line.
+        NonFiniteLoss: if a loss is NaN or infinite; the batch is saved in RUN/non_finite.safetensors.
+        PluginError: if a plugin raises an error; the message names the plugin, the hook and the line.
         FrameworkError: if the checkpoint's state does not fit, or a checkpoint cannot be written.
     """
     with ExitStack() as at_the_end:
@@ -124,7 +124,7 @@ def train(
 
 @contextmanager
 def _explained(loop: Loop, folder: Path | None) -> Iterator[None]:
-    """What a plugin raises is raised in its name; of a loss that is not finite, the batch is kept."""
+    """Turn a plugin's error into one that names the plugin; save the batch of a loss that is not finite."""
     try:
         yield
     except NonFiniteLoss as error:
@@ -135,7 +135,7 @@ def _explained(loop: Loop, folder: Path | None) -> Iterator[None]:
             save_state(path, error.evidence)
             kept = f"The batch is in {path}"
         except (FrameworkError, OSError) as refusal:
-            kept = f"The batch could not be kept: {refusal}"
+            kept = f"The batch could not be saved: {refusal}"
         raise NonFiniteLoss(f"{error}. {kept}", error.ids, error.evidence) from None
     except FrameworkError:
         raise
@@ -158,7 +158,7 @@ def _saver(parts: Parts, folder: Path | None, base: Checkpoint | None) -> Period
 
 @contextmanager
 def _interruptible(loop: Loop) -> Iterator[list[int]]:
-    """Let the first SIGINT stop the loop; the list then holds it. Elsewhere than in the main thread, do nothing."""
+    """Let the first SIGINT stop the loop; the list then contains it. Outside the main thread, do nothing."""
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield received

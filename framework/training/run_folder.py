@@ -1,4 +1,4 @@
-"""A run's folder: what ran, with which parts and versions, and how to find it again."""
+"""The run folder: it records options, parts and versions, and the trained agent is loaded from it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from framework.types import Described
 DISTRIBUTION = "pluggable-q"
 
 LIBRARIES = Expected(
-    "a sequence of distributions' names",
+    "a sequence of names of distributions",
     lambda given: not isinstance(given, str) and all(isinstance(name, str) for name in given),
 )
 
@@ -41,11 +41,11 @@ WEIGHTS = {
     "last": "last.safetensors",
     "mean_100": "best/mean_100.safetensors",
 }
-"""What a run may have saved, the preferred first."""
+"""The weights that a run may have saved, the preferred first."""
 
 
 def default_folder(plugins: Sequence[str], what: str) -> Path:
-    """runs/<plugins>-<what>-<date and time>, not taken yet."""
+    """runs/<plugins>-<what>-<date and time>, with a number at the end if that exists already."""
     names = "-".join("".join(sign if sign.isalnum() else "_" for sign in Path(name).stem) for name in plugins)
     stem = f"{names}-{what}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
     taken = 0
@@ -55,16 +55,16 @@ def default_folder(plugins: Sequence[str], what: str) -> Path:
 
 
 def create_run_folder(folder: Path, parts: Parts) -> Path:
-    """Make the folder with the run's config.toml and manifest.json.
+    """Create the folder with the run's config.toml and manifest.json.
 
     Raises:
-        UsageError: if the folder holds anything already or cannot be made.
+        UsageError: if the folder is not empty or cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise FileExistsError
-        # "x": of two runs that start at once, one gets the folder
+        # "x": if two runs start at the same time, only one gets the folder
         options = parts.config.to_toml(parts.read).encode()
         with (folder / CONFIG).open("xb") as file:
             file.write(options)
@@ -74,22 +74,22 @@ def create_run_folder(folder: Path, parts: Parts) -> Path:
     except FileExistsError:
         raise UsageError(f"the run folder '{folder}' is in use: choose another with --run-dir") from None
     except OSError as error:
-        raise UsageError(f"the run folder '{folder}' cannot be made: {error.strerror}") from error
+        raise UsageError(f"the run folder '{folder}' cannot be created: {error.strerror}") from error
     return folder
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Within, no other process writes to this run; the lock ends with the process, however that ends.
+    """Inside this block, no other process can write to the run. The lock ends with the process, even after a crash.
 
     Raises:
-        UsageError: if another process has it.
+        UsageError: if another process has the lock.
     """
     lock = FileLock(folder / LOCK, timeout=0)
     try:
         lock.acquire()
     except Timeout:
-        raise UsageError(f"another process is writing to the run '{folder}': wait for its end, or end it") from None
+        raise UsageError(f"another process is writing to the run '{folder}': wait until it ends, or end it") from None
     try:
         yield
     finally:
@@ -97,7 +97,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def manifest(parts: Parts) -> dict[str, Any]:
-    """Which plugin filled each slot, what the parts say of themselves, the environment's protocol, the versions."""
+    """The run's plugins, slots, descriptions of the parts, environment protocol, versions, machine and command."""
     described = {name: part.manifest() for name, part in vars(parts).items() if isinstance(part, Described)}
     return {
         "api_version": API_VERSION,
@@ -117,12 +117,12 @@ def load(run: str | Path, weights: str | None = None, values: Mapping[str, Any] 
     """The agent of a recorded run.
 
     Args:
-        run: the run's folder, or the name of an installed plugin that brings a trained agent with it.
-        weights: "evaluation", "last" or "mean_100"; default the first of them that the run saved.
-        values: options as {"section.key": value}, stronger than the run's own.
+        run: the run folder, or the name of an installed plugin that includes a trained agent.
+        weights: "evaluation", "last" or "mean_100"; default: the first of them that the run saved.
+        values: options as {"section.key": value}. They override the run's own options.
 
     Raises:
-        UsageError: if this is no run's folder, it has no such weights, or its plugins are not to be had.
+        UsageError: if this is not a run folder, it has no such weights, or its plugins are not available.
         FrameworkError: if the weights or the options are damaged.
     """
     from framework.recording.weights import load_state
@@ -147,7 +147,7 @@ def load(run: str | Path, weights: str | None = None, values: Mapping[str, Any] 
 
 
 def recorded_options(folder: Path) -> Mapping[str, Any]:
-    """What config.toml says, if it is as the run wrote it. A folder without a manifest has none to hold it to.
+    """The options in config.toml. If the folder has a manifest, the file must be as the run wrote it.
 
     Raises:
         UsageError: if it cannot be read.
@@ -156,14 +156,14 @@ def recorded_options(folder: Path) -> Mapping[str, Any]:
     options, known = read_toml(folder / CONFIG), recorded_manifest(folder).get(CONFIG_HASH)
     if known is not None and hashlib.sha256((folder / CONFIG).read_bytes()).hexdigest() != known:
         raise FrameworkError(
-            f"{folder / CONFIG}: damaged or edited: its SHA-256 is not the one that {folder / MANIFEST} holds. Other "
-            f"options go with --set; if the change is meant, take the line {CONFIG_HASH} out of {folder / MANIFEST}"
+            f"{folder / CONFIG}: damaged or edited: its SHA-256 is not the one in {folder / MANIFEST}. Set other "
+            f"options with --set; to keep an edit, remove the line {CONFIG_HASH} from {folder / MANIFEST}"
         )
     return options
 
 
 def recorded_manifest(folder: Path) -> Mapping[str, Any]:
-    """What manifest.json says; nothing where there is none.
+    """The content of manifest.json; empty if there is no such file.
 
     Raises:
         FrameworkError: if it is damaged.
@@ -174,11 +174,11 @@ def recorded_manifest(folder: Path) -> Mapping[str, Any]:
     try:
         return dict(json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise FrameworkError(f"{path}: damaged, no JSON object: {error}") from error
+        raise FrameworkError(f"{path}: damaged, not a JSON object: {error}") from error
 
 
 def _folder_of(run: str | Path) -> Path:
-    """The folder of a run; of an installed plugin, the folder `agent` of its package."""
+    """The run folder itself, or the folder `agent` in the package of an installed plugin."""
     folder = Path(run)
     if (folder / CONFIG).is_file():
         return folder
@@ -188,18 +188,18 @@ def _folder_of(run: str | Path) -> Path:
     if trained is not None:
         return trained
     if packages:
-        raise UsageError(f"plugin '{run}' brings no trained agent with it: give a run's folder")
-    raise UsageError(f"'{folder}' is no run's folder: it has no config.toml")
+        raise UsageError(f"plugin '{run}' includes no trained agent: name a run folder instead")
+    raise UsageError(f"'{folder}' is not a run folder: it has no config.toml")
 
 
 def _places(package: str) -> Sequence[str]:
-    """The folders of a package, found without running it; none of a module."""
+    """The folders of a package, found without importing it; empty for a module."""
     spec = importlib.util.find_spec(package)
     return spec.submodule_search_locations or [] if spec else []
 
 
 def _versions(plugins: Plugins) -> dict[str, str]:
-    """Of the framework and of every library that a plugin says its numbers depend on."""
+    """The versions of the framework and of every library that the plugins name in their hook `libraries`."""
     named = [name for _, names in plugins.gather("libraries", LIBRARIES) for name in names]
     found = {}
     for name in dict.fromkeys([DISTRIBUTION, *named]):

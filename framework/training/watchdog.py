@@ -1,4 +1,4 @@
-"""Ends a process whose run hangs, and says where: its last checkpoint stands."""
+"""Ends a process whose run hangs, and says where it hangs. The run can continue from its last checkpoint."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ HANG_FILE = "hang.txt"
 
 @contextmanager
 def watched(loop: Loop, seconds: float, folder: Path | None) -> Iterator[None]:
-    """Within, a loop of the calling thread that stands still for so long ends the process.
+    """Inside this block, end the process if the loop makes no progress for `seconds` seconds.
 
-    A message says in which plugin and on which line; the stacks of all threads are left in RUN/hang.txt. What never
-    lets go of the interpreter, as some C code does, is not noticed. A checkpoint, and what is written at the end of a
-    run, may take as long as it does.
+    The loop must run in the calling thread. A message names the plugin and the line, and RUN/hang.txt gets the stacks
+    of all threads. The watchdog cannot notice C code that never releases Python's global interpreter lock. Checkpoints
+    and the work at the end of a run have no time limit.
 
     Args:
-        loop: whose `pulse` is watched.
-        seconds: that a step, an update or a step of an evaluation may take; 0 watches nothing.
-        folder: of the run.
+        loop: its `pulse` shows progress.
+        seconds: the time limit of a step, an update or a step of an evaluation; 0 switches the watchdog off.
+        folder: the run folder.
     """
     if not seconds:
         yield
@@ -45,7 +45,7 @@ def watched(loop: Loop, seconds: float, folder: Path | None) -> Iterator[None]:
         pulse, since, looked = loop.pulse, time.monotonic(), time.monotonic()
         while not over.wait(period):
             now = time.monotonic()
-            was_stopped = now - looked > 5 * period + 1  # this whole process was, for a while
+            was_stopped = now - looked > 5 * period + 1  # the system had paused the whole process
             if not loop.running or loop.pulse != pulse or was_stopped:
                 pulse, since = loop.pulse, now
             looked = now
@@ -77,7 +77,7 @@ def _report(loop: Loop, thread: int, seconds: float, folder: Path | None) -> Non
     if folder is not None:
         with suppress(OSError), (folder / HANG_FILE).open("w", encoding="utf-8") as file:
             faulthandler.dump_traceback(file)
-            lines.append(f"error: every thread's stack is in {folder / HANG_FILE}")
+            lines.append(f"error: the stacks of all threads are in {folder / HANG_FILE}")
         if (folder / "checkpoints").is_dir():
-            lines.append(f"error: the last checkpoint stands: python -m framework run --resume {folder}")
+            lines.append(f"error: continue from the last checkpoint: python -m framework run --resume {folder}")
     print("\n".join(lines), file=sys.stderr, flush=True)

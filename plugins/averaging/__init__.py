@@ -1,7 +1,7 @@
-"""Evaluations by an average of the online weights (Polyak & Juditsky 1992), which is steadier than the newest weights.
+"""Evaluates an average of the online weights (Polyak & Juditsky 1992), which is steadier than the newest weights.
 
-After the k-th update, θ̄ ← θ̄ + max(rate, 1/k) (θ − θ̄). The average plays wherever the agent does not explore, and best
-and last weights hold it. What is learnt, and how the agent explores, does not depend on it.
+After the k-th update, θ̄ ← θ̄ + max(rate, 1/k) (θ − θ̄). The average network acts wherever the agent does not explore.
+The saved best and last weights include it. Learning and exploration do not depend on it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,14 @@ from plugins.dqn.agent import DQNPolicy
 
 
 class AveragingOptions(Section, name="averaging"):
-    """How fast the average forgets."""
+    """How fast the average follows the online weights."""
 
     rate: float = Field(
-        5e-4, gt=0, le=1, description="share of the newest weights in the average after each update; 1 is a copy"
+        5e-4,
+        gt=0,
+        le=1,
+        description="share of the newest weights in the average after each update, at least 1/k after the k-th; "
+        "1: the average is a copy",
     )
 
 
@@ -34,7 +38,9 @@ def config_sections() -> Sequence[type[Section]]:
 def make_policy(config: Config) -> Generator[None, Policy, Policy]:
     policy = yield
     if not isinstance(policy, DQNPolicy):
-        raise UsageError(f"averaging averages the weights of a network of dqn's; {type(policy).__name__} has none")
+        raise UsageError(
+            f"averaging needs a policy with dqn's networks; {type(policy).__name__} has none: drop averaging"
+        )
     return AveragedPolicy(policy, config[AveragingOptions].rate)
 
 

@@ -1,4 +1,4 @@
-"""Checks of the average of the online weights: what it is, when it moves, and who plays with it."""
+"""Checks of the average of the online weights: its values, its updates, and where it acts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from plugins.dqn.conformance.networks import Standardising
 from plugins.dqn.conformance.rig import Rig, rigged, state_of, watched
 
 SHARE = 0.25
-"""Of the newest weights in the average. The first few updates count for more: for 1, 1/2 and 1/3."""
+"""Share of the newest weights in the average. The first three updates have larger shares: 1, 1/2 and 1/3."""
 
 UPDATES = 6
 
@@ -28,7 +28,7 @@ def _averaging(subject: Subject) -> Iterator[Rig]:
 
 
 def _compare(rig: Rig, before: Mapping[str, np.ndarray], k: int) -> None:
-    """Raise a `Violation` unless the average is what the k-th update makes of what it was before."""
+    """Raise a `Violation` unless the average is the result of the k-th update of `before`."""
     share = max(SHARE, 1 / k)
     after = state_of(rig.policy.average)
     for name, newest in state_of(rig.online).items():
@@ -41,11 +41,11 @@ def _compare(rig: Rig, before: Mapping[str, np.ndarray], k: int) -> None:
 @check(
     "policy",
     "make_policy",
-    Cause("the share and its rest have changed places"),
-    Cause("the weights at the start, of which nothing was learnt, are part of the average for ever"),
+    Cause("the share and 1 − share are swapped"),
+    Cause("the initial weights stay a part of the average"),
 )
 def the_average_follows_the_online_network(subject: Subject) -> None:
-    """θ̄ ← θ̄ + max(share, 1/k) (θ − θ̄) after the k-th update, for all floats; whole numbers are copied."""
+    """θ̄ ← θ̄ + max(share, 1/k) (θ − θ̄) after the k-th update, for all floats; integers are copied."""
     with _averaging(subject) as rig:
         for k in range(1, UPDATES + 1):
             rig.disturb()
@@ -59,11 +59,11 @@ def the_average_follows_the_online_network(subject: Subject) -> None:
 @check(
     "policy",
     "make_policy",
-    Cause("the average explores, and so what is learnt depends on it"),
-    Cause("evaluations are played with the newest weights"),
+    Cause("the average network explores, so that learning depends on it"),
+    Cause("evaluations use the newest weights"),
 )
 def the_average_plays_where_nothing_is_explored(subject: Subject) -> None:
-    """The average network, in evaluation mode, gives the values where nothing is explored, the online one elsewhere."""
+    """Without exploration, the average network gives the values, in evaluation mode; else the online network does."""
     with _averaging(subject) as rig:
         asked: set[str] = set()
         with (
@@ -75,17 +75,17 @@ def the_average_plays_where_nothing_is_explored(subject: Subject) -> None:
                 rig.policy.action_values(rig.batch().obs, explore=explore)
                 expect(sorted(asked), [wanted], example={"explore": explore, "that": "which network is asked"})
         modes = {module.training for module in rig.policy.average.modules()}
-        expect(sorted(modes), [False], example="which values `training` has in the modules of the average")
+        expect(sorted(modes), [False], example="values of `training` in the modules of the average")
 
 
 @check(
     "optimizer",
     "make_optimizer",
-    Cause("the optimiser moves the weights and does not tell the policy: no `update_average` after its step"),
-    Cause("the average is moved before the step, and lags by one"),
+    Cause("the optimiser does not call the policy's `update_average` after its step"),
+    Cause("the average is updated before the step, so it is one step late"),
 )
 def each_update_moves_the_average_once(subject: Subject) -> None:
-    """After each step of the optimiser, the average has followed the online network once."""
+    """Each step of the optimiser updates the average exactly once, after the online network has changed."""
     with _averaging(subject) as rig:
         optimizer = rig.builder.optimizer(rig.policy)
         for k in range(1, UPDATES + 1):

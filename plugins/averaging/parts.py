@@ -1,4 +1,4 @@
-"""A policy that plays with an average of its weights, and an optimiser after whose steps the average follows."""
+"""A policy that evaluates an average of its weights, and an optimiser that updates this average."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from plugins.dqn.weights import NetworkTensors, as_arrays, follow, load_arrays
 
 
 class AveragedPolicy:
-    """`learner` is the policy that learns. Everything that this class does not define is the learner's own."""
+    """A policy that acts with averaged weights where it does not explore.
+
+    `learner` is the policy that learns. This class passes on every attribute that it does not define to `learner`.
+    """
 
     def __init__(self, learner: DQNPolicy, rate: float) -> None:
         self.learner = learner
@@ -24,7 +27,7 @@ class AveragedPolicy:
         self._average_tensors, self._online_tensors = NetworkTensors(self.average), NetworkTensors(learner.online)
 
     def __getattr__(self, name: str) -> Any:
-        if name == "learner":  # a copy that has no attributes yet
+        if name == "learner":  # a copy, before it has any attribute
             raise AttributeError(name)
         return getattr(self.learner, name)
 
@@ -34,11 +37,11 @@ class AveragedPolicy:
         return self.learner.values_of(self.average, obs)
 
     def update_target(self, fraction: float) -> None:
-        """As the learner does."""
+        """Update the target network of `learner`."""
         self.learner.update_target(fraction)
 
     def update_average(self) -> None:
-        """Let the average follow the online network. Called once after each update."""
+        """Move the average towards the online network. The optimiser calls this once after each update."""
         self._updates += 1
         follow(self._average_tensors(), self._online_tensors(), max(self._rate, 1 / self._updates))
 
@@ -57,12 +60,12 @@ class AveragedPolicy:
         self._updates = int(state.get("averaged", 0))
 
     def manifest(self) -> Mapping[str, Any]:
-        """What the learner says of itself, and the rate."""
+        """Return the learner's manifest and the rate."""
         return {**self.learner.manifest(), "averaging": self._rate}
 
 
 class AveragingOptimizer:
-    """Makes another optimiser's step, and then lets the average follow."""
+    """Makes a step of another optimiser, then updates the average."""
 
     def __init__(self, optimizer: Optimizer, policy: AveragedPolicy) -> None:
         self._optimizer, self._policy = optimizer, policy
@@ -72,7 +75,7 @@ class AveragingOptimizer:
         self._policy.update_average()
 
     def state_dict(self) -> State:
-        """The other optimiser's state; nothing if it has none."""
+        """Return the other optimiser's state, or an empty state if it has none."""
         return self._optimizer.state_dict() if isinstance(self._optimizer, Stateful) else {}
 
     def load_state_dict(self, state: State) -> None:

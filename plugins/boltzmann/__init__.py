@@ -1,7 +1,7 @@
 """Boltzmann exploration (Sutton & Barto 2018, eq. 2.11, of values): π(a|s) = exp(Q(s, a)/τ) / Σ_b exp(Q(s, b)/τ).
 
-The temperature τ is in units of value. Towards 0 the largest values share all the probability evenly, towards ∞
-all actions do.
+The temperature τ is in units of value. With τ near 0 the agent is greedy: actions of the same largest value are equally
+likely. With a large τ all actions are equally likely.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from framework.types import Counters, Exploration, State
 
 
 class BoltzmannOptions(Section, name="boltzmann"):
-    """How greedy."""
+    """How greedily the agent acts."""
 
     temperature: float = Field(
         0.1, gt=0, description="τ, in units of value: near 0 is greedy, large is uniform over the actions"
@@ -27,7 +27,7 @@ class BoltzmannOptions(Section, name="boltzmann"):
 
 
 class Boltzmann:
-    """With u ~ U(0, 1), one number an environment: the first action whose cumulative probability exceeds u."""
+    """Draws u ~ U(0, 1) for each environment and takes the first action whose cumulative probability exceeds u."""
 
     def __init__(self, temperature: float, generator: np.random.Generator) -> None:
         self._temperature = temperature
@@ -37,7 +37,7 @@ class Boltzmann:
         self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
     ) -> Int64[np.ndarray, " N"]:
         cumulative = self.probabilities(values, obs, counters).cumsum(axis=1)
-        # the last is then 1 exactly, above every draw; and an action of probability 0 exceeds none anew
+        # the last entry is now exactly 1, above every draw; an action of probability 0 is never the first above one
         cumulative /= cumulative[:, -1:]
         draws = self._generator.random(len(values))
         return (cumulative > draws[:, None]).argmax(axis=1)
@@ -46,7 +46,7 @@ class Boltzmann:
         self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
     ) -> Float64[np.ndarray, "N A"]:
         exact = values.astype(np.float64)
-        with np.errstate(over="ignore"):  # −∞ is what is meant
+        with np.errstate(over="ignore"):  # an overflow to −∞ is correct: its weight is 0
             weights = np.exp((exact - exact.max(axis=1, keepdims=True)) / self._temperature)
         return weights / weights.sum(axis=1, keepdims=True)
 

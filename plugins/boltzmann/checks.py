@@ -1,4 +1,4 @@
-"""What `boltzmann` promises: its paper's formula."""
+"""The check of `boltzmann`: its action probabilities follow the formula."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ ROWS = ([0, 0, 0], [0, 0, 1], [0, 1, 2], [-1, 0.25, 3], [1e6, 1e6 + 1, 0])
 @check(
     "exploration",
     "make_exploration",
-    Cause("the temperature multiplies where it should divide"),
-    Cause("the largest value is subtracted from all rows together, or along the wrong axis"),
+    Cause("the values are multiplied by the temperature, not divided"),
+    Cause("the subtracted maximum is that of all rows together, or along the wrong axis"),
 )
 def boltzmann_weighs_actions_by_their_values(subject: Subject) -> None:
-    """π(a|s) is exp(Q(s, a)/τ) / Σ_b exp(Q(s, b)/τ) with τ = boltzmann.temperature, which is reported."""
+    """π(a|s) is exp(Q(s, a)/τ) / Σ_b exp(Q(s, b)/τ) with τ = boltzmann.temperature, and τ is reported."""
     if subject.owner("make_exploration") != "boltzmann":
         raise NotApplicable("another plugin decorates boltzmann")
     spaces, builder = acting(subject), subject.builder()

@@ -1,7 +1,8 @@
-"""Double Q-learning (van Hasselt 2010, algorithm 1): two tables, so that no maximum is taken of its own noise.
+"""Double Q-learning (van Hasselt 2010, algorithm 1) with two tables: one selects the next action, one evaluates it.
 
-A fair coin decides which table an update moves: Q_A(s, a) towards r + γ · Q_B(s', argmax_a' Q_A(s', a')), or the
-same with A and B exchanged. The agent acts on their mean, whose greedy action is that of the paper's sum.
+This avoids the overestimation that comes from a maximum over noisy values. A fair coin decides which table moves:
+Q_A(s, a) towards r + γ · Q_B(s', argmax_a' Q_A(s', a')), or the same with A and B exchanged. The agent acts on the mean
+of both tables. The greedy action is the same as for the sum, which the paper uses.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from plugins.tabular import TabularOptions, restore, temporal_difference
 
 
 class TwoTables:
-    """Two sets of Q-values: `table`, float64 [2, S, A]. Their mean is what the agent acts on."""
+    """Two tables of action values: `table`, float64 [2, S, A]. The agent acts on their mean."""
 
     def __init__(self, states: int, actions: int, initial: float) -> None:
         self.table: Float64[np.ndarray, "2 S A"] = np.full((2, states, actions), initial, np.float64)
@@ -34,12 +35,12 @@ class TwoTables:
         return {"table": self.table.copy()}
 
     def load_state_dict(self, state: State) -> None:
-        """Restore both tables. Raises UsageError if they are of another size."""
+        """Restore both tables. Raises UsageError if the saved tables have another size."""
         restore(self.table, state, "two tables")
 
 
 class DoubleQLearning:
-    """Tosses a coin for each row, from a stream of its own; a batch's rows do not see each other's updates."""
+    """Draws a coin for each row from a random generator of its own. All rows of a batch use the same two tables."""
 
     def __init__(self, policy: TwoTables, generator: np.random.Generator) -> None:
         self._policy, self._generator = policy, generator

@@ -1,4 +1,4 @@
-"""Checks of what `double_q` promises: which table moves, selects and evaluates, and what the agent acts on."""
+"""Checks of `double_q`: which table moves, selects and evaluates, and which values the agent acts on."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from plugins.tabular.rig import EXACT, Case, cells_of, family, for_all_cases, ho
 @check(
     "loss",
     "make_loss",
-    Cause(
-        "double Q-learning is plain: one table selects and evaluates", "MaximeVandegar/Papers-in-100-Lines-of-Code#21"
-    ),
-    Cause("the other table selects", "higgsfield/RL-Adventure#5"),
+    Cause("one table selects and evaluates, as in plain Q-learning", "MaximeVandegar/Papers-in-100-Lines-of-Code#21"),
+    Cause("the table that does not move selects", "higgsfield/RL-Adventure#5"),
 )
 def double_q_evaluates_with_the_other_table(subject: Subject) -> None:
-    """The table that moves selects the next action, and the other one evaluates it."""
+    """The table that moves selects the next action, and the other table evaluates it."""
     learns_by_tabular(subject)
     made = family(subject, "double_q", policy="double_q")
     made = replace(made, builder=subject.builder({"tabular.learning_rate": 1.0}))
@@ -42,7 +40,7 @@ def double_q_evaluates_with_the_other_table(subject: Subject) -> None:
 
 
 def _only_moved(case: Case, after: np.ndarray, targets: np.ndarray, example: object) -> None:
-    """Each table's cell is its target now, or has stayed as it was, as all other cells have."""
+    """Check that each table's cell is now its target or has not changed, and that no other cell has changed."""
     stay = np.ones(after.shape, np.bool_)
     stay[:, case.state, case.action] = False
     expect(after[stay], case.table[stay], example=example)
@@ -56,18 +54,18 @@ def _only_moved(case: Case, after: np.ndarray, targets: np.ndarray, example: obj
 @check(
     "loss",
     "make_loss",
-    Cause("one coin for the whole batch, or none"),
-    Cause("a threshold that is not a half"),
+    Cause("one coin for the whole batch, or no coin"),
+    Cause("the threshold is not a half"),
     false_alarm=7.5e-6,
 )
 def double_q_tosses_a_fair_coin_for_each_row(subject: Subject) -> None:
-    """Each table moves in half of the rows, and each row has a coin of its own."""
+    """A fair coin for each row decides which table moves, so each table moves in about half of the rows."""
     made = family(subject, "double_q", policy="double_q")
     rows = 4000
     table = np.zeros((2, 2, A))
     table[1] = 1.0
     learner = holding(made, table)
-    # towards 5 without a bootstrap: an error of 5 for the first table, of 4 for the second
+    # the target is 5, without a bootstrap: the error is 5 in the first table and 4 in the second
     errors = learner.errors(transitions(made, Case(table, 0, 0, 5.0, 0.0, 0, 0), rows))
     heads = int((errors.priority == 5).sum())
     example = {"rows": rows, "false alarm": 7.5e-6}
@@ -77,9 +75,9 @@ def double_q_tosses_a_fair_coin_for_each_row(subject: Subject) -> None:
     )
 
 
-@check("policy", "make_policy", Cause("the agent acts on one of the tables"))
+@check("policy", "make_policy", Cause("the agent acts on only one of the tables"))
 def double_q_acts_on_both_tables(subject: Subject) -> None:
-    """The values that the agent acts on are the mean of its two tables."""
+    """The agent acts on the mean of its two tables."""
     made = family(subject, "double_q", policy="double_q")
     table = np.arange(4.0 * A).reshape(2, 2, A) ** 2
     wanted = [[(table[0, state, action] + table[1, state, action]) / 2 for action in range(A)] for state in (0, 1)]

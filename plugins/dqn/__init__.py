@@ -1,6 +1,6 @@
-"""DQN (Mnih et al. 2015): a network for the values, another for the targets, and hooks for every part of them.
+"""DQN (Mnih et al. 2015): an online network, a target network, and hooks for their parts.
 
-Variants extend it by filling one of its hooks; see `plugins.dqn.hookspecs`.
+A variant of DQN fills one or more of these hooks; see `plugins.dqn.hookspecs`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def config_sections() -> Sequence[type[Section]]:
 def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> Policy:
     options = config[DQNOptions]
     device = choose_device(config[RunOptions].device)
-    # both of the process: torch knows no other way
+    # torch has these two settings for the whole process only
     torch.set_num_threads(options.threads)
     torch.use_deterministic_algorithms(config[RunOptions].deterministic)
     torso = slots.constructor("dqn_torso", spaces=spaces, config=config)

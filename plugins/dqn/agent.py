@@ -1,4 +1,4 @@
-"""The trainable parts of DQN: two networks, the loss between them, and the optimiser."""
+"""The parts of DQN that learn: the policy with its two networks, the loss and the optimiser."""
 
 from __future__ import annotations
 
@@ -21,19 +21,22 @@ from plugins.dqn.weights import NetworkTensors, as_arrays, follow, load_arrays
 
 
 def choose_device(name: str) -> torch.device:
-    """ "auto" → CUDA where there is one, else the CPU.
+    """Return the device with this name; "auto" is CUDA if torch finds a CUDA device, else the CPU.
 
     Raises:
-        UsageError: if CUDA is asked for and there is none.
+        UsageError: if the name is "cuda" and torch finds no CUDA device.
     """
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
-        raise UsageError("run.device = 'cuda', and torch finds no CUDA device here: use --device auto or cpu")
+        raise UsageError("run.device = 'cuda', but torch finds no CUDA device here: use --device auto or --device cpu")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
 class DQNPolicy:
-    """An online network and its target, equal at the start, in storage of their own, with shared sources of noise."""
+    """An online network and a target network, which starts as a copy of it.
+
+    The two networks share no tensors. They share their random sources (`plugins.dqn.sources`).
+    """
 
     def __init__(self, build: Callable[[], QNetwork], device: torch.device, seeds: Seeds) -> None:
         self.device = device
@@ -46,7 +49,7 @@ class DQNPolicy:
         self._online_tensors, self._target_tensors = NetworkTensors(self.online), NetworkTensors(self.target)
 
     def tensor(self, array: Shaped[np.ndarray, "*shape"]) -> Shaped[Tensor, "*shape"]:
-        """An array on the policy's device; float64 becomes the default float."""
+        """Return an array as a tensor on the policy's device. float64 becomes torch's default dtype."""
         tensor = torch.from_numpy(array)
         if self.device.type == "cuda":
             tensor = tensor.pin_memory().to(self.device, non_blocking=True)
@@ -57,13 +60,16 @@ class DQNPolicy:
         return self.values_of(self.online, obs)
 
     def values_of(self, network: QNetwork, obs: Shaped[np.ndarray, "N *obs"]) -> Float[np.ndarray, "N A"]:
-        """The action values of one of the policy's networks, in the mode in which it is."""
+        """Return the action values of one of the policy's networks, without a change of its training mode."""
         with torch.inference_mode():
             output = cast(Output, network(self.tensor(obs)))
             return output.values.cpu().numpy()
 
     def set_training(self, training: bool) -> None:
-        """Put the online network in training mode or out of it; asking modules costs, so only where it changes."""
+        """Switch the online network to training or to evaluation mode.
+
+        If it is in this mode already, the method does nothing, because a visit to every module takes time.
+        """
         if self.online.training is not training:
             self.online.train(training)
 
@@ -82,16 +88,16 @@ class DQNPolicy:
         """Restore the networks.
 
         Raises:
-            UsageError: if the weights belong to another network.
+            UsageError: if the weights belong to another network or another kind of policy.
         """
         if not {"online", "target"} <= set(state):
-            raise UsageError("the weights are of another kind of policy")
+            raise UsageError("the weights hold no online and target network: another kind of policy saved them")
         load_arrays(self.online, state["online"])
         load_arrays(self.target, state["target"])
         load_sources(self.online, state.get("sources", {}))
 
     def manifest(self) -> Mapping[str, Any]:
-        """What the run's manifest says of the network and the numeric path."""
+        """Return what the run's manifest records about the network and how torch computes it."""
         return {
             "device": str(self.device),
             "dtype": str(torch.get_default_dtype()),
@@ -104,7 +110,10 @@ class DQNPolicy:
 
 
 class DQNLoss:
-    """ℓ between Q(s, a) and r + discount · Σ_a' π(a') Q_target(s', a'), with the gradient through Q(s, a) alone."""
+    """The loss between Q(s, a) and r + bonus + discount · Σ_a' π(a') Q_target(s', a'). Only Q(s, a) has a gradient.
+
+    π comes from the bootstrap. The head computes the loss; a distributional head compares return distributions.
+    """
 
     def __init__(self, policy: DQNPolicy, bootstrap: Bootstrap, bonus: Bonus) -> None:
         self._policy, self._bootstrap, self._bonus = policy, bootstrap, bonus
@@ -125,14 +134,14 @@ class DQNLoss:
 
 
 class GradientStep:
-    """One step of a torch optimiser down the weighted mean of the losses; `max_norm` 0 clips no gradient."""
+    """Makes one step of a torch optimiser on the weighted mean of the losses. `max_norm` 0 switches clipping off."""
 
     def __init__(self, policy: DQNPolicy, optimizer: torch.optim.Optimizer, max_norm: float) -> None:
         self._policy, self._optimizer, self._max_norm = policy, optimizer, max_norm
         self._parameters = list(policy.online.parameters())
 
     def apply(self, batch: Batch, errors: TDErrors) -> None:
-        """Move the online network."""
+        """Update the weights of the online network."""
         losses = cast(Tensor, errors.update)
         loss = (losses * self._policy.tensor(batch.weights)).mean()
         for parameter in self._parameters:
@@ -162,7 +171,7 @@ class GradientStep:
 
 
 def _laid_out_as(parameter: Tensor, saved: Tensor) -> Tensor:
-    """Moments in the parameter's own order in memory: the fused optimiser goes through both as they lie there."""
+    """Return a saved moment in its parameter's memory layout: the fused optimiser reads both in memory order."""
     if saved.shape != parameter.shape:
-        return saved  # the count of steps
+        return saved  # the optimiser's step counter
     return torch.empty_like(parameter, dtype=saved.dtype, requires_grad=False).copy_(saved)

@@ -1,4 +1,4 @@
-"""The head of DQN: one number for each action is its value."""
+"""The head of DQN: the stream gives one number for each action, its value."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ScalarHead(nn.Module):
         reward: Float[Tensor, " B"],
         discount: Float[Tensor, " B"],
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-        """(loss, |temporal-difference error|) of each transition."""
+        """Return (loss, |temporal-difference error|) of each transition."""
         value = taken(online.values, action)
         goal = bootstrapped(reward, discount, expected_value(target.values, policy))
         return self._loss(value, goal, reduction="none"), (goal - value).detach().abs()

@@ -1,7 +1,18 @@
-"""The hooks that `dqn` adds: what its network is made of, and what it bootstraps from.
+"""The hooks of `dqn`: the parts of its network, its bootstrap and its bonus.
 
-Each returns a *constructor*, because a network builds many layers. They are called by dqn's make_policy
-and make_loss, while the run is assembled.
+Every hook here is a slot with a default. dqn calls each hook once, while the run is assembled, and gets a function:
+
+* `dqn_torso`, `dqn_linear`, `dqn_stream` and `dqn_head` return a *constructor*. dqn's `make_policy` builds the online
+  network with it: torso → stream → head. The target network is a copy of the online network.
+* `dqn_bootstrap` and `dqn_bonus` return a function of tensors. dqn's loss calls it for every batch.
+
+An implementation names the arguments that it needs and leaves out the others. Arguments of more than one hook:
+
+    spaces   what the policy observes and which actions it has (`framework.types.Spaces`)
+    config   the options in force: `config[MyOptions].rate` reads an option of a section
+    seeds    random generators of the run: `seeds.generator("a name of your own")`
+
+In the shapes, B is the number of rows of a batch, A the number of actions and F the number of features.
 """
 
 from __future__ import annotations
@@ -21,20 +32,28 @@ if TYPE_CHECKING:
 
 
 class Output(Protocol):
-    """What a head reads from a network. `values` [B, A] are the means, whatever the head represents."""
+    """What a head returns. `values` [B, A] are the action values.
+
+    A head that represents distributions of returns keeps these in further fields; `values` are then their means.
+    """
 
     @property
     def values(self) -> Float[Tensor, "B A"]: ...
 
 
 class Head(Protocol):
-    """How numbers become action values, and how two of them are compared: one object, so that they cannot mismatch."""
+    """Turns numbers into action values and computes their loss. One object does both, so that they always match."""
 
     width: int
-    """Numbers for each action that the stream gives."""
+    """How many numbers the stream gives for each action."""
 
     def __call__(self, features: Float[Tensor, "B F"], stream: Callable[[Tensor], Tensor]) -> Output:
-        """Read action values through the stream, which maps [B, F] to [B, A, width]."""
+        """Compute the output for the features of a batch.
+
+        Args:
+            features: the torso's output.
+            stream: maps features [B, F] to numbers [B, A, width].
+        """
         ...
 
     def loss(
@@ -46,12 +65,15 @@ class Head(Protocol):
         reward: Float[Tensor, " B"],
         discount: Float[Tensor, " B"],
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-        """(loss, priority) of each transition.
+        """Return (loss, priority) of each transition. Only the loss has a gradient.
 
         Args:
-            target: of the target network at the next observation, without gradient.
+            online: the online network's output at the observation. It alone has a gradient.
+            action: the action taken.
+            target: the target network's output at the next observation.
             policy: the distribution over next actions to bootstrap from; one-hot for Q-learning.
-            discount: 0 where nothing may be bootstrapped, not even a NaN.
+            reward: the return of the transition's steps, plus the bonus.
+            discount: the factor of the bootstrapped value. Where it is 0, `target` has no effect, even if it is NaN.
         """
         ...
 
@@ -59,56 +81,75 @@ class Head(Protocol):
 Bonus: TypeAlias = Callable[
     [Callable[[], "Output"], Int64[Tensor, " B"], "Output", Float[Tensor, " B"]], Float[Tensor, " B"]
 ]
-"""(function giving the target network's output at the observation, action, its output at the next one, discount) →
-what is added to each reward."""
+"""(target_before, action, target, discount) → the bonus [B], which the loss adds to each reward.
+
+`target_before()` computes the target network's output at the observation; it costs one pass of the network. `action`
+is the action taken there. `target` is the target network's output at the next observation. `discount` is the factor of
+the bootstrapped value.
+"""
 
 Bootstrap: TypeAlias = Callable[["Output", Callable[[], "Output"]], Float[Tensor, "B A"]]
-"""(target network's output, function giving the online one's) at the next observation → distribution over actions."""
+"""(target, online) → the distribution over next actions to bootstrap from: each row [A] sums to 1.
+
+`target` is the target network's output at the next observation. `online()` computes the online network's output there;
+it costs one pass of the network.
+"""
 
 TorsoConstructor: TypeAlias = Callable[[], nn.Module]
-"""() → module from observations to features [B, F], F in its attribute `features`. It scales observations itself."""
+"""() → a module from observations [B, *obs] to features [B, F].
+
+Its attribute `features` is F. It gets raw observations, such as uint8 images, and scales them itself.
+"""
 
 LinearConstructor: TypeAlias = Callable[[int, int], nn.Module]
-"""(inputs, outputs) → a linear layer."""
+"""(inputs, outputs) → a layer from [B, inputs] to [B, outputs]."""
 
 StreamConstructor: TypeAlias = Callable[[int, int, int], nn.Module]
-"""(features, actions, width) → a module from [B, F] to [B, A, width]."""
+"""(F, A, width) → a module from features [B, F] to numbers [B, A, width]. The head decides the width."""
 
 HeadConstructor: TypeAlias = Callable[[int], nn.Module]
-"""(features) → a `Head`."""
+"""(F) → a `Head`, which is a module."""
 
 
 @slot
 def dqn_torso(spaces: Spaces, config: Config) -> TorsoConstructor:
-    """Observations → features. Default, by space: one-hot, fully connected, or convolutional."""
+    """The torso: observations → features. Raise `UnsupportedSpace` for observations that it cannot serve.
+
+    Default: one-hot vectors for Discrete observations, convolutions for uint8 images, fully connected layers otherwise.
+    """
     raise NotImplementedError
 
 
 @slot
 def dqn_linear(config: Config, seeds: Seeds) -> LinearConstructor:
-    """The layers of the stream. Default: `torch.nn.Linear`."""
+    """The linear layers of the stream. Default: `torch.nn.Linear`."""
     raise NotImplementedError
 
 
 @slot
 def dqn_stream(linear: LinearConstructor, config: Config) -> StreamConstructor:
-    """Features → numbers for each action. Default: one hidden layer."""
+    """The stream: features → numbers for each action. Default: one hidden layer of `dqn.hidden` units.
+
+    Args:
+        linear: the constructor from `dqn_linear`. Build every layer with it, so that a plugin such as `noisy` can
+            replace the layers.
+    """
     raise NotImplementedError
 
 
 @slot
 def dqn_head(spaces: Spaces, config: Config, seeds: Seeds) -> HeadConstructor:
-    """Numbers → action values and their loss. Default: one number is the value."""
+    """The head: numbers → action values, and their loss. Default: one number for each action, its value."""
     raise NotImplementedError
 
 
 @slot
 def dqn_bootstrap(config: Config) -> Bootstrap:
-    """Which next actions the target looks at. Default: the best one in the target network's eyes."""
+    """The bootstrap: which next actions the loss bootstraps from. Default: the best action by the target network."""
     raise NotImplementedError
 
 
 @slot
 def dqn_bonus(config: Config) -> Bonus:
-    """What the learner's rewards gain. Default: nothing."""
+    """The bonus: what the loss adds to the rewards of a batch. Default: 0."""
     raise NotImplementedError

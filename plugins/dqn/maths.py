@@ -9,7 +9,7 @@ from torch.nn import functional
 
 
 def greedy(values: Float[Tensor, "B A"]) -> Float[Tensor, "B A"]:
-    """The policy that takes the (first) action of the largest value, one-hot."""
+    """Return the greedy distribution over actions, one-hot. Of several best actions it takes the first."""
     return functional.one_hot(values.argmax(dim=1), values.shape[1]).to(values.dtype)
 
 
@@ -26,5 +26,5 @@ def expected_value(values: Float[Tensor, "B A"], policy: Float[Tensor, "B A"]) -
 
 
 def taken(values: Float[Tensor, "B A *rest"], action: Int64[Tensor, " B"]) -> Float[Tensor, "B *rest"]:
-    """What belongs to the actions taken: Q(s, a), or its atoms or quantiles."""
+    """Return the entries of the actions taken: Q(s, a), or the atoms or quantiles of a."""
     return values[torch.arange(len(action), device=action.device), action]

@@ -1,4 +1,4 @@
-"""Torsos for each kind of observation, the stream above them, and the network that joins them with a head."""
+"""The default torsos, the default stream, and the network of torso, stream and head."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from framework.types import Spaces
 from plugins.dqn.hookspecs import Head, LinearConstructor, Output, TorsoConstructor
 
 NATURE = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
-"""(channels, kernel, stride) of each layer of the network of Mnih et al. 2015, for images of 64 pixels and more."""
+"""(channels, kernel, stride) of each convolution of Mnih et al. 2015. For images of at least 64 pixels a side."""
 
 SMALL = ((16, 4, 2), (32, 3, 2), (32, 3, 2))
-"""The same for images of fewer pixels; it needs 18 at least."""
+"""The same for images of at least 18 pixels a side."""
 
 TINY = ((16, 3, 1),)
-"""The network of Young & Tian 2019, for the boards of MinAtar and whatever else has fewer; it needs 3 at least."""
+"""The convolution of Young & Tian 2019, for the boards of MinAtar and other images of at least 3 pixels a side."""
 
 
 class OneHot(nn.Module):
-    """States 0…n−1 as unit vectors: a linear layer above it is a table."""
+    """Turns the states 0…n−1 into unit vectors, so that a linear layer after it works as a table."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class OneHot(nn.Module):
 
 
 class FullyConnected(nn.Module):
-    """Flat observations through layers with ReLU. Nothing is scaled."""
+    """Fully connected layers with ReLU for flat observations, which it does not scale."""
 
     def __init__(self, inputs: int, widths: tuple[int, ...]) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class FullyConnected(nn.Module):
 
 
 def image_shape(space: gymnasium.Space[Any]) -> tuple[int, int, int] | None:
-    """(channels, height, width) of uint8 images, with an axis for channels or without; None for anything else."""
+    """Return (channels, height, width) of a space of uint8 images [C, H, W] or [H, W]; None for any other space."""
     shape = space.shape or ()
     if space.dtype != np.uint8 or len(shape) not in (2, 3):
         return None
@@ -61,27 +61,27 @@ def image_shape(space: gymnasium.Space[Any]) -> tuple[int, int, int] | None:
 
 
 def scaled(obs: Shaped[Tensor, "B *obs"]) -> Float[Tensor, "B C H W"]:
-    """uint8 images [B, C, H, W] or [B, H, W] in [0, 1], in the dtype that layers compute in.
+    """Scale uint8 images [B, C, H, W] or [B, H, W] to [0, 1], in the dtype in which layers compute.
 
-    Channels are last in memory, where convolutions are up to twice as fast on processors.
+    The result has its channels last in memory: convolutions on a CPU are then up to twice as fast.
     """
     kind = obs.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.get_default_dtype()
     images = obs if obs.ndim == 4 else obs[:, None]
-    # reordered while a pixel is one byte, and by stacking, which takes two thirds of the time of `contiguous`
+    # reorder first, while a pixel is one byte; `stack` takes two thirds of the time of `contiguous`
     channels_last = torch.stack(images.unbind(1), dim=-1)
     return channels_last.to(dtype).mul_(1 / 255).permute(0, 3, 1, 2)
 
 
 class Convolutional(nn.Module):
-    """uint8 images [B, C, H, W] or [B, H, W], scaled to [0, 1], through convolutions with ReLU."""
+    """Convolutions with ReLU for uint8 images [B, C, H, W] or [B, H, W], which it scales to [0, 1]."""
 
     def __init__(self, shape: tuple[int, int, int], layers: tuple[tuple[int, int, int], ...]) -> None:
         super().__init__()
         channels, height, width = shape
         modules: list[nn.Module] = []
         for out, kernel, stride in layers:
-            # in place: a convolution's gradient does not need its result, and fresh memory costs page faults
+            # in place: the gradient of a convolution does not need its output, and new memory costs page faults
             modules += [nn.Conv2d(channels, out, kernel, stride), nn.ReLU(inplace=True)]
             channels, height, width = out, (height - kernel) // stride + 1, (width - kernel) // stride + 1
         self.layers = nn.Sequential(*modules, nn.Flatten())
@@ -93,23 +93,27 @@ class Convolutional(nn.Module):
 
 
 def torso_for(spaces: Spaces, mlp: tuple[int, ...]) -> TorsoConstructor:
-    """The torso that suits the observations.
+    """Return the constructor of the torso that suits the observations.
+
+    Args:
+        mlp: units of each layer for flat observations.
 
     Raises:
-        UnsupportedSpace: for images that are too small, or of more axes than channels, height and width.
+        UnsupportedSpace: for observations without an axis that are not Discrete, for images of fewer than 3 pixels a
+            side, and for images with more axes than channels, height and width.
     """
     space = spaces.observation
     if isinstance(space, gymnasium.spaces.Discrete):
         return lambda: OneHot(int(space.n))
     shape = space.shape or ()
     if not shape:
-        raise UnsupportedSpace("observations with at least one axis, or Discrete ones")
+        raise UnsupportedSpace("Discrete observations or observations with at least one axis")
     if space.dtype != np.uint8 or len(shape) < 2:
         return lambda: FullyConnected(math.prod(shape), mlp)
     image = image_shape(space)
     if image is None or min(image[1:]) < 3:
         raise UnsupportedSpace(
-            "flat observations or uint8 images [channels, height, width] of at least 3 pixels a side"
+            "flat observations, or uint8 images [channels, height, width] of at least 3 pixels a side"
         )
     side = min(image[1:])
     layers = NATURE if side >= 64 else SMALL if side >= 18 else TINY
@@ -117,7 +121,7 @@ def torso_for(spaces: Spaces, mlp: tuple[int, ...]) -> TorsoConstructor:
 
 
 class ActionStream(nn.Module):
-    """Features [B, F] → [B, A, width] through one hidden layer with ReLU, or none."""
+    """Maps features [B, F] to numbers [B, A, width] through one hidden layer with ReLU; none if `hidden` is 0."""
 
     def __init__(self, linear: LinearConstructor, features: int, actions: int, width: int, hidden: int) -> None:
         super().__init__()
@@ -133,11 +137,11 @@ class ActionStream(nn.Module):
 
 
 class QNetwork(nn.Module):
-    """torso → stream → head.
+    """The whole network: torso → stream → head.
 
     Args:
-        computing: the dtype in which torso and stream compute; None: in that of their weights. What they give, and so
-            the head, is always of the default dtype.
+        computing: the dtype in which torso and stream compute; None is the dtype of their weights. Their outputs are
+            converted to the default dtype, in which the head computes.
     """
 
     def __init__(self, torso: nn.Module, stream: nn.Module, head: Head, computing: torch.dtype | None = None) -> None:

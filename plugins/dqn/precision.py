@@ -1,6 +1,6 @@
-"""In which floats layers compute: float32, or bfloat16 where images are large and the processor has units for it.
+"""The dtype in which layers compute: float32, or bfloat16 for large images on a CPU with bfloat16 units.
 
-Weights, their gradients, the optimiser, and everything from the action values on stay in float32.
+Weights, their gradients and the optimiser stay in float32, and so does everything after the stream.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from plugins.dqn.networks import image_shape
 Precision = Literal["auto", "float32", "bfloat16"]
 
 UNITS = ("avx512_bf16", "amx_bf16")
-"""What a processor declares that multiplies bfloat16 by itself; on others it is emulated, and slower than float32."""
+"""CPU capabilities that mean bfloat16 units. Without them torch emulates bfloat16, which is slower than float32."""
 
 LARGE = 18
-"""Pixels a side from which images pay for the conversions."""
+"""Smallest side of images, in pixels, for which bfloat16 saves more time than the conversions cost."""
 
 
 def computing(
     precision: Precision, device: torch.device, spaces: Spaces, declared: Mapping[str, Any] | None = None
 ) -> torch.dtype | None:
-    """The dtype in which layers compute; None: in that of their weights.
+    """Return the dtype in which layers compute; None is the dtype of their weights.
 
-    "auto" follows from the kind of observation and what the processor declares, never from a timing: the same run on
-    the same kind of machine has the same numbers.
+    "auto" depends on the observations, the device and the capabilities of the CPU, never on a timing. So a run has the
+    same numbers on every machine of the same kind. If torch's default dtype is not float32, the answer is None.
 
     Args:
-        declared: the processor's capabilities by name; default what torch finds here.
+        declared: the CPU's capabilities by name. Default: those that torch finds here.
     """
     if torch.get_default_dtype() is not torch.float32 or precision == "float32":
         return None

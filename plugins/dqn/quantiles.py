@@ -1,4 +1,4 @@
-"""What quantile heads share: their output, and the quantile Huber loss between one action and all that may follow."""
+"""What all quantile heads share: their output and the quantile Huber loss."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def quantile_huber(
     """Σ_i Σ_j w_j |τ_i − 1{u_ij < 0}| · L_κ(u_ij) / κ with u_ij = sample_j − quantile_i (Dabney et al. 2018, eq. 10).
 
     Args:
-        weights: of the samples, summing to 1 in each row.
-        levels: τ of each quantile; one row for all, or one for each.
+        weights: w of each sample; each row sums to 1.
+        levels: τ of each quantile; one row for the whole batch, or one for each transition.
     """
     error = samples[:, None, :] - quantiles[:, :, None]
     huber = functional.huber_loss(error, torch.zeros_like(error), reduction="none", delta=kappa) / kappa
@@ -44,7 +44,7 @@ def quantile_huber(
 
 
 class QuantileLoss(nn.Module):
-    """The loss of heads that give quantiles: the quantile Huber loss, which is the priority, too."""
+    """The base class of quantile heads. The quantile Huber loss is both their loss and their priority."""
 
     def __init__(self, kappa: float) -> None:
         super().__init__()
@@ -59,11 +59,14 @@ class QuantileLoss(nn.Module):
         reward: Float[Tensor, " B"],
         discount: Float[Tensor, " B"],
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-        """Against r + discount · Z(s'), with Z the mixture of the next actions' returns that `policy` weights."""
+        """Return (loss, priority): the quantiles Z(s, a) are fitted to r + discount · Z(s').
+
+        Z(s') is the mixture of the next actions' return distributions, weighted by `policy`.
+        """
         width = target.quantiles.shape[2]
         samples = bootstrapped(reward[:, None], discount[:, None], target.quantiles.flatten(1))
         weights = (policy / width).repeat_interleave(width, dim=1)
-        # where nothing is bootstrapped every sample is the reward, so that any weights will do
+        # where the discount is 0, every sample is the reward: equal weights then replace weights that may be NaN
         weights = torch.where(discount[:, None] == 0, torch.full_like(weights, 1 / weights.shape[1]), weights)
         taken_quantiles = taken(online.quantiles, action)
         loss = quantile_huber(taken_quantiles, samples, weights, online.levels, self._kappa)

@@ -1,4 +1,4 @@
-"""The weights of a network: as tensors that follow those of another network, and as arrays to save."""
+"""The weights of a network: as tensors that follow another network's, and as arrays to save."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from framework.errors import UsageError
 
 
 class NetworkTensors:
-    """A network's parameters and buffers.
+    """Lists a network's parameters and buffers.
 
-    Where a network has parameters alone, they are looked up once, as the search takes as long as the arithmetic. Where
-    it has buffers, they are looked up each time, as a module may put another tensor in a buffer's place.
+    Without buffers, the parameters are looked up once, because the search takes as long as the arithmetic. With
+    buffers, the search is repeated at each call, because a module may replace a buffer by another tensor.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -37,12 +37,12 @@ def follow(behind: list[Tensor], ahead: list[Tensor], fraction: float) -> None:
 
 
 def as_arrays(module: nn.Module) -> dict[str, np.ndarray]:
-    """Copies of a module's tensors by their names."""
+    """Return copies of a module's tensors: name → array."""
     return {name: tensor.detach().cpu().numpy().copy() for name, tensor in module.state_dict().items()}
 
 
 def load_arrays(module: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
-    """Load what `as_arrays` gave.
+    """Load arrays that `as_arrays` returned.
 
     Raises:
         UsageError: if the arrays belong to another network.
@@ -50,4 +50,4 @@ def load_arrays(module: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
     try:
         module.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
     except RuntimeError as error:
-        raise UsageError(f"the weights are of another network: {error}") from error
+        raise UsageError(f"the weights belong to another network: {error}") from error

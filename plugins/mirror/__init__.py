@@ -1,8 +1,8 @@
-"""Show each sampled transition in the environment's mirror with probability 1/2, where the environment declares one.
+"""Mirrors each sampled transition with probability 1/2, if the environment declares a mirror.
 
-An environment that is its own mirror image says so in its metadata, as `pong`'s court does: `mirror` is the axis of a
-frame that the mirror turns round, and the actions in the order in which the mirror shows them. Each transition is then
-worth two. The plugin decorates whatever buffer the composition has, and nothing is stored twice.
+An environment whose mirror image is the same environment, such as the court of `pong`, declares this in its metadata:
+`mirror` holds the axis of a frame that the mirror reverses, and for each action the action that the mirror shows. Each
+transition then serves as two. The plugin decorates any buffer, and stores nothing twice.
 """
 
 from __future__ import annotations

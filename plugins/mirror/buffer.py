@@ -1,4 +1,4 @@
-"""A buffer that shows some rows of each batch in the mirror."""
+"""A buffer that mirrors some rows of each batch."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from framework.types import Batch, Buffer, Counters, Described, Mirror, Segmente
 
 
 class MirroredBuffer:
-    """Shows each row of a batch of another buffer in the mirror with probability 1/2.
+    """Mirrors each row of another buffer's batches with probability 1/2.
 
-    The mirror turns observations round along its axis and exchanges actions. Rewards, discounts, weights and ids stay.
+    The mirror reverses observations along its axis and replaces actions. Rewards, discounts, weights and ids stay
+    the same.
     """
 
     def __init__(self, buffer: Buffer, mirror: Mirror, generator: np.random.Generator) -> None:
@@ -27,7 +28,7 @@ class MirroredBuffer:
         self._buffer.add(step)
 
     def sample(self, n: int, counters: Counters) -> Batch:
-        """A batch of the other buffer with some rows mirrored. The successors are mirrored in the same rows."""
+        """Return a batch of the other buffer. In a mirrored row, both observations and both actions are mirrored."""
         batch = self._buffer.sample(n, counters)
         rows = np.flatnonzero(self._generator.random(len(batch)) < 0.5)
         return replace(
@@ -45,7 +46,7 @@ class MirroredBuffer:
         return len(self._buffer)
 
     def state_dict(self) -> State:
-        """The other buffer's state, where it has one, and the generator's."""
+        """Return the other buffer's state, if it has one, and the random generator's."""
         inner = self._buffer.state_dict() if isinstance(self._buffer, Stateful) else {}
         return {"buffer": inner, **self._own_state()}
 
@@ -55,7 +56,7 @@ class MirroredBuffer:
         self._load_own_state(state)
 
     def manifest(self) -> Mapping[str, Any]:
-        """What the other buffer says of itself, and that it is mirrored."""
+        """Return the other buffer's manifest, and that batches are mirrored."""
         inner = self._buffer.manifest() if isinstance(self._buffer, Described) else {}
         return {**inner, "mirrored": True}
 
@@ -66,7 +67,7 @@ class MirroredBuffer:
         self._generator.bit_generator.state = state["generator"]
 
     def _turned(self, obs: Shaped[np.ndarray, "B *obs"], rows: Int64[np.ndarray, " M"]) -> Shaped[np.ndarray, "B *obs"]:
-        turned = obs.copy()  # the array may be the other buffer's own
+        turned = obs.copy()  # the array may belong to the other buffer
         turned[rows] = np.flip(obs[rows], self._axis)
         return turned
 
@@ -77,14 +78,14 @@ class MirroredBuffer:
 
 
 class SegmentedMirroredBuffer(MirroredBuffer):
-    """The same over a buffer whose checkpoints are written in segments: see `framework.types.Segmented`."""
+    """The same for a buffer that a checkpoint stores in segments: see `framework.types.Segmented`."""
 
     def cut(self) -> tuple[State, Mapping[str, Callable[[], State]]]:
-        """The segments are the other buffer's own."""
+        """Return the state and the segments. The segments are the other buffer's."""
         state, segments = cast(Segmented, self._buffer).cut()
         return {"buffer": state, **self._own_state()}, segments
 
     def join(self, state: State, segments: Iterable[State]) -> None:
-        """Load what `cut` gave."""
+        """Load what `cut` returned."""
         cast(Segmented, self._buffer).join(state["buffer"], segments)
         self._load_own_state(state)

@@ -1,4 +1,4 @@
-"""The check of the mirror: a row is a transition that happened, or its whole mirror image."""
+"""The check of the mirror: a row is a transition that happened, or its complete mirror image."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from framework.conformance.subject import Subject
 from framework.types import Mirror
 
 MIRROR = Mirror(-2, (0, 2, 1))
-"""Turns a frame's rows round, and exchanges two of three actions."""
+"""Reverses the order of a frame's rows, and swaps two of three actions."""
 
 STEPS = 120
-"""Of two environments: that none, or all, of so many rows are mirrored has a probability below 2^-100."""
+"""Steps of two environments. The probability that all of these rows are mirrored, or none, is below 2^-100."""
 
 
 @check(
     "buffer",
     "make_buffer",
-    Cause("the observation is turned and the action is not, or the other way round"),
-    Cause("the successor is turned in other rows than the observation"),
-    Cause("the action −1, which stands for none, is exchanged for another"),
-    Cause("the array that the buffer keeps is turned, so that later draws see it turned twice"),
+    Cause("only the observation is mirrored, or only the action"),
+    Cause("observation and next observation are mirrored in different rows"),
+    Cause("the next action −1, which means no action, is replaced by an action"),
+    Cause("the array that the buffer keeps is reversed, so that later draws reverse it again"),
 )
 def a_row_is_a_transition_or_its_mirror_image(subject: Subject) -> None:
-    """Each row is a transition as it happened or, with probability 1/2, its mirror image in all of its fields."""
+    """Each row is a transition as it happened or, with probability 1/2, its mirror image in all fields."""
     for stack, n in ((1, 1), (3, 2)):
         spaces = replace(frames_of(FRAME, np.int64, stack, 2), mirror=MIRROR)
         case = with_accepted_capacity(partial(ReplayCase, subject, spaces, n), 4 * STEPS)

@@ -1,7 +1,9 @@
-"""Prioritised experience replay (Schaul et al. 2016): P(i) = p_i^α / Σ p^α with p_i = |δ_i| + ε (section 3.3).
+"""Prioritised experience replay (Schaul et al. 2016) samples transitions with large temporal-difference
+errors more often.
 
-Weights are w_i = (N · P(i))^−β, divided by the largest *of the batch* (section 3.4); β grows to 1. A new
-transition has the largest priority that was ever seen.
+The probability of transition i is P(i) = p_i^α / Σ p^α with p_i = |δ_i| + ε (section 3.3). Its importance weight is
+w_i = (N · P(i))^−β, divided by the largest weight *of the batch* (section 3.4); β grows to 1. A new transition gets the
+largest priority so far.
 """
 
 from __future__ import annotations
@@ -22,18 +24,18 @@ from plugins.per.sumtree import SumTree
 
 
 class PEROptions(Section, name="per"):
-    """How much priorities matter, and how far their bias is corrected."""
+    """How much priorities matter, and how much of their bias is corrected."""
 
-    alpha: float = Field(0.5, ge=0, le=1, description="exponent of the priorities; 0 is uniform sampling")
+    alpha: float = Field(0.5, ge=0, le=1, description="α, exponent of the priorities; 0 is uniform sampling")
     beta: float = Field(
-        0.4, ge=0, le=1, description="exponent of the importance weights at the start; 1 corrects fully"
+        0.4, ge=0, le=1, description="β, exponent of the importance weights at the start; 1 corrects the bias fully"
     )
-    beta_horizon: int = Field(100_000, ge=1, description="environment steps after which beta is 1")
-    epsilon: float = Field(1e-6, gt=0, description="added to each priority, so that none is 0")
+    beta_horizon: int = Field(100_000, ge=1, description="environment steps in which β grows to 1")
+    epsilon: float = Field(1e-6, gt=0, description="ε, added to each priority, so that none is 0")
 
 
 class Prioritized:
-    """Ids in proportion to their priorities, one from each of n equal shares of the sum, with replacement."""
+    """Samples ids in proportion to p^α, with replacement: one id from each of n equal shares of the sum."""
 
     def __init__(self, options: PEROptions, generator: np.random.Generator) -> None:
         self._options, self._generator = options, generator
@@ -70,7 +72,7 @@ class Prioritized:
         return self._ids[leaves], weights / weights.max()
 
     def reprioritize(self, ids: Int64[np.ndarray, " B"], priorities: Float64[np.ndarray, " B"]) -> None:
-        """Set the priorities of the ids that are still there.
+        """Set the priorities of the ids that are still active.
 
         Raises:
             FrameworkError: for a priority that is negative, NaN or infinite.

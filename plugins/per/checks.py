@@ -1,7 +1,7 @@
 """Checks of prioritised replay: exact probabilities and weights, and a sum tree against a plain cumulative sum.
 
-A draw takes one id from each of n equal shares of the sum, so of n draws an id with probability p gets n · p, give or
-take less than two: the two shares that it has but a part of. Nothing here is left to chance.
+The sampler draws one id from each of n equal shares of the sum. So an id with probability p is drawn n · p times in n
+draws, with an error below two: the id covers at most two of the shares only in part. The checks need no statistics.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _sampler(subject: Subject, capacity: int, **options: float) -> Sampler:
 
 
 def _expect_probabilities(sampler: Sampler, wanted: np.ndarray, example: Mapping[str, object]) -> None:
-    """Compare how often each id from 0 on is drawn with its probability."""
+    """Compare how often each id (0, 1, …) is drawn with its probability."""
     ids, _ = sampler.sample(DRAWS, Counters())
     require((ids >= 0).all(), example=example, expected="active ids", got=np.unique(ids))
     counts = np.bincount(ids, minlength=len(wanted))
@@ -37,13 +37,13 @@ def _expect_probabilities(sampler: Sampler, wanted: np.ndarray, example: Mapping
 @check(
     "sampler",
     "make_sampler",
-    Cause("α applied twice, or not at all", "pytorch/rl#2211"),
-    Cause("priorities rounded to whole numbers", "instadeepai/flashbax#58"),
-    Cause("priorities never updated", "anthonytorlucci/rlevo#188"),
-    Cause("the tree is wrong for capacities that are no power of two", "vwxyzjn/cleanrl#546"),
+    Cause("α is applied twice, or not at all", "pytorch/rl#2211"),
+    Cause("priorities are rounded to whole numbers", "instadeepai/flashbax#58"),
+    Cause("priorities are never updated", "anthonytorlucci/rlevo#188"),
+    Cause("the tree is wrong for capacities that are not powers of two", "vwxyzjn/cleanrl#546"),
 )
 def per_probabilities_are_the_papers(subject: Subject) -> None:
-    """P(i) = p_i^α / Σ p^α with p_i = |δ_i| + ε."""
+    """Transition i is drawn with probability P(i) = p_i^α / Σ p^α, where p_i = |δ_i| + ε."""
     for capacity in CAPACITIES:
         for alpha, epsilon in ((1.0, 1e-6), (0.5, 1e-6), (0.0, 1e-6), (0.6, 0.5)):
             sampler = _sampler(subject, capacity, alpha=alpha, epsilon=epsilon)
@@ -59,11 +59,11 @@ def per_probabilities_are_the_papers(subject: Subject) -> None:
 @check(
     "sampler",
     "make_sampler",
-    Cause("the wrong exponent, or weights that are not normalised", "takoika/PrioritizedExperienceReplay#1"),
-    Cause("N counts the capacity, not the transitions; or β never grows"),
+    Cause("the exponent is wrong, or the weights are not normalised", "takoika/PrioritizedExperienceReplay#1"),
+    Cause("N is the capacity, not the number of transitions; or β never grows"),
 )
 def per_weights_are_the_papers(subject: Subject) -> None:
-    """w_i = (N · P(i))^−β over the largest of the batch; β grows to 1 in `per.beta_horizon` environment steps."""
+    """Weights are (N · P(i))^−β over the largest of the batch; β grows to 1 in `per.beta_horizon` environment steps."""
     priorities = np.array([1.0, 2.0, 0.5, 4.0, 3.0])
     for beta, steps in ((0.4, 0), (0.4, 50), (0.4, 100), (0.4, 10_000), (0.0, 0), (1.0, 0)):
         sampler = _sampler(subject, 8, alpha=0.5, epsilon=1e-6, beta=beta, beta_horizon=100)
@@ -81,11 +81,11 @@ def per_weights_are_the_papers(subject: Subject) -> None:
 @check(
     "sampler",
     "make_sampler",
-    Cause("a new transition gets 1, not the maximum", "ray-project/ray#11750"),
-    Cause("a new transition keeps what its slot had", "keras-rl/keras-rl#276"),
+    Cause("a new transition gets priority 1, not the largest priority", "ray-project/ray#11750"),
+    Cause("a new transition keeps the priority of the transition that it replaces", "keras-rl/keras-rl#276"),
 )
 def per_new_ones_have_the_largest_priority(subject: Subject) -> None:
-    """A new transition has the largest priority that was ever seen, whatever lay in its slot."""
+    """A new transition gets the largest priority so far, whatever the priority of the transition that it replaces."""
     for largest in (7.0, 1.0):
         sampler = _sampler(subject, 3, alpha=1.0, epsilon=1e-9)
         sampler.activate(np.arange(3))
@@ -106,11 +106,11 @@ def per_new_ones_have_the_largest_priority(subject: Subject) -> None:
 @check(
     "sampler",
     "make_sampler",
-    Cause("a priority of 0 divides by 0, or is never drawn again"),
-    Cause("retired slots keep their priority", "instadeepai/flashbax#52"),
+    Cause("a priority of 0 causes a division by 0, or the transition is never drawn again"),
+    Cause("retired transitions keep their priority", "instadeepai/flashbax#52"),
 )
 def per_no_priority_is_lost(subject: Subject) -> None:
-    """An error of 0 leaves the priority ε; what is retired has none at all."""
+    """A transition with an error of 0 has the priority ε; a retired transition is never drawn."""
     sampler = _sampler(subject, 6, alpha=1.0, epsilon=0.01)
     sampler.activate(np.arange(6))
     sampler.reprioritize(np.arange(6), np.array([0.0, 1.0, 0.0, 0.5, 2.0, 0.0]))
@@ -124,11 +124,11 @@ def per_no_priority_is_lost(subject: Subject) -> None:
 @check(
     "sampler",
     "make_sampler",
-    Cause("sums are adjusted by differences, and rounding piles up"),
-    Cause("sums in float32", "pytorch/rl#2230"),
+    Cause("sums are adjusted by differences, so that rounding errors accumulate"),
+    Cause("the sums are float32", "pytorch/rl#2230"),
 )
 def per_does_not_drift(subject: Subject) -> None:
-    """After 100 000 priorities of very different sizes, small ones are still drawn as they should be."""
+    """After 100,000 priorities of very different sizes, small priorities still have the right probabilities."""
     capacity = 1_000
     sampler = _sampler(subject, capacity, alpha=1.0, epsilon=1e-12)
     sampler.activate(np.arange(capacity))
@@ -144,12 +144,12 @@ def per_does_not_drift(subject: Subject) -> None:
 @check(
     "sampler",
     "make_sampler",
-    Cause("a prefix that equals the total goes out of range", "ray-project/ray#7180"),
-    Cause("the tree is wrong for capacities that are no power of two", "vwxyzjn/cleanrl#546"),
-    Cause("a float32 scan finds an index behind the end", "pytorch/rl#2230"),
+    Cause("a prefix that equals the total leads out of range", "ray-project/ray#7180"),
+    Cause("the tree is wrong for capacities that are not powers of two", "vwxyzjn/cleanrl#546"),
+    Cause("a float32 cumulative sum gives an index past the end", "pytorch/rl#2230"),
 )
 def per_tree_finds_what_a_cumulative_sum_finds(subject: Subject) -> None:
-    """Every prefix, 0 and the total included, lies in the leaf where a plain running sum puts it; never in one of 0."""
+    """For each prefix from 0 to the total, the tree finds the leaf of a plain cumulative sum, never one of weight 0."""
     patterns: Sequence[Sequence[float]] = ((1, 2, 3), (0, 1), (1, 0), (2, 0, 0, 1), (0.1, 0.2, 0.3, 0, 0), (5,))
     for capacity in CAPACITIES:
         for pattern in patterns:
@@ -166,4 +166,4 @@ def per_tree_finds_what_a_cumulative_sum_finds(subject: Subject) -> None:
             expect(tree.find(within), leaves, example={**example, "prefixes": within})
             edges = np.array([0.0, tree.total, np.nextafter(tree.total, np.inf)])
             some = np.flatnonzero(weights)
-            expect(tree.find(edges), some[[0, -1, -1]], example={**example, "prefixes": "0, the total, a trifle more"})
+            expect(tree.find(edges), some[[0, -1, -1]], example={**example, "prefixes": "0, the total, slightly more"})

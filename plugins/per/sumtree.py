@@ -1,4 +1,4 @@
-"""A sum tree in float64: leaves with weights, drawn in proportion to them in logarithmic time."""
+"""A sum tree in float64: it draws leaves in proportion to their weights, in logarithmic time."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from jaxtyping import Float64, Int64
 
 
 class SumTree:
-    """`capacity` leaves, any number, all 0 at first.
+    """`capacity` leaves, any number. All weights are 0 at first.
 
-    Each inner node is recomputed from its two children whenever one changes, never adjusted by a
-    difference, so that rounding cannot pile up.
+    Each inner node is computed again from its two children whenever one changes. It is never adjusted by a
+    difference, so rounding errors do not accumulate.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -26,20 +26,20 @@ class SumTree:
         return self._nodes[leaves + self._width]
 
     def __setitem__(self, leaves: Int64[np.ndarray, " K"], weights: Float64[np.ndarray, " K"] | float) -> None:
-        """Weights are finite and at least 0. Of equal leaves, the last weight stays."""
+        """Set weights, finite and at least 0. If a leaf occurs several times, its last weight counts."""
         nodes = leaves + self._width
         self._nodes[nodes] = weights
         for _ in range(self._width.bit_length() - 1):
-            nodes = nodes >> 1  # of siblings, both compute the same sum: that is cheaper than finding them
+            nodes = nodes >> 1  # siblings compute the same sum twice: that is cheaper than finding them
             self._nodes[nodes] = self._nodes[2 * nodes] + self._nodes[2 * nodes + 1]
 
     def find(self, prefixes: Float64[np.ndarray, " K"]) -> Int64[np.ndarray, " K"]:
-        """The leaf in whose share of the running sum each prefix, in [0, total], lies; never one of weight 0."""
+        """Return the leaf that each prefix in [0, total] of the cumulative sum falls into; never one of weight 0."""
         nodes = np.ones(len(prefixes), np.int64)
         rest = prefixes.copy()
         for _ in range(self._width.bit_length() - 1):
             left = self._nodes[2 * nodes]
-            # at the very end of the sum, rounding may point behind the last leaf that weighs anything
+            # near the total, rounding could lead past the last leaf with a weight above 0
             right = (rest >= left) & (self._nodes[2 * nodes + 1] > 0)
             rest = np.where(right, rest - left, rest)
             nodes = 2 * nodes + right

@@ -1,4 +1,4 @@
-"""A soft target (Lillicrap et al. 2016): after each update, target ← τ · online + (1 − τ) · target."""
+"""A soft target network (Lillicrap et al. 2016): after each update, target ← τ · online + (1 − τ) · target."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from framework.types import Counters, Policy, State, Targeted, TargetSync
 
 
 class PolyakOptions(Section, name="polyak"):
-    """How fast the target follows."""
+    """How fast the target network follows the online network."""
 
-    tau: float = Field(0.005, gt=0, le=1, description="the share of the online network after each update; 1 is a copy")
+    tau: float = Field(0.005, gt=0, le=1, description="τ: weight of the online network after each update; 1 is a copy")
 
 
 class SoftSync:
-    """Moves the target once for each update."""
+    """Moves the target network once after each update."""
 
     def __init__(self, policy: Targeted, tau: float) -> None:
         self._policy, self._tau = policy, tau
@@ -45,7 +45,7 @@ def config_sections() -> Sequence[type[Section]]:
 @hookimpl
 def make_target_sync(policy: Policy, config: Config) -> TargetSync:
     if not isinstance(policy, Targeted):
-        raise UsageError(f"polyak needs a policy with a target network; {type(policy).__name__} has none")
+        raise UsageError(f"polyak needs a policy with a target network; {type(policy).__name__} has none: drop polyak")
     return SoftSync(policy, config[PolyakOptions].tau)
 
 

@@ -1,4 +1,4 @@
-"""What `polyak` and `online` promise: a move of the target after each update, and at no other time."""
+"""Checks of `polyak` and `online`: the target network moves once after each update, and at no other time."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def _owned(subject: Subject, name: str) -> None:
 @check(
     "target_sync",
     "make_target_sync",
-    Cause("the target moves with every tick, so also after steps: faster than τ says"),
-    Cause("τ and 1 − τ exchanged"),
-    Cause("the periodic copy still runs beside it", "anthonytorlucci/rlevo#182"),
+    Cause("the target network also moves after environment steps, so faster than τ says"),
+    Cause("τ and 1 − τ are exchanged"),
+    Cause("the periodic copy is still active, too", "anthonytorlucci/rlevo#182"),
 )
 def polyak_moves_by_tau_after_each_update(subject: Subject) -> None:
-    """The target moves by polyak.tau once for each update, and never otherwise."""
+    """The target network moves by polyak.tau once after each update, and at no other time."""
     _owned(subject, "polyak")
     spy = TargetSpy(subject)
     for tau in (0.005, 0.25, 1.0):
@@ -44,10 +44,10 @@ def polyak_moves_by_tau_after_each_update(subject: Subject) -> None:
 @check(
     "target_sync",
     "make_target_sync",
-    Cause("a period in environment steps, or of more than one update: the target lags behind"),
+    Cause("the period counts environment steps or is longer than one update, so that the target network lags behind"),
 )
 def online_copies_after_each_update(subject: Subject) -> None:
-    """The target is an exact copy after every update, so that it is never another network than the online one."""
+    """The target network becomes an exact copy of the online network after each update, and at no other time."""
     _owned(subject, "online")
     spy = TargetSpy(subject)
     _moves_once_an_update(spy, spy.sync(), 1.0)

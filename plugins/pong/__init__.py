@@ -1,24 +1,25 @@
 """Atari Pong: single grey frames from one of two back ends that play the same game.
 
-* `native` (`plugins.pong.native`): ALE's own vector environment, all emulators in C++ threads;
-* `wrappers` (`plugins.pong.single`): the textbook stack, one gymnasium wrapper a step, which can also render.
+* `native` (`plugins.pong.native`): ALE's vector environment, which runs all emulators in C++ threads;
+* `wrappers` (`plugins.pong.single`): the usual stack of gymnasium wrappers, one for each stage, which can also render.
 
-Both emit uint8 frames of shape (size, size), one per `frame_skip` emulator frames, with raw rewards: +1 for
-a point won, −1 for a point lost, and the episode ends at 21 points. Stacking, reward clipping and scaling
-are the engine's. What the metadata's `protocol` says is everything that decides which game is played.
+Both emit uint8 frames of shape (size, size), one per `frame_skip` emulator frames. Rewards are raw: +1 for a point
+won, −1 for a point lost. The episode ends at 21 points. The engine stacks frames and clips rewards; the network
+scales pixels. The metadata's `protocol` lists every setting that decides which game is played.
 
-What was measured on ale-py 0.12.1, and is held by the tests:
+Measured on ale-py 0.12.1, and checked by the tests:
 
-* The ball is served automatically, so FIRE is not needed: a simple rule that follows the ball without it won
-  21–0. It is a real control all the same: held while the ball meets the paddle, it returns the ball about
-  twice as fast. UP and DOWN do nothing. So the 18 joystick positions have six effects, ALE's minimal set.
-* With `sticky` and `noop_max` 0 the seed changes nothing: there is one game, decided by the actions alone.
-* The last frame of an episode is right in `wrappers` and stale in `native`: ALE leaves its frame loop
-  before it reads the screen. Nothing is bootstrapped from it unless the episode is cut at `max_frames`.
-* `noop_max` n means 0 to n − 1 no-ops in `native` and the textbook's 1 to n in `wrappers`, from different
-  generators. In everything else, sticky actions included, the same seed gives the same game in both.
+* The game serves the ball automatically, so FIRE is not needed: a simple rule that follows the ball without FIRE won
+  21–0. But FIRE has an effect: if it is held while the ball meets the paddle, the ball returns about twice as fast.
+  UP and DOWN have no effect. So the 18 joystick positions have six different effects, those of ALE's minimal set.
+* With `sticky` and `noop_max` 0 the seed has no effect: the actions alone decide the game.
+* The last frame of an episode is correct in `wrappers` and stale in `native`: ALE leaves its frame loop before it
+  reads the screen. The agent bootstraps from this frame only if the episode is truncated at `max_frames`.
+* `noop_max` = n means 0 to n − 1 no-ops in `native` and 1 to n, as in the literature, in `wrappers`. The two use
+  different random generators. Apart from that, the same seed gives the same game in both, also with sticky actions.
 
-ale-py, which holds the emulator, is licensed GPL-2.0-only. Nothing here imports it before an environment is made.
+ale-py, which contains the emulator, has the licence GPL-2.0-only. This plugin imports ale-py only when it makes an
+environment.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 
 BROUGHT_IN: dict[str, tuple[str, ...]] = {"dqn": ("nstep", "per", "mirror", "averaging"), "pqn": ("averaging",)}
-"""Who learns → the plugins that help it here."""
+"""Named plugin → the plugins that `bundle` adds to it."""
 
 RECOMMENDED: dict[str, Any] = {
     "run.num_envs": 8,
@@ -49,7 +50,7 @@ RECOMMENDED: dict[str, Any] = {
     "evaluation.num_envs": 10,
     "evaluation.confirm": 100,
 }
-"""What suits Pong, whoever plays."""
+"""Values that suit every agent on Pong."""
 
 RECOMMENDED_FOR_DQN: dict[str, Any] = {
     "returns.gamma": 0.98,
@@ -70,7 +71,7 @@ RECOMMENDED_FOR_DQN: dict[str, Any] = {
     "dqn.threads": 1,
     "nstep.n": 10,
 }
-"""What suits a small network that learns Pong on two cores, with the plugins that `bundle` brings in."""
+"""Values that suit a small network that learns Pong on two cores, with the plugins that `bundle` adds."""
 
 
 @hookimpl
@@ -80,10 +81,11 @@ def families() -> Sequence[str]:
 
 @hookimpl
 def bundle(names: Sequence[str]) -> Bundle:
-    """What `dqn` and `pqn` learn Pong faster with; `no:nstep` and so on drop a part.
+    """Add plugins with which `dqn` and `pqn` learn Pong faster; `no:nstep`, for example, drops one.
 
-    A point is decided long before it is scored, hence n-step returns. Few transitions are near a point, hence
-    prioritised replay. The court is its own mirror image. Averaged weights play steadier evaluations.
+    Actions decide a point long before it is scored: n-step returns help. Few transitions are near a point: prioritised
+    replay helps. The court is its own mirror image: mirrored transitions help. Averaged weights make evaluations
+    steadier.
     """
     return Bundle([part for family, parts in BROUGHT_IN.items() if family in names for part in parts])
 

@@ -1,4 +1,4 @@
-"""Checks of the preparation of Atari games, one wrapper at a time, on games with a script."""
+"""Checks of the preprocessing of Atari games, one wrapper at a time, on scripted games."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from plugins.pong.wrappers import ChannelFirst, FireReset, FrameSkip, NoopReset,
 
 
 def _skips() -> Iterator[tuple[Film, FrameSkip, int, int, dict[str, Any]]]:
-    """Every way in which an episode can end inside a skip: (game, wrapped, skip, length, example)."""
+    """Yield (game, wrapped game, skip, length, example) for every way in which an episode can end inside a skip."""
     for skip, length, truncates in product((1, 2, 3, 4), range(1, 10), (False, True)):
         film = Film(length, truncates)
         env = FrameSkip(film, skip)
@@ -29,12 +29,12 @@ def _skips() -> Iterator[tuple[Film, FrameSkip, int, int, dict[str, Any]]]:
 @check(
     "environment",
     "make_env",
-    Cause("a stale or an empty frame where the episode ends inside a skip", "Farama-Foundation/Gymnasium#1692"),
-    Cause("the last frame alone, in which what flickers is missing"),
-    Cause("the same array twice, as the game hands out its own"),
+    Cause("the frame is stale or empty if the episode ends inside a skip", "Farama-Foundation/Gymnasium#1692"),
+    Cause("only the last frame is used, in which flickering objects are missing"),
+    Cause("both frames are the same array, because the game uses its array again"),
 )
 def a_skip_shows_its_last_two_frames(subject: Subject) -> None:
-    """Each pixel is the brighter of the last two frames of the skip, wherever the episode ends; of one, that one."""
+    """Each pixel is the maximum of the last two frames of a skip (or of its only frame), wherever the episode ends."""
     for _, env, skip, length, example in _skips():
         for start in range(0, length, skip):
             obs = env.step(1)[0]
@@ -45,11 +45,11 @@ def a_skip_shows_its_last_two_frames(subject: Subject) -> None:
 @check(
     "environment",
     "make_env",
-    Cause("the last reward alone"),
-    Cause("a sum in the rewards' own small type", "sotetsuk/pgx#1034"),
+    Cause("only the last reward is used"),
+    Cause("the sum overflows, because it has the small type of the rewards", "sotetsuk/pgx#1034"),
 )
 def a_skip_adds_up_its_rewards(subject: Subject) -> None:
-    """The reward of a skip is the sum over its frames, of rewards of any type, up to the episode's end."""
+    """The reward of a skip is the sum of its frames' rewards, of any type, up to the episode's end."""
     for _, env, skip, length, example in _skips():
         for start in range(0, length, skip):
             reward = env.step(1)[1]
@@ -60,11 +60,11 @@ def a_skip_adds_up_its_rewards(subject: Subject) -> None:
 @check(
     "environment",
     "make_env",
-    Cause("a skip on top of a skip", "Farama-Foundation/Arcade-Learning-Environment#443"),
-    Cause("the game goes on after its end"),
+    Cause("one frame skip is applied on top of another", "Farama-Foundation/Arcade-Learning-Environment#443"),
+    Cause("the game continues after its end"),
 )
 def a_skip_ends_with_the_episode(subject: Subject) -> None:
-    """An action is held for `skip` frames, fewer only at the end, which is passed on as what it was."""
+    """An action is repeated for `skip` frames or until the episode ends, and the step has the end flags of the game."""
     for film, env, skip, length, example in _skips():
         for start in range(0, length, skip):
             _, _, terminated, truncated, _ = env.step(1)
@@ -78,22 +78,27 @@ def a_skip_ends_with_the_episode(subject: Subject) -> None:
 @check(
     "environment",
     "make_env",
-    Cause("an episode that ends at a lost life", "Farama-Foundation/Gymnasium#166"),
-    Cause("a life lost while FIRE is pressed, taken for the end", "DLR-RM/stable-baselines3#1060"),
+    Cause("the episode ends at a lost life", "Farama-Foundation/Gymnasium#166"),
+    Cause("a life lost while FIRE is pressed is treated as the end", "DLR-RM/stable-baselines3#1060"),
 )
 def a_lost_life_ends_no_episode(subject: Subject) -> None:
-    """Through all of the wrappers an episode goes on after a lost life: none is of one life alone."""
+    """With all the wrappers, an episode continues after a lost life."""
     env = FrameSkip(NoopReset(FireReset(Film(40)), 4), 4)
     env.reset(seed=0)
     for step in range(8):
         _, _, terminated, truncated, info = env.step(0)
         example = {"lives at first": 5, "lives": info["lives"], "step": step + 1}
-        require(not (terminated or truncated), example=example, expected="an episode that goes on", got="an end")
+        require(not (terminated or truncated), example=example, expected="an episode that continues", got="an end")
 
 
-@check("environment", "make_env", Cause("the observation of before FIRE is returned"), Cause("FIRE by a wrong number"))
+@check(
+    "environment",
+    "make_env",
+    Cause("the observation before FIRE is returned"),
+    Cause("the wrong action is used as FIRE"),
+)
 def fire_is_pressed_once_an_episode(subject: Subject) -> None:
-    """Each episode starts with FIRE, once, and shows what follows; a game without FIRE is left alone."""
+    """A reset presses FIRE once and returns the frame after it; a game without FIRE is not changed."""
     for actions, presses in ((("NOOP", "FIRE"), 1), (("FIRE", "NOOP"), 0), (("NOOP", "UP"), None)):
         film = Film(actions=actions, careful=True)
         env = FireReset(film)
@@ -107,11 +112,11 @@ def fire_is_pressed_once_an_episode(subject: Subject) -> None:
 @check(
     "environment",
     "make_env",
-    Cause("an upper bound that is left out, or a lower one of 0"),
-    Cause("another source of randomness than the environment's own"),
+    Cause("the upper bound is never drawn, or the lower bound is 0"),
+    Cause("the numbers are not from the environment's random generator"),
 )
 def no_ops_follow_the_seed(subject: Subject) -> None:
-    """An episode starts with 1 to `most` no-ops, each number possible, decided by the seed, and shows what follows."""
+    """The seed of a reset sets the number of no-ops, any of 1 to `most`, and the reset returns the frame after them."""
     for most in (1, 3):
         film = Film(careful=True)
         env = NoopReset(film, most)
@@ -126,15 +131,15 @@ def no_ops_follow_the_seed(subject: Subject) -> None:
         require(not any(map(any, film.taken)), example=example, expected="no-ops alone", got=film.taken)
 
 
-@check("environment", "make_env", Cause("the end is not looked at, so that the first step comes after it"))
+@check("environment", "make_env", Cause("the end is ignored, so that the first step comes after it"))
 def a_start_that_ends_the_episode_begins_another(subject: Subject) -> None:
-    """If the no-ops or FIRE run into an episode's end, what is shown is a new episode."""
+    """If the episode ends during the no-ops or FIRE, the reset returns a frame of a new episode."""
     for env, film in (_ending(wrap) for wrap in (lambda game: NoopReset(game, 9), FireReset)):
         for seed in range(4):
             obs, _ = env.reset(seed=seed)
             time = len(film.taken[-1])
             example = {"wrapper": type(env).__name__, "episode's length": film.length, "seed": seed}
-            require(time < film.length, example=example, expected="an episode that goes on", got="one that is over")
+            require(time < film.length, example=example, expected="an episode that continues", got="one that is over")
             expect(obs, picture(time), example={**example, "shown after": f"{time} steps"})
 
 
@@ -148,11 +153,14 @@ def _ending(wrap: Any) -> tuple[Any, Film]:
 @check(
     "environment",
     "make_env",
-    Cause("zeros where the first frame should be repeated, or the reverse", "Farama-Foundation/Gymnasium#829"),
-    Cause("frames of the episode before are still there"),
+    Cause(
+        "the padding is zero where the first frame should be repeated, or the reverse",
+        "Farama-Foundation/Gymnasium#829",
+    ),
+    Cause("frames of the previous episode are still in the stack"),
 )
 def prepared_stacks_hold_one_episode(subject: Subject) -> None:
-    """The wrapper's stacks are the last k frames of this episode, oldest first, after what was declared."""
+    """A frame stack has the last k frames of the episode, oldest first, and the declared padding before the first."""
     for k, padding in product((1, 3), ("repeat", "zero")):
         kind: Any = padding
         env = StackFrames(ChannelFirst(Film()), k, kind)
@@ -165,9 +173,9 @@ def prepared_stacks_hold_one_episode(subject: Subject) -> None:
                 expect(obs, np.stack(wanted), example=example)
 
 
-@check("environment", "make_env", Cause("rewards clipped for the learner in the score, too"))
+@check("environment", "make_env", Cause("the score is computed from the learner's clipped rewards"))
 def only_training_clips_rewards(subject: Subject) -> None:
-    """Rewards are clipped in training alone, and there only where the option says so."""
+    """Rewards are clipped only in training, and only if `pong.clip_rewards` is true."""
     for role, clips in product(("train", "evaluate", "watch"), (True, False)):
         kind: Any = role
         found = describe(PongOptions.model_validate({"clip_rewards": clips}), kind)

@@ -1,4 +1,4 @@
-"""Checks of Pong on the real emulator: what it shows, how far a step goes, and that both back ends play one game."""
+"""Checks of Pong on the real emulator: its frames, the length of a step, and the equality of both back ends."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from framework.conformance.subject import Subject
 from plugins.pong.options import ACTION_SETS, PongOptions
 
 FIELD = slice(34, 194)
-"""Rows of the console's screen between the walls, which have the ball's colour."""
+"""Rows of the console's screen between the walls. The walls have the ball's colour."""
 
 THINGS = {"the ball": (236, 236, 236), "our paddle": (92, 186, 92), "the other paddle": (213, 130, 74)}
-"""The console's colours."""
+"""Objects and their colours on the console."""
 
 FAINT = 6
-"""Of 255: what differs less from the background counts as invisible. A ball split among four pixels differs by 11."""
+"""The smallest visible difference from the background, of 255. A ball over four pixels has a difference of 11."""
 
 
 def _options(**given: Any) -> PongOptions:
@@ -25,7 +25,7 @@ def _options(**given: Any) -> PongOptions:
 
 
 def _back_ends(options: PongOptions) -> list[Any]:
-    """One game of each: an environment, and a vector environment of one row."""
+    """Return one game of each back end: an environment, and a vector environment with one row."""
     from plugins.pong.native import NativePong
     from plugins.pong.single import pong_env
 
@@ -37,7 +37,7 @@ def _name(env: Any) -> str:
 
 
 def _step(env: Any, action: int) -> tuple[Any, float, bool, bool, int]:
-    """(frame, reward, terminated, truncated, the emulator's frame) of one step of either back end."""
+    """Return (frame, reward, terminated, truncated, number of the emulator's frame) of one step of either back end."""
     if _name(env) == "wrappers":
         obs, reward, terminated, truncated, info = env.step(action)
         return obs, float(reward), bool(terminated), bool(truncated), int(info["episode_frame_number"])
@@ -49,11 +49,11 @@ def _step(env: Any, action: int) -> tuple[Any, float, bool, bool, int]:
 @check(
     "environment",
     "make_env",
-    Cause("every n-th pixel in the place of an average, which loses what is small"),
-    Cause("grey weights that give an object the background's brightness", "openai/baselines"),
+    Cause("every n-th pixel is used in place of an average, which loses small objects"),
+    Cause("the weights of the colours give an object the same grey as the background", "openai/baselines"),
 )
 def the_ball_and_the_paddles_stay_visible(subject: Subject) -> None:
-    """In the frames that are emitted the ball and both paddles stand out from the background, at every size."""
+    """At 36 and at 84 pixels, the ball and both paddles differ visibly from the background."""
     from plugins.pong.single import pong_env
 
     for size in (36, 84):
@@ -82,11 +82,14 @@ def the_ball_and_the_paddles_stay_visible(subject: Subject) -> None:
 @check(
     "environment",
     "make_env",
-    Cause("a skip on top of the emulator's own skip", "Farama-Foundation/Arcade-Learning-Environment#443"),
-    Cause("the same, by gym's default of 2 to 5 frames", "openai/gym#2454"),
+    Cause(
+        "a frame skip is applied on top of the emulator's own frame skip",
+        "Farama-Foundation/Arcade-Learning-Environment#443",
+    ),
+    Cause("a frame skip is applied on top of gym's default of 2 to 5 frames", "openai/gym#2454"),
 )
 def one_step_is_one_skip_of_the_emulator(subject: Subject) -> None:
-    """Each step takes the emulator `frame_skip` frames further, as the metadata says: 4, not 16."""
+    """A step advances the emulator by `frame_skip` frames, as the metadata says: by 4, for example, not by 16."""
     for skip in (1, 4):
         for env in _back_ends(_options(frame_skip=skip)):
             env.reset(seed=None)
@@ -99,8 +102,8 @@ def one_step_is_one_skip_of_the_emulator(subject: Subject) -> None:
 @check(
     "environment",
     "make_env",
-    Cause("frames that one of them does not pool, or shrinks in another way"),
-    Cause("actions that are numbered in another way"),
+    Cause("one back end does not pool its frames, or resizes them differently"),
+    Cause("the back ends number the actions differently"),
 )
 def both_back_ends_play_one_game(subject: Subject) -> None:
     """The same actions give the same frames, rewards and flags in `native` and in `wrappers`."""
@@ -126,9 +129,14 @@ def _expect_frame(got: Any, wanted: Any, example: dict[str, Any]) -> None:
         expect(got[tuple(place)], wanted[tuple(place)], example={**example, "compared": f"pixel {place.tolist()}"})
 
 
-@check("environment", "make_env", Cause("a limit on emulator frames that counts steps"), Cause("the limit terminates"))
+@check(
+    "environment",
+    "make_env",
+    Cause("the limit on emulator frames counts steps"),
+    Cause("the limit terminates the episode"),
+)
 def a_game_that_is_cut_off_is_truncated(subject: Subject) -> None:
-    """After `max_frames` emulator frames an episode is truncated, and not terminated."""
+    """After `max_frames` emulator frames an episode is truncated, not terminated."""
     for env in _back_ends(_options(max_frames=40)):
         env.reset(seed=None)
         ends = [_step(env, 0)[2:4] for _ in range(10)]

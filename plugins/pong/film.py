@@ -1,4 +1,4 @@
-"""A game with a script, in the place of the emulator: what it shows and pays is known beforehand."""
+"""A scripted game in place of the emulator: all its frames and rewards are known."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ SHAPE = (3, 5)
 
 
 def picture(time: int) -> Frame:
-    """The frame `time` steps after a reset: one bright pixel, elsewhere and of another brightness at each step."""
+    """Return the frame `time` steps after a reset: one bright pixel, whose place and brightness change at each step."""
     frame = np.zeros(SHAPE, np.uint8)
     frame.flat[time % frame.size] = 100 + time % 100
     return frame
 
 
 class Film(gymnasium.Env[Any, Any]):
-    """Shows `picture(0)`, `picture(1)`, …, pays int8 rewards of 100, and ends after `length` steps.
+    """Shows `picture(0)`, `picture(1)`, …, gives int8 rewards of 100, and ends after `length` steps.
 
-    Unless `careful`, every frame comes in the same array. A life is lost at every third step. `taken` holds the actions
-    of each episode.
+    Unless `careful`, all frames are in the same array. The player loses a life at every third step. `taken` contains
+    the actions of each episode.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Film(gymnasium.Env[Any, Any]):
         self._frame = np.zeros(SHAPE, np.uint8)
 
     def get_action_meanings(self) -> list[str]:
-        """As `AtariEnv` has it."""
+        """Return the names of the actions, as `AtariEnv` does."""
         return self._meanings
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:

@@ -1,4 +1,4 @@
-"""Pong on ALE's own vector environment: N emulators stepped, pooled and shrunk in C++ threads."""
+"""Pong on ALE's vector environment: C++ threads step N emulators, and pool and resize their frames."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ Frames = UInt8[np.ndarray, "N size size"]
 Infos = dict[str, Any]
 StepResult = tuple[Frames, Float64[np.ndarray, " N"], Bool[np.ndarray, " N"], Bool[np.ndarray, " N"], Infos]
 NO_SEED = -1
-"""What ALE takes for "carry on with the generator that you have"."""
+"""ALE's value for "no seed": the emulator continues with its random generator."""
 
 
 class _Emulators(AtariVectorEnv):
-    """ALE's vector environment with a metadata dict of its own: its constructor writes "NEXT_STEP" into
-    `VectorEnv.metadata`, the class's, which every other vector environment of the process would inherit."""
+    """ALE's vector environment with its own metadata dict.
+
+    ALE's constructor writes "NEXT_STEP" into the metadata. Without this dict it would write into `VectorEnv.metadata`,
+    which every other vector environment of the process inherits.
+    """
 
     metadata: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]  # an instance's in gymnasium's annotations
 
@@ -36,19 +39,19 @@ class NativePong(VectorEnv[Frames, Int64[np.ndarray, " N"], Any]):
     """N games of Pong that the caller resets (`AutoresetMode.DISABLED`).
 
     Observations are grey frames, uint8 [N, size, size]; actions are indices into
-    `ACTION_SETS[options.actions]`, integers [N]; rewards are raw, float64 [N]. No array that was returned
-    is written to again.
+    `ACTION_SETS[options.actions]`, integers [N]; rewards are raw, float64 [N]. The environment
+    does not write to an array again after it has returned it.
 
-    ALE itself only knows automatic resets. Under NEXT_STEP it would reset a finished game at the next
-    step; a masked reset before that step takes the place of it, so that every step is a true one.
+    ALE itself has only automatic resets. In the mode NEXT_STEP it would reset a finished game at the next step. A
+    masked reset before that step replaces the automatic one, so every step is a real step.
 
-    `step_async` returns as soon as the emulators are at work, and `step_wait` waits for them.
+    `step_async` starts the emulators and returns, and `step_wait` waits for them.
 
     The observation of an episode's last step is stale: ALE stops before it reads that screen.
 
     Raises:
-        gymnasium.error.ResetNeeded: stepped before the first full reset, or with a finished game.
-        gymnasium.error.AlreadyPendingCallError: reset or stepped between `step_async` and `step_wait`.
+        gymnasium.error.ResetNeeded: step before the first full reset, or with a finished game.
+        gymnasium.error.AlreadyPendingCallError: reset or step between `step_async` and `step_wait`.
         gymnasium.error.NoAsyncCallError: `step_wait` without `step_async`.
         ValueError: for actions, seeds or masks of the wrong shape or out of range.
     """
@@ -86,8 +89,8 @@ class NativePong(VectorEnv[Frames, Int64[np.ndarray, " N"], Any]):
         self.single_action_space = gymnasium.spaces.Discrete(len(self._ale_actions))
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        # Loading the game with a seed takes 0.2 s, where a bare reset takes 0.02, and changes nothing
-        # unless the emulator draws something: sticky actions or the number of no-ops.
+        # A reset with a seed loads the game: 0.2 s, without a seed 0.02 s. The seed has no effect unless the
+        # emulator draws random numbers, for sticky actions or no-ops.
         self._draws = options.sticky > 0 or options.noop_max > 0
         self._finished = np.ones(num_envs, np.bool_)
         self._started = False
@@ -96,16 +99,16 @@ class NativePong(VectorEnv[Frames, Int64[np.ndarray, " N"], Any]):
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Frames, Infos]:
-        """Start new games: all, or those in `options["reset_mask"]`, bool [N]; the other rows stay as they are.
+        """Start new games: all, or those in `options["reset_mask"]`, bool [N]. The other rows do not change.
 
-        seed: one for each of the N games, in [0, 2³¹); an int s stands for s, s + 1, …; None, for all or in
-        a place, lets the emulator's generator run on. Seeds of games that the mask leaves out are not used.
+        seed: one for each of the N games, in [0, 2³¹). An int s means s, s + 1, …. None, for all games or for one,
+        means that the emulator's random generator continues. Seeds of games outside the mask are ignored.
         """
         if self._pending:
-            raise AlreadyPendingCallError("reset while a step is under way: call step_wait first", "step")
+            raise AlreadyPendingCallError("reset before the pending step has finished: call step_wait first", "step")
         mask = self._mask(options)
         if not self._started and not mask.all():
-            raise ResetNeeded("the first reset must be one of all games")
+            raise ResetNeeded("the first reset must reset all games: call it without options['reset_mask']")
         seeds = self._seeds(seed)[mask]
         if not self._draws:
             seeds = np.full_like(seeds, NO_SEED)
@@ -115,30 +118,32 @@ class NativePong(VectorEnv[Frames, Int64[np.ndarray, " N"], Any]):
         return obs[:, 0, self._rows], _without_lifetime(info)
 
     def step(self, actions: Int[np.ndarray, " N"]) -> StepResult:
-        """(observations, rewards, terminated, truncated, infos) of one step of all games."""
+        """Return (observations, rewards, terminated, truncated, infos) of one step of all games."""
         self.step_async(actions)
         return self.step_wait()
 
     def step_async(self, actions: Int[np.ndarray, " N"]) -> None:
-        """Hand the actions to the emulators and return while they work."""
+        """Give the actions to the emulators and return while they work."""
         if self._pending:
-            raise AlreadyPendingCallError("step_async while a step is under way: call step_wait first", "step")
+            raise AlreadyPendingCallError(
+                "step_async before the pending step has finished: call step_wait first", "step"
+            )
         if self._finished.any():
             games = np.flatnonzero(self._finished).tolist()
-            raise ResetNeeded(f"games {games} are over or never began: reset them before the next step")
+            raise ResetNeeded(f"games {games} are over or have not started: reset them before the next step")
         chosen = np.asarray(actions)
         if chosen.shape != (self.num_envs,) or not np.issubdtype(chosen.dtype, np.integer):
             raise ValueError(f"actions must be {self.num_envs} integers, not {chosen.dtype} {chosen.shape}")
-        # ALE never returns from a step with an action that it does not know.
+        # With an unknown action, ALE's step would never return.
         if chosen.min() < 0 or chosen.max() >= len(self._ale_actions):
             raise ValueError(f"actions must lie in 0…{len(self._ale_actions) - 1}, not {chosen.tolist()}")
         self._emulators.send(self._ale_actions[chosen])
         self._pending = True
 
     def step_wait(self) -> StepResult:
-        """Wait for the step that `step_async` began, and return what `step` does."""
+        """Wait for the step that `step_async` started, and return the same as `step`."""
         if not self._pending:
-            raise NoAsyncCallError("step_wait without step_async", "step")
+            raise NoAsyncCallError("step_wait without a pending step: call step_async first", "step")
         obs, rewards, terminated, truncated, info = self._emulators.recv()
         self._pending = False
         self._finished = terminated | truncated
@@ -157,7 +162,7 @@ class NativePong(VectorEnv[Frames, Int64[np.ndarray, " N"], Any]):
         if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (self.num_envs,):
             raise ValueError(f"options['reset_mask'] must be a bool array of shape ({self.num_envs},), not {mask!r}")
         if not mask.any():
-            raise ValueError("options['reset_mask'] selects no game")
+            raise ValueError("options['reset_mask'] selects no game: set at least one entry to True")
         return mask
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> Int[np.ndarray, " N"]:
@@ -165,17 +170,17 @@ class NativePong(VectorEnv[Frames, Int64[np.ndarray, " N"], Any]):
             return np.full(self.num_envs, NO_SEED, np.int32)
         given = [seed + game for game in range(self.num_envs)] if isinstance(seed, int) else list(seed)
         if len(given) != self.num_envs:
-            raise ValueError(f"{len(given)} seeds for {self.num_envs} games")
+            raise ValueError(f"got {len(given)} seeds for {self.num_envs} games: give one seed for each game")
         if any(value is not None and not 0 <= value < 2**31 for value in given):
             raise ValueError(f"seeds must lie in [0, 2³¹), not {given}")
         return np.array([NO_SEED if value is None else value for value in given], np.int32)
 
 
 def _cores() -> int:
-    """Cores that this process may use, which a container can hold below the machine's."""
+    """Return the number of cores that this process may use. A container may allow fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _without_lifetime(info: Infos) -> Infos:
-    """ALE's `info` without the counter that runs on from one episode to the next: equal games, equal infos."""
+    """Return ALE's `info` without the counter that continues over episodes, so that equal games have equal infos."""
     return {key: value for key, value in info.items() if key != "frame_number"}

@@ -1,4 +1,4 @@
-"""What decides which game of Pong is played, and how it is shown: the metadata that the engine reads."""
+"""The metadata that the engine reads: which game of Pong is played, and what the agent sees of it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from framework.types import Role
 from plugins.pong.options import ACTION_SETS, PongOptions
 
 SCREEN, COURT = (210, 160), slice(34, 194)
-"""The emulator's rows and columns, and the rows between the walls, where the ball is; the score is above them."""
+"""The rows and columns of the emulator's screen, and the rows between the walls. The score is above the court."""
 
 
 def effective_backend(options: PongOptions, role: Role) -> Literal["native", "wrappers"]:
-    """The back end in force: watching always takes `wrappers`, the one that renders."""
+    """Return the back end that is used. Watching always uses `wrappers`, which can render."""
     return "wrappers" if role == "watch" else options.backend
 
 
 def picture(options: PongOptions) -> tuple[int, slice]:
-    """Height to which the whole screen is shrunk, `size` being its width or both, and the rows that are shown."""
+    """Return the height to which the screen is resized (the width is `size`), and the rows that the agent sees."""
     if options.view == "screen":
         return options.size, slice(0, options.size)
     rows, columns = SCREEN
@@ -30,9 +30,9 @@ def picture(options: PongOptions) -> tuple[int, slice]:
 
 
 def describe(options: PongOptions, role: Role) -> dict[str, Any]:
-    """What the engine reads from the environment's metadata; a new dict at each call.
+    """Return the environment's metadata for the engine, a new dict at each call.
 
-    `protocol` names every setting that decides which game is played, and can be written as JSON.
+    `protocol` contains every setting that decides which game is played, as JSON values.
     """
     backend = effective_backend(options, role)
     first_noop = int(backend == "wrappers")
@@ -57,7 +57,7 @@ def describe(options: PongOptions, role: Role) -> dict[str, Any]:
         "fire_on_reset": options.fire_on_reset,
         "reward_clip": clip,
         "max_frames": options.max_frames,
-        "episode_ends_on_life_loss": False,  # Pong has no lives; said so that nobody has to guess
+        "episode_ends_on_life_loss": False,  # Pong has no lives; the protocol says so explicitly
     }
     found: dict[str, Any] = {
         "frame_stack": options.stack,
@@ -73,7 +73,10 @@ def describe(options: PongOptions, role: Role) -> dict[str, Any]:
 
 
 def _upside_down(actions: Sequence[str]) -> list[int]:
-    """The order of the actions in a court that hangs upside down: up is down. (Nearly: the game has no such rule.)"""
+    """Return each action's index in a court that is turned upside down: up and down are exchanged.
+
+    The game obeys this symmetry only approximately.
+    """
     swap = {"RIGHT": "LEFT", "LEFT": "RIGHT"}
     turned = [re.sub("RIGHT|LEFT", lambda found: swap[found[0]], name) for name in actions]
     return [actions.index(name) for name in turned]

@@ -1,4 +1,4 @@
-"""One game of Pong as a stack of gymnasium wrappers, on `AtariEnv`: for watching, for reading, for comparison."""
+"""One game of Pong as a stack of gymnasium wrappers on `AtariEnv`: to watch, to read and to compare."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from plugins.pong.wrappers import (
 )
 
 gymnasium.register_envs(ale_py)
-ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # else each emulator greets on stderr
+ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # otherwise each emulator prints a greeting on stderr
 
 
 class SeedEmulator(Wrapper):
-    """Give the emulator the seed of `reset` itself, in [0, 2³¹), as ALE's vector environment does.
+    """Give the emulator exactly the seed of `reset`, in [0, 2³¹), as ALE's vector environment does.
 
-    `AtariEnv` derives another number from it, and so would play another game with sticky actions. Without
-    those the emulator has no use for a seed, and is spared the loading of the game (0.2 seconds). `info`
-    is without ALE's "frame_number", which goes on counting from one episode to the next.
+    `AtariEnv` derives another seed from it, and with sticky actions that would be another game. Without sticky
+    actions the emulator does not need a seed, and this wrapper does not load the game again (0.2 seconds). `info` has
+    no "frame_number", because ALE's counter continues from one episode to the next.
     """
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
@@ -45,7 +45,7 @@ class SeedEmulator(Wrapper):
             if atari.ale.getFloat("repeat_action_probability") > 0:
                 atari.ale.setInt("random_seed", seed)
                 atari.load_game()  # the emulator reads its seed when it loads the game
-            # gymnasium's part of the seeding alone: `AtariEnv.reset(seed=…)` would always load the game
+            # only gymnasium's part of the seeding: `AtariEnv.reset(seed=…)` would always load the game
             gymnasium.Env.reset(atari, seed=seed)
         obs, info = self.env.reset(options=options)
         del info["frame_number"]
@@ -58,11 +58,10 @@ class SeedEmulator(Wrapper):
 
 
 def pong_env(options: PongOptions, role: Role = "train", render_mode: str | None = None) -> Env:
-    """One game of Pong as the engine wants it: the frames, rewards and ends of one row of `NativePong`.
+    """Return one game of Pong for the engine, with the same frames, rewards and ends as one row of `NativePong`.
 
-    Observations are uint8 [size, size], actions indices into `ACTION_SETS[options.actions]`, rewards raw.
-    Order and units of the start of an episode are ALE's: FIRE for one frame, then no-ops, neither of which
-    counts against `max_frames`.
+    Observations are uint8 [size, size], actions are indices into `ACTION_SETS[options.actions]`, and rewards are raw.
+    An episode starts as in ALE: FIRE for one frame, then no-op frames. Neither counts towards `max_frames`.
     """
     env = _emulator(options.sticky, full=options.actions == "full", render_mode=render_mode)
     if options.fire_on_reset:
@@ -76,7 +75,7 @@ def pong_env(options: PongOptions, role: Role = "train", render_mode: str | None
         shown = Box(0, 255, (options.size, options.size), np.uint8)
         env = TransformObservation(env, lambda frame: frame[rows], shown)
     env = _select_actions(env, ACTION_SETS[options.actions])
-    # "render_fps" is that of the picture shown once a step; the console's 60 Hz are shared out among them
+    # the console has 60 frames per second, and `render` shows one picture for each step
     pace = {"render_fps": max(1, round(60 / options.frame_skip))}
     env.metadata = {**env.metadata, **pace, **describe(options, role)}
     return env
@@ -90,10 +89,10 @@ def chapter_stack(
     sticky: float = 0.0,
     render_mode: str | None = None,
 ) -> Env:
-    """The founding chapter's preparation, whole and in its order, for use without the engine.
+    """Return Pong with the complete preprocessing of a textbook's chapter, in its order, for use without the engine.
 
-    Observations are float32 [stack, size, size] in [0, 1], actions ALE's six. FIRE on reset comes after the
-    frame skip, as in the chapter, and so is held for `skip` frames.
+    Observations are float32 [stack, size, size] in [0, 1], and actions are ALE's minimal six. As in the chapter, the
+    wrapper for FIRE on reset comes after the frame skip, so FIRE is held for `skip` frames.
     """
     env: Env = TimeLimit(_emulator(sticky, full=False, render_mode=render_mode), 108_000)
     env = FireReset(FrameSkip(env, skip))
@@ -102,14 +101,14 @@ def chapter_stack(
 
 
 def _emulator(sticky: float, full: bool, render_mode: str | None) -> Env:
-    """The bare emulator, one grey frame [210, 160] a step, seeded as ALE's vector environment is."""
+    """Return the emulator alone: one grey frame [210, 160] a step, with the same seeds as ALE's vector environment."""
     env = gymnasium.make(
         "ALE/Pong-v5",
         obs_type="grayscale",
         frameskip=1,
         repeat_action_probability=sticky,
         full_action_space=full,
-        max_num_frames_per_episode=0,  # no limit of its own: it would count the frames of a reset as well
+        max_num_frames_per_episode=0,  # no limit here: it would also count the frames of a reset
         render_mode=render_mode,
         disable_env_checker=True,
     )
@@ -117,7 +116,7 @@ def _emulator(sticky: float, full: bool, render_mode: str | None) -> Env:
 
 
 def _select_actions(env: Env, names: tuple[str, ...]) -> Env:
-    """Let the agent choose among these ALE actions alone."""
+    """Restrict the agent to these ALE actions."""
     meanings: list[str] = env.unwrapped.get_action_meanings()  # type: ignore[attr-defined]  # AtariEnv's
     chosen = [meanings.index(name) for name in names]
     return TransformAction(env, lambda action: chosen[action], Discrete(len(chosen)))

@@ -1,12 +1,12 @@
-"""The steps of the textbook's preparation of Atari games, one gymnasium wrapper each.
+"""The usual preprocessing of Atari games, one gymnasium wrapper for each stage.
 
-They know nothing of the engine and serve any game of `AtariEnv`; `plugins.pong.single` puts them together.
-Where gymnasium keeps a wrapper that does precisely the step, there is none here: use `ResizeObservation`
-(OpenCV's area interpolation), `TransformAction` and `TimeLimit`. Not so good that they could be used are
+The wrappers do not depend on the engine and work with any game of `AtariEnv`; `plugins.pong.single` combines them.
+Three stages are gymnasium's own wrappers: `ResizeObservation` (OpenCV's area interpolation), `TransformAction` and
+`TimeLimit`. Three other wrappers of gymnasium are not suitable:
 
 * `MaxAndSkipObservation`: stale or zero frames when an episode ends inside a skip;
 * `FrameStackObservation`: stacks on a new axis instead of the channels;
-* `RescaleObservation`: from uint8 its scaled pixels are uint8 again, nearly all 0.
+* `RescaleObservation`: converts the scaled pixels of uint8 frames to uint8 again, nearly all 0.
 
 Frames are uint8, [H, W] for a grey screen, until `ScaleToUnit`.
 """
@@ -31,7 +31,7 @@ Reset: TypeAlias = tuple[Any, dict[str, Any]]
 class StartWith(Wrapper):
     """Take `number()` steps with one action, given by its ALE name, at the start of each episode.
 
-    Without effect on games that have no such action. An episode that ends meanwhile is started anew.
+    It has no effect on games without this action. If the episode ends during these steps, a new one starts.
     """
 
     def __init__(self, env: Env, action: str) -> None:
@@ -40,7 +40,7 @@ class StartWith(Wrapper):
         self._action = meanings.index(action) if action in meanings else None
 
     def number(self) -> int:
-        """How many steps this episode starts with."""
+        """Return the number of steps at the start of this episode."""
         return 1
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
@@ -54,14 +54,14 @@ class StartWith(Wrapper):
 
 
 class FireReset(StartWith):
-    """Press FIRE once at the start of an episode; without effect on games in which FIRE is no action."""
+    """Press FIRE once at the start of each episode. It has no effect on games without the action FIRE."""
 
     def __init__(self, env: Env) -> None:
         super().__init__(env, "FIRE")
 
 
 class NoopReset(StartWith):
-    """Start each episode with 1 to `most` steps without action, drawn from the environment's generator."""
+    """Start each episode with 1 to `most` no-ops, a number drawn from the environment's random generator."""
 
     def __init__(self, env: Env, most: int) -> None:
         super().__init__(env, "NOOP")
@@ -74,16 +74,16 @@ class NoopReset(StartWith):
 
 
 class FrameSkip(Wrapper):
-    """Hold each action for `skip` frames; show the brighter of the last two of them at each pixel.
+    """Repeat each action for `skip` frames. The observation is the maximum of the last two frames at each pixel.
 
-    Atari draws some objects in every other frame only. Rewards are summed. When an episode ends inside a
-    skip, the last two frames are those before the end; when it ends with the first, that frame stands alone.
+    The maximum is needed because Atari draws some objects only in every other frame. Rewards are summed. If an episode
+    ends inside a skip, the last two frames before the end are used, or one frame if there is only one.
     """
 
     def __init__(self, env: Env, skip: int) -> None:
         super().__init__(env)
         if skip < 1:
-            raise ValueError(f"an action is held for at least one frame, not {skip}")
+            raise ValueError(f"skip must be at least one frame, not {skip}")
         self._skip = skip
 
     def step(self, action: Any) -> tuple[Frame, float, bool, bool, dict[str, Any]]:
@@ -91,7 +91,7 @@ class FrameSkip(Wrapper):
         frames: deque[Frame] = deque(maxlen=2)
         for _ in range(self._skip):
             obs, reward, terminated, truncated, info = self.env.step(action)
-            frames.append(np.array(obs))  # a copy: the next frame may come in the same array
+            frames.append(np.array(obs))  # a copy: the environment may use the array again
             total += float(reward)
             if terminated or truncated:
                 break
@@ -105,7 +105,7 @@ class ChannelFirst(ObservationWrapper):
         super().__init__(env)
         space = _box(env)
         if len(space.shape) not in (2, 3):
-            raise ValueError(f"an image is [H, W] or [H, W, C], not {space.shape}")
+            raise ValueError(f"an image must have the shape [H, W] or [H, W, C], not {space.shape}")
         self.observation_space = Box(self.observation(space.low), self.observation(space.high), dtype=np.uint8)
 
     def observation(self, observation: Frame) -> Frame:
@@ -115,7 +115,7 @@ class ChannelFirst(ObservationWrapper):
 class StackFrames(Wrapper):
     """The last k frames [C, H, W] as one observation [k·C, H, W], oldest first; a new array at each step.
 
-    padding: what stands before an episode's first frame: "repeat" (that frame) or "zero".
+    padding: what fills the stack before an episode's first frame: "repeat" (that frame) or "zero".
     """
 
     def __init__(self, env: Env, k: int, padding: Literal["repeat", "zero"] = "repeat") -> None:
@@ -154,5 +154,5 @@ class ScaleToUnit(ObservationWrapper):
 def _box(env: Env) -> Box:
     space = env.observation_space
     if not isinstance(space, Box) or space.dtype != np.uint8:
-        raise TypeError(f"this wrapper takes uint8 images, not {space}")
+        raise TypeError(f"this wrapper needs uint8 images, not {space}")
     return space

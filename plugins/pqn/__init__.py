@@ -1,9 +1,10 @@
 """The parallelised Q-network (PQN; Gallici et al. 2024, algorithm 1): many environments, no replay, no target network.
 
-Every environment makes `rollout` steps; λ-returns of them are the targets (eq. 8, Daley & Amato 2019),
-G_t = r_t + γ · [(1 − λ) · max_a Q(s_{t+1}, a) + λ · G_{t+1}], with G of the last step of a rollout or of a truncated
-episode r + γ · max_a Q(s', a), and r alone where the episode terminated. Several epochs of minibatches then fit
-Q(s_t, a_t) to them with RAdam. Layer normalisation stands in for the target network: `pqn,no:layer_norm` shows why.
+Every environment makes `rollout` steps. The targets are the λ-returns of these steps (eq. 8, Daley & Amato 2019),
+G_t = r_t + γ · [(1 − λ) · max_a Q(s_{t+1}, a) + λ · G_{t+1}]. At the last step of a rollout or of a truncated episode,
+G = r + γ · max_a Q(s', a). At the last step of a terminated episode, G = r. Several epochs of minibatches then fit
+Q(s_t, a_t) to the targets with RAdam. Layer normalisation makes the target network unnecessary: `pqn,no:layer_norm`
+shows what happens without it.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ __all__ = ["PQNOptions", "Rollout", "RolloutCadence", "lambda_returns"]
 
 
 class Regression:
-    """ℓ between Q(s, a) and the return that stands in `batch.reward`; any head will do."""
+    """The head's loss between Q(s, a) and the λ-return, which is in `batch.reward`. It works with any head."""
 
     def __init__(self, policy: DQNPolicy) -> None:
         self._policy = policy
@@ -54,7 +55,7 @@ class Regression:
         policy.set_training(True)
         online = policy.online(policy.tensor(batch.obs))
         reward, discount = policy.tensor(batch.reward), policy.tensor(batch.discount)
-        # with a discount of 0 nothing that is given as the target comes through
+        # the discount is 0, so the head ignores the target output that it gets here
         loss, priority = policy.online.head.loss(
             online, policy.tensor(batch.action), online, torch.zeros_like(online.values), reward, discount
         )
@@ -103,7 +104,7 @@ def make_cadence(config: Config) -> Cadence:
     steps = options.rollout * num_envs
     if options.minibatches > steps - num_envs + 1:
         raise UsageError(
-            f"pqn.minibatches = {options.minibatches} are too many for rollouts of {options.rollout} steps in "
+            f"pqn.minibatches = {options.minibatches} is too large for rollouts of {options.rollout} steps in "
             f"{num_envs} environments: lower it, or raise pqn.rollout or run.num_envs"
         )
     return RolloutCadence(steps // options.minibatches, steps, options.epochs * options.minibatches)

@@ -1,4 +1,4 @@
-"""Checks of PQN's rollout: its λ-returns against the mixture of all n-step returns that defines them."""
+"""Checks of PQN's rollout: they compare its λ-returns with their definition, the mixture of all n-step returns."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from framework.types import Batch, Buffer, Counters, Spaces, State
 GAMMA = 0.5
 LAMBDAS = (0.0, 0.25, 1.0)
 PATTERNS = [signs for signs in product(".tub", repeat=3) if signs <= signs[::-1]] + [tuple(".t..u"), tuple("..b..")]
-"""Signs of an environment's steps, as `History` has them; a second environment makes them backwards."""
+"""Signs of an environment's steps, as in `History`. A second environment makes them in reverse order."""
 
 
 class Worth:
-    """A policy that tells states apart: max_a Q = s², and NaN in states that it is not to be asked about."""
+    """A policy with different values in all states: max_a Q = s². In forbidden states the values are NaN."""
 
     def __init__(self, forbidden: Sequence[int] = ()) -> None:
         self._forbidden = forbidden
@@ -34,13 +34,14 @@ class Worth:
         return {}
 
     def load_state_dict(self, state: State) -> None:
-        """There is nothing to restore."""
+        """Do nothing: there is no state."""
 
 
 def mixture(steps: Sequence[PlainTransition], lam: float) -> float:
-    """(1 − λ) Σ_n λ^(n−1) G^(n) over the n-step returns from the first of these steps; the longest takes what is left.
+    """Return (1 − λ) Σ_n λ^(n−1) G^(n) over the n-step returns from the first step.
 
-    G^(n) = Σ_{j<n} γ^j r_j + γ^n · max_a Q(s_n), without the last term where the episode terminated.
+    The longest return gets the rest of the weight, λ^(n−1). G^(n) = Σ_{j<n} γ^j r_j + γ^n · max_a Q(s_n), without the
+    last term where the episode terminated.
     """
     total = 0.0
     for n, last in enumerate(steps, start=1):
@@ -51,7 +52,7 @@ def mixture(steps: Sequence[PlainTransition], lam: float) -> float:
 
 
 def _collected(subject: Subject, patterns: Sequence[Sequence[str]], **options: float) -> tuple[Buffer, History]:
-    """A rollout of environments that did what these patterns say, one for each, and what happened in them."""
+    """Return a buffer with a rollout, one environment for each pattern, and the history of these environments."""
     space = gymnasium.spaces.Discrete(1_000)
     spaces = Spaces(space, gymnasium.spaces.Discrete(2), space, 1, "repeat", len(patterns))
     history = History(spaces)
@@ -62,7 +63,7 @@ def _collected(subject: Subject, patterns: Sequence[Sequence[str]], **options: f
     buffer = builder.buffer(spaces, policy=Worth(over))
     for step in steps:
         buffer.add(step)
-        # what was added is the caller's again
+        # the caller may change its arrays after `add`
         step.env_id[...], step.terminated[...], step.truncated[...] = 0, False, False
     return buffer, history
 
@@ -73,7 +74,7 @@ def _expect_returns(batch: Batch, history: History, lam: float, **more: object) 
         made, place = starts[number]
         steps = history.from_start(made, place, len(made))
         example = {"γ": GAMMA, "λ": lam, "frames": history.shown(), "rewards": "the frames' successors"}
-        values = {"max Q": "the frame squared, NaN behind a terminal", "start": number, **more}
+        values = {"max Q": "the frame squared, NaN after a termination", "start": number, **more}
         expect(batch.reward[row], mixture(steps, lam), example={**example, **values}, rtol=1e-6)
         expect(batch.discount[row], 0.0, example={**example, **values, "compared": "discount"})
 
@@ -82,12 +83,12 @@ def _expect_returns(batch: Batch, history: History, lam: float, **more: object) 
     "buffer",
     "make_buffer",
     Cause("the recursion starts from the wrong bootstrap", "purejaxql pqn_gymnax.py"),
-    Cause("the return of the next episode, or of another environment, is carried over"),
-    Cause("NaN · 0 is NaN: a value behind a terminal comes through", "anthonytorlucci/rlevo#192"),
-    Cause("truncation zeroes the bootstrap", "openai/baselines#436"),
+    Cause("the return of the next episode or of another environment is used"),
+    Cause("NaN · 0 is NaN: a value after a termination has an effect", "anthonytorlucci/rlevo#192"),
+    Cause("a truncation sets the bootstrap to 0", "openai/baselines#436"),
 )
 def pqn_lambda_returns_mix_all_n_step_returns(subject: Subject) -> None:
-    """G = (1 − λ) Σ λ^(n−1) G^(n), up to the end of the rollout or of the episode; its rest is never bootstrapped."""
+    """A target is (1 − λ) Σ λ^(n−1) G^(n) up to the end of the rollout or of the episode, and its discount is 0."""
     for lam, pattern in product(LAMBDAS, PATTERNS):
         buffer, history = _collected(subject, (pattern, pattern[::-1]), lam=lam, epochs=1, minibatches=1)
         _expect_returns(buffer.sample(99, Counters()), history, lam)
@@ -96,11 +97,11 @@ def pqn_lambda_returns_mix_all_n_step_returns(subject: Subject) -> None:
 @check(
     "buffer",
     "make_buffer",
-    Cause("a transition is left out of the last minibatch, or comes twice in an epoch"),
-    Cause("the returns of one minibatch, the observations of another"),
+    Cause("a transition is missing in the last minibatch, or occurs twice in an epoch"),
+    Cause("the returns and the observations are from different minibatches"),
 )
 def pqn_learns_each_transition_once_an_epoch(subject: Subject) -> None:
-    """Each epoch's minibatches, their sizes equal but for one, hold every transition of the rollout exactly once."""
+    """The minibatches of an epoch contain each transition of the rollout once, and their sizes differ by at most 1."""
     for minibatches in (1, 2, 3):
         pattern = (".", "t", ".", "u", ".")
         buffer, history = _collected(subject, (pattern, pattern[::-1]), lam=0.25, epochs=2, minibatches=minibatches)
@@ -109,7 +110,7 @@ def pqn_learns_each_transition_once_an_epoch(subject: Subject) -> None:
             batches = [buffer.sample(99, Counters()) for _ in range(minibatches)]
             sizes = [len(batch) for batch in batches]
             example = {"epoch": epoch, "minibatches": minibatches, "frames": history.shown()}
-            require(max(sizes) - min(sizes) <= 1, example=example, expected="sizes equal but for one", got=sizes)
+            require(max(sizes) - min(sizes) <= 1, example=example, expected="sizes that differ by at most 1", got=sizes)
             found = sorted(number for batch in batches for number in batch.obs.tolist())
             expect(found, made, example={**example, "compared": "starts"})
             for batch in batches:

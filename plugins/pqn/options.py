@@ -6,9 +6,9 @@ from framework.config import Field, Section
 
 
 class PQNOptions(Section, name="pqn"):
-    """How much is collected, and how it is learnt."""
+    """How much the agent collects before it learns, and how it learns."""
 
     rollout: int = Field(8, ge=1, description="steps of each environment between two rounds of learning")
     lam: float = Field(0.65, ge=0, le=1, description="λ: 0 is the one-step target, 1 the return of the whole rollout")
-    epochs: int = Field(4, ge=1, description="times that each transition of a rollout is learnt")
-    minibatches: int = Field(4, ge=1, description="batches that make an epoch; their size follows")
+    epochs: int = Field(4, ge=1, description="how often each transition of a rollout is learnt")
+    minibatches: int = Field(4, ge=1, description="batches in an epoch; their size follows from this number")

@@ -14,13 +14,13 @@ def lambda_returns(
     ended: Bool[np.ndarray, " K"],
     lam: float,
 ) -> Float64[np.ndarray, " K"]:
-    """G of each of K transitions, which stand in the order in which they were made.
+    """Return G of each of K transitions, which are in the order in which they were made.
 
     Args:
-        lane: the environment of each.
+        lane: the environment of each transition.
         discount: γ, or 0 where the episode terminated.
-        next_value: max_a Q at the true successor, whatever it is where the discount is 0.
-        ended: the last of an episode, terminated or truncated: nothing after it belongs to it.
+        next_value: max_a Q at the true successor; where the discount is 0, it is ignored.
+        ended: true for the last transition of an episode, terminated or truncated.
     """
     one_step = reward + np.where(discount == 0, 0.0, discount * next_value)
     returns = one_step.copy()

@@ -1,4 +1,4 @@
-"""What is collected between two rounds of learning, the minibatches that it makes, and when a round is due."""
+"""The transitions between two rounds of learning, their minibatches, and the time at which a round is due."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from plugins.pqn.options import PQNOptions
 from plugins.pqn.returns import lambda_returns
 
 Values: TypeAlias = Callable[[Shaped[np.ndarray, "N *obs"]], Float[np.ndarray, "N A"]]
-"""Observations → what is bootstrapped from."""
+"""Observations → the action values to bootstrap from."""
 
 
 @dataclass(frozen=True)
 class RolloutCadence:
-    """A round of updates each time that every environment has made `rollout` steps, counted in all."""
+    """A round of `updates` updates after every `steps` environment steps, counted over all environments."""
 
     batch_size: int
     steps: int
@@ -34,7 +34,7 @@ class RolloutCadence:
 
 
 class Rollout:
-    """The transitions since the last round of learning, and the minibatches that they make.
+    """The transitions since the last round of learning, and their minibatches.
 
     A batch's `reward` is the λ-return and its `discount` 0: there is nothing left to bootstrap.
     """
@@ -44,7 +44,7 @@ class Rollout:
     ) -> None:
         self._values, self._options, self._generator = values, options, generator
         self._sampler = InOrderSampler()
-        # an episode takes a frame more than it has steps
+        # an episode has one more frame than steps
         length = 2 * options.rollout + spaces.frame_stack + 4
         self._frames = FrameReplay(spaces, length * spaces.num_envs, self._sampler, NStepReturns(gamma))
         self._lanes: list[Int64[np.ndarray, " M"]] = []
@@ -57,23 +57,23 @@ class Rollout:
         self._ended.append(step.ended.copy())
 
     def sample(self, n: int, counters: Counters) -> Batch:
-        """The next minibatch; a rollout's λ-returns are computed when its first one is asked for."""
+        """Return the next minibatch. The first one of a rollout computes the λ-returns of all."""
         if not self._batches:
             self._batches = self._split(self._returns(counters))
         return self._batches.pop()
 
     def reprioritize(self, ids: Int64[np.ndarray, " B"], priorities: Float64[np.ndarray, " B"]) -> None:
-        """Every transition is learnt equally often."""
+        """Do nothing: every transition is learnt equally often."""
 
     def __len__(self) -> int:
         return max(len(self._sampler), sum(len(batch) for batch in self._batches))
 
     def _returns(self, counters: Counters) -> Batch:
-        """Take everything that was collected, in order, with its λ-returns."""
+        """Take out all collected transitions, in order, with their λ-returns."""
         batch = self._frames.sample(len(self._sampler), counters)
         lanes, ended = np.concatenate(self._lanes), np.concatenate(self._ended)
         self._lanes, self._ended = [], []
-        next_obs, _ = batch.next_obs, batch.next_action  # read before more is added
+        next_obs, _ = batch.next_obs, batch.next_action  # read them now, before more steps are added
         pieces = np.array_split(np.arange(len(batch)), self._options.minibatches)
         next_value = np.concatenate([self._values(next_obs[piece]).max(axis=1) for piece in pieces if len(piece)])
         batch.reward = lambda_returns(
@@ -87,7 +87,7 @@ class Rollout:
         return [_rows(batch, rows) for order in orders for rows in np.array_split(order, self._options.minibatches)]
 
     def state_dict(self) -> State:
-        """What was collected since the last round of learning, which is never interrupted."""
+        """Return the transitions since the last round of learning. No state is saved during a round."""
         return {
             "frames": self._frames.state_dict(),
             "sampler": self._sampler.state_dict(),

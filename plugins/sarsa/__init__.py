@@ -1,8 +1,8 @@
-"""SARSA (Rummery & Niranjan 1994; Sutton & Barto 2018, eq. 6.7): y = r + γ · Q(s', a'), a' the action taken in s'.
+"""SARSA (Rummery & Niranjan 1994; Sutton & Barto 2018, eq. 6.7): y = r + γ · Q(s', a'), with a' the action taken in s'.
 
-A transition is learnt once its next action is known, so one step later than in Q-learning, and before the action
-after that is chosen. Where an episode is truncated there is no next action: the expectation under the behaviour
-policy stands in. With `nstep` it is n-step SARSA (section 7.2).
+The agent learns a transition as soon as its next action is known. That is one step later than in Q-learning, and before
+the agent chooses the action after that. A truncated episode has no next action: the target then bootstraps from the
+expectation under the agent's action probabilities. With `nstep` it is n-step SARSA (section 7.2).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Sarsa:
 
 
 class NextActionReturns:
-    """Other returns, whose windows are kept waiting for one more step: the one with the next action."""
+    """Decorates returns: each window is one step longer, and that step holds the next action."""
 
     def __init__(self, returns: Returns) -> None:
         self._returns = returns

@@ -1,4 +1,4 @@
-"""Checks of what `sarsa` and `expected_sarsa` promise: which next action their targets look at."""
+"""Checks of `sarsa` and `expected_sarsa`: which next action their targets use."""
 
 from __future__ import annotations
 
@@ -10,37 +10,42 @@ from framework.conformance.subject import Subject
 from plugins.tabular.rig import expected, family, of_next_action, target_is
 
 
-@check("loss", "make_loss", Cause("the next action is the best one: Q-learning"), Cause("it is the action taken in s"))
+@check(
+    "loss",
+    "make_loss",
+    Cause("the target uses the best next action, as in Q-learning"),
+    Cause("the target uses the action taken in s"),
+)
 def sarsa_looks_at_the_next_action(subject: Subject) -> None:
-    """SARSA's target is return + discount · Q(s', a') with the action that was taken in s'."""
+    """SARSA's target is return + discount · Q(s', a'), where a' is the action taken in s'."""
     target_is(subject, "sarsa", of_next_action)
 
 
 @check(
     "loss",
     "make_loss",
-    Cause("a truncated episode is not bootstrapped", "openai/baselines#436"),
-    Cause("−1 indexes the last action"),
+    Cause("a truncated episode gets no bootstrap", "openai/baselines#436"),
+    Cause("−1, which means no next action, is used as the index of the last action"),
 )
 def sarsa_expects_where_no_next_action_is_known(subject: Subject) -> None:
-    """Where an episode was truncated there is no a': SARSA bootstraps from the expectation under how the agent acts."""
+    """After a truncation there is no a': SARSA uses the expectation under the agent's action probabilities."""
     target_is(subject, "sarsa", expected, next_action=st.just(-1))
 
 
 @check(
     "loss",
     "make_loss",
-    Cause("the expectation is under the greedy policy: Q-learning"),
-    Cause("it is under how the agent acted in s, or at the start of the run"),
+    Cause("the expectation uses greedy action probabilities, as in Q-learning"),
+    Cause("the expectation uses the action probabilities in s, or those at the start of the run"),
 )
 def expected_sarsa_looks_at_how_the_agent_acts(subject: Subject) -> None:
-    """Expected SARSA's target is return + discount · Σ π(a'|s') Q(s', a') with π as the exploration acts now."""
+    """Expected SARSA's target is return + discount · Σ π(a'|s') Q(s', a') with the current action probabilities π."""
     target_is(subject, "expected_sarsa", expected)
 
 
 @check("returns", "make_returns", Cause("a transition is learnt before its next action is taken"))
 def sarsa_waits_for_the_next_action(subject: Subject) -> None:
-    """SARSA's windows are one step longer than what they fold, so that the next action is known when they are whole."""
+    """SARSA's windows are one step longer than the steps it uses, so that a complete window has the next action."""
     family(subject, "sarsa")
     returns = subject.builder().returns()
     n = returns.horizon

@@ -1,7 +1,7 @@
-"""Tabular Q-learning (Watkins 1989; Sutton & Barto 2018, section 6.5).
+"""Tabular Q-learning (Watkins 1989; Sutton & Barto 2018, section 6.5): a table of action values for discrete states.
 
-Q(s, a) ← Q(s, a) + α · [r + γ · max_a' Q(s', a') − Q(s, a)], one transition at a time, in the order in
-which they happen, before the next action is chosen. With α = 1 it is an assignment.
+Q(s, a) ← Q(s, a) + α · [r + γ · max_a' Q(s', a') − Q(s, a)]. The agent learns the transitions one at a time and in
+order, each before it chooses the next action. With α = 1 the update sets Q(s, a) to its target.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ from framework.types import (
 
 
 class TabularOptions(Section, name="tabular"):
-    """The Q-table and its update."""
+    """The table of action values and its update."""
 
-    learning_rate: float = Field(1.0, gt=0, le=1, description="α: the share of the new target in each update")
-    initial: float = Field(0.0, description="every entry of the table at the start")
+    learning_rate: float = Field(1.0, gt=0, le=1, description="α: weight of the target in each update")
+    initial: float = Field(0.0, description="initial value of every entry of the table")
 
 
 class Tabular(Protocol):
-    """A policy whose values are cells of an array of float64: `table`, [S, A] or several such."""
+    """A policy with its action values in `table`: float64 [S, A], or several such tables in one array."""
 
     table: Float64[np.ndarray, "*tables S A"]
 
 
 class QTable:
-    """Q-values of every state and action: `table`, float64 [S, A]."""
+    """The value of every action in every state: `table`, float64 [S, A]."""
 
     def __init__(self, states: int, actions: int, initial: float) -> None:
         self.table: Float64[np.ndarray, "S A"] = np.full((states, actions), initial, np.float64)
@@ -62,44 +62,48 @@ class QTable:
         return {"table": self.table.copy()}
 
     def load_state_dict(self, state: State) -> None:
-        """Restore the table. Raises UsageError if it is of another size."""
-        restore(self.table, state, "table")
+        """Restore the table. Raises UsageError if the saved table has another size."""
+        restore(self.table, state, "a table")
 
 
 def restore(table: Float64[np.ndarray, "*tables S A"], state: State, kind: str) -> None:
     """Overwrite a table with the saved one.
 
+    Args:
+        kind: what the error message calls the table.
+
     Raises:
-        UsageError: if that is no such `kind` of table, or of another size.
+        UsageError: if the state has no table of this size.
     """
     saved = state.get("table")
     if not isinstance(saved, np.ndarray) or saved.shape != table.shape:
         states, actions = table.shape[-2:]
-        raise UsageError(f"the weights are no {kind} of {states} states and {actions} actions")
+        raise UsageError(f"the weights are not {kind} of {states} states and {actions} actions")
     table[...] = saved
 
 
 def table_of(policy: Policy, slots: Slots) -> QTable:
-    """The policy, for a loss that wants tabular's.
+    """Return the policy as the Q-table of `tabular`.
 
     Raises:
-        UsageError: naming whose loss it is and whose policy, if that is another.
+        UsageError: if the policy is something else. The message names the plugins of the loss and of the policy.
     """
     if isinstance(policy, QTable):
         return policy
     loss, owner = slots.filled["make_loss"], slots.filled["make_policy"]
     raise UsageError(
         f"{loss} learns the Q-table of 'tabular', and {owner} makes a {type(policy).__name__}: "
-        f"name tabular in place of {owner}, or drop {loss}"
+        f"replace {owner} by tabular, or drop {loss}"
     )
 
 
 def temporal_difference(
     policy: Tabular, cells: tuple[Int64[np.ndarray, " B"], ...], batch: Batch, bootstrap: Float64[np.ndarray, " B"]
 ) -> TDErrors:
-    """δ = y − table[cells] with y = r + discount · bootstrap: its square is the loss, |δ| the priority.
+    """Return the temporal-difference errors δ = y − table[cells] with y = r + discount · bootstrap.
 
-    `update` is (cells, y), as `Assignment` takes it. Where nothing is bootstrapped, not even a NaN comes through.
+    The loss is δ², the priority |δ|, and `update` is (cells, y) for `Assignment`. Where the discount is 0, the
+    bootstrap is ignored, even if it is NaN.
     """
     target = batch.reward + np.where(batch.discount == 0, 0.0, batch.discount * bootstrap)
     error = target - policy.table[cells]

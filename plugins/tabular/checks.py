@@ -1,4 +1,4 @@
-"""Checks of what `tabular` promises: its target, which cells move, and in which order."""
+"""Checks of `tabular`: its target, which cells an update moves, and in which order."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from plugins.tabular.rig import (
 @check(
     "loss",
     "make_loss",
-    Cause("the value of s stands where that of s' belongs", "google-research/recsim#26"),
-    Cause("γ's exponent is taken from the ends: γ⁰ = 1", "takuseno/d3rlpy#346"),
+    Cause("the target uses the value of s, not of s'", "google-research/recsim#26"),
+    Cause("the exponent of γ is read from the flags of termination, so that γ⁰ = 1", "takuseno/d3rlpy#346"),
 )
 def q_learning_looks_at_the_best_next_action(subject: Subject) -> None:
     """Q-learning's target is return + discount · max over a' of Q(s', a'), in float64."""
@@ -40,7 +40,7 @@ def q_learning_looks_at_the_best_next_action(subject: Subject) -> None:
 
 @check("loss", "make_loss", Cause("NaN · 0 is NaN", "anthonytorlucci/rlevo#192"))
 def a_cell_of_nan_stays_behind_a_discount_of_zero(subject: Subject) -> None:
-    """Where the discount is 0 no cell of s' comes through, not even a NaN."""
+    """Where the discount is 0, the cells of s' have no effect on the target, even if they are NaN."""
     double = subject.fills("make_policy", "double_q")
     made = family(subject, "tabular", "sarsa", "expected_sarsa", "double_q", policy="double_q" if double else "tabular")
     for next_action in range(-1, A):
@@ -55,12 +55,12 @@ def a_cell_of_nan_stays_behind_a_discount_of_zero(subject: Subject) -> None:
 @check(
     "optimizer",
     "make_optimizer",
-    Cause("an update of several rows at once, in which only the last of one cell counts"),
+    Cause("several rows are updated at once, and only the last row of each cell counts"),
     Cause("importance weights are ignored, or used twice"),
-    Cause("α is the share of the old value"),
+    Cause("α is the weight of the old value, not of the target"),
 )
 def cells_move_row_by_row(subject: Subject) -> None:
-    """Each row moves its cell by the share α · weight of the way to its target, one row after another, and no other."""
+    """Row by row, an update moves only the row's cell, by the fraction α · weight of the way to its target."""
     learns_by_tabular(subject)
     made = family(subject, "tabular", "sarsa", "expected_sarsa")
     for rate in (0.25, 1.0):
@@ -69,7 +69,7 @@ def cells_move_row_by_row(subject: Subject) -> None:
             learner = holding(replace(made, builder=builder), np.array([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]]))
             wanted = cells_of(learner)
             rewards, states = 64.0 * np.arange(1, rows + 1), np.array([0, 0, 1])[:rows]
-            # the second row meets the first one's cell
+            # the second row has the same cell as the first
             actions = np.array([1, 1, 2])[:rows]
             given: dict[str, Any] = {"obs": states, "action": actions, "reward": rewards, "weights": np.array(weights)}
             learner.learn(made.batch(rows, discount=np.zeros(rows), **given))
@@ -79,9 +79,9 @@ def cells_move_row_by_row(subject: Subject) -> None:
             expect(cells_of(learner), wanted, example=example, **EXACT)
 
 
-@check("optimizer", "make_optimizer", Cause("Q + α · (y − Q) in floating point, where (1 − α) · Q + α · y is meant"))
+@check("optimizer", "make_optimizer", Cause("Q + α · (y − Q) is rounded; (1 − α) · Q + α · y is exact for α = 1"))
 def a_learning_rate_of_one_is_an_assignment(subject: Subject) -> None:
-    """With α = 1 a cell becomes its target to the last bit, however large it was."""
+    """With α = 1 a cell becomes exactly its target, however large the old value was."""
     learns_by_tabular(subject)
     made = family(subject, "tabular", "sarsa", "expected_sarsa")
     table = np.full((2, A), 1e17)
@@ -99,12 +99,12 @@ TEXTBOOK = (
     ("make_optimizer", "tabular"),
     ("make_cadence", "tabular"),
 )
-"""Who must fill what for a run to be the textbook's."""
+"""Slots, each with the plugins that may fill it if a run is to equal the textbook's."""
 
 GREEDY = {
     "run.num_envs": 1,
     "run.episodes": None,
-    "tabular.initial": 2.0,  # more than the first rewards, so that several actions are tried
+    "tabular.initial": 2.0,  # more than the first rewards, so that the agent tries several actions
     "exploration.start": 0.0,
     "exploration.final": 0.0,
     "learning.batch_size": 1,
@@ -122,7 +122,7 @@ class _UpdateSpy(Callback):
 
 
 class Textbook:
-    """Greedy learners as they stand in the book, fed with the transitions of a run, one at a time."""
+    """The textbook's greedy learners. They get the transitions of a run one at a time."""
 
     def __init__(self, table: np.ndarray, rate: float, gamma: float, waits: bool) -> None:
         self.table, self._rate, self._gamma = table, rate, gamma
@@ -130,7 +130,7 @@ class Textbook:
         self._waiting: Callable[[int], None] | None = None
 
     def act(self, state: int) -> int:
-        """What the greedy agent does; a transition that waits for this action is learnt then."""
+        """Return the greedy action, and then learn the transition that waits for it."""
         action = int(self.table[state].argmax())
         if self._waiting is not None:
             self._waiting(action)
@@ -138,7 +138,7 @@ class Textbook:
         return action
 
     def learn(self, state: int, action: int, reward: float, after: int, terminated: bool, truncated: bool) -> None:
-        """Q-learning and, where the next action is greedy by then, expected SARSA at once; SARSA when it is taken."""
+        """Learn a transition at once (Q-learning and greedy expected SARSA) or after its next action (SARSA)."""
 
         def move(bootstrap: float) -> None:
             target = reward + (0.0 if terminated else self._gamma * bootstrap)
@@ -157,15 +157,15 @@ class Textbook:
 @check(
     "agent",
     "make_cadence",
-    Cause("an action is chosen before what came before it is learnt"),
-    Cause("a truncation is taken for an end of the process", "keras-rl/keras-rl#298"),
+    Cause("an action is chosen before the previous transition is learnt"),
+    Cause("a truncation is treated as a termination", "keras-rl/keras-rl#298"),
 )
 def a_greedy_run_is_the_textbooks(subject: Subject) -> None:
-    """Without exploration, a run takes the textbook's actions and ends with its table."""
+    """Without exploration, a run takes the textbook's actions and ends with the textbook's table."""
     family(subject, "tabular", "sarsa", "expected_sarsa")
     for slot, *owners in TEXTBOOK:
         if subject.owner(slot) not in owners:
-            raise NotApplicable(f"{subject.owner(slot)} fills {slot}: that is another agent than the textbook's")
+            raise NotApplicable(f"{subject.owner(slot)} fills {slot}, so the agent is not the textbook's")
     gamma, rate, steps = 0.8, 0.5, 40
     values = {**GREEDY, "run.steps": steps, "returns.gamma": gamma, "tabular.learning_rate": rate}
     for probe in ("by_action", "endless", "delayed", "by_both", "coin"):
@@ -179,4 +179,4 @@ def a_greedy_run_is_the_textbooks(subject: Subject) -> None:
             example = {"probe": probe, "step": number, "state": state, "table": book.table.copy()}
             expect(action, book.act(state), example={**example, "compared": "the action"})
             book.learn(state, action, float(step.reward[0]), after, bool(step.terminated[0]), bool(step.truncated[0]))
-        expect(table, book.table, example={"probe": probe, "steps": steps, "compared": "the table in the end"}, **EXACT)
+        expect(table, book.table, example={"probe": probe, "steps": steps, "compared": "the table at the end"}, **EXACT)

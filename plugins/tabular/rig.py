@@ -1,6 +1,6 @@
-"""What the checks of the tabular family share: single transitions, the tables that they meet, and what is expected.
+"""Shared code for the checks of the tabular family: single transitions, tables and the expected targets.
 
-Only what is public is asked: a policy's state holds its `table`, [S, A], or [2, S, A] for `double_q`.
+The checks use only public state: the `table` in a policy's state, [S, A], or [2, S, A] for `double_q`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from framework.conformance.subject import Subject
 from framework.types import Batch, Exploration
 
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
-"""float64, whatever the order of summation."""
+"""Tolerances for float64, whatever the order of summation."""
 
 NUMBERS = st.integers(-8, 8).map(float)
 
 
 class Case(NamedTuple):
-    """One transition (s, a, return, discount, s', a') and the table that it meets."""
+    """One transition (s, a, return, discount, s', a') and the table before its update."""
 
     table: np.ndarray
     state: int
@@ -43,14 +43,14 @@ class Case(NamedTuple):
 
 
 def family(subject: Subject, *losses: str, policy: str = "tabular", states: int = 2) -> LearnerFactory:
-    """Learners on a few states.
+    """Return a factory of learners with a few states.
 
     Raises:
-        NotApplicable: unless one of these plugins makes the loss, and this one the policy, and nobody decorates them.
+        NotApplicable: unless one of `losses` makes the loss, `policy` makes the policy, and no plugin decorates them.
     """
     if subject.owner("make_loss") not in losses or subject.owner("make_policy") != policy:
         raise NotApplicable(
-            f"another plugin has a hand in the loss or the policy: {' or '.join(losses)} does not vouch for it"
+            f"another plugin makes or decorates the loss or the policy; this check is only for {' or '.join(losses)}"
         )
     made = LearnerFactory.of(subject)
     return replace(made, spaces=replace(made.spaces, observation=Discrete(states), frame=Discrete(states)))
@@ -60,7 +60,7 @@ def learns_by_tabular(subject: Subject) -> None:
     """Raise `NotApplicable` unless the optimiser is tabular's own."""
     owner = subject.owner("make_optimizer")
     if owner != "tabular":
-        raise NotApplicable(f"{owner} fills make_optimizer: tabular does not say how it moves cells")
+        raise NotApplicable(f"{owner} fills make_optimizer; this check is only for the optimiser of tabular")
 
 
 def holding(made: LearnerFactory, table: np.ndarray) -> Learner:
@@ -74,7 +74,7 @@ def cells_of(learner: Learner) -> np.ndarray:
 
 
 def transitions(made: LearnerFactory, case: Case, rows: int = 1) -> Batch:
-    """The transition, so many times."""
+    """Return a batch of this transition, repeated `rows` times."""
     return made.batch(
         rows,
         obs=np.full(rows, case.state),
@@ -103,7 +103,7 @@ def for_all_cases(subject: Subject, body: Callable[[Case], None], tables: int = 
 
 
 Bootstrap = Callable[[Case, Exploration], float]
-"""What stands for the value of s'."""
+"""Returns the value of s' to bootstrap from."""
 
 
 def greatest(case: Case, exploration: Exploration) -> float:
@@ -121,7 +121,7 @@ def of_next_action(case: Case, exploration: Exploration) -> float:
 
 
 def target_is(subject: Subject, loss: str, bootstrap: Bootstrap, **given: Any) -> None:
-    """The loss is (y − Q(s, a))² and the priority its root, with y = return + discount · bootstrap."""
+    """Check that the loss is (y − Q(s, a))² and the priority |y − Q(s, a)|, with y = return + discount · bootstrap."""
     made = family(subject, loss)
 
     def body(case: Case) -> None:

@@ -1,7 +1,8 @@
-"""Upper confidence bounds (UCB1: Auer et al. 2002, fig. 1; Sutton & Barto 2018, eq. 2.10), in each state by itself.
+"""In each state, the agent takes the action of the largest upper confidence bound (UCB1: Auer et al. 2002, fig. 1;
+Sutton & Barto 2018, eq. 2.10).
 
 argmax_a Q(s, a) + c · √(ln N(s) / N(s, a)), where N(s, a) counts how often a was chosen in s and N(s) = Σ_a N(s, a);
-actions that were never chosen come first. Of equals, the first action is taken.
+actions that were never chosen in s come first. If several actions are equal, the agent takes the first.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from framework.types import Counters, Exploration, Spaces, State
 
 
 class UCBOptions(Section, name="ucb"):
-    """How curious."""
+    """How much the agent explores."""
 
     confidence: float = Field(
         1.0, ge=0, description="c, in units of value: the weight of the bound; √2 is UCB1 for values in [0, 1]"
@@ -28,9 +29,9 @@ class UCBOptions(Section, name="ucb"):
 
 
 class UCB:
-    """Draws nothing: its counts decide. Environments are served one after another, each seeing the counts before it.
+    """Chooses actions by their counts, without random numbers. Each environment's choice counts for those after it.
 
-    So environments that are in one state at once try different actions there.
+    So environments that are in the same state at the same time can try different actions.
     """
 
     def __init__(self, states: int, actions: int, confidence: float) -> None:
@@ -45,7 +46,7 @@ class UCB:
     def probabilities(
         self, values: Float[np.ndarray, "N A"], obs: Int64[np.ndarray, " N"], counters: Counters
     ) -> Float64[np.ndarray, "N A"]:
-        """One-hot at what `choose` would take, row by row as there. Counts nothing."""
+        """Return 1 for the actions that `choose` would take, else 0. Does not change the counts."""
         chosen = self._choose(values, obs, self._counts.copy())
         result = np.zeros(values.shape)
         result[np.arange(len(chosen)), chosen] = 1.0
@@ -63,7 +64,7 @@ class UCB:
     def _choose(
         self, values: Float[np.ndarray, "N A"], obs: Int64[np.ndarray, " N"], counts: Int64[np.ndarray, "S A"]
     ) -> Int64[np.ndarray, " N"]:
-        """The action of each row; `counts` knows of it before the next row."""
+        """Return the action of each row, and add it to `counts` before the next row."""
         chosen = np.empty(len(values), np.int64)
         for row, (value, state) in enumerate(zip(values, obs, strict=True)):
             tried = counts[state]

@@ -1,4 +1,4 @@
-"""What `ucb` promises: its paper's rule, in each state by itself."""
+"""The check of `ucb`: it follows the paper's rule, with counts for each state."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from framework.types import Counters
 
 
 def _by_the_paper(values: Sequence[float], before: Sequence[int], confidence: float) -> int:
-    """The action for these values, after these others were chosen in the same state."""
+    """Return the action for these values; `before` are the actions chosen in the same state so far."""
     untried = [action for action in range(A) if action not in before]
     if untried:
         return untried[0]
     bounds = [
         values[action] + confidence * math.sqrt(math.log(len(before)) / before.count(action)) for action in range(A)
     ]
-    # equal bounds may differ by a rounding
+    # rounding may make equal bounds differ
     return next(action for action in range(A) if bounds[action] >= max(bounds) - 1e-9)
 
 
 @check(
     "exploration",
     "make_exploration",
-    Cause("visits are counted over all states together, or environments of one step do not see each other's"),
+    Cause("visits are counted over all states together, or only after all environments of a step have acted"),
     Cause("the root, the logarithm or the count of the state is missing in the bound"),
 )
 def ucb_takes_the_highest_bound(subject: Subject) -> None:
-    """The action of the largest Q(s, a) + c · √(ln N(s) / N(s, a)) is chosen, untried ones first, in every state."""
+    """In each state, untried actions come first, then the action of the largest Q(s, a) + c · √(ln N(s) / N(s, a))."""
     if subject.owner("make_exploration") != "ucb":
         raise NotApplicable("another plugin decorates ucb")
     rng = np.random.default_rng(subject.seed)

@@ -63,7 +63,7 @@ def test_there_are_256() -> None:
     assert len(set(COMPOSITIONS)) == 256
 
 
-@settings(max_examples=10, deadline=None, phases=[Phase.generate])
+@settings(max_examples=10, phases=[Phase.generate])
 @given(names=st.sampled_from(COMPOSITIONS))
 def test_a_sample(names: str) -> None:
     check(names)

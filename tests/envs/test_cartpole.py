@@ -18,7 +18,7 @@ from framework.types import Role
 
 
 @given(st.integers(0, 2**31 - 1), st.lists(st.integers(0, 1), max_size=60))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_it_is_gymnasiums(seed: int, actions: list[int]) -> None:
     ours, reference = cartpole.make_env("train")(), gymnasium.make("CartPole-v1")
     assert np.array_equal(ours.reset(seed=seed)[0], reference.reset(seed=seed)[0])

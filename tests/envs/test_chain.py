@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
+import pickle
 from collections.abc import Callable
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs.chain import ChainEnv
+import envs  # noqa: F401  (registers the ids)
+from envs import chain
+from envs.chain import ChainEnv, ChainOptions
+from framework.config import Source, build_config, parse_assignment
+from framework.errors import UsageError
 
 REWARD = st.floats(-100, 100)
 
@@ -96,3 +103,68 @@ def test_rewards_are_those_of_the_state_entered(rewards: list[float]) -> None:
 def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ChainEnv(**arguments)
+
+
+def test_chain_makes_what_its_section_says() -> None:
+    values = {"chain.length": 7, "chain.rewards": [3, 0, 0, 0, 0, 0, 1], "chain.max_steps": 2}
+    config = build_config(chain.config_sections(), [Source("test", values)])
+    make = chain.make_env(config, "train")
+    env = make()
+    assert env is not make()
+    assert env.observation_space == gymnasium.spaces.Discrete(7)
+    assert env.reset(seed=0) == (3, {})
+    assert [env.step(np.int64(action))[2:4] for action in (1, 0)] == [(False, False), (False, True)]
+    assert isinstance(env.unwrapped, ChainEnv)
+    assert env.unwrapped.transitions()[1][0] == [(1.0, 0, 3.0, True)]
+
+
+def test_only_the_watched_environment_draws() -> None:
+    config = build_config(chain.config_sections(), [])
+    modes = {role: chain.make_env(config, role)().render_mode for role in ("train", "evaluate", "watch")}
+    assert modes == {"train": None, "evaluate": None, "watch": "rgb_array"}
+
+
+def test_factories_can_be_sent_to_another_process() -> None:
+    make = chain.make_env(build_config(chain.config_sections(), []), "train")
+    assert pickle.loads(pickle.dumps(make))().reset(seed=0) == make().reset(seed=0)
+
+
+def test_without_max_steps_nothing_is_truncated() -> None:
+    env = chain.make_env(build_config(chain.config_sections(), [Source("test", {"chain.max_steps": 0})]), "train")()
+    env.reset(seed=0)
+    assert not any(env.step(np.int64(step % 2))[3] for step in range(2000))
+
+
+def test_the_id_and_the_plugin_have_the_same_defaults() -> None:
+    options = ChainOptions().model_dump()
+    assert (gymnasium.spec("framework/Chain-v0").max_episode_steps or 0) == options.pop("max_steps")
+    arguments = {name: argument.default for name, argument in inspect.signature(ChainEnv).parameters.items()}
+    assert options == {key: value for key, value in arguments.items() if key != "render_mode"}
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("chain.rewards=[1, 2]", "chain (from several values together): rewards must have one entry for each of the 5"),
+        ("chain.length=2", "chain.length = 2 (from --set): "),
+        ("chain.max_steps=-1", "chain.max_steps = -1 (from --set): "),
+    ],
+)
+def test_a_bad_value_is_one_problem(assignment: str, message: str) -> None:
+    with pytest.raises(UsageError) as error:
+        build_config(chain.config_sections(), [Source("--set", dict([parse_assignment(assignment)]))])
+    (problem,) = error.value.problems
+    assert message in problem
+
+
+def test_recommended_values() -> None:
+    assert chain.recommended_values(["tabular", "any"]) == {
+        "run.episodes": 100,
+        "exploration.shape": "linear",
+        "exploration.start": 1.0,
+        "exploration.final": 0.0,
+        "exploration.unit": "episodes",
+        "exploration.horizon": 100,
+        "returns.gamma": 0.9,
+    }
+    assert chain.recommended_values(["dqn", "any"]) == {"run.steps": 5000, "returns.gamma": 0.9}

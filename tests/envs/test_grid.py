@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import pickle
 from collections.abc import Callable
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from envs.grid import GridEnv
+import envs  # noqa: F401  (registers the ids)
+from envs import grid
+from envs.grid import GridEnv, GridOptions
+from framework.config import Source, build_config, parse_assignment
+from framework.errors import UsageError
 
 SLIP = st.one_of(st.just(0.0), st.just(1.0), st.floats(0, 1))
 
@@ -164,3 +171,61 @@ def test_the_seed_alone_decides_the_slips() -> None:
 def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         GridEnv(**arguments)
+
+
+def test_grid_makes_what_its_section_says() -> None:
+    values = {"grid.layout": ["S.", "#G"], "grid.step_reward": -0.5, "grid.slip": 1.0, "grid.max_steps": 3}
+    env = grid.make_env(build_config(grid.config_sections(), [Source("test", values)]), "evaluate")()
+    assert env.observation_space == gymnasium.spaces.Discrete(4)
+    env.reset(seed=0)
+    # With slip 1 no move left goes left: up is over the edge and down in the wall, so both stay.
+    steps = [env.step(np.int64(3))[:4] for _ in range(3)]
+    assert steps == [(0, -0.5, False, False), (0, -0.5, False, False), (0, -0.5, False, True)]
+
+
+def test_only_the_watched_environment_draws() -> None:
+    config = build_config(grid.config_sections(), [])
+    modes = {role: grid.make_env(config, role)().render_mode for role in ("train", "evaluate", "watch")}
+    assert modes == {"train": None, "evaluate": None, "watch": "rgb_array"}
+
+
+def test_factories_can_be_sent_to_another_process() -> None:
+    make = grid.make_env(build_config(grid.config_sections(), []), "train")
+    assert pickle.loads(pickle.dumps(make))().reset(seed=0) == make().reset(seed=0)
+
+
+def test_the_id_and_the_plugin_have_the_same_defaults() -> None:
+    options = GridOptions().model_dump()
+    assert (gymnasium.spec("framework/Grid-v0").max_episode_steps or 0) == options.pop("max_steps")
+    arguments = {name: argument.default for name, argument in inspect.signature(GridEnv).parameters.items()}
+    assert options == {key: value for key, value in arguments.items() if key != "render_mode"}
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("grid.layout=S.G", "grid.layout = 'S.G' (from --set): a layout is a list of rows"),
+        ("grid.layout=[1, 2]", "grid.layout = [1, 2] (from --set): a layout is a list of rows"),
+        ('grid.layout=["S.", "G"]', "equally long, got lengths [2, 1]"),
+        ('grid.layout=["S?", "G?"]', "got '?'"),
+        ("grid.slip=2", "grid.slip = 2 (from --set): "),
+    ],
+)
+def test_a_bad_value_is_one_problem(assignment: str, message: str) -> None:
+    with pytest.raises(UsageError) as error:
+        build_config(grid.config_sections(), [Source("--set", dict([parse_assignment(assignment)]))])
+    (problem,) = error.value.problems
+    assert message in problem
+
+
+def test_recommended_values() -> None:
+    assert grid.recommended_values(["tabular", "any"]) == {
+        "run.episodes": 500,
+        "exploration.shape": "linear",
+        "exploration.start": 1.0,
+        "exploration.final": 0.05,
+        "exploration.unit": "episodes",
+        "exploration.horizon": 250,
+        "returns.gamma": 0.9,
+    }
+    assert grid.recommended_values(["dqn", "any"]) == {"run.steps": 10_000, "returns.gamma": 0.9}

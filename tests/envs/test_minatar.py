@@ -71,7 +71,7 @@ def test_gymnasiums_checker_finds_nothing(game: Game, actions: Any) -> None:
 
 
 class TestAgainstThePackage:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(games, seeds, action_lists, st.sampled_from([0.0, 0.1, 1.0]), st.booleans())
     def test_every_episode_is_the_packages(
         self, game: Game, seed: int, actions: list[int], sticky: float, ramping: bool
@@ -102,7 +102,7 @@ class TestAgainstThePackage:
         assert env.observation_space == gymnasium.spaces.Box(0, 255, (CHANNELS[game], 10, 10), np.uint8)
 
     @given(games, seeds, action_lists)
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     def test_minimal_actions_are_the_full_ones_of_their_names(self, game: Game, seed: int, choices: list[int]) -> None:
         minimal, full = MinAtarEnv(game), MinAtarEnv(game, "full")
         chosen = [choice % len(minimal.actions) for choice in choices]
@@ -128,7 +128,7 @@ class TestAgainstThePackage:
 
 class TestSeeding:
     @given(games, seeds, seeds, action_lists, action_lists)
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_an_episode_is_a_function_of_its_seed_and_actions(
         self, game: Game, seed: int, other: int, history: list[int], actions: list[int]
     ) -> None:
@@ -162,7 +162,7 @@ class TestSeeding:
 
 class TestObservations:
     @given(games, seeds, action_lists)
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     def test_they_are_fresh_contiguous_arrays_of_0_and_255(self, game: Game, seed: int, actions: list[int]) -> None:
         env = MinAtarEnv(game, "full")
         kept = [(obs := env.reset(seed=seed)[0], obs.copy())]

@@ -17,6 +17,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from tests import conftest  # noqa: F401  (loads the settings of hypothesis)
 from tests.faults.corruption import corrupt
 from tests.faults.injection import HOWS, STRACE, Injected, inject_all
 from tests.faults.kills import survive

@@ -162,7 +162,6 @@ def corrupt(recorded: Recorded, place: Path, times: int, seed: int = 0, shrink: 
 
     @settings(
         max_examples=times,
-        deadline=None,
         database=None,
         derandomize=False,
         phases=[Phase.generate, *([Phase.shrink] if shrink else [])],

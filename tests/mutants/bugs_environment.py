@@ -362,7 +362,7 @@ OF_SHIPPED = (
         row="not in the catalogue: the package MinAtar repeats an action of the episode before",
         plugins="dqn,minatar",
         module="envs.minatar",
-        old="        self._game.last_action = 0  # the package would repeat the last action of the episode before\n",
+        old="        self._game.last_action = 0  # else the package may repeat the previous episode's last action\n",
         new="",
     ),
     Mutant(

@@ -127,8 +127,8 @@ MUTANTS = (
         row="not in the catalogue: a scalar loss",
         plugins="dqn,chain",
         module="plugins.dqn.agent",
-        old="return TDErrors(loss=loss.detach().cpu().numpy(),",
-        new="return TDErrors(loss=loss.mean().detach().cpu().numpy(),",
+        old="loss=loss.detach().cpu().numpy()",
+        new="loss=loss.mean().detach().cpu().numpy()",
     ),
     Mutant(
         name="signed_error_as_priority",
@@ -154,8 +154,8 @@ MUTANTS = (
         row="not in the catalogue: importance weights are applied by the loss and by the optimiser",
         plugins="dqn,per,chain",
         module="plugins.dqn.agent",
-        old="return TDErrors(loss=loss.detach().cpu().numpy(),",
-        new="loss = loss * policy.tensor(batch.weights)\n        return TDErrors(loss=loss.detach().cpu().numpy(),",
+        old="        return TDErrors(\n            loss=loss.detach()",
+        new="        loss = loss * policy.tensor(batch.weights)\n        return TDErrors(\n            loss=loss.detach()",
     ),
     Mutant(
         name="loss_scales_rewards_in_place",

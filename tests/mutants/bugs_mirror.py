@@ -43,7 +43,7 @@ MUTANTS = (
     _bug(
         "the_mirror_turns_what_the_buffer_keeps",
         "the buffer's own array is written to",
-        "turned = obs.copy()  # the array may be the other buffer's own",
+        "turned = obs.copy()  # the array may belong to the other buffer",
         "turned = obs",
     ),
     _bug(

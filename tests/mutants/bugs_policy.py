@@ -191,7 +191,7 @@ MUTANTS = (
         row="not in the catalogue: a loaded state shares its memory with the table",
         plugins="tabular,chain",
         module="plugins.tabular",
-        old='        restore(self.table, state, "table")\n',
+        old='        restore(self.table, state, "a table")\n',
         new='        self.table = state["table"]\n',
     ),
 )

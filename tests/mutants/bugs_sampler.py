@@ -41,7 +41,7 @@ MUTANTS = (
         "not in the catalogue: rounding piles up in sums that are adjusted, not recomputed",
         """        self._nodes[nodes] = weights
         for _ in range(self._width.bit_length() - 1):
-            nodes = nodes >> 1  # of siblings, both compute the same sum: that is cheaper than finding them
+            nodes = nodes >> 1  # siblings compute the same sum twice: that is cheaper than finding them
             self._nodes[nodes] = self._nodes[2 * nodes] + self._nodes[2 * nodes + 1]
 """,
         """        weights = np.broadcast_to(weights, nodes.shape)

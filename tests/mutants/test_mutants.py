@@ -34,7 +34,7 @@ def test_there_are_enough_and_none_has_anothers_name() -> None:
 
 
 @pytest.mark.timeout(600)
-@settings(max_examples=2, deadline=None, phases=[Phase.generate], derandomize=True)
+@settings(max_examples=2, phases=[Phase.generate], derandomize=True)
 @given(mutant=st.sampled_from(MUTANTS))
 def test_a_sample_is_caught(mutant: Mutant) -> None:
     command = [sys.executable, "-m", "tests.mutants", mutant.name, "--first", "--jobs", "1"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +29,8 @@ VALUES: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def _float64() -> Iterator[None]:
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
-
-
-class Online(Callback):
-    """The online weights after each update."""
+class WeightsSpy(Callback):
+    """Records the online weights after each update."""
 
     def __init__(self, parts: Parts) -> None:
         self.policy: Any = parts.policy
@@ -48,18 +40,18 @@ class Online(Callback):
         self.seen.append(self.policy.state_dict()["online"])
 
 
-@pytest.mark.usefixtures("_float64")
+@pytest.mark.usefixtures("float64")
 @given(averaging=st.floats(0.001, 0.9))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_average_is_the_recursion_of_its_definition(averaging: float) -> None:
     parts = assemble("dqn,averaging,chain", {**VALUES, "averaging.rate": averaging})
-    online = Online(parts)
-    Loop(parts, [online]).run()
+    spy = WeightsSpy(parts)
+    Loop(parts, [spy]).run()
     state: Any = parts.policy.state_dict()
-    assert state["averaged"] == len(online.seen) > 20
+    assert state["averaged"] == len(spy.seen) > 20
     for name, found in state["average"].items():
         expected = np.zeros_like(found)
-        for k, weights in enumerate(online.seen, start=1):
+        for k, weights in enumerate(spy.seen, start=1):
             share = max(averaging, 1 / k)
             expected = (1 - share) * expected + share * weights[name]
         np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)

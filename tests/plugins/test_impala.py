@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import gymnasium
 import numpy as np
 import pytest
@@ -19,13 +17,6 @@ from framework.training.loop import Loop
 from framework.types import Spaces
 from plugins import impala
 from plugins.impala import STAGES, Impala
-
-
-@pytest.fixture
-def float64() -> Iterator[None]:
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def images(*shape: int) -> torch.Tensor:
@@ -84,7 +75,7 @@ def test_the_papers_sizes() -> None:
     width=st.integers(1, 2),
     axis=st.booleans(),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_features_are_as_many_as_announced(channels: int, height: int, across: int, width: int, axis: bool) -> None:
     """32 · width · ⌈height / 8⌉ · ⌈across / 8⌉, with an axis for channels or without."""
     shape = (channels, height, across) if axis else (height, across)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from plugins.dqn.quantiles import Quantiles
 from plugins.dqn.sources import RandomSource
 from plugins.iqn import ImplicitQuantileHead, IQNOptions
 from plugins.qr import QuantileHead
+from tests.plugins.heads import check_it_composes_with_the_rest, check_quantiles_of_two_rewards, learn_two_rewards
 
 B, F, A = 4, 5, 3
 
@@ -96,3 +98,12 @@ def test_the_loss_weighs_each_quantile_by_its_own_level() -> None:
         online, torch.zeros(2, dtype=torch.int64), below, torch.ones(2, 1), torch.zeros(2), torch.ones(2)
     )
     assert loss.tolist() == pytest.approx([1.5 * 1.3, 1.5 * 0.8])
+
+
+def test_they_compose_with_the_rest() -> None:
+    check_it_composes_with_the_rest("iqn")
+
+
+def test_they_recover_a_reward_of_two_values(tmp_path: Path) -> None:
+    _, output = learn_two_rewards("iqn", {"iqn.kappa": 0.1}, tmp_path)
+    check_quantiles_of_two_rewards(output)

@@ -172,7 +172,7 @@ def test_pong_brings_it_in_and_it_can_be_taken_out() -> None:
 def test_a_mirror_that_cannot_be_is_refused(declared: Any) -> None:
     env: Any = gymnasium.make_vec("CartPole-v1", 1)
     env.metadata = {**env.metadata, "mirror": declared}
-    with pytest.raises(UsageError, match=r"mirror = .* is not served"):
+    with pytest.raises(UsageError, match=r"mirror = .* is not supported"):
         spaces_of(env)
     env.metadata["mirror"] = {"axis": -1, "actions": [1, 0]}
     assert spaces_of(env).mirror == Mirror(-1, (1, 0))

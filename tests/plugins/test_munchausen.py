@@ -95,7 +95,7 @@ def test_nothing_behind_a_terminal_state_comes_through() -> None:
 
 def test_returns_of_several_steps_are_refused() -> None:
     with pytest.raises(
-        UsageError, match=r"munchausen's bonus is of one step, and these returns span 3: drop munchausen"
+        UsageError, match=r"munchausen needs one-step returns, and these returns span 3 steps: drop munchausen"
     ):
         assemble("dqn,munchausen,nstep,chain")
     assemble("dqn,munchausen,nstep,chain", {"nstep.n": 1}).close()

@@ -11,11 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.assembly.assemble import assemble
+from framework.conformance.fixtures.batches import frames_of
+from framework.conformance.fixtures.replay.plain_history import History
 from framework.errors import UsageError
 from framework.training.loop import Loop
 from framework.types import Counters, Spaces, Step
 from plugins.dqn.agent import DQNPolicy
 from plugins.pqn import PQNOptions, Rollout, RolloutCadence, lambda_returns
+from plugins.pqn.checks import mixture
 
 GAMMA = 0.9
 
@@ -186,7 +189,7 @@ def test_what_it_does_not_use_is_refused(names: str, message: str) -> None:
 
 
 def test_too_many_minibatches() -> None:
-    with pytest.raises(UsageError, match="9 are too many for rollouts of 4 steps in 2 environments"):
+    with pytest.raises(UsageError, match="9 is too large for rollouts of 4 steps in 2 environments"):
         assemble("pqn,chain", {"pqn.minibatches": 9, "pqn.rollout": 4, "run.num_envs": 2})
 
 
@@ -213,3 +216,14 @@ def test_a_rollout_goes_on_where_it_was_saved() -> None:
     one, other = (parts.buffer.sample(99, Counters()) for parts in (first, second))
     assert np.array_equal(one.ids, other.ids)
     assert np.array_equal(one.reward, other.reward)
+
+
+def test_the_mixture_is_worked_out_by_hand() -> None:
+    history = History(frames_of((2, 3), np.int64, 1, 1, padding="repeat"))
+    for signs in (".", "u"):
+        history.step(signs)
+    steps = history.made[0]
+    one, two = 2 + 0.5 * 2**2, 2 + 0.5 * 3 + 0.25 * 3**2
+    assert mixture(steps, 0.25) == 0.75 * one + 0.25 * two
+    assert mixture(steps, 0.0) == one
+    assert mixture(steps, 1.0) == two

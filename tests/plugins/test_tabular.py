@@ -13,24 +13,9 @@ from envs.grid import GridEnv
 from framework.assembly.assemble import assemble
 from framework.testing import enforce
 from framework.training.loop import Loop
-from framework.types import Batch, Counters, Loss, Optimizer
+from framework.types import Counters, Loss, Optimizer
 from plugins.tabular import Assignment, QLearning, QTable
-
-S, A, B = 5, 3, 7
-values = st.floats(-1e3, 1e3)
-
-
-def batch_of(obs: np.ndarray, action: np.ndarray, reward: np.ndarray, discount: np.ndarray, after: np.ndarray) -> Batch:
-    return Batch(
-        ids=np.arange(len(obs)),
-        obs=obs,
-        action=action,
-        reward=reward,
-        discount=discount,
-        weights=np.ones(len(obs)),
-        read_next_obs=lambda: after,
-        read_next_action=lambda: np.full(len(obs), -1),
-    )
+from tests.plugins.tabular_runs import A, B, S, batch_of, values
 
 
 @given(
@@ -70,39 +55,6 @@ def test_nothing_behind_a_terminal_state_comes_through() -> None:
     policy.table[1] = np.nan
     batch = batch_of(np.array([0]), np.array([0]), np.array([2.0]), np.array([0.0]), np.array([1]))
     assert QLearning(policy)(batch, Counters()).update[1].tolist() == [2.0]
-
-
-class TestChapter:
-    """Every row of the chapter's tabular table, in the run that `chapter,chain` makes."""
-
-    def test_its_values_are_in_force(self) -> None:
-        flat = assemble("chapter,chain").config.flat()
-        expected = {
-            "run.episodes": 100,
-            "tabular.learning_rate": 1.0,
-            "tabular.initial": 0.0,
-            "returns.gamma": 0.9,
-            "exploration.shape": "linear",
-            "exploration.start": 1.0,
-            "exploration.final": 0.0,
-            "exploration.horizon": 100,
-            "exploration.unit": "episodes",
-        }
-        assert {key: flat[key] for key in expected} == expected
-
-    def test_its_table_is_five_by_two_zeros(self) -> None:
-        policy = assemble("chapter,chain").policy
-        assert np.array_equal(policy.table, np.zeros((5, 2)))
-
-    @pytest.mark.parametrize("seed", range(5))
-    def test_its_outcome_is_the_known_optimum(self, seed: int) -> None:
-        parts = assemble("chapter,chain", {"run.seed": seed})
-        Loop(parts).run()
-        table = parts.policy.table
-        known = {(3, 1): 2, (2, 1): 1.8, (1, 1): 1.62, (3, 0): 1.62, (2, 0): 1.458, (1, 0): -1}
-        for (state, action), value in known.items():
-            assert abs(table[state, action] - value) < 1e-9
-        assert [parts.act(state) for state in (1, 2, 3)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("num_envs", [1, 4])

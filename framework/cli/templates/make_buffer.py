@@ -1,6 +1,7 @@
-"""A replay whose frames are kept on disk, so that it may be larger than the memory.
+"""A replay that keeps its frames in a file on disk, so that it can be larger than the computer's memory.
 
-The system keeps in memory what is read and written most. The file has no name and vanishes with the process.
+The operating system keeps the parts of the file that are used most in memory. The file has no name, and it disappears
+when the process ends.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from framework.types import Buffer, Returns, Sampler, Spaces
 
 
 class MyVariantOptions(Section, name="my_variant"):
-    """Where the frames are."""
+    """Where the frames are stored."""
 
-    folder: str = Field("", description="the folder of the file; not set: the system's folder for temporary ones")
+    folder: str = Field("", description="folder of the file; if empty, the system's folder for temporary files")
 
 
 def zeros_on_disk(shape: tuple[int, ...], dtype: np.dtype[Any], folder: str) -> Shaped[np.ndarray, "..."]:
-    """numpy's `zeros`, in a file; the array keeps the file alive."""
+    """Like numpy's `zeros`, but in a file. The file exists as long as the array."""
     with tempfile.TemporaryFile(dir=folder or None) as file:
         return np.memmap(file, dtype, "w+", shape=shape).view(np.ndarray)
 
 
 class MyVariantReplay(FrameReplay):
-    """The engine's replay but for its frames. Extend `add` for what is kept, and `sample` for what is given."""
+    """The engine's replay with its frames on disk. Extend `add` to store more, and `sample` to change the batches."""
 
     def __init__(self, spaces: Spaces, capacity: int, sampler: Sampler, returns: Returns, folder: str) -> None:
         super().__init__(spaces, capacity, sampler, returns, allocate=partial(zeros_on_disk, folder=folder))

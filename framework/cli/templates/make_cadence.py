@@ -1,7 +1,7 @@
-"""A replay ratio that grows: little is learnt while there is little to learn from.
+"""A growing number of updates per step: the agent learns little while it has few transitions to learn from.
 
-After `learning.starts` steps, the updates an environment step rise in a straight line from 0 to
-`learning.updates_per_step`, which they reach after `horizon` steps more.
+After `learning.starts` environment steps, the updates per step grow in a straight line from 0 to
+`learning.updates_per_step`. They reach it after `horizon` more steps.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from framework.types import Cadence, Counters
 
 
 class MyVariantOptions(Section, name="my_variant"):
-    """How slowly it grows."""
+    """How slowly the number of updates grows."""
 
-    horizon: int = Field(500, ge=1, description="environment steps until the ratio is whole")
-    overlap: bool = Field(False, description="choose actions before the updates, which run while environments step")
+    horizon: int = Field(500, ge=1, description="environment steps until the updates per step stop growing")
+    overlap: bool = Field(False, description="choose actions first, then make the updates while the environments step")
 
 
 @dataclass(frozen=True)
 class MyVariantCadence:
-    """`due` is a pure function of the counters: updates that cannot be made yet stay owed, and nothing drifts."""
+    """`due` depends only on the counters, so updates that cannot be made yet stay due and no rounding errors add up."""
 
     batch_size: int
     starts: int
@@ -35,7 +35,7 @@ class MyVariantCadence:
     def due(self, counters: Counters) -> int:
         steps = max(0, counters.env_steps - self.starts)
         growing = min(steps, self.horizon)
-        # the area below the rising line, and below the level one after it
+        # the area below the rising line, plus the area below the horizontal line after it
         return int(self.updates_per_step * (growing**2 / (2 * self.horizon) + steps - growing))
 
 

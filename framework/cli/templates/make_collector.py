@@ -1,4 +1,4 @@
-"""Acts in this process, and counts how often the agent did what it thought best."""
+"""Acts in this process, and counts how often the agent takes a greedy action: one with the largest value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from framework.types import Collector, Counters, Exploration, Policy, Step
 
 
 class MyVariantCollector:
-    """`begin` lets the environments start on their actions; `finish` waits for them. Updates may run in between."""
+    """`begin` chooses actions and starts the environments; `finish` waits for their step. Updates run in between."""
 
     def __init__(self, stream: TransitionStream, policy: Policy, exploration: Exploration) -> None:
         self._stream, self._policy, self._exploration = stream, policy, exploration

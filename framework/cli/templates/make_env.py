@@ -1,6 +1,6 @@
-"""A corridor: walk from its left end to its right one, on a floor that is slippery now and then.
+"""A corridor with a slippery floor: the agent walks from the left end to the right end.
 
-The best way is to walk right all the way: without slipping, the start is worth γ^(cells − 2).
+It is best to walk right in every cell. Without slipping, the value of the start is then γ^(cells − 2).
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ from framework.hooks import hookimpl
 from framework.types import Role
 
 MAX_STEPS = 100
-"""After these an episode is truncated, which is no end that the agent should learn from."""
+"""After this many steps an episode is truncated. The agent must not learn that this is an end of the corridor."""
 
 PIXELS = 32
-"""Side of a cell in pictures."""
+"""The side of a cell in a picture, in pixels."""
 
 
 class MyVariantOptions(Section, name="my_variant"):
-    """The corridor."""
+    """The length of the corridor, and its floor."""
 
-    cells: int = Field(5, ge=2, description="cells from one end to the other, both included")
-    slip: float = Field(0.1, ge=0, lt=1, description="probability of staying where one is, whatever the action")
+    cells: int = Field(5, ge=2, description="number of cells, including both ends")
+    slip: float = Field(0.1, ge=0, lt=1, description="probability that the agent does not move, whatever its action")
 
 
 class MyVariantEnv(gymnasium.Env[np.int64, np.int64]):
-    """Action 1 walks right, 0 left; the left end is a wall. Entering the right end earns 1 and terminates.
+    """Action 1 walks right, action 0 walks left; at the left end is a wall.
 
-    All chance comes from `self.np_random`, which `reset` seeds.
+    Entering the right end gives a reward of 1 and terminates the episode. Every random number comes from
+    `self.np_random`, which `reset` seeds.
     """
 
     def __init__(self, options: MyVariantOptions, render_mode: str | None) -> None:

@@ -1,6 +1,8 @@
-"""ε-greedy that explores what looks good: of the other actions, the k-th best has a probability in proportion to d^k.
+"""ε-greedy exploration that prefers better actions.
 
-d = 1 is uniform over the actions that are not greedy. ε follows the engine's section `exploration`.
+The agent takes the greedy action with probability 1 − ε. Otherwise it takes one of the other actions: the k-th best of
+them with a probability in proportion to d^k. With d = 1, all of them are equally likely. ε follows the engine's section
+`exploration`.
 """
 
 from __future__ import annotations
@@ -19,13 +21,13 @@ from framework.types import Counters, Exploration, State
 
 
 class MyVariantOptions(Section, name="my_variant"):
-    """What is explored."""
+    """How much better actions are preferred."""
 
-    decay: float = Field(0.5, gt=0, le=1, description="d: how much less likely each action is than the next better one")
+    decay: float = Field(0.5, gt=0, le=1, description="d: each other action is d times as likely as the next better")
 
 
 class MyVariantExploration:
-    """`choose` draws from `probabilities`, with one number for each environment."""
+    """`choose` draws from `probabilities`, with one random number for each environment."""
 
     def __init__(self, epsilon: Callable[[Counters], float], decay: float, generator: np.random.Generator) -> None:
         self._epsilon, self._decay, self._generator = epsilon, decay, generator
@@ -36,7 +38,7 @@ class MyVariantExploration:
         epsilon, actions = self._epsilon(counters), values.shape[1]
         if actions == 1:
             return np.ones(values.shape)
-        rank = (-values).argsort(axis=1, kind="stable").argsort(axis=1)  # 0 is the (first) largest value
+        rank = (-values).argsort(axis=1, kind="stable").argsort(axis=1)  # 0: the largest value, or the first of them
         others = self._decay ** np.arange(1, actions)
         return np.concatenate([[1 - epsilon], epsilon * others / others.sum()])[rank]
 
@@ -45,7 +47,7 @@ class MyVariantExploration:
     ) -> Int64[np.ndarray, " N"]:
         cumulative = self.probabilities(values, obs, counters).cumsum(axis=1)
         draws = self._generator.random(len(values))
-        # divided by the last, which is then 1 exactly: above every draw
+        # divide by the last column: it is then exactly 1 and above every draw
         return (cumulative / cumulative[:, -1:] > draws[:, None]).argmax(axis=1)
 
     def metrics(self, counters: Counters) -> Mapping[str, float]:

@@ -1,7 +1,9 @@
-"""Cautious Q-learning: the next state is worth a mixture of its best action and of the mean over all of them.
+"""Cautious Q-learning: the value of the next state is a mixture of its best action value and the mean of all of them.
 
-y = r + discount · [(1 − κ) · max_a' Q(s', a') + κ · mean_a' Q(s', a')]; κ = 0 is Q-learning. It is expected SARSA
-(Sutton & Barto 2018, eq. 6.9) for a policy that explores with probability κ for ever.
+y = r + discount · [(1 − κ) · max_a' Q(s', a') + κ · mean_a' Q(s', a')]
+
+κ = 0 is Q-learning. The loss is expected SARSA (Sutton & Barto 2018, eq. 6.9) for an agent that always acts at random,
+uniformly, with probability κ, and greedily otherwise.
 """
 
 from __future__ import annotations
@@ -15,17 +17,17 @@ from framework.types import Batch, Counters, Loss, Policy, TDErrors
 from plugins.tabular import QTable, table_of, temporal_difference
 
 CHECK_WITH = "tabular,chain"
-"""What the command `check` adds to this plugin."""
+"""The plugins that the command `check` adds, so that the composition is complete."""
 
 
 class MyVariantOptions(Section, name="my_variant"):
-    """How cautious."""
+    """How cautious the agent is."""
 
-    caution: float = Field(0.1, ge=0, le=1, description="κ: the weight of the mean over all next actions")
+    caution: float = Field(0.1, ge=0, le=1, description="κ: the weight of the mean over all next action values")
 
 
 class MyVariantLoss:
-    """Moves nothing: it says which cells of the table should move, and towards what."""
+    """Computes the temporal-difference errors of a batch and changes nothing: the optimiser changes the table."""
 
     def __init__(self, policy: QTable, caution: float) -> None:
         self._policy, self._caution = policy, caution

@@ -1,4 +1,4 @@
-"""Stochastic gradient descent with Nesterov's momentum, in the place of dqn's Adam."""
+"""Stochastic gradient descent with Nesterov's momentum, instead of dqn's Adam."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from plugins.dqn.agent import DQNPolicy, GradientStep
 from plugins.dqn.options import DQNOptions
 
 CHECK_WITH = "dqn,chain"
-"""What the command `check` adds to this plugin."""
+"""The plugins that the command `check` adds, so that the composition is complete."""
 
 
 class MyVariantOptions(Section, name="my_variant"):
-    """The step."""
+    """The size of an update."""
 
-    learning_rate: float = Field(0.03, gt=0, description="of the gradient")
-    momentum: float = Field(0.9, gt=0, lt=1, description="share of the last step that is taken again")
+    learning_rate: float = Field(0.03, gt=0, description="factor of the gradient in an update")
+    momentum: float = Field(0.9, gt=0, lt=1, description="share of the previous update that is added to the next")
 
 
 @hookimpl
@@ -34,5 +34,5 @@ def make_optimizer(policy: DQNPolicy, config: Config) -> Optimizer:
     descent = torch.optim.SGD(
         policy.online.parameters(), options.learning_rate, momentum=options.momentum, nesterov=True
     )
-    # weights the losses of the batch, clips the gradient and takes the step
+    # multiplies the losses by the batch's weights, clips the gradient and makes the update
     return GradientStep(policy, descent, config[DQNOptions].max_grad_norm)

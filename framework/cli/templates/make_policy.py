@@ -1,6 +1,6 @@
-"""A table that starts optimistic and uneven: what was never tried looks good, and no two actions look the same.
+"""A table with optimistic, random initial values: untried actions look good, and no two actions look the same.
 
-The rest of the family, its loss and its optimiser, comes from `tabular`, which moves the cells of `table`.
+The loss and the optimiser come from the family `tabular`. They change the cells of `table`.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from framework.seeding import Seeds
 from framework.types import Policy, Spaces, State
 
 CHECK_WITH = "tabular,chain"
-"""What the command `check` adds to this plugin."""
+"""The plugins that the command `check` adds, so that the composition is complete."""
 
 
 class MyVariantOptions(Section, name="my_variant"):
-    """The table at the start."""
+    """The initial values of the table."""
 
-    optimism: float = Field(1.0, description="the mean of its entries")
-    spread: float = Field(0.1, ge=0, description="how far an entry may be from that mean")
+    optimism: float = Field(1.0, description="the mean of the initial values")
+    spread: float = Field(0.1, ge=0, description="the largest distance of an initial value from that mean")
 
 
 class MyVariantTable:
-    """`table` [S, A] holds the value of each action in each state."""
+    """`table` [S, A] contains the value of each action in each state."""
 
     def __init__(self, states: int, actions: int, options: MyVariantOptions, generator: np.random.Generator) -> None:
         noise = generator.uniform(-1.0, 1.0, (states, actions))
@@ -42,10 +42,10 @@ class MyVariantTable:
         return {"table": self.table.copy()}
 
     def load_state_dict(self, state: State) -> None:
-        """Restore the table. Raises UsageError if it is of another size."""
+        """Restore the table. Raises UsageError if the saved one has another shape."""
         saved = state.get("table")
         if not isinstance(saved, np.ndarray) or saved.shape != self.table.shape:
-            raise UsageError(f"the weights are no table of shape {self.table.shape}")
+            raise UsageError(f"the weights are not a table of shape {self.table.shape}")
         self.table[...] = saved
 
 

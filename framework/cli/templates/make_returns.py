@@ -1,7 +1,7 @@
-"""Returns up to the next reward: a window goes on until something is earned, but for n steps at most.
+"""Returns up to the next reward: a window ends at the first reward that is not zero, and after n steps at most.
 
-R = Σ_{j<k} γ^j r_{t+j}, bootstrapped with γ^k, where k is the first step with a reward, or n. News of a sparse reward
-travels n steps in one update, and what follows a reward is left to the bootstrap.
+R = Σ_{j<k} γ^j r_{t+j}, bootstrapped with γ^k. The k-th step is the first with a reward, or the n-th. One update
+carries a rare reward back over n steps, and the bootstrap estimates everything after the reward.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from framework.types import Returns
 
 
 class MyVariantOptions(Section, name="my_variant"):
-    """How far a return looks."""
+    """The length of a return."""
 
-    longest: int = Field(3, ge=1, le=1000, description="n: the most steps of a return")
+    longest: int = Field(3, ge=1, le=1000, description="n: the largest number of steps in a return")
 
 
 class MyVariantReturns:
-    """`horizon` is n: a transition waits for that many steps, or for the end of its episode."""
+    """`horizon` is n: the buffer waits for n steps, or for the end of the episode, before it samples a transition."""
 
     def __init__(self, gamma: float, longest: int) -> None:
         self.horizon = longest
@@ -38,7 +38,7 @@ class MyVariantReturns:
     ) -> tuple[Float64[np.ndarray, " B"], Float64[np.ndarray, " B"], Int64[np.ndarray, " B"]]:
         last = terminated | truncated | (reward != 0)
         used = np.ones_like(last)
-        used[:, 1:] = np.cumsum(last[:, :-1], axis=1) == 0  # nothing after the first of the last ones
+        used[:, 1:] = np.cumsum(last[:, :-1], axis=1) == 0  # no step after the first one that ends the window
         length = used.sum(axis=1)
         returns = np.where(used, reward, 0.0) @ self._powers[:-1]
         discount = np.where((terminated & used).any(axis=1), 0.0, self._powers[length])

@@ -1,7 +1,7 @@
-"""Replay that prefers what is new: a share of each batch comes from the newest transitions, the rest from all of them.
+"""A sampler that prefers new transitions: a share of each batch comes from the newest ones, the rest from all.
 
-Importance weights undo the preference in the mean: P(i) = (1 − share) / N + [i is new] · share / newest, and
-w(i) = min P / P(i), so that no weight is above 1.
+A transition i has the probability P(i) = (1 − share) / N + [i is new] · share / newest. Its importance weight
+w(i) = min P / P(i) corrects for the preference: on average, all transitions count equally. No weight is above 1.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from framework.types import Counters, Sampler, State
 
 
 class MyVariantOptions(Section, name="my_variant"):
-    """What is preferred, and how much."""
+    """Which transitions are preferred, and how much."""
 
-    newest: int = Field(100, ge=1, description="how many transitions count as new")
-    share: float = Field(0.25, ge=0, lt=1, description="of each batch, drawn from the new ones alone")
+    newest: int = Field(100, ge=1, description="number of transitions that count as new")
+    share: float = Field(0.25, ge=0, lt=1, description="share of each batch that comes only from the new transitions")
 
 
 class MyVariantSampler:
-    """Draws with replacement. `_ids` holds the active ids, the newest last."""
+    """Samples with replacement. `_ids` contains the active ids, the newest last."""
 
     def __init__(self, options: MyVariantOptions, generator: np.random.Generator) -> None:
         self._options, self._generator = options, generator
         self._ids = np.empty(0, np.int64)
 
     def allocate(self, capacity: int) -> None:
-        """Needs no room of its own."""
+        """Nothing to do: `_ids` grows when ids are activated."""
 
     def activate(self, ids: Int64[np.ndarray, " K"]) -> None:
         self._ids = np.concatenate([self._ids, ids])
@@ -46,14 +46,14 @@ class MyVariantSampler:
             return np.empty(0, np.int64), np.empty(0)
         newest, share = min(self._options.newest, count), self._options.share
         of_all, of_new = self._generator.integers(count, size=n), self._generator.integers(newest, size=n)
-        back = np.where(self._generator.random(n) < share, of_new, of_all)  # steps back from the newest
+        back = np.where(self._generator.random(n) < share, of_new, of_all)  # 0 is the newest transition
         old = (1 - share) / count
         new = old + share / newest
         smallest = old if count > newest else new
         return self._ids[count - 1 - back], np.where(back < newest, smallest / new, 1.0)
 
     def reprioritize(self, ids: Int64[np.ndarray, " B"], priorities: Float64[np.ndarray, " B"]) -> None:
-        """Age alone matters here."""
+        """Nothing to do: this sampler uses no priorities."""
 
     def __len__(self) -> int:
         return len(self._ids)

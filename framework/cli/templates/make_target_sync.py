@@ -1,6 +1,7 @@
-"""A target that follows in strides: every so many updates, it goes a share of the way to the online network.
+"""A target network that moves part of the way to the online network, once in a fixed number of updates.
 
-target ← τ · online + (1 − τ) · target. τ = 1 is DQN's copy; every single update, with a small τ, is `polyak`.
+target ← τ · online + (1 − τ) · target. With τ = 1 it is DQN's exact copy. After every update and with a small τ, it is
+the plugin `polyak`.
 """
 
 from __future__ import annotations
@@ -13,18 +14,18 @@ from framework.hooks import hookimpl
 from framework.types import Counters, Policy, State, Targeted, TargetSync
 
 CHECK_WITH = "dqn,chain"
-"""What the command `check` adds to this plugin."""
+"""The plugins that the command `check` adds, so that the composition is complete."""
 
 
 class MyVariantOptions(Section, name="my_variant"):
-    """How often, and how far."""
+    """How often the target network moves, and how far."""
 
-    every: int = Field(50, ge=1, description="updates between two strides")
-    share: float = Field(0.5, gt=0, le=1, description="τ: the share of the way that a stride goes")
+    every: int = Field(50, ge=1, description="updates between two moves of the target network")
+    share: float = Field(0.5, gt=0, le=1, description="τ: the share of the way to the online network in one move")
 
 
 class MyVariantSync:
-    """`tick` is called after each update *and* after each step, so it counts the periods that have passed."""
+    """The loop calls `tick` after each update *and* after each step. So it counts periods, and moves once in each."""
 
     def __init__(self, policy: Targeted, every: int, share: float) -> None:
         self._policy, self._every, self._share = policy, every, share

@@ -1,4 +1,4 @@
-"""The variant, put through every check that applies to it, and an example of what it does."""
+"""Runs every conformance check that applies to the plugin, and one example of what the plugin does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The variant, put through every check that applies to it, and an example of what it does."""
+"""Runs every conformance check that applies to the plugin, and one example of what the plugin does."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def test_the_mean_of_the_next_actions_takes_part(assembled: Callable[..., Parts]
         ids=state, obs=state, action=np.array([0]), reward=one, discount=0.5 * one, weights=one,
         read_next_obs=lambda: state, read_next_action=lambda: np.array([1]),
     )  # fmt: skip
-    # the next state is worth (4 + 2) / 2 = 3, so the target is 1 + 0.5 · 3
+    # the value of the next state is (4 + 2) / 2 = 3, so the target is 1 + 0.5 · 3
     assert parts.loss(batch, Counters()).priority.tolist() == [2.5]

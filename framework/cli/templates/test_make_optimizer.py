@@ -1,4 +1,4 @@
-"""The variant, put through every check that applies to it, and an example of what it does."""
+"""Runs every conformance check that applies to the plugin, and one example of what the plugin does."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ def test_conformance(check: Callable[[], None]) -> None:
 
 def test_it_learns_the_chain(trained: Callable[..., Parts]) -> None:
     agent = trained(f"dqn,{PLUGIN},chain", {"run.steps": 3_000})
-    assert agent.act(np.array([1, 2, 3])).tolist() == [1, 1, 1], "towards the prize"
+    assert agent.act(np.array([1, 2, 3])).tolist() == [1, 1, 1], "the agent walks towards the reward"

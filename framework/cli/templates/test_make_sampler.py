@@ -1,4 +1,4 @@
-"""The variant, put through every check that applies to it, and an example of what it does."""
+"""Runs every conformance check that applies to the plugin, and one example of what the plugin does."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def test_new_transitions_come_more_often_and_weigh_less(assembled: Callable[...,
     sampler.activate(np.arange(10))
     ids, weights = sampler.sample(2_000, Counters())
     new = ids >= 8
-    assert 0.5 < new.mean() < 0.7, "half of them, and two tenths of the other half"
-    # a new one has the probability 0.05 + 0.25, an old one 0.05
+    assert 0.5 < new.mean() < 0.7, "0.5 from the new ones, plus 0.2 of the other half"
+    # a new transition has the probability 0.05 + 0.25, an old one 0.05
     np.testing.assert_allclose(weights, np.where(new, 1 / 6, 1.0))

@@ -1,4 +1,4 @@
-"""Checks of whole agents, on problems whose answers are known: the last line, behind the checks of every part.
+"""Checks of whole agents on problems with known answers. They come last, after the checks of every part.
 
 Each agent learns until it has been right three times in a row, or for much longer than a correct one needs.
 """
@@ -38,18 +38,19 @@ LADDER: Mapping[str, Any] = {
     "exploration.horizon": 200,
     "exploration.unit": "env_steps",
 }
-"""Explores much to the end, so that little is left to chance."""
+"""Options with much exploration until the end, so that the result depends little on chance."""
 
 TOLERANCE = 0.2
-"""Of rewards of −1 and 1: a network of a few hundred updates is nearer, and an error of the kind looked for is not."""
+"""For rewards of −1 and 1. A correct network is closer after a few hundred updates; one with such a bug is not."""
 
 EVERY = 25
-"""Environment steps between two looks at an agent on a probe."""
+"""Environment steps between two judgements of an agent on a probe."""
 
 UNLUCKY = 1e-5
-"""Measured, not derived: the slowest of some 2,000 correct agents needed 900 of the 4,000 steps, nearly all fewer than
-500. If each further 150 steps, six looks, are in favour with probability 1/2, and they are more likely to be, 3,000
-more are all against it with 2^-20, less than 1e-6; likewise 20,000 steps where the slowest needed 2,000.
+"""Measured, not derived. The slowest of about 2,000 correct agents needed 900 of the 4,000 steps; nearly all needed
+fewer than 500. Suppose that each further 150 steps (six judgements) succeed with probability 1/2; in fact they are more
+likely to. Then 3,000 more steps all fail with probability 2^-20, less than 1e-6. The same holds for 20,000 steps where
+the slowest needed 2,000.
 """
 
 SECONDS = 120
@@ -65,19 +66,19 @@ def _climb(subject: Subject, probe: str, tolerance: float = TOLERANCE, always: b
 @check(
     "agent",
     "make_loss",
-    Cause("values grow without end, as something is bootstrapped after the episode's end"),
+    Cause("the loss bootstraps after the end of an episode, so that values grow without limit"),
     Cause("the optimiser does not move the policy, or not towards the target"),
     false_alarm=UNLUCKY,
     seconds=SECONDS,
 )
 def learns_a_constant(subject: Subject) -> None:
-    """One state, one step, a reward of 1: its value is 1."""
+    """The agent learns the value 1 of a state whose only step has a reward of 1."""
     _climb(subject, "constant")
 
 
-@check("agent", "make_policy", Cause("observations do not reach the values"), false_alarm=UNLUCKY, seconds=SECONDS)
+@check("agent", "make_policy", Cause("values do not depend on observations"), false_alarm=UNLUCKY, seconds=SECONDS)
 def learns_what_an_observation_is_worth(subject: Subject) -> None:
-    """Two states of one step, with rewards of −1 and 1: their values are −1 and 1."""
+    """The agent learns the values −1 and 1 of two states with one step each and rewards of −1 and 1."""
     _climb(subject, "by_observation")
 
 
@@ -85,14 +86,14 @@ def learns_what_an_observation_is_worth(subject: Subject) -> None:
     "agent",
     "make_loss",
     Cause("γ never reaches the loss", "mlaux1/rl-blox#79"),
-    Cause("the exponent of γ is taken from the wrong thing", "takuseno/d3rlpy#346"),
-    Cause("the target network is fed the observation, not its successor", "google-research/recsim#26"),
-    Cause("the target network never follows", "higgsfield-ai/higgsfield#14"),
+    Cause("the exponent of γ is computed from the ends", "takuseno/d3rlpy#346"),
+    Cause("the target network gets the observation instead of its successor", "google-research/recsim#26"),
+    Cause("the target network is never updated", "higgsfield-ai/higgsfield#14"),
     false_alarm=UNLUCKY,
     seconds=SECONDS,
 )
 def learns_from_what_follows(subject: Subject) -> None:
-    """A reward of 1 after two steps is worth γ at the first and 1 at the second."""
+    """If the second of two steps gives a reward of 1, the agent learns the values γ and 1 of the two states."""
     _climb(subject, "delayed", tolerance=0.15)
 
 
@@ -100,7 +101,7 @@ def learns_from_what_follows(subject: Subject) -> None:
     "agent", "make_policy", Cause("values and actions are in different orders"), false_alarm=UNLUCKY, seconds=SECONDS
 )
 def learns_which_action_pays(subject: Subject) -> None:
-    """One state, in which one action earns −1 and the other 1: the second is chosen and worth 1."""
+    """If one action earns −1 and the other 1, the agent prefers the second and learns its value 1."""
     _climb(subject, "by_action")
 
 
@@ -112,32 +113,32 @@ def learns_which_action_pays(subject: Subject) -> None:
     seconds=SECONDS,
 )
 def learns_which_action_pays_where(subject: Subject) -> None:
-    """Two states, in each of which another action pays: it is chosen, and worth 1."""
+    """If a different action earns 1 in each of two states, the agent prefers that action and learns its value 1."""
     _climb(subject, "by_both")
 
 
 @check(
     "agent",
     "make_loss",
-    Cause("a maximum or a quantile is learnt where the mean belongs"),
+    Cause("the agent learns a maximum or a quantile instead of the mean"),
     false_alarm=UNLUCKY,
     seconds=SECONDS,
 )
 def learns_the_mean_of_a_coin(subject: Subject) -> None:
-    """An action that earns −1 or 1 by chance is worth 0, and less than one that always earns 1/2."""
+    """An action that earns −1 or 1 with equal probability gets the value 0, less than one that always earns 1/2."""
     _climb(subject, "coin", tolerance=0.3, always=False)
 
 
 @check(
     "agent",
     "make_returns",
-    Cause("truncation is taken for termination, so nothing is bootstrapped", "keras-rl/keras-rl#298"),
-    Cause("the observation after the reset is bootstrapped from", "DLR-RM/stable-baselines3#934"),
+    Cause("truncation is treated as termination, so that nothing is bootstrapped", "keras-rl/keras-rl#298"),
+    Cause("the loss bootstraps from the observation after the reset", "DLR-RM/stable-baselines3#934"),
     false_alarm=UNLUCKY,
     seconds=SECONDS,
 )
 def looks_beyond_a_truncation(subject: Subject) -> None:
-    """A reward of 1 in each step, for ever, is worth 1/(1 − γ), though every episode is cut off after five steps."""
+    """A reward of 1 in every step gives the value 1/(1 − γ), although episodes are truncated after five steps."""
     _climb(subject, "endless")
 
 
@@ -151,7 +152,7 @@ def looks_beyond_a_truncation(subject: Subject) -> None:
     seconds=SECONDS,
 )
 def sees_movement_in_a_stack(subject: Subject) -> None:
-    """Where the right action is a movement's direction, which no single frame shows, a stack of frames tells it."""
+    """The agent learns the direction of a movement, which no single frame shows, from a frame stack."""
     stack = max(subject.spaces.frame_stack, 2)
     if subject.observations == "discrete":
         raise NotApplicable("discrete observations are not stacked")
@@ -162,31 +163,31 @@ def sees_movement_in_a_stack(subject: Subject) -> None:
             learn(parts, Returns(parts, 2.0, 12), 2 * EVERY, {"environment": "the probe 'velocity'", "stack": stack})
     except UsageError as error:
         if isinstance(error.__cause__, UnsupportedSpace):
-            raise NotApplicable(f"stacks of this kind are not served: {error}") from error
+            raise NotApplicable(f"the composition cannot use these frame stacks: {error}") from error
         raise
 
 
 @check(
     "agent",
     "make_loss",
-    Cause("something between the parts: none of them is wrong alone"),
+    Cause("parts that do not fit together, although each is right alone"),
     false_alarm=UNLUCKY,
     seconds=SECONDS,
 )
 def finds_the_best_actions(subject: Subject) -> None:
-    """In an environment whose optimum is known, the greedy policy's every action from the start is an optimal one."""
+    """In an environment with known optimal action values, every greedy action from the start is optimal."""
     if not isinstance(subject.spaces.observation, Discrete):
-        raise NotApplicable("the environment does not say what its optimum is")
+        raise NotApplicable("the environment does not give its optimal action values")
     ends = {"run.steps": 20_000, "run.episodes": None, "run.until": None}
     with subject.assembled({**ends, **subject.values_for("optimum")}) as parts:
         model, gamma = _model(subject, parts), parts.config[ReturnsOptions].gamma
         if model is None or not gamma < 1:
-            raise NotApplicable("the environment does not say what its optimum is")
+            raise NotApplicable("the environment does not give its optimal action values")
         learn(parts, OptimalActions(parts, model.q_star(gamma)), 250, {"environment": type(model).__name__, "γ": gamma})
 
 
 def _model(subject: Subject, parts: Parts) -> Any:
-    """The environment, if it offers its optimal values by γ."""
+    """The environment if it gives its optimal action values for a γ (`q_star`), otherwise None."""
     if not hasattr(parts.stream.env, "envs"):
         return None
     env = single_environments(subject, parts.stream)[0]

@@ -1,4 +1,4 @@
-"""The check before all others: a composition that cannot be built has no other property."""
+"""The first check: every other check needs a composition that can be built."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from framework.conformance.subject import Subject
 
 @check("assembly", "", seconds=120)
 def assembles(subject: Subject) -> None:
-    """The composition can be built, on its own environment and on one of the harness's."""
+    """The composition can be built, both with its own environment and with one of the harness's."""
     with subject.assembled():
         pass
     with subject.probed("ledger"):

@@ -1,4 +1,4 @@
-"""Checks of whatever decides how much is learnt: what is due is a pure, growing function of the counters."""
+"""Checks of the cadence: the number of due updates is a pure function of the counters that never falls."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def _is_int(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-@check("cadence", "make_cadence", Cause("a rate is returned as it is, not as a whole number of updates"))
+@check("cadence", "make_cadence", Cause("`due` returns a rate, not a whole number of updates"))
 def cadence_speaks_in_whole_numbers(subject: Subject) -> None:
-    """`batch_size` is an int of at least 1, `overlap` a bool, and `due` an int that is not negative."""
+    """`batch_size` is an int of at least 1, `overlap` is a bool, and `due` returns an int of at least 0."""
     cadence = _cadence(subject.builder())
     size, overlap = cadence.batch_size, cadence.overlap
     require(_is_int(size) and size >= 1, example="batch_size", expected="an int of at least 1", got=size)
@@ -44,10 +44,10 @@ def cadence_speaks_in_whole_numbers(subject: Subject) -> None:
 @check(
     "cadence",
     "make_cadence",
-    Cause("updates are handed out by each call: who asks twice learns twice, and a resumed run forgets"),
+    Cause("`due` counts its own calls: a second call adds updates, and a resumed run loses the count"),
 )
 def due_is_a_pure_function(subject: Subject) -> None:
-    """`due` gives the same for the same counters, however often and in whatever order it is asked."""
+    """`due` returns the same number for the same counters, however often and in whatever order it is called."""
     builder = subject.builder()
     forwards, backwards = _cadence(builder), _cadence(builder)
     moments = [Counters(), *(replace(counters) for counters in a_run(N, STEPS))]
@@ -55,14 +55,14 @@ def due_is_a_pure_function(subject: Subject) -> None:
     reverse = [backwards.due(replace(moment)) for moment in reversed(moments)][::-1]
     for moment, once, otherwise in zip(moments, first, reverse, strict=True):
         given = replace(moment)
-        expect(forwards.due(given), once, example={"asked again at": moment})
-        require(given == moment, example=moment, expected="the counters as they were", got=given)
-        expect(otherwise, once, example={"asked first, and in reverse order, at": moment})
+        expect(forwards.due(given), once, example={"called again with": moment})
+        require(given == moment, example=moment, expected="unchanged counters", got=given)
+        expect(otherwise, once, example={"called on a new cadence, in reverse order, with": moment})
 
 
-@check("cadence", "make_cadence", Cause("what is due now is returned, not what is due in all"))
+@check("cadence", "make_cadence", Cause("`due` returns the updates that are still missing, not their total"))
 def due_never_falls(subject: Subject) -> None:
-    """As a run goes on, the number of updates that are due in all never becomes smaller."""
+    """The total number of due updates never falls during a run."""
     cadence = _cadence(subject.builder())
     before, last = Counters(), cadence.due(Counters())
     for counters in a_run(N, STEPS):
@@ -71,26 +71,26 @@ def due_never_falls(subject: Subject) -> None:
         before, last = replace(counters), due
 
 
-@check("cadence", "make_cadence", Cause("off by one, or the warm-up subtracted without a lower bound"))
+@check("cadence", "make_cadence", Cause("an off-by-one error, or the warm-up is subtracted without a lower bound"))
 def nothing_is_due_before_the_first_step(subject: Subject) -> None:
-    """Where the buffer begins empty, no update is due before the first step."""
+    """If the buffer starts empty, no update is due before the first step."""
     builder = subject.builder()
     if len(builder.buffer(subject.spaces)):
-        raise NotApplicable("the buffer holds something from the start")
+        raise NotApplicable("the buffer is not empty at the start")
     expect(_cadence(builder).due(Counters()), 0, example=Counters())
 
 
 @check(
     "cadence",
     "make_cadence",
-    Cause("the ratio upside down, or taken of loop iterations instead of environment steps"),
+    Cause("the ratio is inverted, or counts loop iterations instead of environment steps"),
     Cause("the warm-up is ignored, off by one, or counted in another unit"),
 )
 def updates_follow_the_steps_after_the_warm_up(subject: Subject) -> None:
-    """The engine's cadence owes ⌊(environment steps − learning.starts) · learning.updates_per_step⌋ updates in all."""
+    """The engine's `due` is ⌊(environment steps − learning.starts) · learning.updates_per_step⌋, at least 0."""
     owner = subject.owner("make_cadence")
     if owner != ENGINE:
-        raise NotApplicable(f"{owner} sets the pace, not the engine's ratio")
+        raise NotApplicable(f"the cadence is that of {owner}, not the engine's")
     builder = subject.builder()
     for starts, ratio, envs in product((0, 1, 23), (1.0, 0.25, 2.0, 1.5, 0.375), (1, N)):
         options = {"learning.starts": starts, "learning.updates_per_step": ratio}

@@ -24,12 +24,12 @@ from framework.conformance.subject import Subject
 @check(
     "optimizer",
     "make_optimizer",
-    Cause("the gradient is ascended"),
-    Cause("the error is Q(s, a) − y, and added"),
-    Cause("nothing is updated: other parameters were given to the optimiser"),
+    Cause("gradient ascent instead of descent"),
+    Cause("the error is Q(s, a) − y but is added"),
+    Cause("nothing is updated, because the optimiser has other parameters"),
 )
 def updates_move_the_value_towards_the_return(subject: Subject) -> None:
-    """With a discount of 0, an update on (s, a) moves Q(s, a) towards the return, from above and from below."""
+    """With a discount of 0, updates on (s, a) move Q(s, a) towards the return, from above and from below."""
     made = LearnerFactory.of(subject)
     for action, reward in product(range(A), (100.0, -100.0)):
         learner, batch = made.fresh(), made.one(action, reward)
@@ -45,13 +45,13 @@ def updates_move_the_value_towards_the_return(subject: Subject) -> None:
     "optimizer",
     "make_optimizer",
     Cause("importance weights are dropped in one branch of the loss", "thu-ml/tianshou"),
-    Cause("the mean of the weights is taken before they meet the losses"),
+    Cause("the weights are averaged before they are multiplied by the losses"),
 )
 def a_row_of_weight_zero_moves_nothing(subject: Subject) -> None:
-    """Importance weights are applied row by row: what a row of weight 0 holds has no influence on the update."""
+    """The optimiser applies importance weights row by row: a row of weight 0 has no influence on the update."""
     made = LearnerFactory.of(subject)
     if not subject.consumes("make_buffer", "sampler"):
-        raise NotApplicable("the buffer takes no sampler, so that all rows weigh the same")
+        raise NotApplicable("the buffer takes no sampler, so that all rows have the same weight")
     for rows in (2, B):
         light = np.arange(rows) % 2 == 1
         obs = made.observations(rows, key=1)
@@ -64,7 +64,7 @@ def a_row_of_weight_zero_moves_nothing(subject: Subject) -> None:
         example = {
             "rows": rows,
             "weights": np.where(light, 0, 1),
-            "returns of the rows of weight 0": "5, compared with 0",
+            "returns of rows with weight 0": "5, compared with 0",
         }
         expect(found[1], found[0], example=example, rtol=1e-5, atol=1e-6)
 
@@ -72,13 +72,13 @@ def a_row_of_weight_zero_moves_nothing(subject: Subject) -> None:
 @check(
     "optimizer",
     "make_optimizer",
-    Cause("the target's parameters were given to the optimiser, too"),
+    Cause("the optimiser also has the target network's parameters"),
     Cause(
-        "the target is copied after each update, by the optimiser as well as by its sync", "anthonytorlucci/rlevo#182"
+        "the optimiser copies the target after each update, in addition to the target sync", "anthonytorlucci/rlevo#182"
     ),
 )
 def an_update_leaves_the_target(subject: Subject) -> None:
-    """Only `update_target` moves the target: an update of the optimiser does not."""
+    """Only `update_target` moves the target network; an update of the optimiser does not."""
     made = LearnerFactory.of(subject)
     learner = made.trained()
     target = targeted(learner.policy)
@@ -88,16 +88,14 @@ def an_update_leaves_the_target(subject: Subject) -> None:
     target.update_target(1.0)
     of_target = changed(behind, weights(learner.policy))
     example = "two updates, then update_target(1)"
-    require(
-        bool(of_target), example=example, expected="the target follows now", got="nothing changes: it has moved before"
-    )
+    require(bool(of_target), example=example, expected="the target changes now", got="no change: it has moved before")
     moved = set(changed(before, behind)) & set(of_target)
-    require(not moved, example="two updates", expected="the target stays", got=f"{sorted(moved)} moved")
+    require(not moved, example="two updates", expected="the target unchanged", got=f"{sorted(moved)} moved")
 
 
 @check("optimizer", "make_optimizer", Cause("weights or rewards are scaled in place"))
 def an_update_only_reads_the_batch(subject: Subject) -> None:
-    """An update changes neither the batch nor its losses and priorities, which are used afterwards."""
+    """An update changes neither the batch nor its losses and priorities, because they are used afterwards."""
     made = LearnerFactory.of(subject)
     learner, batch = made.trained(), made.batch(weights=np.linspace(0.1, 1.0, B))
     errors = learner.errors(batch)

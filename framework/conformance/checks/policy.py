@@ -1,4 +1,4 @@
-"""Checks of the policy: what it says of observations, and what it keeps."""
+"""Checks of the policy: its action values, its saved state and its target network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from framework.types import Batch
 
 
 def _taught(made: LearnerFactory) -> Learner:
-    """A trained learner, or one as far as it comes: that learning raises is for the loss's checks to say."""
+    """A trained learner. An error while learning only ends the training: the loss's checks report it."""
     learner = made.fresh()
     _learn(learner, made.training_batch())
     return learner
@@ -27,9 +27,9 @@ def _learn(learner: Learner, batch: Batch) -> None:
         learner.learn(batch, times=3)
 
 
-@check("policy", "make_policy", Cause("a dimension lost or added where there is only one row"))
+@check("policy", "make_policy", Cause("a dimension is lost or added if there is only one row"))
 def action_values_have_a_row_for_each_observation(subject: Subject) -> None:
-    """N observations give finite floating-point values [N, A], for any N, one included, and any number of actions."""
+    """For any N, including 1, N observations give finite floating-point action values of shape [N, A]."""
     made = LearnerFactory.of(subject)
     for explore in (False, True):
         learner = _taught(made)
@@ -49,11 +49,11 @@ def action_values_have_a_row_for_each_observation(subject: Subject) -> None:
 @check(
     "policy",
     "make_policy",
-    Cause("noise is active in evaluation", "IntelLabs/coach#368"),
-    Cause("whether there is noise hangs on the mode of training, which something else sets", "pytorch/rl#3069"),
+    Cause("noise is active in evaluations", "IntelLabs/coach#368"),
+    Cause("noise depends on the network's training mode, which other code sets", "pytorch/rl#3069"),
 )
 def an_evaluation_draws_nothing(subject: Subject) -> None:
-    """With explore=False the same observations have the same values, also after calls with explore=True."""
+    """With explore=False the same observations get the same values, even after calls with explore=True."""
     made = LearnerFactory.of(subject)
     learner, obs = _taught(made), made.observations(B)
     before = learner.values(obs)
@@ -67,11 +67,11 @@ def an_evaluation_draws_nothing(subject: Subject) -> None:
 @check(
     "policy",
     "make_policy",
-    Cause("statistics of the batch enter the values in an evaluation"),
+    Cause("statistics of the batch change the values in evaluations"),
     Cause("(B,) is broadcast against (B, 1)", "chainer/chainerrl#359"),
 )
 def action_values_do_not_depend_on_the_batch(subject: Subject) -> None:
-    """In an evaluation an observation has the same values alone, among others and in another order."""
+    """With explore=False an observation gets the same values alone, among others and in another order."""
     made = LearnerFactory.of(subject)
     learner = _taught(made)
     for rows in (2, B):
@@ -88,11 +88,11 @@ def action_values_do_not_depend_on_the_batch(subject: Subject) -> None:
 @check(
     "policy",
     "make_policy",
-    Cause("a view of the table, or a buffer that is used again, is handed out", "kengz/SLM-Lab#313"),
+    Cause("the result is a view of the table, or an array that is used again", "kengz/SLM-Lab#313"),
     Cause("observations are scaled in place"),
 )
 def action_values_are_the_callers_own(subject: Subject) -> None:
-    """The values returned are the caller's: later calls do not change them, nor they the policy; observations stay."""
+    """A call changes neither observations nor earlier results, and writing to a result does not change the policy."""
     made = LearnerFactory.of(subject)
     for rows in (1, 2):
         for explore in (False, True):
@@ -103,21 +103,21 @@ def action_values_are_the_callers_own(subject: Subject) -> None:
             returned = learner.policy.action_values(obs, explore=explore)
             copied = returned.copy()
             learner.policy.action_values(others, explore=explore)
-            expect(returned, copied, example={**example, "looked at": "the values after a call with others"})
-            expect(obs, kept, example={**example, "looked at": "the observations after the call"})
+            expect(returned, copied, example={**example, "compared": "the values after a call with others"})
+            expect(obs, kept, example={**example, "compared": "the observations after the call"})
             if returned.flags.writeable:
                 returned[...] = 77.0
-            expect(learner.values(obs), before, example={**example, "after": "77 was written over the values"})
+            expect(learner.values(obs), before, example={**example, "after": "77 was written to the result"})
 
 
 @check(
     "policy",
     "make_policy",
-    Cause("statistics of normalisation, or the target, are not saved", "stable-baselines3 changelog"),
-    Cause("only a part is loaded, or nothing"),
+    Cause("normalisation statistics or the target network are not saved", "stable-baselines3 changelog"),
+    Cause("only a part of the state is loaded, or nothing"),
 )
 def a_loaded_policy_is_the_saved_one(subject: Subject) -> None:
-    """A policy of another seed that loads a saved state has its values, and saves the same state."""
+    """A policy of another seed that loads a saved state gives the same values and saves the same state."""
     made = LearnerFactory.of(subject)
     learner, obs = _taught(made), made.observations(B)
     saved = learner.policy.state_dict()
@@ -131,9 +131,9 @@ def a_loaded_policy_is_the_saved_one(subject: Subject) -> None:
         expect(got[name], value, example=f"{example}: '{name}' of its state")
 
 
-@check("policy", "make_policy", Cause("the arrays themselves are saved or loaded, without a copy"))
+@check("policy", "make_policy", Cause("arrays are saved or loaded without a copy"))
 def a_saved_state_stays_as_it_was(subject: Subject) -> None:
-    """A saved state is a copy: neither the policy that saved it nor one that loaded it changes it by learning on."""
+    """A saved state is a copy: learning changes it neither in the policy that saved it nor in one that loaded it."""
     made = LearnerFactory.of(subject)
     learner, obs = _taught(made), made.observations(B)
     saved = learner.policy.state_dict()
@@ -145,17 +145,17 @@ def a_saved_state_stays_as_it_was(subject: Subject) -> None:
             expect(got[name], value, example=f"{example}: '{name}' of the state")
 
     _learn(learner, made.batch(reward=np.full(B, 100.0), discount=np.zeros(B)))
-    unchanged("a policy was saved, and learnt on")
+    unchanged("a policy was saved and then learnt")
     values = learner.values(obs)
     other = made.reseeded().fresh()
     other.policy.load_state_dict(saved)
     _learn(other, made.batch(reward=np.full(B, -100.0), discount=np.zeros(B)))
-    unchanged("a policy was saved, and another loaded it and learnt on")
+    unchanged("a policy was saved, and another loaded the state and learnt")
     expect(learner.values(obs), values, example="a policy was saved, another loaded it and learnt: values of the first")
 
 
 def _target_of(subject: Subject) -> tuple[LearnerFactory, Learner, Callable[[float], dict[str, Any]]]:
-    """A class, a fresh learner, and a function that moves its target and gives the policy's weights then."""
+    """A factory, a fresh learner, and a function that moves its target and returns the policy's weights."""
     made = LearnerFactory.of(subject)
     learner = made.fresh()
     target = targeted(learner.policy)
@@ -167,9 +167,9 @@ def _target_of(subject: Subject) -> tuple[LearnerFactory, Learner, Callable[[flo
     return made, learner, moved
 
 
-@check("policy", "make_policy", Cause("the target is made anew, with random weights of its own"))
+@check("policy", "make_policy", Cause("the target network is built with random weights of its own"))
 def the_target_starts_as_a_copy(subject: Subject) -> None:
-    """A new policy's target equals its online part: an exact copy changes nothing."""
+    """A new policy's target network equals its online network: an exact copy changes nothing."""
     _, learner, moved = _target_of(subject)
     before = weights(learner.policy)
     names = changed(before, moved(1.0))
@@ -184,13 +184,13 @@ def the_target_starts_as_a_copy(subject: Subject) -> None:
     Cause("update_target does nothing"),
 )
 def learning_leaves_the_target_behind(subject: Subject) -> None:
-    """Learning moves the online part alone, so that an exact copy afterwards changes the target."""
+    """Learning moves the online network alone, so that an exact copy afterwards changes the target network."""
     made, learner, moved = _target_of(subject)
     before = weights(learner.policy)
     _learn(learner, made.training_batch())
     learnt = weights(learner.policy)
     if not changed(before, learnt):
-        raise NotApplicable("learning moves nothing here, which is for the checks of loss and optimiser to say")
+        raise NotApplicable("learning moves nothing here; the checks of loss and optimiser report that")
     example = "a new policy, three updates, update_target(1)"
     require(bool(changed(learnt, moved(1.0))), example=example, expected="the target changes", got="nothing changes")
 
@@ -198,11 +198,11 @@ def learning_leaves_the_target_behind(subject: Subject) -> None:
 @check(
     "policy",
     "make_policy",
-    Cause("the fraction is the share of the old target, not of the online part"),
+    Cause("the fraction is the share of the old target, not of the online network"),
     Cause("the fraction is ignored"),
 )
 def a_fraction_is_the_share_of_the_online_part(subject: Subject) -> None:
-    """update_target(f) moves the target by the share f of the way to the online part."""
+    """`update_target(f)` moves the target network by the fraction f of the way to the online network."""
     made, learner, moved = _target_of(subject)
     _learn(learner, made.training_batch())
     start, after_quarter, after_all = weights(learner.policy), moved(0.25), moved(1.0)
@@ -215,22 +215,22 @@ def a_fraction_is_the_share_of_the_online_part(subject: Subject) -> None:
 @check(
     "policy",
     "make_policy",
-    Cause("observations are scaled where the agent learns and not where it acts", "Unity-Technologies/ml-agents#614"),
-    Cause("they are scaled twice"),
+    Cause("observations are scaled for learning but not for acting", "Unity-Technologies/ml-agents#614"),
+    Cause("observations are scaled twice"),
 )
 def acting_sees_what_learning_sees(subject: Subject) -> None:
-    """Where learning moves the value that the loss sees of Q(s, a), the value that the agent acts on moves as much."""
+    """Learning moves the Q(s, a) that the agent acts on as much as the Q(s, a) that the loss uses."""
     made = LearnerFactory.of(subject)
     if made.discrete:
         raise NotApplicable("discrete observations are not scaled")
     learner, batch, zero = made.trained(), made.batch(1), np.zeros(1)
 
     def seen() -> float:
-        """Q(s, a) as the loss sees it, up to a constant, from priorities that are errors."""
+        """Q(s, a) as the loss uses it, up to a constant, computed from priorities that are errors."""
         far = (made.batch(1, reward=zero + reward, discount=zero) for reward in (256.0, -256.0))
         above, below = (float(learner.errors(row).priority[0]) for row in far)
         if not np.isclose(above + below, 512.0, rtol=1e-4):
-            raise NotApplicable("the priorities are no plain errors")
+            raise NotApplicable("the priorities are not |y − Q(s, a)|")
         return (below - above) / 2
 
     def acted() -> float:
@@ -238,10 +238,8 @@ def acting_sees_what_learning_sees(subject: Subject) -> None:
 
     first, value = seen(), acted()
     if first != seen():
-        raise NotApplicable("the values have noise where the agent learns")
+        raise NotApplicable("the values are noisy in learning")
     learner.learn(made.batch(1, reward=zero + 8.0, discount=zero), times=2)
     wanted = seen() - first
-    example = (
-        "by how much Q(s, a) moves in two updates on one transition: expected is the loss's, got is that of acting"
-    )
+    example = "the change of Q(s, a) in two updates on one transition; expected: in the loss, got: in acting"
     expect(acted() - value, wanted, example=example, rtol=1e-2, atol=1e-3)

@@ -1,8 +1,8 @@
 """Checks of the returns: how a window of rewards becomes one transition.
 
-Every pattern of ends is folded for short windows; for longer ones, an end of each kind at each place, with nothing
-behind it and with ends all over. What is asked for is what the length says that was used, so returns whose windows
-wait for more steps than they fold (as SARSA's do) are no exception.
+The checks fold short windows with every pattern of ends. In longer windows they put an end of each kind at each place,
+followed by steps without an end or by ends alone. What they expect depends on the length that `fold` returns. So they
+also hold for returns whose windows wait for more steps than they fold, as SARSA's do.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ GAMMAS = (0.5, 0.9, 0.0, 1.0)
 KINDS = ((False, False), (True, False), (False, True), (True, True))
 """(terminated, truncated) of a step."""
 SIGNS = (".", "t", "u", "b")
-"""In examples: none of them, terminated, truncated, both."""
+"""The kinds as examples show them: no end, terminated, truncated, both."""
 SHORT = 4
-"""The longest windows of which every pattern is tried."""
+"""The longest windows that are tried with every pattern of ends."""
 
 
 @dataclass(frozen=True)
 class Folded:
-    """Every window of one γ, and what became of it."""
+    """All windows for one γ, and what `fold` returned for them."""
 
     gamma: float
     horizon: int
@@ -41,15 +41,15 @@ class Folded:
     length: np.ndarray
 
     def last(self, row: int) -> int | None:
-        """The first column in which the episode ends."""
+        """The first column in which the episode ends, or None."""
         return next((column for column, kind in enumerate(self.ends[row]) if kind), None)
 
     def used(self, row: int) -> tuple[int, ...]:
-        """The kinds of the columns that were used, as the length says."""
+        """The kinds of the columns that `fold` used according to the length."""
         return self.ends[row][: int(self.length[row])]
 
     def example(self, row: int) -> Mapping[str, Any]:
-        """The window as it should be shown."""
+        """The window as a violation shows it."""
         ends = " ".join(SIGNS[kind] for kind in self.ends[row])
         signs = "t terminated, u truncated, b both"
         return {"γ": self.gamma, "rewards": self.reward[row], "ends": f"{ends} ({signs})", "length": self.length[row]}
@@ -62,7 +62,7 @@ def _returns(subject: Subject, gamma: float) -> Returns:
 
 
 def _patterns(n: int) -> list[tuple[int, ...]]:
-    """Ends to try, those with the fewest first."""
+    """The patterns of ends to try; the first one has no end."""
     if n <= SHORT:
         return sorted(product(range(4), repeat=n), key=lambda ends: (sum(kind > 0 for kind in ends), ends))
     quiet = (0,) * n
@@ -74,12 +74,12 @@ def _patterns(n: int) -> list[tuple[int, ...]]:
 
 
 def _folds(subject: Subject, spoil: float | None = None) -> Iterator[Folded]:
-    """Every pattern of ends with each γ; `spoil` takes the place of the rewards behind an end."""
+    """The results for every pattern of ends with each γ; `spoil` replaces the rewards after an end."""
     for gamma in GAMMAS:
         returns = _returns(subject, gamma)
         n = returns.horizon
         ends = _patterns(n)
-        # no float32 holds these numbers
+        # float32 cannot hold these numbers exactly
         reward = np.tile(np.arange(2, n + 2) + 0.1, (len(ends), 1))
         terminated, truncated = (np.array([[KINDS[kind][flag] for kind in row] for row in ends]) for flag in (0, 1))
         if spoil is not None:
@@ -91,15 +91,15 @@ def _folds(subject: Subject, spoil: float | None = None) -> Iterator[Folded]:
 @check(
     "returns",
     "make_returns",
-    Cause("the window runs on behind the end of its episode, or truncation is no end to it", "younggyoseo/FastTD3#7"),
-    Cause("`truncated` left out of the ends", "CleanRL rainbow_atari.py"),
+    Cause("the window continues after the end of its episode, or after a truncation", "younggyoseo/FastTD3#7"),
+    Cause("`truncated` does not count as an end", "CleanRL rainbow_atari.py"),
 )
 def length_stops_at_the_first_end(subject: Subject) -> None:
-    """A window uses its steps up to the first end, terminated or truncated, and without one always as many."""
+    """A window uses its steps up to the first end, terminated or truncated; windows without an end use equally many."""
     for folded in _folds(subject):
         whole = int(folded.length[0])
         limits = {"windows without an end use": whole, "horizon": folded.horizon}
-        require(1 <= whole <= folded.horizon, example=limits, expected="1 to the horizon", got=whole)
+        require(1 <= whole <= folded.horizon, example=limits, expected="from 1 to the horizon", got=whole)
         for row in range(len(folded.ends)):
             last = folded.last(row)
             wanted = whole if last is None else min(last + 1, whole)
@@ -109,12 +109,12 @@ def length_stops_at_the_first_end(subject: Subject) -> None:
 @check(
     "returns",
     "make_returns",
-    Cause("γ where γⁿ belongs", "younggyoseo/FastTD3#6"),
-    Cause("the exponent is taken from the ends, so that it is 0", "takuseno/d3rlpy#346"),
-    Cause("a γ of its own, not the option `returns.gamma`", "Curt-Park/rainbow-is-all-you-need#66"),
+    Cause("γ is used instead of γⁿ", "younggyoseo/FastTD3#6"),
+    Cause("the exponent is computed from the ends, so that it is 0", "takuseno/d3rlpy#346"),
+    Cause("a γ of its own instead of the option `returns.gamma`", "Curt-Park/rainbow-is-all-you-need#66"),
 )
 def discount_is_gamma_to_the_length(subject: Subject) -> None:
-    """A window of k steps that did not terminate is bootstrapped with γ^k."""
+    """A window of k steps without a termination has the discount γ^k."""
     for folded in _folds(subject):
         for row in range(len(folded.ends)):
             if not any(KINDS[kind][0] for kind in folded.used(row)):
@@ -125,26 +125,26 @@ def discount_is_gamma_to_the_length(subject: Subject) -> None:
 @check(
     "returns",
     "make_returns",
-    Cause("the flag of the first step is used, not of any step in the window", "ray-project/ray#2929"),
-    Cause("truncation ends the bootstrap", "openai/baselines#436"),
+    Cause("only the first step's flag is used, not those of all steps in the window", "ray-project/ray#2929"),
+    Cause("truncation sets the discount to 0", "openai/baselines#436"),
 )
 def only_termination_ends_the_bootstrap(subject: Subject) -> None:
-    """The discount is 0 where a step that was used terminated, and only there; truncation leaves it."""
+    """If γ > 0, the discount is 0 exactly when a used step terminated; a truncation does not make it 0."""
     for folded in _folds(subject):
         for row in range(len(folded.ends) if folded.gamma else 0):
             over = any(KINDS[kind][0] for kind in folded.used(row))
-            expect(folded.discount[row] == 0, over, example={**folded.example(row), "asked": "is the discount 0"})
+            expect(folded.discount[row] == 0, over, example={**folded.example(row), "compared": "is the discount 0"})
 
 
 @check(
     "returns",
     "make_returns",
     Cause("the last rewards of an episode are left out", "ray-project/ray#2929"),
-    Cause("a γ of its own, not the option `returns.gamma`", "Curt-Park/rainbow-is-all-you-need#66"),
-    Cause("float32 sums"),
+    Cause("a γ of its own instead of the option `returns.gamma`", "Curt-Park/rainbow-is-all-you-need#66"),
+    Cause("sums in float32"),
 )
 def return_is_the_discounted_sum(subject: Subject) -> None:
-    """The return is r₀ + γ r₁ + … + γ^(k−1) r₍ₖ₋₁₎ over the k steps that were used."""
+    """The return is r₀ + γ r₁ + … + γ^(k−1) r₍ₖ₋₁₎ over the k used steps."""
     for folded in _folds(subject):
         for row in range(len(folded.ends)):
             used = folded.reward[row, : folded.length[row]].tolist()
@@ -155,13 +155,11 @@ def return_is_the_discounted_sum(subject: Subject) -> None:
 @check(
     "returns",
     "make_returns",
-    Cause(
-        "what lies behind an end is multiplied by 0 instead of left out: NaN · 0 is NaN", "anthonytorlucci/rlevo#192"
-    ),
+    Cause("values after an end are multiplied by 0 instead of left out: NaN · 0 is NaN", "anthonytorlucci/rlevo#192"),
     Cause("the window crosses into the next episode", "younggyoseo/FastTD3#7"),
 )
 def nothing_behind_an_end_is_used(subject: Subject) -> None:
-    """Rewards behind the end of an episode never come through, not even where they are NaN or infinite."""
+    """Rewards after the end of an episode never change the result, not even if they are NaN or infinite."""
     for clean, *spoilt in zip(_folds(subject), *(_folds(subject, by) for by in (1e6, np.nan, np.inf)), strict=True):
         for folded, row in product(spoilt, range(len(clean.ends))):
             got = (folded.returns[row], folded.discount[row], folded.length[row])
@@ -171,7 +169,7 @@ def nothing_behind_an_end_is_used(subject: Subject) -> None:
 
 @check("returns", "make_returns", Cause("a sum over the wrong axis"), Cause("an array that is kept between calls"))
 def windows_are_folded_each_for_itself(subject: Subject) -> None:
-    """A window becomes the same whichever windows it is folded with, and however many."""
+    """The result for a window does not depend on the other windows in the same call."""
     for folded in _folds(subject):
         returns = _returns(subject, folded.gamma)
         for row in range(min(len(folded.ends), 30)):
@@ -184,9 +182,9 @@ def windows_are_folded_each_for_itself(subject: Subject) -> None:
                 expect(got, wanted[row : row + 1], example=example, rtol=1e-12)
 
 
-@check("returns", "make_returns", Cause("in-place arithmetic on the window, which may be the replay's own memory"))
+@check("returns", "make_returns", Cause("in-place arithmetic on the window, which may be the buffer's own array"))
 def folding_changes_nothing_else(subject: Subject) -> None:
-    """The window that is folded stays as it was, and what was returned stays so when the window changes later."""
+    """`fold` does not change the window, and later changes of the window do not change what `fold` returned."""
     returns = _returns(subject, 0.5)
     n = returns.horizon
     given = [np.arange(2.0, n + 2)[None], np.zeros((1, n), np.bool_), np.zeros((1, n), np.bool_)]

@@ -1,4 +1,4 @@
-"""Checks of randomness: one named stream for each user of it, from the run's seed, and nothing global."""
+"""Checks of randomness: each user of it has a named random generator from the run's seed, and none is global."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from framework.training.loop import Loop
 from framework.types import Batch, Counters, Step, TDErrors
 
 SHORT = {"run.num_envs": 2, "run.episodes": None, "learning.starts": 20, "learning.batch_size": 8}
-"""What lets a short run learn."""
+"""Options with which a short run makes updates."""
 
 
 def _of_seeds_alone(run: Callable[[Subject], None]) -> Callable[[Subject], None]:
-    """Leave what raises to the checks of the part that does: this component comes before all of them."""
+    """Turn a part's errors into `NotApplicable`: this component comes first, and the part's own checks report them."""
 
     @wraps(run)
     def guarded(subject: Subject) -> None:
@@ -37,9 +37,9 @@ def _of_seeds_alone(run: Callable[[Subject], None]) -> Callable[[Subject], None]
     return guarded
 
 
-@check("seeds", "make_env", Cause("the seed plus an offset, so that neighbouring seeds overlap"))
+@check("seeds", "make_env", Cause("the seed plus an offset is used, so that neighbouring seeds overlap"))
 def every_name_has_a_stream_of_its_own(subject: Subject) -> None:
-    """Streams of different names, places and run seeds differ, and none depends on what was drawn from others."""
+    """Random generators with different names, indices or run seeds differ, and none depends on draws from others."""
     roots, names = (0, 1, 2, 2**32 - 1), ("exploration", "sampler", "sampler2")
     places: tuple[tuple[int, ...], ...] = ((), (1,), (2,), (1, 2), (2, 1))
     keys = list(product(roots, names, places))
@@ -47,12 +47,12 @@ def every_name_has_a_stream_of_its_own(subject: Subject) -> None:
     whole = {(root, name, place): Seeds(root).integer(name, *place) for root, name, place in keys}
     for numbers in (drawn, whole):
         for one, other in combinations(keys, 2):
-            example = {"one stream (run seed, name, place)": one, "another": other}
+            example = {"one generator (run seed, name, indices)": one, "another": other}
             require(numbers[one] != numbers[other], example=example, expected="different numbers", got=numbers[one])
     again = Seeds(0)
     for root, name, place in reversed(keys):
         if root == 0:
-            late: dict[str, Any] = {"stream": name, "place": place, "drawn": "after others"}
+            late: dict[str, Any] = {"generator": name, "indices": place, "drawn": "after others"}
             expect(again.generator(name, *place).integers(2**63), drawn[root, name, place], example=late)
             expect(again.integer(name, *place), whole[root, name, place], example=late)
     outside = [number for number in whole.values() if not 0 <= number < 2**31]
@@ -63,15 +63,15 @@ def every_name_has_a_stream_of_its_own(subject: Subject) -> None:
     "seeds",
     "make_env",
     Cause("one seed for all environments", "hill-a/stable-baselines#675"),
-    Cause("evaluation plays the episodes of training"),
-    Cause("the seed is never renewed, so that an environment plays one episode over and over"),
+    Cause("evaluations play the episodes of training"),
+    Cause("the seed is never renewed, so that an environment repeats one episode"),
     false_alarm=2e-6,
 )
 @_of_seeds_alone
 def every_episode_has_a_seed_of_its_own(subject: Subject) -> None:
-    """No two episodes of a run, or of runs with neighbouring seeds, have one seed: not in training, not in evaluation.
+    """No two episodes of a run, or of runs with neighbouring seeds, share a seed, in training or in evaluations.
 
-    Seeds are drawn from 2³¹; by chance, one repeats another of n = 66 with probability n² / 2³² = 1e-6.
+    Seeds are drawn from 2³¹ numbers. Two of n = 66 are equal by chance with probability n² / 2³² = 1e-6.
     """
     found: dict[int, str] = {}
     for root in (subject.seed, subject.seed + 1):
@@ -92,7 +92,7 @@ def every_episode_has_a_seed_of_its_own(subject: Subject) -> None:
 
 
 def _seeds_of(stream: Any) -> Iterator[tuple[int, int, int]]:
-    """(environment, episode, seed) of each episode that begins within some steps."""
+    """(environment, episode, seed) of each episode that begins within six steps."""
     episodes = [0] * stream.spaces.num_envs
     envs = [env.unwrapped for env in stream.env.envs]
     yield from ((env_id, 0, env.np_random_seed) for env_id, env in enumerate(envs))
@@ -107,12 +107,12 @@ def _seeds_of(stream: Any) -> Iterator[tuple[int, int, int]]:
 @check(
     "seeds",
     "make_policy",
-    Cause("a generator without a seed, or an action space that nobody seeded", "openai/gym#2680"),
-    Cause("the order of a set, or memory that was never written to"),
+    Cause("a generator or an action space without a seed", "openai/gym#2680"),
+    Cause("the order of a set, or uninitialised memory"),
 )
 @_of_seeds_alone
 def parts_of_one_seed_draw_the_same(subject: Subject) -> None:
-    """A policy, an exploration or a sampler that is built twice from one seed does the same twice."""
+    """A policy, exploration or sampler that is built twice from one seed gives the same results both times."""
     builder = subject.builder(SHORT)
     with subject.probed("ledger", SHORT) as parts:
         spaces, obs = parts.spaces, parts.stream.observations
@@ -140,12 +140,12 @@ def parts_of_one_seed_draw_the_same(subject: Subject) -> None:
             expect(other, one, example=example)
 
 
-@check("seeds", "make_exploration", Cause("a seed written down in the code"), false_alarm=1e-9)
+@check("seeds", "make_exploration", Cause("a constant seed in the code"), false_alarm=1e-9)
 @_of_seeds_alone
 def another_seed_explores_differently(subject: Subject) -> None:
-    """Where an exploration draws at random, runs of different seeds choose different actions.
+    """If an exploration draws random numbers, runs with different seeds choose different actions.
 
-    Two independent runs agree on everything with the product of Σ p · p' over the rows, which has to be below 1e-9.
+    Two independent runs agree in all actions with probability ∏ Σ p · p' over the rows, which has to be below 1e-9.
     """
     with subject.probed("ledger", {"run.num_envs": 5}) as parts:
         spaces, obs = parts.spaces, parts.stream.observations
@@ -160,15 +160,15 @@ def another_seed_explores_differently(subject: Subject) -> None:
             return
         seen |= set(chosen[0])
         chance *= float((shares[0] * shares[1]).sum(axis=1).prod())
-    # what always chooses the same draws nothing, whatever its probabilities say
+    # one action in all choices means that nothing is drawn, whatever the probabilities say
     if len(seen) == 1 or chance > 1e-9:
-        raise NotApplicable("the exploration does not draw at random, or nearly never")
+        raise NotApplicable("the exploration draws no random numbers, or almost never")
     example = {"run seeds": [subject.seed, subject.seed + 1], "values": "all 0", "probabilities": shares[0][0]}
     raise Violation(example, "different actions", "the same actions, at every step")
 
 
 class _RunSpy(Callback):
-    """What a run did: the actions, what was learnt from, and the losses."""
+    """Records the actions, rewards, sampled ids and losses of a run."""
 
     def __init__(self) -> None:
         self.entries: list[tuple[str, Any]] = []
@@ -188,19 +188,19 @@ def _run(subject: Subject, steps: int) -> list[tuple[str, Any]]:
 
 
 def _steps(subject: Subject) -> int:
-    """Of a short run: networks for images take their time."""
+    """Steps of a short run, fewer for images, whose networks are slow."""
     return 40 if subject.observations == "image" else 150
 
 
 @check(
     "seeds",
     "make_policy",
-    Cause("a generator without a seed, or an action space that nobody seeded", "openai/gym#2680"),
-    Cause("state that outlives a run: of a class, a module, or a default argument"),
+    Cause("a generator or an action space without a seed", "openai/gym#2680"),
+    Cause("state that outlives a run: in a class, a module or a default argument"),
 )
 @_of_seeds_alone
 def the_same_seed_is_the_same_run(subject: Subject) -> None:
-    """Two runs of one seed take the same actions, learn from the same transitions and have the same losses."""
+    """Two runs with the same seed take the same actions, learn from the same transitions and have the same losses."""
     one, other = (_run(subject, _steps(subject)) for _ in range(2))
     for number, ((name, wanted), (_, got)) in enumerate(zip(one, other, strict=False)):
         expect(got, wanted, example={"run.seed": subject.seed, "entry": number, "what differs": name})
@@ -209,12 +209,12 @@ def the_same_seed_is_the_same_run(subject: Subject) -> None:
 @check(
     "seeds",
     "make_policy",
-    Cause("np.random or random in the place of a stream of `seeds`"),
-    Cause("a library that is seeded globally, whose numbers another part then shifts"),
+    Cause("np.random or random instead of a generator of `seeds`"),
+    Cause("a library with one global generator, so that one part shifts the numbers of another"),
 )
 @_of_seeds_alone
 def nothing_global_is_drawn_from(subject: Subject) -> None:
-    """A run neither reads nor writes the random state that numpy and Python share with everybody."""
-    steps = _steps(subject)  # looks at the composition's own environment, which has a check of its own
+    """A run neither uses nor changes the global random state of numpy and Python."""
+    steps = _steps(subject)  # opens the composition's own environment, which another check covers
     with unchanged("a short run"):
         _run(subject, steps)

@@ -1,7 +1,7 @@
-"""Checks of what a checkpoint holds: a run that is restored from it goes on bit for bit as if it had never stopped.
+"""Checks of what a checkpoint holds: a restored run continues bit for bit as if it had never stopped.
 
-The environments have no state to save, so their part is played from a script: the same observations and transitions
-are put to every run, whatever it does, and all that it answers is written down.
+The environments have no state to save, so a script replaces them: it gives every run the same observations and
+transitions, whatever its actions are. The checks record everything that the parts answer.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from framework.conformance.fixtures.spies import SHORT, run_with_spy, short
 from framework.conformance.subject import Subject
 
 BEFORE, AFTER = 32, 16
-"""Steps of two environments before a state is saved and after: the ring has come round, and no period or episode is
-just over."""
+"""Steps of two environments before and after a state is saved. At the save the ring has wrapped around, and no period
+or episode has just ended."""
 
 VALUES: Mapping[str, Any] = {
     **SHORT,
@@ -37,11 +37,11 @@ RANDOM = Cause("the state of a random generator is not restored", "DLR-RM/stable
     "state",
     "make_buffer",
     Cause("the replay is not saved", "pfnet/pfrl#183"),
-    Cause("priorities, or the largest of them, are not saved"),
+    Cause("priorities, or the largest priority, are not saved"),
     RANDOM,
 )
 def memory_goes_on_where_it_was_saved(subject: Subject) -> None:
-    """A buffer and a sampler that were restored give the batches that those that were saved go on to give."""
+    """A restored buffer and sampler give the same batches as the saved ones that continue."""
     with two_seeds(subject, VALUES) as (one, other):
         steps = scripted_steps(one, BEFORE + AFTER)
         answers(one, steps[:BEFORE], agent=False)
@@ -53,27 +53,27 @@ def memory_goes_on_where_it_was_saved(subject: Subject) -> None:
 @check(
     "state",
     "make_optimizer",
-    Cause("the optimiser or the step is not saved", "pfnet/pfrl#183"),
-    Cause("the target network is saved as the online one, or its clock starts anew"),
-    Cause("ε starts anew, as it is counted by the part itself", "ray-project/ray#28289"),
+    Cause("the optimiser's state or the step counter is not saved", "pfnet/pfrl#183"),
+    Cause("the target network is saved as the online one, or its period starts again"),
+    Cause("ε starts again, because the part counts its own calls", "ray-project/ray#28289"),
     RANDOM,
 )
 def learning_goes_on_where_it_was_saved(subject: Subject) -> None:
-    """Parts of another seed, once restored, give the values, actions, batches and losses of the run that was saved."""
+    """Parts of another seed, once restored, give the values, actions, batches and losses of the saved run."""
     with two_seeds(subject, VALUES) as (one, other):
         steps = scripted_steps(one, BEFORE + AFTER)
         answers(one, steps[:BEFORE])
         restore(other, snapshot(one))
         wanted, got = (answers(parts, steps[BEFORE:]) for parts in (one, other))
         expect_same_answers(got, wanted, "after the state was loaded")
-        # what is kept without an order (a dict, a set) may be listed in another one once it was loaded
+        # the entries of a dict or a set may be in another order after loading
         ended, wanted_end = (digests(snapshot(parts), ordered=False) for parts in (other, one))
-        _expect_equal(ended, wanted_end, "a while after the state was loaded")
+        _expect_equal(ended, wanted_end, "some steps after the state was loaded")
 
 
-@check("state", "make_policy", Cause("a field that changes in a run is not part of the state"), RANDOM)
+@check("state", "make_policy", Cause("a field that changes during a run is not part of the state"), RANDOM)
 def loading_takes_everything_back(subject: Subject) -> None:
-    """Parts that load their own earlier state repeat, bit for bit, what they did from there."""
+    """Parts that load their own earlier state repeat bit for bit what they did after they saved it."""
     with subject.probed("ledger", VALUES) as parts:
         steps = scripted_steps(parts, BEFORE + AFTER)
         answers(parts, steps[:BEFORE])
@@ -82,28 +82,28 @@ def loading_takes_everything_back(subject: Subject) -> None:
         ended = digests(snapshot(parts), ordered=False)
         restore(parts, saved)
         expect_same_answers(answers(parts, steps[BEFORE:]), wanted, "after an earlier state was loaded")
-        _expect_equal(digests(snapshot(parts), ordered=False), ended, "a while after an earlier state was loaded")
+        _expect_equal(digests(snapshot(parts), ordered=False), ended, "some steps after an earlier state was loaded")
 
 
-@check("state", "make_policy", Cause("the state refers to arrays that training writes to"))
+@check("state", "make_policy", Cause("the state refers to arrays that training changes"))
 def a_saved_state_stays_as_it_is(subject: Subject) -> None:
-    """What was saved is a copy: neither going on nor loading and going on changes it, and loading it restores it."""
+    """A saved state is a copy: training after a save or a load does not change it, and loading it restores it."""
     with two_seeds(subject, VALUES) as (one, other):
         steps = scripted_steps(one, BEFORE + AFTER)
         answers(one, steps[:BEFORE])
         saved = snapshot(one)
         before = digests(saved)
         answers(one, steps[BEFORE:])
-        _expect_equal(digests(saved), before, "saved, and trained on: what was saved")
+        _expect_equal(digests(saved), before, "the saved state, after more training of the parts that saved it")
         restore(other, saved)
-        _expect_equal(digests(snapshot(other)), before, "saved, and loaded elsewhere: what that saves")
+        _expect_equal(digests(snapshot(other)), before, "what other parts save after they loaded the state")
         answers(other, steps[BEFORE:])
-        _expect_equal(digests(saved), before, "loaded elsewhere, and trained on there: what was saved")
+        _expect_equal(digests(saved), before, "the saved state, after other parts loaded it and trained")
 
 
-@check("state", "make_policy", Cause("tensors, generators or other objects are put into the state as they are"))
+@check("state", "make_policy", Cause("the state holds tensors, generators or other objects"))
 def a_saved_state_is_plain(subject: Subject) -> None:
-    """A state is a nested dict, with names as keys, of numpy arrays and JSON's scalars."""
+    """A state is a nested dict whose keys are strings and whose values are numpy arrays or JSON scalars."""
     with subject.probed("ledger", VALUES) as parts:
         answers(parts, scripted_steps(parts, BEFORE))
         for name, state in snapshot(parts).items():
@@ -112,27 +112,27 @@ def a_saved_state_is_plain(subject: Subject) -> None:
                 plain = value is None or isinstance(value, bool | int | float | str)
                 plain = plain or (isinstance(value, np.ndarray) and value.dtype != object)
                 where = f"{path} in the state of {name}"
-                require(plain, example=where, expected="an array or a scalar of JSON", got=type(value).__name__)
+                require(plain, example=where, expected="an array or a JSON scalar", got=type(value).__name__)
             _expect_names(state, name)
 
 
 def _expect_names(state: Mapping[Any, Any], where: str) -> None:
     for key, value in state.items():
-        require(isinstance(key, str), example=f"keys of the state of {where}", expected="names", got=key)
+        require(isinstance(key, str), example=f"keys of the state of {where}", expected="strings", got=key)
         if isinstance(value, Mapping):
             _expect_names(value, f"{where}, {key}")
 
 
-@check("state", "make_policy", Cause("random numbers are drawn from a generator that nobody seeded"))
+@check("state", "make_policy", Cause("random numbers come from a generator without a seed"))
 def one_seed_is_one_final_state(subject: Subject) -> None:
-    """Two runs of one seed end with every part in the same state, bit for bit."""
+    """Two runs with the same seed end with every part in the same state, bit for bit."""
     one, other = (_run(subject) for _ in range(2))
-    _expect_equal(digests(other), digests(one), "a second run of the same seed, in the end")
+    _expect_equal(digests(other), digests(one), "a second run with the same seed, at its end")
 
 
 @check("state", "make_policy", Cause("a seed that is not passed on", "hill-a/stable-baselines#675"))
 def another_seed_is_another_run(subject: Subject) -> None:
-    """Of two seeds, every saved random generator differs, and so do weights that are drawn at random."""
+    """With another seed, every saved random generator and all randomly drawn weights differ."""
     with two_seeds(subject, VALUES) as (one, other):
         found = [dict(leaves(snapshot(parts))) for parts in (one, other)]
         generators = {path.rpartition(".")[0] for path in found[0] if path.endswith(".bit_generator")}
@@ -143,7 +143,7 @@ def another_seed_is_another_run(subject: Subject) -> None:
         require(states[0] != states[1], example=generator, expected="another state with another seed", got="the same")
     drawn = [path for path, leaf in found[0].items() if path.startswith("policy.") and _is_drawn(leaf)]
     if drawn and all(np.array_equal(found[0][path], found[1][path]) for path in drawn):
-        raise Violation("weights at the start, of two seeds", "others with another seed", f"the same in {drawn[0]}")
+        raise Violation("initial weights with two seeds", "different weights", f"the same weights in {drawn[0]}")
 
 
 def _is_drawn(leaf: Any) -> bool:
@@ -158,4 +158,4 @@ def _run(subject: Subject) -> Snapshot:
 
 def _expect_equal(got: Mapping[str, str], wanted: Mapping[str, str], when: str) -> None:
     for name, state in wanted.items():
-        require(got.get(name) == state, example=when, expected=f"the same state of {name}", got="another")
+        require(got.get(name) == state, example=when, expected=f"the same state of {name}", got="a different state")

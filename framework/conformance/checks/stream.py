@@ -1,4 +1,4 @@
-"""Checks of the stream: any vector environment's steps as the transitions of a plain loop over single environments."""
+"""Checks of the stream: it gives the transitions of a plain loop over single environments for any autoreset mode."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from framework.types import Counters, Step
 
 
 def _compare(case: Case, *names: str) -> None:
-    """Hold these fields of the stream's transitions against the plain loop's, with the same actions."""
+    """Compare these fields of the stream's transitions with those of a plain loop with the same actions."""
     for env_id, found in enumerate(transitions(case)):
         wanted = plain_loop(case.options(env_id), seed_of(env_id), [entry.action for entry in found])
         for number, (got, right) in enumerate(zip(found, wanted, strict=True)):
@@ -40,12 +40,12 @@ def _compare(case: Case, *names: str) -> None:
 @check(
     "stream",
     "make_env",
-    Cause("the row on which an environment resets itself is stored as a transition", "vwxyzjn/cleanrl#499"),
+    Cause("a row on which an environment only resets itself is given as a transition", "vwxyzjn/cleanrl#499"),
 )
 def each_row_is_a_transition_that_was_made(subject: Subject) -> None:
-    """Every action that reached an environment gives one row, in the order of `env_id`, and nothing else does.
+    """Every action that reaches an environment gives one row, in the order of `env_id`, and there are no other rows.
 
-    Of n steps, n rows; under NEXT_STEP one less for each reset.
+    n steps of an environment give n rows; under NEXT_STEP there is one row less for each reset.
     """
     for case in cases():
         stream = case.open()
@@ -65,11 +65,11 @@ def each_row_is_a_transition_that_was_made(subject: Subject) -> None:
 @check(
     "stream",
     "make_env",
-    Cause("the next episode's first observation in the place of the last successor", "DLR-RM/stable-baselines3#934"),
+    Cause("the next episode's first observation instead of the last successor", "DLR-RM/stable-baselines3#934"),
     Cause("`final_obs` is not read", "vwxyzjn/cleanrl#460"),
 )
 def successors_are_never_reset_observations(subject: Subject) -> None:
-    """`next_obs` is what the step led to, also where the episode ended there."""
+    """`next_obs` is the observation that the step led to, even at the end of an episode."""
     for case in cases():
         _compare(case, "obs", "action", "next_obs")
 
@@ -77,11 +77,11 @@ def successors_are_never_reset_observations(subject: Subject) -> None:
 @check(
     "stream",
     "make_env",
-    Cause("a terminal that the environment did not report", "google/dopamine#228"),
-    Cause("truncation taken for termination", "keras-rl/keras-rl#298"),
+    Cause("a termination that the environment did not report", "google/dopamine#228"),
+    Cause("truncation is treated as termination", "keras-rl/keras-rl#298"),
 )
 def ends_are_those_of_the_environment(subject: Subject) -> None:
-    """`terminated` and `truncated` are what the environment said, and `first` marks what follows its reset."""
+    """`terminated` and `truncated` are the environment's flags, and `first` marks the first step after a reset."""
     for case in cases():
         _compare(case, "first", "terminated", "truncated")
 
@@ -89,11 +89,11 @@ def ends_are_those_of_the_environment(subject: Subject) -> None:
 @check(
     "stream",
     "make_env",
-    Cause("the step after a reset is counted, or is not", "Farama-Foundation/Gymnasium#1017"),
+    Cause("the step of a reset is counted, or a real step is not", "Farama-Foundation/Gymnasium#1017"),
     Cause("the first reward after a reset is lost", "Farama-Foundation/Gymnasium#1624"),
 )
 def episodes_have_their_lengths_and_returns(subject: Subject) -> None:
-    """Summed up over the rows, every episode has the length and the raw return that it had."""
+    """The rows of each episode add up to its true length and raw return."""
     for case in cases():
         for env_id, found in enumerate(transitions(case)):
             wanted = plain_loop(case.options(env_id), seed_of(env_id), [entry.action for entry in found])
@@ -117,20 +117,20 @@ def _episodes(entries: Sequence[Entry]) -> list[tuple[int, float]]:
 @check(
     "stream",
     "make_env",
-    Cause("an array kept without a copy, which the environment writes to again", "kengz/SLM-Lab#313"),
-    Cause("the last observation, changed by the reset", "Farama-Foundation/Gymnasium#1132"),
+    Cause("an array is kept without a copy, and the environment overwrites it", "kengz/SLM-Lab#313"),
+    Cause("the reset changes the last observation", "Farama-Foundation/Gymnasium#1132"),
 )
 def environments_may_reuse_their_array(subject: Subject) -> None:
-    """Environments that always hand out the same array give true transitions, too (not under SAME_STEP)."""
+    """Environments that always return the same array give true transitions, too (except under SAME_STEP)."""
     for case in cases(("disabled", "next_step"), reuse=True):
         _compare(case, "obs", "next_obs")
 
 
-@check("stream", "make_env", Cause("a view of an array that is written to again", "Farama-Foundation/SuperSuit#116"))
+@check("stream", "make_env", Cause("a view of an array that is overwritten later", "Farama-Foundation/SuperSuit#116"))
 def what_was_given_never_changes(subject: Subject) -> None:
-    """Neither the observations nor the arrays of a step change when the environments go on."""
+    """Later steps change neither the earlier observations nor the arrays of earlier steps."""
     for mode, stack in product(MODES, (1, 2)):
-        # a careless vector environment; under SAME_STEP gymnasium itself cannot bear careless single ones
+        # vector and single environments reuse their arrays; under SAME_STEP gymnasium does not support the latter
         case = Case(mode, 2, (3, 1, 2), ("terminated", "truncated"), reuse=mode != "same_step")
         stream = case.open(copy=False, stack=stack)
         given: list[tuple[str, Any, Any]] = []
@@ -151,7 +151,7 @@ def what_was_given_never_changes(subject: Subject) -> None:
     "stream", "make_env", Cause("clipped rewards reported as the score"), Cause("the reward is clipped twice, or never")
 )
 def rewards_are_clipped_for_the_learner_alone(subject: Subject) -> None:
-    """`reward` is clipped as the metadata says, and `raw_reward` is what the environment gave."""
+    """`reward` is clipped as the metadata says, and `raw_reward` is the reward of the environment."""
     for mode, clip in product(MODES, (None, (-0.2, 0.1))):
         stream = Case(mode, 2, (3, 1), ("terminated",)).open({"reward_clip": clip})
         envs: Any = stream.env
@@ -162,15 +162,15 @@ def rewards_are_clipped_for_the_learner_alone(subject: Subject) -> None:
             expect(step.reward, np.clip(raw, *clip) if clip else raw, example={**example, "field": "reward"})
 
 
-@check("stream", "make_env", Cause("sums in the rewards' own small type", "sotetsuk/pgx#1034"))
+@check("stream", "make_env", Cause("sums in the rewards' own small dtype", "sotetsuk/pgx#1034"))
 def small_types_do_not_overflow(subject: Subject) -> None:
-    """Rewards of any integer type become float64 before anything is done with them."""
+    """The stream converts rewards of any integer dtype to float64 before it does anything else with them."""
     for dtype in (np.int8, np.uint8, np.int64):
         stream = TransitionStream(FewBits(dtype), lambda env_id, episode: 0)
         stream.begin(np.zeros(2, np.int64))
         step = stream.finish()
         most = np.full(2, np.iinfo(np.int8).max)
-        example = {"rewards": most, "dtype": np.dtype(dtype).name, "asked for": "twice the reward"}
+        example = {"rewards": most, "dtype": np.dtype(dtype).name, "compared": "twice the reward"}
         for rewards in (step.raw_reward, step.reward):
             expect(rewards + rewards, 2.0 * most, example=example)
             if rewards.dtype != np.float64:
@@ -180,11 +180,11 @@ def small_types_do_not_overflow(subject: Subject) -> None:
 @check(
     "stream",
     "make_env",
-    Cause("an unsigned or a shorter type on the way", "google/dopamine#57"),
+    Cause("a conversion to an unsigned or a smaller dtype", "google/dopamine#57"),
     Cause("observations of another dtype than the space's", "thu-ml/tianshou#65"),
 )
 def frames_keep_their_dtype(subject: Subject) -> None:
-    """Frames come through unchanged at the extremes of their dtype."""
+    """Frames keep their dtype and values, even at the extremes of the dtype."""
     for dtype in (np.uint8, np.int8, np.int64, np.float32, np.float64):
         for mode in AutoresetMode:
             env = SyncVectorEnv([partial(Numbers, dtype)], autoreset_mode=mode)
@@ -205,11 +205,11 @@ def frames_keep_their_dtype(subject: Subject) -> None:
 @check(
     "stream",
     "make_env",
-    Cause("zeros where the first frame should be repeated, or the reverse", "Farama-Foundation/Gymnasium#829"),
-    Cause("frames of the episode before are still in the stack"),
+    Cause("zeros instead of the repeated first frame, or the other way round", "Farama-Foundation/Gymnasium#829"),
+    Cause("frames of the previous episode are still in the stack"),
 )
 def stacks_show_the_last_frames_of_this_episode(subject: Subject) -> None:
-    """A stack of k holds the last k frames of its own episode, oldest first; before them stands what was declared."""
+    """A frame stack holds the last k frames of its own episode, oldest first, padded at the start as declared."""
     for k, padding, mode, envs in product((1, 2, 4), ("repeat", "zero"), MODES, (1, 2)):
         case = Case(mode, envs, (3, 1, 2), ("terminated", "truncated"))
         stream = case.open(stack=k, padding=padding)
@@ -227,14 +227,14 @@ def stacks_show_the_last_frames_of_this_episode(subject: Subject) -> None:
 
 
 def _follow(shown: list[list[int]], step: Step, waits: bool) -> None:
-    """Add the frames that are to be seen after a step; a reset's frame has the next number.
+    """Add the frames that the stream should show after a step; a reset's frame has the next number.
 
-    waits: an environment whose episode has ended shows its last frame until the next step.
+    waits: whether an environment whose episode has ended shows its last frame until the next step.
     """
     made = set(step.env_id.tolist())
     for env_id, frames in enumerate(shown):
         if env_id not in made:
-            # the environment has just reset itself, and what was shown until now was the last frame of an episode
+            # the environment has just reset itself; until now it showed the last frame of an episode
             shown[env_id] = [frames[-1] + 1]
             continue
         frames.append(frames[-1] + 1)
@@ -246,11 +246,11 @@ def _follow(shown: list[list[int]], step: Step, waits: bool) -> None:
 @check(
     "stream",
     "make_env",
-    Cause("steps counted where frames are meant, or the reverse", "astooke/rlpyt#150"),
-    Cause("a skip on top of a skip", "Farama-Foundation/Arcade-Learning-Environment#443"),
+    Cause("steps are counted instead of frames, or the other way round", "astooke/rlpyt#150"),
+    Cause("one frame skip on top of another", "Farama-Foundation/Arcade-Learning-Environment#443"),
 )
 def frames_are_counted_once(subject: Subject) -> None:
-    """Each row counts as one step and `frame_skip` frames, each end as one episode; resets count nothing."""
+    """Each row counts as one step and `frame_skip` frames, each end counts as one episode, and resets do not count."""
     for mode, skip in product(MODES, (1, 4)):
         stream = Case(mode, 2, (3, 1), ("terminated",)).open({"frame_skip": skip})
         envs: Any = stream.env
@@ -269,9 +269,9 @@ def frames_are_counted_once(subject: Subject) -> None:
             expect(got, [len(made), skip * len(made), ends], example=example)
 
 
-@check("stream", "make_env", Cause("`step` where `step_async` and `step_wait` are offered, so that nothing overlaps"))
+@check("stream", "make_env", Cause("`step` is used instead of `step_async` and `step_wait`, so that nothing overlaps"))
 def environments_work_between_begin_and_finish(subject: Subject) -> None:
-    """What offers `step_async` and `step_wait` gets the actions at `begin`, and is waited for once, at `finish`."""
+    """If the environments have `step_async` and `step_wait`, `begin` calls the first and `finish` calls the second."""
     env = HandedOver()
     stream = TransitionStream(env, lambda env_id, episode: 0)
     for actions in ([0, 1], [1, 0]):

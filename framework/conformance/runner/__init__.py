@@ -1,1 +1,1 @@
-"""The runner: from the names of plugins to findings, in watched processes."""
+"""The runner: it turns names of plugins into findings, in processes that it watches."""

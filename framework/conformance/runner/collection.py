@@ -1,4 +1,4 @@
-"""Which checks there are: the engine's, whose modules begin with a component's name, and those that plugins bring."""
+"""Collects the checks of a composition: the engine's, which are in the package `checks`, and those of plugins."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ CHECKS = Expected(
 
 
 def engine_checks() -> list[Check]:
-    """The engine's own checks, which hold for every composition: those of every module in the folder `checks`."""
+    """The engine's own checks, which apply to every composition. They come from every module in the folder `checks`."""
     names = sorted(module.name for module in pkgutil.walk_packages(checks.__path__, f"{checks.__name__}."))
     found = [check for name in names for check in checks_in(importlib.import_module(name))]
     return list(dict.fromkeys(found))
 
 
 def collect(plugins: Plugins) -> list[Check]:
-    """Every check for a composition, in the order of `COMPONENTS`, the engine's before those of plugins.
+    """Every check for a composition, in the order of `COMPONENTS`, the engine's checks before those of plugins.
 
     Raises:
-        UsageError: if a plugin brings something else, or two checks have one name.
+        UsageError: if a plugin's hook returns anything else than checks, or two checks have the same name.
     """
-    # a check that two plugins bring is one check
+    # two plugins may bring the same check
     found = list(dict.fromkeys([*engine_checks(), *_brought(plugins)]))
     twice = sorted(_twice(check.name for check in found))
     if twice:
@@ -40,7 +40,7 @@ def collect(plugins: Plugins) -> list[Check]:
 
 
 def _brought(plugins: Plugins) -> Iterator[Check]:
-    """Those of the plugins; where one raises in the place of bringing them, a check that fails and says so."""
+    """The checks of the plugins. If a plugin's hook raises, yield a check that fails with that error."""
     for found in plugins.in_order("conformance_checks"):
         try:
             yield from ask(found, CHECKS) or ()

@@ -26,7 +26,7 @@ def check_command(request: Request, *, as_json: bool, only_list: bool) -> int:
         UsageError: if nothing could be checked.
     """
     errors, out = Console(stderr=True), Console(width=None if Console().is_terminal else 160)
-    with errors.status(f"looking at {request.names}"):
+    with errors.status(f"finding the checks of {request.names}"):
         planned = plan(request)
     with closing(planned) as session:
         if not as_json:
@@ -48,7 +48,7 @@ def _list(session: Session, out: Console, as_json: bool) -> None:
 def _check(session: Session, out: Console, errors: Console, as_json: bool) -> None:
     try:
         run_with_progress(session, errors, None if as_json else out)
-    finally:  # interrupted, too: what was found is not lost
+    finally:  # also after an interrupt, so that no finding is lost
         if as_json:
             print(to_json(session))
         else:

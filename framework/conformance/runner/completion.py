@@ -1,4 +1,4 @@
-"""From what somebody wants checked to whole compositions: a plugin alone is given what it needs to run."""
+"""Completes the named plugins to whole compositions, by adding what they need to run."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from framework.errors import UsageError
 from framework.hooks import PROJECT
 
 ENVIRONMENT = "chain"
-"""What a plugin without an environment is checked on."""
+"""The environment that is added if the named plugins have none."""
 
 AGENT = ("make_policy", "make_loss", "make_optimizer")
-"""The slots that a family fills, as the engine has no default for them."""
+"""The slots that a family fills, because the engine has no default for them."""
 
 
 @dataclass(frozen=True)
 class Refused:
-    """A composition that does not fit, and why."""
+    """A composition that does not fit, and the reasons."""
 
     names: tuple[str, ...]
     problems: tuple[str, ...]
@@ -38,7 +38,7 @@ class Refused:
 def complete(
     names: str | Sequence[str], beside: str | None = None, values: Mapping[str, Any] | None = None
 ) -> tuple[list[Subject], list[Refused]]:
-    """The compositions in which some plugins are checked, and those that were tried and do not fit.
+    """The compositions in which the plugins are checked, and those that were tried and do not fit.
 
     Args:
         names, beside: see `candidates`.
@@ -61,17 +61,18 @@ def complete(
 
 
 def candidates(names: str | Sequence[str], beside: str | None = None) -> list[tuple[str, ...]]:
-    """The compositions that some plugins may be checked in.
+    """The compositions in which the plugins may be checked.
 
-    What is missing is added: the plugins that own the hooks that they extend, a family (each that fits, if several do)
-    and `chain`. A plugin's own `CHECK_WITH = "dqn,grid"` goes before all that, and `beside` before everything.
+    The function adds what is missing: the plugins that own the hooks that the named plugins extend, a family (one
+    candidate for each installed family), and the environment `chain`. A plugin may name what is added first, as in
+    `CHECK_WITH = "dqn,grid"`. If `beside` is given, only its plugins are added.
 
     Args:
         names: as on the command line.
-        beside: further plugins, with which the composition must be whole.
+        beside: further plugins, which must make the composition complete.
 
     Raises:
-        UsageError: if a plugin cannot be found or imported, or asks for something else than names.
+        UsageError: if a plugin cannot be found or imported, or its `CHECK_WITH` is not a string.
     """
     named = [absolute(name) for name in plugin_names(names)]
     found = [_joined(named, plugin_names(beside))] if beside is not None else _candidates(named)
@@ -79,7 +80,7 @@ def candidates(names: str | Sequence[str], beside: str | None = None) -> list[tu
 
 
 def require_fit(subject: Subject) -> None:
-    """Build the composition with the user's options; that a plugin raises is for checks to report, and no refusal.
+    """Build the composition with the user's options. Other errors of plugins are no refusal: checks report them.
 
     Raises:
         UsageError: with what is wrong with the composition or with the user's options.
@@ -90,10 +91,10 @@ def require_fit(subject: Subject) -> None:
 
 
 def require_options(subject: Subject) -> None:
-    """Settle the user's options, without building anything.
+    """Settle the user's options without building anything.
 
     Raises:
-        UsageError: with what is wrong with them.
+        UsageError: with what is wrong with the options.
     """
     with _usage_errors_only():
         configure(subject.names, [Source("--set", subject.values)])
@@ -101,7 +102,7 @@ def require_options(subject: Subject) -> None:
 
 @contextmanager
 def _usage_errors_only() -> Iterator[None]:
-    """What else a plugin raises is for checks to report."""
+    """Suppress all errors but usage errors, because checks report the others."""
     try:
         yield
     except UsageError:
@@ -111,9 +112,9 @@ def _usage_errors_only() -> Iterator[None]:
 
 
 def none_fits(refused: Sequence[Refused]) -> UsageError:
-    """What is wrong with each composition that was tried."""
+    """The error that says what is wrong with each composition that was tried."""
     tried = [f"{','.join(each.names)}: {problem}" for each in refused for problem in each.problems]
-    return UsageError(tried if len(refused) == 1 else [*tried, "none of these fits: name what does, with --with"])
+    return UsageError(tried if len(refused) == 1 else [*tried, "none of these fits: name what is missing with --with"])
 
 
 def _candidates(named: Sequence[str]) -> Iterable[list[str]]:
@@ -143,7 +144,7 @@ def _check_with(plugin: object) -> str:
     wish: Any = getattr(plugin, "CHECK_WITH", "")
     if not isinstance(wish, str):
         name = getattr(plugin, "__name__", plugin)
-        raise UsageError(f"{name}: CHECK_WITH must be names with commas between them, as 'dqn,chain', not {wish!r}")
+        raise UsageError(f"{name}: CHECK_WITH must be names separated by commas, such as 'dqn,chain', not {wish!r}")
     return wish
 
 

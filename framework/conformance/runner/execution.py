@@ -1,4 +1,4 @@
-"""Runs one check and writes down what it found."""
+"""Runs one check and records its finding."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from framework.conformance.check import Check, NotApplicable, Violation
 from framework.conformance.subject import Subject
 
 HARNESS = Path(__file__).parents[1]
-"""The harness's own code."""
+"""The folder of the harness's own code."""
 
 Verdict = Literal["passed", "failed", "not applicable"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one check. `why` says why it does not apply, or what else went wrong than a wrong value."""
+    """The result of one check. `why` says why it does not apply, or which error it met that is not a wrong value."""
 
     check: str
     component: str
@@ -35,12 +35,12 @@ class Finding:
     causes: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """The finding as plain values."""
         return asdict(self)
 
 
 def run_check(check: Check, subject: Subject) -> Finding:
-    """Run it; whatever it raises is a finding."""
+    """Run a check. Every exception that it raises becomes a finding."""
     began = time.perf_counter()
     found: dict[str, Any]
     try:
@@ -57,7 +57,7 @@ def run_check(check: Check, subject: Subject) -> Finding:
 
 
 def failed(check: Check, owner: str) -> dict[str, Any]:
-    """What is said of every failure of a check by whoever has to hold it, as plain values."""
+    """The fields that all failed findings of a check share, as plain values."""
     return {
         "check": check.name,
         "component": check.component,
@@ -70,7 +70,7 @@ def failed(check: Check, owner: str) -> dict[str, Any]:
 
 
 def described(error: BaseException) -> str:
-    """What was raised, and the innermost line outside of the harness that it came through."""
+    """The error as text, with the innermost line of its traceback that is outside the harness."""
     frames = traceback.extract_tb((error.__cause__ or error).__traceback__)
     outside = [frame for frame in frames if HARNESS not in Path(frame.filename).parents] or frames
     where = f" (at {Path(outside[-1].filename).name}:{outside[-1].lineno}: {outside[-1].line})" if outside else ""

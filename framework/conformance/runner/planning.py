@@ -1,4 +1,4 @@
-"""From a request to the tasks that it means. Plugins are imported, and compositions built, in another process."""
+"""Turns a request into tasks. The worker processes import the plugins and build the compositions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from framework.errors import UsageError, did_you_mean
 
 
 def plan(request: Request) -> Session:
-    """Find the compositions and their checks. Who uses the session closes it.
+    """Find the compositions and their checks. The caller must close the session.
 
     Raises:
         UsageError: if the request is wrong, no composition fits, or no check is chosen.
@@ -46,7 +46,7 @@ def _planned(session: Session) -> Session:
     if not known:
         raise none_fits(session.refused)
     hint = did_you_mean(request.pattern, known)
-    raise UsageError(f"no check is chosen by -k and --component.{hint} --list shows them all")
+    raise UsageError(f"-k and --component choose no check.{hint} Use --list without them to see all checks")
 
 
 def _refuse_choices(request: Request) -> None:
@@ -57,16 +57,16 @@ def _refuse_choices(request: Request) -> None:
     try:
         re.compile(request.pattern)
     except re.error as error:
-        raise UsageError(f"-k {request.pattern}: no regular expression: {error}") from error
+        raise UsageError(f"-k {request.pattern}: not a regular expression: {error}") from error
     for assignment in request.assignments:
         parse_assignment(assignment)
 
 
 def _ask(session: Session, question: Mapping[str, Any]) -> dict[str, Any]:
-    """What the first worker answers. All are asked: so each has imported and built what it will check.
+    """Ask all workers and return the first one's answer. So each worker has imported and built what it will check.
 
     Raises:
-        Lost: if the first one is.
+        Lost: if the first worker is lost.
     """
     pool = ThreadPoolExecutor(len(session.workers))
     try:
@@ -78,7 +78,7 @@ def _ask(session: Session, question: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _candidates(session: Session) -> list[tuple[str, ...]]:
-    """The compositions that may fit; none where looking for them loses the worker, which is a finding."""
+    """The compositions that may fit. If finding them loses the worker, add a finding, and return none."""
     request = session.request
     question = {"kind": "find", "names": request.names, "beside": request.beside}
     try:
@@ -92,10 +92,10 @@ def _candidates(session: Session) -> list[tuple[str, ...]]:
 
 
 def _plan(session: Session, names: tuple[str, ...]) -> list[str]:
-    """Add the tasks of a composition to the session, or why it does not fit; return the names of all its checks.
+    """Add a composition's tasks to the session, or the reasons why it does not fit. Return the names of all its checks.
 
-    What is settled while it is built and has failed is a finding whatever was chosen: that it cannot be built, which is
-    then the only one, or that a plugin does not bring its checks.
+    Checks that already failed while the composition was built are reported, even if they were not chosen. Either it
+    cannot be built, which is then the only finding, or a plugin does not bring its checks.
     """
     try:
         answer = _ask(session, {"kind": "plan", **session.described(names)})
@@ -114,7 +114,7 @@ def _plan(session: Session, names: tuple[str, ...]) -> list[str]:
 
 
 def _cannot_be_built(names: tuple[str, ...], while_being: str, lost: Lost) -> Task:
-    """The finding of a composition that cannot even be loaded or built."""
+    """A task with the finding that a composition cannot be loaded or built."""
     fields = failed(assembles, COMPOSITION)
     why = f"while it was being {while_being}, the composition {lost}"
     return Task(names, fields, assembles.seconds, Finding(**fields, seconds=lost.seconds, why=why))

@@ -1,4 +1,4 @@
-"""What a person reads: progress, each failure in full, a table, one line at the end."""
+"""Prints progress, each failure in full, a table and the totals, or writes the same as JSON."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ STYLES = {"passed": "green", "failed": "bold red", "not applicable": "dim"}
 
 
 def run_with_progress(session: Session, console: Console, out: Console | None) -> None:
-    """Run the session's checks under a bar that counts them; each failure is printed in full as it comes.
+    """Run the session's checks with a progress bar. Print each failure in full as soon as it is found.
 
     Args:
-        console: of the bar.
-        out: of the failures; None prints none.
+        console: the console of the bar.
+        out: the console of the failures; None prints no failures.
     """
     columns = (
         SpinnerColumn(),
@@ -45,7 +45,7 @@ def run_with_progress(session: Session, console: Console, out: Console | None) -
             bar.advance(line)
             if out and task.finding.verdict == "failed":
                 with at_a_time:
-                    bar.stop()  # as the bar may stand on the same terminal
+                    bar.stop()  # because the bar may be on the same terminal
                     _print_failure(session, task.names, task.finding, out)
                     bar.start()
 
@@ -53,7 +53,7 @@ def run_with_progress(session: Session, console: Console, out: Console | None) -
 
 
 def print_plan(session: Session, console: Console) -> None:
-    """What is going to be checked, and what is not, though it was to be."""
+    """Print which compositions are going to be checked, and which do not fit, and why."""
     for names in dict.fromkeys(task.names for task in session.tasks):
         _say(f"checking {composed(names)}", console)
     for refused in session.refused:
@@ -63,7 +63,7 @@ def print_plan(session: Session, console: Console) -> None:
 
 
 def print_report(session: Session, console: Console) -> None:
-    """The table and the verdict; what failed is named again, as the table may be long."""
+    """Print the tables and the totals. Name the failed checks again, because a table may be long."""
     for names, findings in session.findings.items():
         if findings:
             console.print(table(composed(names), findings))
@@ -84,11 +84,11 @@ def print_report(session: Session, console: Console) -> None:
         for name in failed:
             _say(f"  failed: {name}", console)
         if session.gave_up(names):
-            _say(f"  left after {PATIENCE} checks that had no end, or ended the process", console)
+            _say(f"  stopped after {PATIENCE} checks that hung, took too much memory or ended the process", console)
 
 
 def print_failures(session: Session, console: Console) -> None:
-    """Each failure in full."""
+    """Print each failure in full."""
     for names, found in _failures(session):
         _print_failure(session, names, found, console)
 
@@ -104,7 +104,7 @@ def _failures(session: Session) -> Iterator[tuple[tuple[str, ...], Finding]]:
 
 
 def _say(text: str, console: Console) -> None:
-    """Print plain text, whose lines stay whole, so that they can be copied."""
+    """Print plain text without breaking its lines, so that they can be copied."""
     console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
@@ -125,7 +125,7 @@ def failure(found: Finding, command: str) -> str:
 
 
 def table(title: str, findings: Sequence[Finding]) -> Table:
-    """One row a check; why one does not apply stands beside it."""
+    """One row for each check, with the reason if it does not apply."""
     columns = ("component", Column("check", overflow="fold"), "verdict", "seconds")
     result = Table(*columns, title=escape(title), title_justify="left", box=None)
     before = ""
@@ -142,7 +142,7 @@ def table(title: str, findings: Sequence[Finding]) -> Table:
 
 
 def to_json(session: Session) -> str:
-    """The same for a program."""
+    """All findings as JSON."""
     compositions = [
         {
             "plugins": list(names),
@@ -164,7 +164,7 @@ def to_json(session: Session) -> str:
 
 
 def list_to_json(session: Session) -> str:
-    """Every chosen check of each composition, and what failed already."""
+    """Every chosen check of each composition, and the failures so far, as JSON."""
     words = ("check", "component", "slot", "owner", "says")
     compositions = [
         {"plugins": list(names), "checks": [{name: task.failed[name] for name in words} for task in tasks]}
@@ -183,7 +183,7 @@ def _refused(session: Session) -> list[dict[str, Any]]:
 
 
 def print_list(session: Session, console: Console) -> None:
-    """Every chosen check with its property, and what failed already."""
+    """Print every chosen check with its property, and the failures so far."""
     for names, tasks in _by_composition(session):
         result = Table("component", "check", "property", title=escape(composed(names)), title_justify="left", box=None)
         for task in tasks:

@@ -1,4 +1,4 @@
-"""One use of the harness: a request, what it means, and what was found, in watched processes."""
+"""One use of the harness: a request, its tasks and their findings, in processes that the session watches."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from framework.conformance.runner.execution import Finding
 from framework.conformance.runner.workers import Lost, Worker, in_workers
 
 THOROUGH = 10
-"""How many times as long a check may take where it is to be thorough."""
+"""How many times as long a check may take with --thorough."""
 
 
 PATIENCE = 3
-"""How often one composition may be lost, to its limit of time or otherwise, before the rest of it is left."""
+"""How often one composition may lose its worker, by a timeout or otherwise, before its other checks are skipped."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be checked, and how.
+    """What to check, and how.
 
-    `assignments` are those of --set, as they were typed. `pattern` is a regular expression that a check's name must
-    match somewhere; `components` none means all. `exit_first` stops at the first failure.
+    `assignments` are the values of --set as they were typed. `pattern` is a regular expression that a check's name must
+    match somewhere. Empty `components` mean all components. `exit_first` stops at the first failure.
     """
 
     names: str
@@ -42,7 +42,7 @@ class Request:
     exit_first: bool = False
 
     def again(self, names: Sequence[str], check: str, seed: int = 0) -> str:
-        """What to type to run one check of a composition again, on the same examples."""
+        """The command that runs one check of a composition again, on the same examples."""
         if self.beside is not None:  # then there is one composition
             names = plugin_names(self.names)
         words = ["python", "-m", "framework", "check", composed(names)]
@@ -57,12 +57,12 @@ class Request:
         return shlex.join(words)
 
     def added(self, names: Sequence[str]) -> str:
-        """What a composition has beside the plugins that were named."""
+        """The plugins of a composition that the request does not name."""
         named = [absolute(name) for name in plugin_names(self.names)]
         return composed([name for name in names if name not in named])
 
     def chooses(self, name: str, component: str) -> bool:
-        """Whether a check is wanted."""
+        """Whether the request chooses a check."""
         return bool(re.search(self.pattern, name)) and (not self.components or component in self.components)
 
 
@@ -70,7 +70,7 @@ class Request:
 class Task:
     """One check of one composition.
 
-    `failed` are the fields of the finding, should the check be lost; `limit` is how many seconds it may take.
+    `failed` holds the fields of the finding if the worker is lost. `limit` is the time limit in seconds.
     """
 
     names: tuple[str, ...]
@@ -81,9 +81,9 @@ class Task:
 
 @dataclass
 class Session:
-    """A request with the tasks that it means, of which each has its finding once it has been run.
+    """A request with its tasks. Each task gets its finding when it has run.
 
-    Its workers have planned before they check, so that each knows already what takes long to find out.
+    The workers that run the checks have also planned them, so that they already know what takes long to find out.
     """
 
     request: Request
@@ -103,12 +103,12 @@ class Session:
 
     @property
     def waiting(self) -> list[Task]:
-        """What has not been run yet."""
+        """The tasks that have not run yet."""
         return [task for task in self.tasks if task.finding is None]
 
     @property
     def findings(self) -> dict[tuple[str, ...], list[Finding]]:
-        """What was found: composition → findings in order, none yet for one that was not reached."""
+        """Composition → its findings in order. The list is empty for a composition that was not reached."""
         found: dict[tuple[str, ...], list[Finding]] = {}
         for task in self.tasks:
             group = found.setdefault(task.names, [])
@@ -118,12 +118,12 @@ class Session:
 
     @property
     def failed(self) -> bool:
-        """Whether something failed."""
+        """Whether a check failed."""
         return "failed" in self._verdicts
 
     @property
     def passed(self) -> bool:
-        """Whether something was checked, and nothing failed."""
+        """Whether a check passed and none failed."""
         return "passed" in self._verdicts and not self.failed
 
     @property
@@ -131,18 +131,19 @@ class Session:
         return {task.finding.verdict for task in self.tasks if task.finding is not None}
 
     def again(self, names: Sequence[str], check: str) -> str:
-        """What to type to run one check again, on the same examples."""
+        """The command that runs one check again, on the same examples."""
         return self.request.again(names, check, self.seed)
 
     def described(self, names: Sequence[str]) -> dict[str, Any]:
-        """A composition under test, as a worker is told of it."""
+        """The fields that describe a composition in a worker's request."""
         request = self.request
         return {"names": names, "assignments": request.assignments, "thorough": request.thorough, "seed": self.seed}
 
     def run(self, tell: Callable[[Task], None]) -> None:
-        """Run every task that is waiting; `tell` hears of each when it begins and when it has ended.
+        """Run every task that is waiting. Call `tell` with each task when it begins and when it has ended.
 
-        Tasks of a composition that was lost `PATIENCE` times stay without a finding: each takes its whole limit.
+        Once a composition has lost its worker `PATIENCE` times, its other tasks get no finding: each could take its
+        whole time limit.
         """
 
         def work(worker: Worker, task: Task) -> None:
@@ -161,7 +162,7 @@ class Session:
             self.close()
 
     def gave_up(self, names: Sequence[str]) -> bool:
-        """Whether a composition was lost too often to go on with it."""
+        """Whether a composition lost its worker too often to continue with it."""
         return self._lost[tuple(names)] >= PATIENCE
 
     def _ask(self, worker: Worker, task: Task) -> Finding:
@@ -172,7 +173,7 @@ class Session:
             if self._stopped:
                 raise
             self._lost[task.names] += 1
-            fields = {**task.failed, "causes": ()}  # they are those of a wrong value
+            fields = {**task.failed, "causes": ()}  # causes explain a wrong value
             return Finding(**fields, seconds=lost.seconds, why=f"the composition {lost}")
 
     def _limit(self, task: Task) -> float:
@@ -180,12 +181,12 @@ class Session:
 
 
 def composed(names: Sequence[str]) -> str:
-    """A composition as it can be typed."""
+    """A composition as a user can type it."""
     return ",".join(map(_short, names))
 
 
 def _short(name: str) -> str:
-    """A plugin file as it can be typed from here."""
+    """A plugin's name as a user can type it. Files in the current folder get a relative path."""
     path = Path(name)
     if path.suffix == ".py" and path.is_absolute() and path.is_relative_to(Path.cwd()):
         return f"./{path.relative_to(Path.cwd())}"

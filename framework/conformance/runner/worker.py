@@ -1,8 +1,8 @@
 """`python -m framework.conformance.runner.worker`: the process in which plugins are imported and checks run.
 
-It reads requests from standard input and writes one answer to each, a line of JSON. What a plugin prints goes to
-standard error. However badly a plugin behaves, only this process suffers, and what it has started; both end with the
-process that asks.
+It reads requests from standard input and writes one line of JSON as the answer to each. What a plugin prints goes to
+standard error. A plugin that misbehaves harms only this process and its children. All of them end with the process that
+sends the requests.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def find(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def plan(request: dict[str, Any]) -> dict[str, Any]:
-    """Build one of them, and list its checks."""
+    """Build one composition, and list its checks."""
     try:
         return _planned(_subject(request))
     except UsageError as error:
@@ -44,7 +44,7 @@ def plan(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _planned(subject: Subject) -> dict[str, Any]:
-    """The checks, and what is settled already: that the composition can be built, and that its plugins bring theirs."""
+    """The checks, and the first findings: the composition can be built or not, its plugins bring checks or not."""
     require_options(subject)
     settled = [run_check(assembles, subject)]
     checks = [assembles]
@@ -73,7 +73,7 @@ def _subject(request: dict[str, Any]) -> Subject:
 
 @cache
 def _remembered(description: str) -> Subject:
-    """One for all checks of a composition, as it remembers what takes long to find out."""
+    """One subject for all checks of a composition, because it remembers what takes long to find out."""
     names, assignments, thorough, seed = json.loads(description)
     return Subject(tuple(names), dict(map(parse_assignment, assignments)), thorough, seed)
 
@@ -94,5 +94,5 @@ if __name__ == "__main__":
     faulthandler.enable(all_threads=False)
     faulthandler.register(WHERE, all_threads=False)
     assert isinstance(sys.stdout, io.TextIOWrapper)
-    sys.stdout.reconfigure(line_buffering=True)  # so that what is printed during a check is there when it ends
+    sys.stdout.reconfigure(line_buffering=True)  # so that all output of a check has been written when the check ends
     serve(sys.stdin, private)

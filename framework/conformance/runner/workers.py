@@ -1,4 +1,4 @@
-"""Processes that run checks, each watched: one that hangs, dies or eats memory is ended, and that is a finding."""
+"""Runs checks in processes and watches these. If one hangs, dies or takes too much memory, that is a finding."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from framework.processes.jobs import ONE_THREAD
 from framework.training.blame import LIBRARIES
 
 MEMORY = 4 * 2**30
-"""Bytes that a worker may hold in memory, what its children hold on their own included."""
+"""The most bytes of memory that a worker may use, including the private memory of its children."""
 
 PLAN_SECONDS = 120.0
-"""How long importing the plugins may take, and how long building a composition."""
+"""How long importing the plugins may take, and also how long building a composition may take."""
 
 POLL_SECONDS = 0.2
-"""Between two looks at a worker that has not answered yet."""
+"""The time between two looks at a worker that has not answered yet."""
 
 GRACE_SECONDS = 1.0
-"""How long a process that was killed may take to be gone, and what it had written to arrive."""
+"""How long to wait for a killed process to end, and for its last output to arrive."""
 
 
 WHERE = signal.SIGUSR1
-"""Asks a worker to print where it is."""
+"""The signal that makes a worker print where its code is."""
 
 FRAME = re.compile(r'^  File "([^"]+)", line (\d+) in (.+)$', re.MULTILINE)
-"""A line of faulthandler's."""
+"""A line of faulthandler's output."""
 
 NOT_A_PLUGIN = (*LIBRARIES, os.path.dirname(os.path.dirname(__file__)))
-"""Where a line of code says nothing about what is checked: in libraries and in the harness itself."""
+"""Folders whose code is not a plugin's: libraries and the harness itself."""
 
 
 class Lost(Exception):
-    """The worker is no more; the message says what it did, for the sentence "the composition …", after how long."""
+    """The worker was lost. The message continues "the composition …"; `seconds` is how long the request took."""
 
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
@@ -53,7 +53,7 @@ class Lost(Exception):
 
 
 class Worker:
-    """One process, started when it is first asked, and anew after it was lost."""
+    """One process. It starts at the first request, and starts again after it was lost."""
 
     def __init__(self) -> None:
         self._process: _Process | None = None
@@ -62,7 +62,7 @@ class Worker:
         """Send a request and wait for the answer.
 
         Raises:
-            Lost: if none comes within so many seconds, or the process ends or takes too much memory.
+            Lost: if no answer comes within `seconds`, or the process ends or takes too much memory.
         """
         if self._process is None or self._process.code is not None:
             self.close()
@@ -81,7 +81,7 @@ class Worker:
 
 
 class _Process:
-    """A worker's process, in a session of its own, so that what it starts can be ended with it."""
+    """A worker's process. It has its own process session, so that its children can be killed with it."""
 
     def __init__(self) -> None:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
@@ -116,7 +116,7 @@ class _Process:
         return answer
 
     def close(self) -> None:
-        """Kill the process and what it has started, and wait for as long as that may take."""
+        """Kill the process and its children, and wait at most `GRACE_SECONDS` for its end."""
         for child in _children(self._popen.pid):
             with suppress(psutil.Error):
                 child.kill()
@@ -130,7 +130,7 @@ class _Process:
         self._errors.close()
 
     def _ended(self, said: int) -> str:
-        """How it ended, if it did so without an answer."""
+        """How the process ended, or "" if it answered."""
         self._reader.join(GRACE_SECONDS)
         if self.code is None or not self._answers.empty():
             return ""
@@ -138,7 +138,7 @@ class _Process:
 
     def _misbehaviour(self, is_late: bool, limit: float) -> str:
         if is_late:
-            return f"did not come to an end within {limit:g} seconds{self._whereabouts()}"
+            return f"did not end within {limit:g} seconds{self._whereabouts()}"
         if _memory(self._popen.pid) > MEMORY:
             return f"took more than {MEMORY / 2**30:g} GB of memory{self._whereabouts()}"
         return ""
@@ -158,7 +158,7 @@ class _Process:
         return answer
 
     def _read(self) -> None:
-        """Fetch whole lines to the end; whoever has inherited the other end may hold it open for ever."""
+        """Read whole lines until the pipe closes. A child that inherited the pipe may keep it open for ever."""
         assert self._popen.stdout is not None
         with self._popen.stdout as lines:
             for line in lines:
@@ -166,14 +166,14 @@ class _Process:
                     self._answers.put(line)
 
     def _whereabouts(self) -> str:
-        """What it is doing just now, as far as it still can tell."""
+        """Where the process's code is now, or "" if it does not answer."""
         before = self._said
         with suppress(ProcessLookupError):
             os.kill(self._popen.pid, WHERE)
         deadline, size = time.monotonic() + GRACE_SECONDS, before
         while (size == before or size < self._said) and time.monotonic() < deadline:
             size = self._said
-            time.sleep(POLL_SECONDS / 4)  # until it has begun to print, and has printed all
+            time.sleep(POLL_SECONDS / 4)  # until the process has begun to print, and has printed everything
         return stopped_at(self._printed(before))
 
     def _last_words(self, since: int) -> str:
@@ -193,7 +193,7 @@ class _Process:
 
 
 def stopped_at(dump: str) -> str:
-    """From what faulthandler prints, whose first line is the innermost: the line at which somebody's code stood."""
+    """The innermost line of a plugin's code in faulthandler's output, whose first line is the innermost of all."""
     frames = [found.groups() for found in FRAME.finditer(dump)]
     outside = [frame for frame in frames if not any(part in frame[0] for part in NOT_A_PLUGIN)] or frames
     return "; it was at {}:{}, in {}".format(*outside[0]) if outside else ""
@@ -208,7 +208,7 @@ def _children(pid: int) -> list[psutil.Process]:
 
 
 def _memory(pid: int) -> int:
-    """What a process holds, and what each of its children holds for itself alone."""
+    """Bytes of memory of a process, plus the private memory of each of its children."""
     memory = 0
     with suppress(psutil.Error):
         memory += psutil.Process(pid).memory_info().rss
@@ -223,9 +223,9 @@ def _told(code: int) -> str:
 
 
 def in_workers(tasks: list[Any], workers: Sequence[Worker], work: Callable[[Worker, Any], None]) -> None:
-    """Call `work(worker, task)` for every task, in their order, with the workers side by side.
+    """Call `work(worker, task)` for every task, in their order, with all workers in parallel.
 
-    Where it is interrupted, what is under way goes on until its worker is closed.
+    After an interrupt, each running task continues until its worker is closed.
     """
     waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
     for task in tasks:

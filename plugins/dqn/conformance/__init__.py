@@ -1,6 +1,7 @@
-"""The promises of `dqn`, its slots and its variants: `CHECKS` hold for every one of them, the rest for who brings them.
+"""The conformance checks of `dqn`, its slots and its variants.
 
-A variant brings what it promises by its hook `conformance_checks`, a stranger's as the shipped ones do.
+`CHECKS` apply to every composition with `dqn`. The other checks apply only where a variant returns them from its hook
+`conformance_checks`. A plugin of your own adds its checks in the same way as the shipped variants.
 """
 
 from plugins.dqn.conformance.bootstrap import bootstrap_is_a_distribution, selects_with_the_target_network
@@ -61,4 +62,4 @@ CHECKS = (
     the_reward_gains_the_bonus,
     no_gradient_flows_through_what_is_learnt_from,
 )
-"""What `dqn` itself brings."""
+"""The checks that `dqn` itself returns from its hook `conformance_checks`."""

@@ -1,4 +1,4 @@
-"""Checks of what is bootstrapped from: which next actions, in whose eyes."""
+"""Checks of the bootstrap: which network selects the next actions."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from plugins.dqn.head import Values
 
 
 def _distribution(rig: Rig, target: np.ndarray, online: np.ndarray) -> np.ndarray:
-    """What the bootstrap makes of two networks' values [B, A] at the next observations."""
+    """Return the bootstrap's distribution, given the action values [B, A] of two networks at the next observations."""
     try:
         found = rig.bootstrap()(Values(rig.tensor(target)), lambda: Values(rig.tensor(online)))
     except AttributeError as error:
-        raise NotApplicable(f"the bootstrap reads more than the values of an output: {error}") from error
+        raise NotApplicable(f"the bootstrap reads more of an output than its `values`: {error}") from error
     return numbers(found)
 
 
 def _crafted() -> tuple[np.ndarray, np.ndarray]:
-    """Values of the target and of the online network, one row for each pair of best actions."""
+    """Return action values of the target and of the online network: one row for each pair of best actions."""
     best = np.array(list(itertools.product(range(3), repeat=2)))
     low = np.array([0.25, -1.0, 0.5])
     return low + 5 * np.eye(3)[best[:, 0]], low[::-1] + 2 * np.eye(3)[best[:, 1]]
@@ -31,11 +31,11 @@ def _crafted() -> tuple[np.ndarray, np.ndarray]:
 @check(
     "loss",
     "dqn_bootstrap",
-    Cause("two actions that are equally good both count in full"),
-    Cause("a softmax over the batch and not over the actions"),
+    Cause("two equally good actions both get probability 1"),
+    Cause("the softmax runs over the batch instead of the actions"),
 )
 def bootstrap_is_a_distribution(subject: Subject) -> None:
-    """What a bootstrap gives is a probability for each next action: none is negative and each row sums to 1."""
+    """The bootstrap returns a distribution over next actions: no probability is negative and each row sums to 1."""
     with rigged(subject) as rig:
         rows = [[1.0, 0.0, -1.0], [2.0, 2.0, 0.0], [-1e3, 1e3, 0.0], [0.0, 0.0, 0.0], [-3.0, -2.0, -2.5]]
         for target, online in itertools.product(rows, rows):
@@ -49,10 +49,10 @@ def bootstrap_is_a_distribution(subject: Subject) -> None:
 @check(
     "loss",
     "dqn_bootstrap",
-    Cause("the online network chooses, which is double Q-learning", "facebookresearch/ReAgent#88"),
+    Cause("the online network selects the action, which is double Q-learning", "facebookresearch/ReAgent#88"),
 )
 def selects_with_the_target_network(subject: Subject) -> None:
-    """Without a variant, what is bootstrapped from is the next action that is best in the target network's eyes."""
+    """Without a variant, the loss bootstraps from the next action with the largest value of the target network."""
     is_filled_by(subject, "dqn_bootstrap", "dqn")
     with rigged(subject) as rig:
         for target, online in zip(*_crafted(), strict=True):
@@ -63,11 +63,14 @@ def selects_with_the_target_network(subject: Subject) -> None:
 @check(
     "loss",
     "dqn_bootstrap",
-    Cause("'double' is plain: the target network selects", "MaximeVandegar/Papers-in-100-Lines-of-Code#21"),
-    Cause("the two networks have changed places", "higgsfield/RL-Adventure#5"),
+    Cause(
+        "the target network selects the action, as in DQN without 'double'",
+        "MaximeVandegar/Papers-in-100-Lines-of-Code#21",
+    ),
+    Cause("the two networks are swapped", "higgsfield/RL-Adventure#5"),
 )
 def selects_with_the_online_network(subject: Subject) -> None:
-    """Double Q-learning bootstraps from the next action that is best in the online network's eyes."""
+    """Double Q-learning bootstraps from the next action with the largest value of the online network."""
     with rigged(subject) as rig:
         for target, online in zip(*_crafted(), strict=True):
             found = _distribution(rig, target[None], online[None])[0]

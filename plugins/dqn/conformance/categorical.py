@@ -1,4 +1,4 @@
-"""Checks of heads that give a distribution over fixed atoms: the promises of C51."""
+"""Checks of heads that represent returns as distributions over fixed atoms, as C51 does."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ ATOMS = 5
 SUPPORT = np.linspace(-2.0, 2.0, ATOMS)
 OPTIONS = {"c51.atoms": ATOMS, "c51.v_min": -2.0, "c51.v_max": 2.0}
 ON_AN_ATOM = 80.0
-"""A logit that puts all the mass on one atom, to the last bit."""
+"""A logit so large that rounding leaves all the probability mass on its atom."""
 
-LOST = Cause("where b is an integer, l = u and the mass is lost", "Curt-Park/rainbow-is-all-you-need#76")
-LOST_TOO = Cause("the same, in another guise", "AgileRL/AgileRL#229")
+LOST = Cause("where b is an integer, l = u, and both shares of the mass are 0", "Curt-Park/rainbow-is-all-you-need#76")
+LOST_TOO = Cause("the same mistake in another form", "AgileRL/AgileRL#229")
 
 
 def _head(rig: Rig) -> Any:
     head = rig.head()
     if head.width != ATOMS:
-        raise NotApplicable(f"the options c51.* do not set the atoms: the head has {head.width}, not {ATOMS}")
+        raise NotApplicable(f"the options c51.* do not set the number of atoms: the head has {head.width}, not {ATOMS}")
     return head
 
 
@@ -37,9 +37,9 @@ def _output(rig: Rig, head: Any, logits: np.ndarray) -> tuple[Any, Table]:
 
 
 def _goal(rig: Rig, head: Any, logits: np.ndarray, policy: np.ndarray, reward: float, discount: float) -> np.ndarray:
-    """The projected target m, read off the loss −Σ m ln p of an online network whose p is uniform.
+    """Return the projected target m, computed from the loss −Σ m ln p of an online network with uniform p.
 
-    The loss is then Σm · ln N, and its slope along the logits Σm / N − m.
+    The loss is then Σm · ln N, and its gradient with respect to the logits is Σm / N − m.
     """
     target, _ = _output(rig, head, logits[None])
     output, stream = _output(rig, head, np.zeros((1, A, ATOMS)))
@@ -55,7 +55,7 @@ def _goal(rig: Rig, head: Any, logits: np.ndarray, policy: np.ndarray, reward: f
 
 @check("loss", "dqn_head", LOST, LOST_TOO, Cause("targets beyond the support are not clipped to it"))
 def projection_keeps_the_mass_and_the_mean(subject: Subject) -> None:
-    """The projected target sums to 1, and has the mean r + γ z where that lies on the support."""
+    """The projected target sums to 1, and its mean is r + γ z, clipped to the support."""
     with rigged(subject, OPTIONS) as rig:
         head = _head(rig)
         policy = np.eye(A)[2]
@@ -72,9 +72,9 @@ def projection_keeps_the_mass_and_the_mean(subject: Subject) -> None:
             expect(mean, wanted, example={**example, "compared": "the mean"}, atol=1e3 * rig.tolerance)
 
 
-@check("loss", "dqn_head", LOST, Cause("the shares of the two neighbours are exchanged"))
+@check("loss", "dqn_head", LOST, Cause("the shares of the two neighbouring atoms are swapped"))
 def projection_shares_each_mass_between_its_neighbours(subject: Subject) -> None:
-    """The projected target is the paper's, for any distributions of the next actions and their mixture."""
+    """The projected target is that of the paper, for a mixture of the next actions' return distributions."""
     with rigged(subject, OPTIONS) as rig:
         head = _head(rig)
         for reward, discount in itertools.product((0.0, 0.3, -1.7, 2.5), (0.0, 0.4, 0.99)):
@@ -86,9 +86,9 @@ def projection_shares_each_mass_between_its_neighbours(subject: Subject) -> None
             expect(found, wanted, example=example, atol=1e3 * rig.tolerance)
 
 
-@check("loss", "dqn_head", Cause("the softmax runs over the actions"), Cause("the target is the distribution fitted"))
+@check("loss", "dqn_head", Cause("the softmax runs over the actions"), Cause("prediction and target are swapped"))
 def categorical_loss_is_the_cross_entropy(subject: Subject) -> None:
-    """The loss, its slope and the priority are those of −Σ m ln p(s, a), with m the projected target."""
+    """The loss and the priority are −Σ m ln p(s, a) with the projected target m, and the gradient is its slope."""
     with rigged(subject, OPTIONS) as rig:
         head = _head(rig)
         for action, reward in itertools.product(range(A), (0.3, -40.0)):
@@ -117,12 +117,12 @@ def categorical_loss_is_the_cross_entropy(subject: Subject) -> None:
 @check(
     "loss",
     "dqn_head",
-    Cause("actions are compared by their likeliest atom", "Stable-Baselines-Team/stable-baselines3-contrib#17"),
+    Cause("actions are compared by their most likely atom", "Stable-Baselines-Team/stable-baselines3-contrib#17"),
 )
 def categorical_values_are_means(subject: Subject) -> None:
-    """An action is worth the mean of its distribution, so that is what it is chosen by."""
+    """The value of an action is the mean of its distribution, and the best action is the one with the largest mean."""
     with rigged(subject, OPTIONS) as rig:
-        # the first one's likeliest atom is the best of all, the second's mean is
+        # the most likely atom of action 0 is the best one, but action 1 has the best mean
         wanted = np.array([[0.2, 0.0, 0.3, 0.0, 0.5], [0.0, 0.0, 0.0, 1.0, 0.0], [0.9, 0.0, 0.1, 0.0, 0.0]])
         output, _ = _output(rig, _head(rig), np.log(np.maximum(wanted, 1e-30))[None])
         means = wanted @ SUPPORT

@@ -1,4 +1,4 @@
-"""A check of the dueling stream's promise."""
+"""Checks of the dueling stream (Wang et al. 2016)."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ AXIS = Cause("the mean of the advantages runs over the wrong axis", "facebookres
 def _branches(stream: nn.Module) -> tuple[nn.Module, nn.Module]:
     branches = getattr(stream, "value", None), getattr(stream, "advantage", None)
     if not isinstance(branches[0], nn.Module) or not isinstance(branches[1], nn.Module):
-        raise NotApplicable("the stream keeps no modules `value` and `advantage`")
+        raise NotApplicable("the stream has no modules `value` and `advantage`")
     return branches[0], branches[1]
 
 
 def _streams(rig: Rig) -> list[tuple[int, nn.Module]]:
-    """A stream for a head of one number, and one for several: means over all of them are another thing."""
+    """Return a stream of width 1 and one of width 5, where a mean over all numbers is not a mean over the actions."""
     return [(width, rig.stream(width).eval()) for width in (1, 5)]
 
 
-@check("policy", "dqn_stream", AXIS, Cause("the mean is not subtracted, so value and advantage are not told apart"))
+@check("policy", "dqn_stream", AXIS, Cause("the mean is not subtracted, so value and advantage are not unique"))
 def advantages_count_by_their_differences_alone(subject: Subject) -> None:
-    """A constant that is added to the advantages of all actions, another in each row and output, changes nothing."""
+    """The outputs stay the same if one number is added to the advantages of all actions.
+
+    The number differs between rows and between outputs.
+    """
     with rigged(subject) as rig:
         for width, stream in _streams(rig):
             _, advantage = _branches(stream)
@@ -46,7 +49,7 @@ def advantages_count_by_their_differences_alone(subject: Subject) -> None:
             expect(numbers(stream(features)), numbers(before), example=example, atol=10 * rig.tolerance)
 
 
-@check("policy", "dqn_stream", AXIS, Cause("the largest advantage is subtracted, and not the mean: eq. 8, not 9"))
+@check("policy", "dqn_stream", AXIS, Cause("the largest advantage is subtracted instead of the mean: eq. 8, not eq. 9"))
 def dueling_is_value_plus_advantage_less_its_mean(subject: Subject) -> None:
     """Each output is V(s) + A(s, a) − the mean of A(s, ·) over the actions, for each of the head's numbers."""
     with rigged(subject) as rig:

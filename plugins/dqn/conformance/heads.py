@@ -1,4 +1,4 @@
-"""Checks of a head's loss: what every one must do, whatever it represents."""
+"""Checks that the loss of every head must pass, whatever the head represents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from plugins.dqn.conformance.rig import FEATURES, Affine, Rig, exchanged, number
 
 
 class Case(NamedTuple):
-    """Everything that a head's loss is given."""
+    """The arguments of a head's loss."""
 
     online: Any
     action: Tensor
@@ -25,7 +25,7 @@ class Case(NamedTuple):
 
 
 def some_case(rig: Rig, head: Any) -> Case:
-    """Random outputs of two networks, each row with an action, a next action, a reward and a discount of its own."""
+    """Return random outputs of two networks, and a random action, next action, reward and discount for each row."""
     features, stream = rig.normal(B, FEATURES), Affine(rig, head.width)
     with torch.no_grad():
         target = head(rig.normal(B, FEATURES), Affine(rig, head.width))
@@ -34,9 +34,9 @@ def some_case(rig: Rig, head: Any) -> Case:
     return Case(head(features, stream), action, target, one_hot(following), 0.3 * rig.normal(B), discount)
 
 
-@check("loss", "dqn_head", Cause("(B,) against (B, 1) makes a matrix of errors", "chainer/chainerrl#359"))
+@check("loss", "dqn_head", Cause("shapes (B,) and (B, 1) broadcast to a matrix of errors", "chainer/chainerrl#359"))
 def head_has_one_loss_and_one_priority_for_each_row(subject: Subject) -> None:
-    """A head's loss gives two vectors of the batch's length, and only the loss has a gradient."""
+    """A head returns one loss and one priority for each row of the batch, and only the loss has a gradient."""
     with rigged(subject) as rig:
         head = rig.head()
         loss, priority = head.loss(*some_case(rig, head))
@@ -49,11 +49,11 @@ def head_has_one_loss_and_one_priority_for_each_row(subject: Subject) -> None:
 @check(
     "loss",
     "dqn_head",
-    Cause("(B,) against (B, 1) makes a matrix of errors", "chainer/chainerrl#359"),
-    Cause("an axis of atoms taken for the batch", "archsyscall/DistRL-TensorFlow2#1"),
+    Cause("shapes (B,) and (B, 1) broadcast to a matrix of errors", "chainer/chainerrl#359"),
+    Cause("the axis of atoms is used as the batch axis", "archsyscall/DistRL-TensorFlow2#1"),
 )
 def rows_of_a_batch_are_learnt_apart(subject: Subject) -> None:
-    """The loss and the priority of a transition do not depend on which others are in the batch."""
+    """The loss and the priority of a transition do not depend on the other transitions of the batch."""
     with rigged(subject) as rig:
         head = rig.head()
         case = some_case(rig, head)
@@ -63,18 +63,18 @@ def rows_of_a_batch_are_learnt_apart(subject: Subject) -> None:
             action, policy, reward, discount = (tensor[row : row + 1] for tensor in rest)
             alone = head.loss(row_of(case.online, row), action, row_of(case.target, row), policy, reward, discount)
             for what, whole, part in zip(("loss", "priority"), together, alone, strict=True):
-                example = f"the {what} of row {row} of {B}, against the same row alone"
+                example = f"the {what} of row {row} of {B}, compared with the same row alone"
                 expect(numbers(whole)[row], numbers(part)[0], example=example, atol=rig.tolerance, rtol=rig.tolerance)
 
 
 @check(
     "loss",
     "dqn_head",
-    Cause("NaN · 0 is NaN: choose with `where`, don't multiply", "anthonytorlucci/rlevo#192"),
+    Cause("NaN · 0 is NaN: select with `where` instead of multiplying", "anthonytorlucci/rlevo#192"),
     Cause("the exponent or the mask is taken from the wrong flag", "takuseno/d3rlpy#346"),
 )
 def a_discount_of_0_lets_nothing_through(subject: Subject) -> None:
-    """Where the discount is 0, the loss is the same whatever follows, be it NaN."""
+    """Where the discount is 0, loss and priority do not depend on the target network's output, even if it is NaN."""
     with rigged(subject) as rig:
         head = rig.head()
         case = some_case(rig, head)
@@ -95,19 +95,19 @@ def a_discount_of_0_lets_nothing_through(subject: Subject) -> None:
 @check(
     "loss",
     "dqn_head",
-    Cause("the wrong action is gathered"),
-    Cause("a mean over actions where one was taken"),
+    Cause("the output of a wrong action is gathered"),
+    Cause("the loss is a mean over all actions"),
 )
 def only_the_taken_action_is_learnt(subject: Subject) -> None:
-    """The loss has a gradient with respect to the outputs of the action taken, and of no other."""
+    """The loss has a gradient with respect to the outputs of the action taken, and of no other action."""
     with rigged(subject) as rig:
         head = rig.head()
         case = some_case(rig, head)
         outputs = {n: t for n, t in tensors_of(case.online).items() if t.shape[:2] == (B, A) and t.requires_grad}
         if not outputs:
-            raise NotApplicable("the head's output holds no tensor [B, A, …] with a gradient")
+            raise NotApplicable("the head's output has no tensor [B, A, …] with a gradient")
         loss, _ = head.loss(*case)
-        # by sum: each row's own gradient, unscaled
+        # the sum, not the mean, leaves each row's gradient unscaled
         gradients = torch.autograd.grad(loss.sum(), list(outputs.values()), allow_unused=True)
         learnt = torch.zeros(B, A, dtype=torch.bool)
         for gradient in gradients:
@@ -120,12 +120,18 @@ def only_the_taken_action_is_learnt(subject: Subject) -> None:
 @check(
     "loss",
     "dqn_head",
-    Cause("the maximum is taken for each quantile or atom", "Stable-Baselines-Team/stable-baselines3-contrib#17"),
-    Cause("the argmax is taken for each τ", "JuliaReinforcementLearning/ReinforcementLearningZoo.jl#53"),
-    Cause("the head looks for the best action itself, and ignores the one that it is given"),
+    Cause(
+        "the maximum over actions is taken separately for each quantile or atom",
+        "Stable-Baselines-Team/stable-baselines3-contrib#17",
+    ),
+    Cause(
+        "the argmax over actions is taken separately for each τ",
+        "JuliaReinforcementLearning/ReinforcementLearningZoo.jl#53",
+    ),
+    Cause("the head selects the best action itself and ignores `policy`"),
 )
 def the_given_next_action_is_what_is_bootstrapped(subject: Subject) -> None:
-    """A head bootstraps from the next actions that `policy` names, and from nothing of the others."""
+    """A head bootstraps from the next actions to which `policy` gives a probability, and from no others."""
     with rigged(subject) as rig:
         head = rig.head()
         case = some_case(rig, head)
@@ -134,7 +140,7 @@ def the_given_next_action_is_what_is_bootstrapped(subject: Subject) -> None:
 
         def shifted(where: Tensor) -> Tensor:
             def change(tensor: Tensor) -> Tensor:
-                # by another number for each atom or quantile, as log-probabilities know no common shift
+                # a different shift for each atom or quantile: a common one does not change a softmax over atoms
                 step = 0.5 + torch.linspace(0, 1, tensor[0, 0].numel()).view(tensor.shape[2:])
                 return torch.where(where.view(B, A, *[1] * (tensor.ndim - 2)), tensor + step, tensor)
 
@@ -145,4 +151,6 @@ def the_given_next_action_is_what_is_bootstrapped(subject: Subject) -> None:
         expect(numbers(shifted(~named)), numbers(wanted), example=example, atol=rig.tolerance)
         moved = (shifted(named) - wanted).abs() > rig.tolerance
         example = {"next actions": following, "their outputs": "shifted upwards"}
-        require(moved.all(), example=example, expected="another loss in every row", got=numbers(moved.to(torch.int)))
+        require(
+            moved.all(), example=example, expected="a different loss in every row", got=numbers(moved.to(torch.int))
+        )

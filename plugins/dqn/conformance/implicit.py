@@ -1,4 +1,4 @@
-"""Checks of implicit quantile networks: their levels and how these are embedded."""
+"""Checks of implicit quantile networks: the levels τ and their embedding."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ OPTIONS = {"iqn.samples": 5, "iqn.even": 4, "iqn.cosines": 6}
 @check(
     "policy",
     "dqn_head",
-    Cause("the levels are drawn once, and then stay"),
-    Cause("all rows share their levels"),
-    Cause("the target's levels are those of the online network"),
+    Cause("the levels are drawn only once"),
+    Cause("all rows get the same levels"),
+    Cause("the target network gets the levels of the online network"),
 )
 def levels_are_fresh_in_training(subject: Subject) -> None:
-    """Each pass in training draws levels from [0, 1), for each row its own, and for the target network, too."""
+    """In training, each pass of either network draws new levels from [0, 1) for every row."""
     with rigged(subject, OPTIONS) as rig:
         head = rig.head().train()
         stream, features = Affine(rig, head.width), rig.normal(B, FEATURES)
@@ -37,13 +37,13 @@ def levels_are_fresh_in_training(subject: Subject) -> None:
             expect(drawn.shape, (2, B, 5), example=f"the shape of the levels of two passes {what}")
             inside = ((drawn >= 0) & (drawn < 1)).all()
             require(inside, example=f"levels {what}", expected="numbers in [0, 1)", got=drawn[0])
-            example = f"two passes {what}, {B} rows and 5 levels each: different numbers among them"
+            example = f"how many different levels two passes {what} have, with {B} rows and 5 levels each"
             expect(len(np.unique(drawn)), drawn.size, example=example)
 
 
-@check("policy", "dqn_head", Cause("an evaluation draws its levels, too"))
+@check("policy", "dqn_head", Cause("an evaluation draws random levels"))
 def levels_are_even_in_evaluation(subject: Subject) -> None:
-    """An evaluation takes the middles (i + ½) / N of N equal parts, for all rows and always."""
+    """In evaluation, the levels of every row are the midpoints (i + ½) / N of N equal parts, in every pass."""
     with rigged(subject, OPTIONS) as rig:
         head = rig.head().eval()
         stream = Affine(rig, head.width)
@@ -56,16 +56,16 @@ def levels_are_even_in_evaluation(subject: Subject) -> None:
 @check(
     "policy",
     "dqn_head",
-    Cause("π is left out, or the cosines begin with i = 1"),
-    Cause("the embedding is added to the features, or has no ReLU"),
+    Cause("π is missing, or the cosines begin with i = 1"),
+    Cause("the embedding is added to the features instead of multiplied, or has no ReLU"),
 )
 def quantiles_are_those_of_the_embedding(subject: Subject) -> None:
-    """Z_τ(s, a) = f(ψ(s) ⊙ ReLU(Σ_i w_ij cos(π i τ) + b_j)), i from 0: the paper's equation 4."""
+    """Z_τ(s, a) = f(ψ(s) ⊙ ReLU(Σ_i w_ij cos(π i τ) + b_j)), with i from 0 (Dabney et al. 2018b, eq. 4)."""
     with rigged(subject, OPTIONS) as rig:
         head = rig.head()
         layer = getattr(head, "embedding", None)
         if not isinstance(layer, torch.nn.Linear):
-            raise NotApplicable("the head keeps no linear layer `embedding`")
+            raise NotApplicable("the head has no linear layer `embedding`")
         stream, features = Affine(rig, head.width), rig.normal(B, FEATURES)
         weight, bias = numbers(layer.weight), numbers(layer.bias)
         for training in (True, False):

@@ -1,4 +1,4 @@
-"""Checks of how the networks are used: what they are shown, and in which mode."""
+"""Checks of how the parts use the networks: with which inputs, and in which mode."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from plugins.dqn.conformance.rig import first_weights, modes_of, numbers, rigged
 @check(
     "policy",
     "make_policy",
-    Cause("acting skips what learning does to observations", "Unity-Technologies/ml-agents#614"),
+    Cause("acting leaves out a step that learning applies to observations", "Unity-Technologies/ml-agents#614"),
 )
 def every_pass_sees_observations_alike(subject: Subject) -> None:
-    """An observation reaches the first layer as the same numbers: acting, evaluating, learning, in the target."""
+    """The first layer of both networks gets the same numbers for an observation in acting, evaluating and learning."""
     with rigged(subject) as rig:
         obs = rig.batch().obs
         seen: list[tuple[str, np.ndarray]] = []
@@ -40,13 +40,13 @@ def every_pass_sees_observations_alike(subject: Subject) -> None:
             expect(given, seen[0][1], example={"first layer": where, "against": seen[0][0]}, atol=rig.tolerance)
 
 
-@check("loss", "make_loss", Cause("nobody goes back to training after an evaluation", "pytorch/rl#3069"))
+@check("loss", "make_loss", Cause("the network stays in evaluation mode after an evaluation", "pytorch/rl#3069"))
 def learning_is_in_training_mode(subject: Subject) -> None:
-    """Every module of the online network is in training mode where a batch is learnt, even after an evaluation."""
+    """Every module of the online network is in training mode while it learns a batch, even after an evaluation."""
     with rigged(subject) as rig:
         modes: list[set[bool]] = []
         rig.policy.action_values(rig.batch().obs, explore=False)
         with watched(rig.online, lambda given: modes.append(modes_of(rig.online))):
             rig.loss(rig.batch())
-        example = "which values `training` has in the modules, in a loss after an evaluation"
+        example = "values of `training` in the modules, in a loss after an evaluation"
         expect(sorted(set().union(*modes)), [True], example=example)

@@ -1,4 +1,4 @@
-"""Checks of Munchausen's promises: a bonus for actions that the policy likes, and a soft bootstrap."""
+"""Checks of Munchausen DQN: a bonus for likely actions, and a soft bootstrap."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ AFTER = ((0.0, 0.0, 0.0), (30.0, 29.98, -30.0), (-1.0, 2.0, 0.5))
 @check(
     "loss",
     "dqn_bonus",
-    Cause("the log-policy is not clipped, or not multiplied by τ"),
-    Cause("the entropy is left out, not discounted, or of the wrong sign"),
-    Cause("the bonus is of the next observation and not of the present one"),
+    Cause("ln π(a|s) is not clipped, or not multiplied by τ"),
+    Cause("the entropy is missing, is not discounted, or has the wrong sign"),
+    Cause("the bonus uses the next observation instead of the observation"),
 )
 def target_is_that_of_munchausen(subject: Subject) -> None:
-    """r + bonus + γ Σ π Q is r + α [τ ln π(a|s)] clipped to [l₀, 0] + γ Σ_a' π(a'|s') (Q(s', a') − τ ln π(a'|s'))."""
+    """The target r + bonus + γ Σ π Q equals r + α · clip(τ ln π(a|s), l₀, 0)
+    + γ Σ_a' π(a'|s') (Q(s', a') − τ ln π(a'|s')).
+    """
     for options in (PAPER, SOFT):
         alpha, temperature, lowest = options.values()
         with rigged(subject, options) as rig:
@@ -47,9 +49,9 @@ def target_is_that_of_munchausen(subject: Subject) -> None:
                 expect(found, wanted, example=example, atol=1e3 * rig.tolerance)
 
 
-@check("loss", "dqn_bootstrap", Cause("the softmax has no temperature, or that of another"))
+@check("loss", "dqn_bootstrap", Cause("the softmax has no temperature, or a wrong one"))
 def bootstrap_is_the_softmax(subject: Subject) -> None:
-    """Munchausen's next actions are as likely as the softmax of the target network's values over τ has them."""
+    """The distribution over next actions is softmax(Q_target(s', ·) / τ)."""
     for options in (PAPER, SOFT):
         with rigged(subject, options) as rig:
             for after in AFTER:

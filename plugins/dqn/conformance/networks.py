@@ -1,4 +1,4 @@
-"""Checks of the two networks: how they start, what they see, in which mode, and how the target follows."""
+"""Checks of the two networks: their start, their inputs, their modes, and the updates of the target network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOLLOWED = "after the weights of the online network were changed"
 
 
 class Standardised(nn.Module):
-    """A torso above a torso, whose features are standardised with statistics that it keeps in buffers."""
+    """A torso that standardises the features of another torso. Its buffers hold the running statistics."""
 
     def __init__(self, torso: Any) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Standardised(nn.Module):
 
 
 class Standardising:
-    """A plugin that decorates the torso so."""
+    """A plugin that decorates the torso with `Standardised`, so that the network has buffers."""
 
     @hookimpl(wrapper=True)
     def dqn_torso(self) -> Generator[None, Callable[[], Any], Callable[[], Any]]:
@@ -43,12 +43,12 @@ class Standardising:
 @check(
     "policy",
     "make_policy",
-    Cause("the target is the online network", "keras-team/keras-io#98"),
-    Cause("the two share a part, or a view of the same storage", "tensorforce/tensorforce#81"),
-    Cause("the target is a second network with a start of its own"),
+    Cause("the target network is the online network itself", "keras-team/keras-io#98"),
+    Cause("the two networks share a module or memory", "tensorforce/tensorforce#81"),
+    Cause("the target network is built a second time, with other initial weights"),
 )
 def target_starts_equal_and_apart(subject: Subject) -> None:
-    """The target network starts as a copy of the online one, and changes with it in nothing."""
+    """The target network starts as a copy of the online network, and does not change when the online network does."""
     with rigged(subject, decorate=Standardising()) as rig:
         before, target = state_of(rig.online), state_of(rig.target)
         expect(sorted(target), sorted(before), example="names of the target's parameters and buffers")
@@ -59,9 +59,11 @@ def target_starts_equal_and_apart(subject: Subject) -> None:
             expect(found, before[name], example={"of the target": name, "when": FOLLOWED})
 
 
-@check("policy", "make_policy", Cause("an optimiser over both networks, or a gradient through the target"))
+@check(
+    "policy", "make_policy", Cause("the optimiser holds both networks, or a gradient flows through the target network")
+)
 def target_has_no_gradient(subject: Subject) -> None:
-    """No parameter of the target network asks for a gradient."""
+    """No parameter of the target network requires a gradient."""
     with rigged(subject) as rig:
         for name, parameter in rig.target.named_parameters():
             require(not parameter.requires_grad, example=name, expected="no gradient in the target", got="one")
@@ -71,10 +73,10 @@ def target_has_no_gradient(subject: Subject) -> None:
     "policy",
     "make_policy",
     Cause("the running statistics of a normalisation are not copied", "stable-baselines3 changelog"),
-    Cause("τ and 1 − τ have changed places"),
+    Cause("τ and 1 − τ are swapped"),
 )
 def update_target_moves_parameters_and_buffers(subject: Subject) -> None:
-    """target ← τ · online + (1 − τ) · target for every parameter and float buffer; whole numbers are copied."""
+    """target ← τ · online + (1 − τ) · target for every parameter and float buffer; integer buffers are copied."""
     for fraction in (1.0, 0.25):
         with rigged(subject, decorate=Standardising()) as rig:
             if not isinstance(rig.policy, Targeted):
@@ -98,7 +100,7 @@ def update_target_moves_parameters_and_buffers(subject: Subject) -> None:
     Cause("images are scaled twice"),
 )
 def images_are_scaled_once(subject: Subject) -> None:
-    """From black to white, images of 0 to 255 span a number of order one where they reach the first layer."""
+    """At the first layer, black and white pixels of an image differ by about 1: by at least 0.1 and at most 10."""
     with rigged(subject) as rig:
         space = rig.spaces.observation
         if space.dtype != np.uint8 or len(space.shape or ()) < 2:
@@ -108,8 +110,13 @@ def images_are_scaled_once(subject: Subject) -> None:
         spans: list[float] = []
         with watched(first_weights(rig.online.torso, 2), lambda given: spans.append(float(given.max() - given.min()))):
             rig.policy.action_values(image, explore=False)
-        example = "an image that is black to the left and white to the right, at the first layer with weights"
-        require(0.1 <= spans[0] <= 10, example=example, expected="a span of about 1", got=spans[0])
+        example = "an image that is black on the left and white on the right, at the first layer with weights"
+        require(
+            0.1 <= spans[0] <= 10,
+            example=example,
+            expected="a difference of about 1 between black and white",
+            got=spans[0],
+        )
 
 
 @check(
@@ -118,7 +125,7 @@ def images_are_scaled_once(subject: Subject) -> None:
     Cause("evaluation leaves the network in training mode", "IntelLabs/coach#368"),
 )
 def evaluation_is_in_evaluation_mode(subject: Subject) -> None:
-    """Every module is in evaluation mode where the agent does not explore, even if it has just explored."""
+    """Every module is in evaluation mode while the agent does not explore, even if it has just explored."""
     with rigged(subject) as rig:
         if isinstance(rig.policy, Averaged):
             rig = replace(rig, policy=rig.policy.learner)
@@ -126,13 +133,13 @@ def evaluation_is_in_evaluation_mode(subject: Subject) -> None:
         rig.policy.action_values(rig.batch().obs, explore=True)
         with watched(rig.online, lambda given: modes.append(modes_of(rig.online))):
             rig.policy.action_values(rig.batch().obs, explore=False)
-        example = "which values `training` has in the modules, in an evaluation"
+        example = "values of `training` in the modules, in an evaluation"
         expect(sorted(set().union(*modes)), [False], example=example)
 
 
-@check("policy", "make_policy", Cause("layers draw from torch's global generator, which others use, too"))
+@check("policy", "make_policy", Cause("layers draw from torch's global random generator, which other code also uses"))
 def networks_ignore_the_global_random_state(subject: Subject) -> None:
-    """What a network starts as and draws depends on the run's seed alone; torch's global random state is untouched."""
+    """Initial weights and random draws depend on the run's seed alone. torch's global random state stays the same."""
     found = []
     for seed in (1, 2):
         with torch.random.fork_rng(devices=[]):
@@ -145,5 +152,5 @@ def networks_ignore_the_global_random_state(subject: Subject) -> None:
                     found[-1] = np.stack([*found[-1], numbers(rig.target(rig.tensor(obs)).values)])
             same = torch.equal(before, torch.get_rng_state())
             require(same, example="torch's global random state", expected="untouched", got="changed")
-    example = "values in three passes, with two global seeds of torch"
+    example = "action values in three passes, with two global seeds of torch"
     expect(found[1], found[0], example=example, atol=rig.tolerance)

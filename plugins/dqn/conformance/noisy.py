@@ -1,4 +1,4 @@
-"""Checks of noisy layers: what Fortunato et al. 2018 promise of them, at the start of a run."""
+"""Checks of noisy layers (Fortunato et al. 2018) at the start of a run."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def _sigmas(layer: nn.Module) -> dict[str, Tensor]:
 
 
 def _affine(layer: nn.Module) -> tuple[np.ndarray, np.ndarray]:
-    """(weights [outputs, inputs], biases) of one pass, read off the unit vectors and 0, which share its noise."""
+    """Return (weights [outputs, inputs], biases) of one pass over the unit vectors and 0, which share the noise."""
     inputs = next(iter(layer.parameters())).shape[-1]
     found = numbers(layer(torch.cat([torch.eye(inputs), torch.zeros(1, inputs)])))
     return (found[:-1] - found[-1]).T, found[-1]
 
 
 def _noise(layer: nn.Module) -> tuple[np.ndarray, np.ndarray]:
-    """(ε_w, ε_b) of one pass in training."""
+    """Return the noise (ε_w, ε_b) of one pass in training."""
     weight, bias = _affine(layer.eval())
     noisy_weight, noisy_bias = _affine(layer.train())
     sigma = SIGMA / math.sqrt(weight.shape[1])
@@ -46,16 +46,16 @@ def _noise(layer: nn.Module) -> tuple[np.ndarray, np.ndarray]:
 @check(
     "policy",
     "dqn_linear",
-    Cause("noise is drawn once an episode, or once an update", "Kaixhin/Rainbow#2"),
-    Cause("each row gets noise of its own"),
+    Cause("noise is drawn once per episode or update, not once per pass", "Kaixhin/Rainbow#2"),
+    Cause("each row of the batch gets different noise"),
 )
 def noise_is_fresh_in_each_pass(subject: Subject) -> None:
-    """Each pass in training has noise of its own, the same for all rows of the batch."""
+    """In training, each pass draws new noise, which all rows of the batch share."""
     with rigged(subject, {"noisy.sigma": SIGMA}) as rig:
         layer = _layer(rig).train()
         rows = rig.normal(1, INPUTS).repeat(B, 1)
         first, second = numbers(layer(rows)), numbers(layer(rows))
-        example = f"{B} times the same row, in one pass"
+        example = f"the same row {B} times, in one pass"
         expect(first, np.broadcast_to(first[0], first.shape), example=example, atol=rig.tolerance)
         example = "the same rows in two passes in training"
         require(not np.isclose(first, second).any(), example=example, expected="different outputs", got=first[0])
@@ -64,15 +64,15 @@ def noise_is_fresh_in_each_pass(subject: Subject) -> None:
 @check(
     "policy",
     "dqn_linear",
-    Cause("noise stays in evaluation", "IntelLabs/coach#368"),
-    Cause("the mode of the modules is not what decides", "pytorch/rl#3069"),
+    Cause("the noise stays on in evaluation", "IntelLabs/coach#368"),
+    Cause("the layer ignores its attribute `training`", "pytorch/rl#3069"),
 )
 def evaluation_has_no_noise(subject: Subject) -> None:
-    """Evaluation uses the means alone, whatever was learnt or drawn before, and training then is noisy again."""
+    """Evaluation uses the mean weights alone, even after noisy passes; acting with exploration is noisy."""
     with rigged(subject, {"noisy.sigma": SIGMA}) as rig:
         obs = rig.batch().obs
         noisy = rig.policy.action_values(obs, explore=True)
-        # no training in between: a normalisation's statistics move in training, noise or not
+        # no pass in training in between: it would change the statistics of a normalisation
         first, again = (rig.policy.action_values(obs, explore=False) for _ in range(2))
         expect(again, first, example="values in two evaluations", atol=rig.tolerance)
         example = "values in training and in evaluation"
@@ -81,7 +81,7 @@ def evaluation_has_no_noise(subject: Subject) -> None:
         before = _affine(layer.eval())
         _affine(layer.train())
         weight, bias = _affine(layer.eval())
-        example = "weights in two evaluations of a layer, training between them"
+        example = "weights in two evaluations of a layer, with passes in training between them"
         expect(weight, before[0], example=example, atol=10 * rig.tolerance)
         mean = dict(layer.named_parameters())
         if {"weight", "bias"} <= set(mean):
@@ -92,11 +92,11 @@ def evaluation_has_no_noise(subject: Subject) -> None:
 @check(
     "policy",
     "dqn_linear",
-    Cause("the target network's noise is never drawn anew", "Kaixhin/Rainbow#2"),
+    Cause("the target network never draws new noise", "Kaixhin/Rainbow#2"),
     Cause("the target network is in evaluation mode"),
 )
 def target_noise_is_fresh_in_each_pass(subject: Subject) -> None:
-    """Where a batch is learnt the target network is noisy, too, with other noise in each pass."""
+    """While learning, the target network is noisy too, and draws new noise in each pass."""
     with rigged(subject, {"noisy.sigma": SIGMA}) as rig:
         rig.loss(rig.batch())
         obs = rig.tensor(rig.batch().obs)
@@ -106,9 +106,9 @@ def target_noise_is_fresh_in_each_pass(subject: Subject) -> None:
         require(not np.allclose(first, second), example=example, expected="different values", got=first)
 
 
-@check("policy", "dqn_linear", Cause("the target is a copy, and so is the generator of its noise"))
+@check("policy", "dqn_linear", Cause("the copy of the online network includes a copy of its random generator"))
 def target_repeats_no_noise_of_the_online_network(subject: Subject) -> None:
-    """From the first pass on, the target network's noise is not the online network's."""
+    """From the first pass on, the target network's noise differs from the online network's."""
     with rigged(subject, {"noisy.sigma": SIGMA}) as rig:
         obs = rig.tensor(rig.batch().obs)
         with torch.no_grad():
@@ -120,7 +120,7 @@ def target_repeats_no_noise_of_the_online_network(subject: Subject) -> None:
 @check(
     "policy",
     "dqn_linear",
-    Cause("σ₀ is not that of the paper, or is divided by the inputs and not by their root", "pytorch/rl#3069"),
+    Cause("σ₀ is not the paper's, or is divided by the number of inputs instead of its root", "pytorch/rl#3069"),
 )
 def sigma_starts_as_in_the_paper(subject: Subject) -> None:
     """Each σ starts at σ₀ / √inputs, and each μ within ± 1 / √inputs; σ₀ is 0.5 unless it is set."""
@@ -142,11 +142,11 @@ def sigma_starts_as_in_the_paper(subject: Subject) -> None:
 @check(
     "policy",
     "dqn_linear",
-    Cause("each weight has noise of its own"),
-    Cause("the bias takes the inputs' noise and not the outputs'"),
+    Cause("each weight has independent noise"),
+    Cause("the bias uses the noise of the inputs instead of the outputs"),
 )
 def noise_is_factorised(subject: Subject) -> None:
-    """ε_w[i, j] = f_i · g_j and ε_b[i] = f_i, one number for each output and one for each input (eqs. 10 and 11)."""
+    """ε_w[i, j] = f_i · g_j and ε_b[i] = f_i, with an f_i for each output and a g_j for each input (eqs. 10 and 11)."""
     with rigged(subject, {"noisy.sigma": SIGMA}) as rig:
         layer = _layer(rig)
         _sigmas(layer)
@@ -156,12 +156,12 @@ def noise_is_factorised(subject: Subject) -> None:
         expect(for_weights, np.outer(for_biases, of_inputs), example=example, atol=1e4 * rig.tolerance)
 
 
-# f(x)² = |x| for a normal x has the mean √(2/π) and the deviation √(1 − 2/π) = 0.603: over 20,000 draws, six deviations
-# of the mean are 0.0256, and P(|z| > 6) < 2e-9, with the skew of |x| far below 1e-6. f itself has the mean 0 and the
-# deviation √0.798 = 0.893, of which six are 0.038.
-@check("policy", "dqn_linear", Cause("f(x) = sgn(x) √|x| is left out"), false_alarm=1e-6)
+# f(x)² = |x| for a normal x has mean √(2/π) and standard deviation √(1 − 2/π) = 0.603. Over 20,000 draws, six standard
+# errors are 0.0256. P(|z| > 6) < 2e-9 for a normal z; the skew of |x| leaves it far below 1e-6. f itself has mean 0 and
+# standard deviation √0.798 = 0.893, so six standard errors are 0.038.
+@check("policy", "dqn_linear", Cause("f(x) = sgn(x) √|x| is missing"), false_alarm=1e-6)
 def noise_is_the_signed_root_of_normal_numbers(subject: Subject) -> None:
-    """f² has the mean √(2/π), that of |x| for a normal x, and f the mean 0 (eq. 10)."""
+    """The noise f has mean 0, and f² has mean √(2/π), the mean of |x| for a normal x (eq. 10)."""
     with rigged(subject, {"noisy.sigma": SIGMA}) as rig:
         layer = _layer(rig, 1, 1_000)
         _sigmas(layer)

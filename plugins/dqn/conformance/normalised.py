@@ -14,7 +14,7 @@ from plugins.dqn.conformance.rig import FEATURES, Rig, numbers, rigged
 
 
 def _activations(module: nn.Module, given: Tensor) -> list[np.ndarray]:
-    """What each ReLU of a module is given, one row for each observation."""
+    """Return the input of each ReLU of a module, one row for each observation."""
     found: list[np.ndarray] = []
 
     def note(relu: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
@@ -29,21 +29,21 @@ def _activations(module: nn.Module, given: Tensor) -> list[np.ndarray]:
 
 def _layers(subject: Subject, rig: Rig) -> list[np.ndarray]:
     found = _activations(rig.stream(2).train(), 3 * rig.normal(B, FEATURES))
-    # another torso may have ReLUs with neither a linear layer nor a convolution before them
+    # a ReLU of another torso may follow neither a linear layer nor a convolution
     if subject.fills("dqn_torso", "dqn"):
         found += _activations(rig.online.torso, rig.tensor(rig.batch().obs))
     return found
 
 
-@check("policy", "dqn_stream", Cause("the normalisation is left out, or runs over the batch"))
+@check("policy", "dqn_stream", Cause("the normalisation is missing, or runs over the batch"))
 def activations_are_normalised(subject: Subject) -> None:
-    """With layer_norm, what a ReLU is given has mean 0 and variance 1 over each row's units, noise or not."""
+    """With layer_norm, the input of every ReLU has mean 0 and variance 1 over the units of a row, also with noise."""
     with rigged(subject) as rig:
         layers = _layers(subject, rig)
         if not layers:
             raise NotApplicable("the network has no ReLU")
         for index, given in enumerate(layers):
-            example = f"what ReLU {index} of the network is given"
+            example = f"the input of ReLU {index} of the network"
             expect(given.mean(axis=1), np.zeros(B), example=f"{example}: mean of each row", atol=1e-3)
-            # Var / (Var + 1e-5) where the variance before was not small
+            # the variance is Var / (Var + 1e-5), near 1 unless Var, the variance before the normalisation, is tiny
             expect(given.var(axis=1), np.ones(B), example=f"{example}: variance of each row", atol=0.05)

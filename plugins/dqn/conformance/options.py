@@ -1,4 +1,4 @@
-"""A check of what the variants' options refuse."""
+"""A check of the bounds of the variants' options."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ SENSELESS: tuple[Mapping[str, Any], ...] = (
 @check(
     "loss",
     "dqn_head",
-    Cause("a κ of 0 divides by 0, and one of ∞ gives NaN", "anthonytorlucci/rlevo#889"),
+    Cause("κ = 0 divides by 0, and κ = ∞ gives NaN", "anthonytorlucci/rlevo#889"),
     Cause("an option has no bound, or a wrong one"),
 )
 def senseless_options_are_refused(subject: Subject) -> None:
-    """Options that a variant can make no sense of are refused with a message, before anything is built."""
+    """A variant refuses senseless values of its options with a UsageError, before any part is built."""
     known = set(subject.builder().config.flat())
     cases = [values for values in SENSELESS if set(values) <= known]
     if not cases:
-        raise NotApplicable("none of the plugins has bounds that are known here")
+        raise NotApplicable("no plugin has an option whose bounds this check knows")
     for values in cases:
         try:
             subject.builder(values)

@@ -1,4 +1,4 @@
-"""Checks of what every torso, stream and head must give, whoever made it."""
+"""Checks of the outputs of torso, stream and head, whichever plugin they come from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from plugins.dqn.conformance.rig import FEATURES, Affine, numbers, rigged
 
 @check("policy", "dqn_torso", Cause("the attribute `features` is not the number of outputs"))
 def torso_gives_the_features_that_it_names(subject: Subject) -> None:
-    """A torso maps B observations to [B, `features`], one observation too."""
+    """A torso maps B observations to features [B, `features`], also for B = 1."""
     with rigged(subject) as rig:
         torso = rig.online.torso.eval()
         for rows in (1, B):
@@ -20,9 +20,9 @@ def torso_gives_the_features_that_it_names(subject: Subject) -> None:
             expect(tuple(features.shape), (rows, torso.features), example=f"the shape of the features of {rows} rows")
 
 
-@check("policy", "dqn_stream", Cause("actions and width change places", "facebookresearch/ReAgent#256"))
+@check("policy", "dqn_stream", Cause("the axes of actions and width are swapped", "facebookresearch/ReAgent#256"))
 def stream_gives_its_width_for_each_action(subject: Subject) -> None:
-    """A stream maps features [B, F] to [B, A, width], each row by itself."""
+    """A stream maps features [B, F] to [B, A, width], and each row depends only on its own features."""
     with rigged(subject) as rig:
         for width in (1, 5):
             stream = rig.stream(width).eval()
@@ -34,9 +34,9 @@ def stream_gives_its_width_for_each_action(subject: Subject) -> None:
             expect(numbers(found), numbers(alone), example=example, atol=rig.tolerance)
 
 
-@check("policy", "dqn_head", Cause("atoms or quantiles are left in the values"))
+@check("policy", "dqn_head", Cause("the values still have an axis of atoms or quantiles"))
 def values_are_one_number_for_each_action(subject: Subject) -> None:
-    """A head's `values` are [B, A], training or not, and a network passes them on."""
+    """The `values` of a head and of the whole network have the shape [B, A], in training and in evaluation."""
     with rigged(subject) as rig:
         head = rig.head()
         stream = Affine(rig, head.width)

@@ -1,4 +1,4 @@
-"""Checks of heads that give quantiles: the promises of QR-DQN and of implicit quantile networks."""
+"""Checks of heads that represent returns by quantiles, as QR-DQN and implicit quantile networks do."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from plugins.dqn.conformance.rig import FEATURES, Affine, Rig, Table, numbers, r
 QUANTILES = 5
 KAPPAS = (1.0, 0.3)
 SCALES = (1.0, 100.0)
-"""Of the quantiles: errors of a hundred and more among them."""
+"""Scales of the quantiles. The larger one makes errors of a hundred and more."""
 
 
 def _output(rig: Rig, head: Any, scale: float) -> tuple[Any, Tensor]:
-    """Random quantiles of B rows, and the leaf that they are made of."""
+    """Return a head's output with random quantiles for B rows, and the leaf tensor of these quantiles."""
     stream = Affine(rig, head.width)
     output = head(rig.normal(B, FEATURES), stream)
     if not isinstance(getattr(output, "quantiles", None), Tensor):
-        raise NotApplicable("the head's output holds no `quantiles`")
+        raise NotApplicable("the head's output has no tensor `quantiles`")
     if output.quantiles.shape[2] != QUANTILES:
-        raise NotApplicable(f"neither qr.quantiles nor iqn.samples sets the {output.quantiles.shape[2]} quantiles")
+        raise NotApplicable(
+            f"the head has {output.quantiles.shape[2]} quantiles, which neither qr.quantiles nor iqn.samples sets"
+        )
     leaf = (scale * output.quantiles).detach().requires_grad_(True)
     return type(output)(leaf, output.levels), leaf
 
@@ -36,13 +38,18 @@ def _output(rig: Rig, head: Any, scale: float) -> tuple[Any, Tensor]:
 @check(
     "loss",
     "dqn_head",
-    Cause("right only where the batch is as large as the atoms are many", "archsyscall/DistRL-TensorFlow2#1"),
-    Cause("the maximum is taken for each quantile", "Stable-Baselines-Team/stable-baselines3-contrib#17"),
+    Cause(
+        "the loss is right only where the batch size equals the number of quantiles", "archsyscall/DistRL-TensorFlow2#1"
+    ),
+    Cause(
+        "the maximum over actions is taken separately for each quantile",
+        "Stable-Baselines-Team/stable-baselines3-contrib#17",
+    ),
     Cause("γ is missing", "JuliaReinforcementLearning/ReinforcementLearningZoo.jl#53"),
-    Cause("the slant belongs to the wrong sign of the error, or τ to the samples"),
+    Cause("the factor |τ − 1{u < 0}| uses the wrong sign of u, or takes τ from the samples"),
 )
 def quantile_loss_is_that_of_the_paper(subject: Subject) -> None:
-    """The loss, its slope and the priority are the quantile Huber loss's, against the next actions' mixture."""
+    """Loss and priority are the quantile Huber loss to the mixture of next returns, and the gradient is its slope."""
     for kappa, scale in itertools.product(KAPPAS, SCALES):
         values = {"qr.quantiles": QUANTILES, "qr.kappa": kappa, "iqn.samples": QUANTILES, "iqn.kappa": kappa}
         with rigged(subject, values) as rig:
@@ -83,11 +90,17 @@ def quantile_loss_is_that_of_the_paper(subject: Subject) -> None:
 @check(
     "loss",
     "dqn_head",
-    Cause("the maximum is taken for each quantile", "Stable-Baselines-Team/stable-baselines3-contrib#17"),
-    Cause("the argmax is taken for each τ", "JuliaReinforcementLearning/ReinforcementLearningZoo.jl#53"),
+    Cause(
+        "the maximum over actions is taken separately for each quantile",
+        "Stable-Baselines-Team/stable-baselines3-contrib#17",
+    ),
+    Cause(
+        "the argmax over actions is taken separately for each τ",
+        "JuliaReinforcementLearning/ReinforcementLearningZoo.jl#53",
+    ),
 )
 def quantile_values_are_means(subject: Subject) -> None:
-    """An action is worth the mean of its quantiles, so that is what it is chosen by."""
+    """The value of an action, by which the agent compares actions, is the mean of its quantiles."""
     with rigged(subject, {"qr.quantiles": QUANTILES, "iqn.samples": QUANTILES}) as rig:
         output, leaf = _output(rig, rig.head(), 1.0)
         with torch.no_grad():
@@ -98,14 +111,14 @@ def quantile_values_are_means(subject: Subject) -> None:
         expect(numbers(output.values), np.array(wanted), example=example, atol=rig.tolerance)
 
 
-@check("loss", "dqn_head", Cause("the levels are the ends of the parts and not their middles"))
+@check("loss", "dqn_head", Cause("the levels are the ends of N equal parts instead of their midpoints"))
 def fixed_levels_are_the_middles(subject: Subject) -> None:
-    """Fixed quantiles stand at τ = (i + ½) / N, and are the stream's numbers as they are."""
+    """Fixed quantiles have the levels τ = (i + ½) / N, and they are exactly the stream's numbers."""
     with rigged(subject, {"qr.quantiles": QUANTILES}) as rig:
         head = rig.head()
         table = rig.normal(B, A, head.width)
         output = head(rig.normal(B, FEATURES), Table(table))
-        expect(numbers(output.quantiles), numbers(table), example="quantiles of a table")
+        expect(numbers(output.quantiles), numbers(table), example="quantiles of a stream of fixed numbers")
         wanted = [(index + 0.5) / QUANTILES for index in range(QUANTILES)]
         found = np.broadcast_to(numbers(output.levels), (B, QUANTILES))
         expect(found, np.array([wanted] * B), example=f"levels of {QUANTILES} quantiles", atol=rig.tolerance)

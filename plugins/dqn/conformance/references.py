@@ -1,4 +1,4 @@
-"""Losses as their papers write them down, one number at a time in float64, and the slopes of functions of arrays."""
+"""Losses computed as their papers write them, one number at a time in float64, and numerical gradients."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def quantile_huber(quantiles: Row, levels: Row, samples: Row, weights: Row, kapp
 
 
 def projection(probabilities: Row, positions: Row, support: Row) -> np.ndarray:
-    """Each mass goes to the atoms on its two sides, in proportion to its nearness (Bellemare et al. 2017, eq. 7)."""
+    """Split each probability linearly between its two neighbouring atoms (Bellemare et al. 2017, eq. 7)."""
     spacing = support[1] - support[0]
     shares = np.zeros(len(support))
     for probability, position in zip(probabilities, positions, strict=True):
@@ -36,13 +36,13 @@ def projection(probabilities: Row, positions: Row, support: Row) -> np.ndarray:
 
 
 def log_softmax(numbers: Row) -> np.ndarray:
-    """ln softmax, without overflow."""
+    """Return ln softmax, without overflow."""
     shifted = np.asarray(numbers) - max(numbers)
     return np.asarray(shifted - np.log(np.exp(shifted).sum()))
 
 
 def slope(function: Callable[[np.ndarray], float], at: np.ndarray, step: float = 1e-6) -> np.ndarray:
-    """The gradient by central differences."""
+    """Return the gradient by central differences."""
     found = np.zeros(at.shape)
     for index in np.ndindex(at.shape):
         moved = np.zeros(at.shape)

@@ -1,4 +1,4 @@
-"""What the checks of this family stand on: a policy of the composition, in float64 where its modules allow it."""
+"""The setup of dqn's checks: a policy of the composition, in float64 if its modules allow it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from framework.conformance.subject import Subject
 from framework.types import Batch, Counters, Spaces, TDErrors
 
 FEATURES = 11
-"""Inputs of heads and streams that are built alone: a prime that nothing else has."""
+"""Number of features for heads and streams that are built alone: a prime that no other size equals."""
 
 HIDDEN = 13
 
@@ -28,9 +28,9 @@ NOW = Counters(env_steps=100, frames=100, updates=10, episodes=5)
 
 @dataclass
 class Rig:
-    """A policy of the composition's own, with three actions and small hidden layers.
+    """A policy that the composition's plugins built, with three actions and small hidden layers.
 
-    `tolerance` is what rounding may make of a number of order one.
+    `tolerance` is the rounding error that checks allow for numbers of about 1.
     """
 
     builder: Builder
@@ -48,13 +48,13 @@ class Rig:
         return self.policy.target
 
     def batch(self, **given: Any) -> Batch:
-        """`B` random transitions; arguments replace fields."""
+        """Return a batch of `B` random transitions. The arguments replace its fields."""
         if self.spaces.observation.dtype == np.uint8:
             given = {"obs": self._images(), "next_obs": self._images(), **given}
         return some_batch(self.spaces, self.rng, **given)
 
     def _images(self) -> np.ndarray:
-        """Columns of random brightness: noise looks the same to a network, whatever the image."""
+        """Return images with columns of random brightness. Images of pure noise would look alike to a network."""
         shape = self.spaces.observation.shape or ()
         columns = self.rng.integers(256, size=(B, *[1] * (len(shape) - 1), shape[-1]), dtype=np.uint8)
         return np.broadcast_to(columns, (B, *shape)).copy()
@@ -66,20 +66,20 @@ class Rig:
         return self.tensor(self.rng.normal(size=shape))
 
     def loss(self, batch: Batch) -> TDErrors:
-        """What the composition's loss, made for this policy, finds in a batch."""
+        """Build the composition's loss for this policy, and return the errors that it computes for a batch."""
         return self.builder.loss(self.policy, self.builder.exploration(self.spaces))(batch, NOW)
 
     def part(self, slot: str, **arguments: Any) -> Any:
-        """What fills one of dqn's slots."""
+        """Return the function that fills one of dqn's slots."""
         return self.builder.slots.constructor(slot, **arguments)
 
     def head(self) -> Any:
-        """A head for `FEATURES` features, on the policy's device."""
+        """Build the composition's head for `FEATURES` features, on the policy's device."""
         build = self.part("dqn_head", spaces=self.spaces, config=self.builder.config, seeds=self.builder.seeds)
         return build(FEATURES).to(self.policy.device)
 
     def stream(self, width: int) -> nn.Module:
-        """A stream from `FEATURES` features, as the composition makes it."""
+        """Build the composition's stream for `FEATURES` features, on the policy's device."""
         linear = self.part("dqn_linear", config=self.builder.config, seeds=self.builder.seeds)
         build = self.part("dqn_stream", linear=linear, config=self.builder.config)
         return build(FEATURES, A, width).to(self.policy.device)
@@ -88,20 +88,20 @@ class Rig:
         return self.part("dqn_bootstrap", config=self.builder.config)
 
     def stir(self) -> None:
-        """Change all weights of both networks, each by another number."""
+        """Add a random number to each weight of both networks."""
         with torch.no_grad():
             for parameter in (*self.online.parameters(), *self.target.parameters()):
                 parameter.add_(0.5 * self.normal(*parameter.shape))
 
     def disturb(self) -> None:
-        """Change every number of the online network, buffers and whole ones too."""
+        """Change every parameter and buffer of the online network: floats by random numbers, integers by 3."""
         with torch.no_grad():
             for tensor in self.online.state_dict().values():
                 tensor.add_(self.normal(*tensor.shape) if tensor.is_floating_point() else 3)
 
 
 class Affine(nn.Module):
-    """A stream of random numbers [B, A, width] that depend on the features."""
+    """A stream whose numbers [B, A, width] are a random affine function of the features."""
 
     def __init__(self, rig: Rig, width: int) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class Affine(nn.Module):
 
 
 class Table(nn.Module):
-    """A stream that gives the same numbers [B, A, width] whatever the features."""
+    """A stream that gives the same numbers [B, A, width] for all features."""
 
     def __init__(self, numbers: Tensor) -> None:
         super().__init__()
@@ -124,14 +124,14 @@ class Table(nn.Module):
 
 @contextmanager
 def rigged(subject: Subject, values: Mapping[str, Any] | None = None, decorate: Any = None) -> Iterator[Rig]:
-    """A `Rig`; torch's default dtype and number of threads are what they were when it ends.
+    """Build a `Rig`. At the end, torch's default dtype and number of threads are restored.
 
     Args:
-        values: options, where the composition has them.
-        decorate: an object with hooks, registered beside the plugins while the policy is built.
+        values: options. Those that the composition does not have are ignored.
+        decorate: a plugin that takes part while the policy is built.
 
     Raises:
-        NotApplicable: if the policy has no online network of torso, stream and head, with a target.
+        NotApplicable: if the policy has no online or no target network of torso, stream and head.
     """
     before, threads = torch.get_default_dtype(), torch.get_num_threads()
     try:
@@ -142,7 +142,7 @@ def rigged(subject: Subject, values: Mapping[str, Any] | None = None, decorate: 
 
 
 def _exact(subject: Subject, values: Mapping[str, Any], decorate: Any) -> Rig:
-    """In float64; in float32 if the modules insist on it."""
+    """Build the rig in float64, or in float32 if the modules do not compute in float64."""
     torch.set_default_dtype(torch.float64)
     rig = _rig(subject, values, decorate, tolerance=1e-9)
     try:
@@ -171,20 +171,20 @@ def _decorated(builder: Builder, spaces: Spaces, decorate: Any) -> Any:
     try:
         return builder.policy(spaces)
     finally:
-        # the builder is every check's
+        # all checks share the builder
         builder.plugins.manager.unregister(decorate)
 
 
 @contextmanager
 def watched(module: nn.Module, note: Callable[[Tensor], Any]) -> Iterator[None]:
-    """Call `note` with what a module is given, in each of its passes."""
+    """Call `note` with the input of a module in each of its passes."""
     watch = module.register_forward_pre_hook(lambda _, inputs: note(inputs[0]))
     yield
     watch.remove()
 
 
 def first_weights(torso: nn.Module, dimensions: int) -> nn.Module:
-    """The first module with a parameter of at least so many dimensions."""
+    """Return the first module with a parameter of at least this number of dimensions."""
     for module in torso.modules():
         if any(parameter.ndim >= dimensions for parameter in module.parameters(recurse=False)):
             return module
@@ -192,56 +192,56 @@ def first_weights(torso: nn.Module, dimensions: int) -> nn.Module:
 
 
 def state_of(network: nn.Module) -> dict[str, np.ndarray]:
-    """A copy of the parameters and buffers of a network, by name."""
+    """Return copies of the parameters and buffers of a network, by name."""
     return {name: numbers(tensor).copy() for name, tensor in network.state_dict().items()}
 
 
 def modes_of(network: nn.Module) -> set[bool]:
-    """Which values `training` has in the modules of a network."""
+    """Return the values that `training` has in the modules of a network."""
     return {module.training for module in network.modules()}
 
 
 def tensors_of(output: Any) -> dict[str, Tensor]:
-    """The tensors that an output is made of, by name.
+    """Return the tensors among an output's fields, by name.
 
     Raises:
-        NotApplicable: if nobody can look into it, as it is no dataclass or has its rows elsewhere than first.
+        NotApplicable: if the output is no dataclass, or if B and A are not the first two axes of a tensor with both.
     """
     if not is_dataclass(output):
-        raise NotApplicable(f"the head's output is a {type(output).__name__}, and not a dataclass of tensors")
+        raise NotApplicable(f"the head's output is a {type(output).__name__}, not a dataclass of tensors")
     found = {field.name: getattr(output, field.name) for field in fields(output) if field.init}
     tensors = {name: value for name, value in found.items() if isinstance(value, Tensor)}
     for name, tensor in tensors.items():
         if {B, A} <= set(tensor.shape) and tensor.shape[:2] != (B, A):
-            raise NotApplicable(f"'{name}' of the head's output is not [B, A, …]")
+            raise NotApplicable(f"'{name}' of the head's output does not have the shape [B, A, …]")
     return tensors
 
 
 def exchanged(output: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """The output with `change` done to each tensor [B, A, …] that it is made of.
+    """Return the output with `change` applied to each of its tensors [B, A, …].
 
     Raises:
-        NotApplicable: if it is made of none.
+        NotApplicable: if the output has no such tensor.
     """
     found = {name: change(tensor) for name, tensor in tensors_of(output).items() if tensor.shape[:2] == (B, A)}
     if not found:
-        raise NotApplicable("the head's output holds no tensor [B, A, …]")
+        raise NotApplicable("the head's output has no tensor [B, A, …]")
     return replace(output, **found)
 
 
 def row_of(output: Any, row: int) -> Any:
-    """An output of one row; what has no row of its own is kept."""
+    """Return an output of one row. Tensors that all rows share are kept."""
     found = {name: tensor[row : row + 1] for name, tensor in tensors_of(output).items() if len(tensor) == B}
     return replace(output, **found)
 
 
 def one_hot(actions: Tensor) -> Tensor:
-    """The distribution [B, A] that takes these actions."""
+    """Return the one-hot distribution [B, A] of these actions."""
     return nn.functional.one_hot(actions, A).to(torch.get_default_dtype())
 
 
 def numbers(tensor: Tensor) -> np.ndarray:
-    """A tensor's numbers, apart from its graph."""
+    """Return a tensor's numbers as an array, without its graph."""
     return tensor.detach().cpu().numpy()
 
 

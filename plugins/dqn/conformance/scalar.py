@@ -1,4 +1,4 @@
-"""Checks of dqn's own head, whose numbers are the values."""
+"""Checks of dqn's own head, which reads one number for each action: its value."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POLICY = np.array([0.25, 0.75, 0.0])
 
 
 def _compared(rig: Rig, online: np.ndarray, following: np.ndarray, reward: float, discount: float) -> list[np.ndarray]:
-    """(loss, priority, gradient of the values) of one transition with action 1."""
+    """Return (loss, priority, gradient of the online values) of one transition with action 1."""
     head, features = rig.head(), rig.normal(1, FEATURES)
     stream = Table(rig.tensor(online)[None, :, None])
     target = head(features, Table(rig.tensor(following)[None, :, None]))
@@ -37,11 +37,11 @@ def _compared(rig: Rig, online: np.ndarray, following: np.ndarray, reward: float
 @check(
     "loss",
     "dqn_head",
-    Cause("the error is clipped, not its gradient, so large errors teach nothing", "devsisters/DQN-tensorflow#16"),
-    Cause("γ never reaches the loss", "mlaux1/rl-blox#79"),
+    Cause("the error is clipped, not its gradient, so large errors have no gradient", "devsisters/DQN-tensorflow#16"),
+    Cause("the loss ignores γ", "mlaux1/rl-blox#79"),
 )
 def scalar_loss_is_that_of_the_paper(subject: Subject) -> None:
-    """dqn's loss and its slope are those of ℓ(Q(s, a), r + γ Σ π Q_target(s', ·)), and |the error| is the priority."""
+    """The loss is ℓ(Q(s, a), r + γ Σ π Q_target(s', ·)), the gradient is its slope, and the priority is the |error|."""
     is_filled_by(subject, "dqn_head", "dqn")
     for name, loss_of in LOSSES.items():
         with rigged(subject, {"dqn.loss": name}) as rig:
@@ -59,11 +59,11 @@ def scalar_loss_is_that_of_the_paper(subject: Subject) -> None:
                     expect(found, np.array(wanted[what]), example=about, rtol=accuracy, atol=accuracy)
 
 
-@check("loss", "dqn_head", Cause("another number than the stream's is the value"))
+@check("loss", "dqn_head", Cause("the value is not the number that the stream gives"))
 def scalar_values_are_the_numbers_of_the_stream(subject: Subject) -> None:
-    """dqn's action values are what its stream gives, one number for each action."""
+    """dqn's action values are the numbers that its stream gives, one for each action."""
     is_filled_by(subject, "dqn_head", "dqn")
     with rigged(subject) as rig:
         table = rig.normal(B, A, 1)
         values = rig.head()(rig.normal(B, FEATURES), Table(table)).values
-        expect(numbers(values), numbers(table)[:, :, 0], example="values of a table")
+        expect(numbers(values), numbers(table)[:, :, 0], example="values of a stream of fixed numbers")

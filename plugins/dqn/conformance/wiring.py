@@ -1,4 +1,4 @@
-"""Checks of the whole loss: which network is shown what, and what the head is handed."""
+"""Checks of the whole loss: which observations each network gets, and what the head gets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from plugins.dqn.conformance.rig import Rig, numbers, rigged
 
 
 class Witness:
-    """Writes down every pass of the two networks, and what the online network's head is asked to compare."""
+    """Records every pass of the two networks, and the arguments of the online network's head in its loss."""
 
     def __init__(self, rig: Rig, batch: Batch) -> None:
         self.shown = {"obs": rig.tensor(batch.obs), "next_obs": rig.tensor(batch.next_obs)}
@@ -38,16 +38,23 @@ class Witness:
         return lambda module, inputs, output: self.passes.append((name, inputs[0], output))
 
     def at(self, network: str, obs: Tensor) -> list[Any]:
-        """The outputs that a network gave at these observations."""
+        """Return the outputs that a network gave at these observations."""
         return [output for name, seen, output in self.passes if name == network and torch.equal(seen, obs)]
 
     def once(self, network: str, place: str) -> Any:
-        """The output that a network gave there, or gives now if nobody asked: each pass has noise of its own."""
+        """Return a network's output at a place, "obs" or "next_obs".
+
+        This is the recorded output, since each pass may have different noise, or a new one if none was recorded.
+        """
         given = self.at(network, self.shown[place])
         return given[0] if given else self.networks[network](self.shown[place])
 
     def demand(self, what: str, output: Any, network: str, place: str) -> None:
-        """Raise a `Violation` unless an output is that of a network at a place, "obs" or "next_obs"."""
+        """Raise a `Violation` unless the output is that of this network at this place, "obs" or "next_obs".
+
+        Raises:
+            NotApplicable: if no whole pass of a network gave the output.
+        """
         origins = [
             f"the {name} network at {where}"
             for name in ("online", "target")
@@ -55,13 +62,13 @@ class Witness:
             if any(found is output for found in self.at(name, obs))
         ]
         if not origins:
-            raise NotApplicable("what the head is given is no output of a whole pass of a network")
+            raise NotApplicable("the head gets an output that no whole pass of a network gave")
         wanted = f"the {network} network at {place}"
         require(wanted in origins, example=what, expected=wanted, got=" and ".join(origins))
 
 
 def _tell_apart(rig: Rig, batch: Batch) -> None:
-    """Change the weights until each network has other favourites at `obs` than at `next_obs`, and than the other."""
+    """Change the weights until the best actions differ between the networks and between `obs` and `next_obs`."""
     for _ in range(5):
         rig.stir()
         favourites = set()
@@ -75,29 +82,29 @@ def _tell_apart(rig: Rig, batch: Batch) -> None:
 
 
 def _learnt(rig: Rig) -> tuple[Batch, Witness, Case, TDErrors]:
-    """A batch that was given to the loss, and what came of it."""
+    """Compute the loss of a batch. Return the batch, the witness, the arguments of the head's loss, and the errors."""
     batch = rig.batch()
     _tell_apart(rig, batch)
     witness = Witness(rig, batch)
     errors = rig.loss(batch)
     if witness.given is None:
-        raise NotApplicable("the loss does not ask the online network's head")
+        raise NotApplicable("the loss does not call the loss of the online network's head")
     return batch, witness, witness.given, errors
 
 
 @check(
     "loss",
     "make_loss",
-    Cause("the values of another observation or of another network are moved"),
-    Cause("the actions or the rewards of other rows"),
+    Cause("the loss trains the values of another observation or another network"),
+    Cause("the head gets the actions or the discounts of other rows"),
 )
 def the_online_values_of_the_batch_are_learnt(subject: Subject) -> None:
-    """The loss moves the online network's output at `obs`, for the batch's actions and with its discounts."""
+    """The loss trains the online network's output at `obs`, with the actions and the discounts of the batch."""
     with rigged(subject) as rig:
         batch, witness, given, errors = _learnt(rig)
-        witness.demand("whose output is moved", given.online, "online", "obs")
-        expect(numbers(given.action), batch.action, example="the actions that the head is given")
-        example = "the discounts that the head is given"
+        witness.demand("the output that the loss trains", given.online, "online", "obs")
+        expect(numbers(given.action), batch.action, example="the actions that the head gets")
+        example = "the discounts that the head gets"
         expect(numbers(given.discount), batch.discount, example=example, atol=rig.tolerance)
         require(isinstance(errors.update, Tensor) and errors.update.requires_grad, example="errors.update",
                 expected="losses with their graph", got=errors.update)  # fmt: skip
@@ -106,25 +113,25 @@ def the_online_values_of_the_batch_are_learnt(subject: Subject) -> None:
 @check(
     "loss",
     "make_loss",
-    Cause("the online network evaluates, too", "facebookresearch/ReAgent#88"),
-    Cause("the target network is shown s and not s'", "google-research/recsim#26"),
+    Cause("the online network evaluates the next actions", "facebookresearch/ReAgent#88"),
+    Cause("the target network gets s instead of s'", "google-research/recsim#26"),
 )
 def the_target_network_evaluates_the_next_observation(subject: Subject) -> None:
-    """What is bootstrapped from is the target network's output at `next_obs`."""
+    """The loss bootstraps from the target network's output at `next_obs`."""
     with rigged(subject) as rig:
         _needs_bootstrap(subject)
         _, witness, given, _ = _learnt(rig)
-        witness.demand("whose output is bootstrapped from", given.target, "target", "next_obs")
+        witness.demand("the output that the loss bootstraps from", given.target, "target", "next_obs")
 
 
 @check(
     "loss",
     "make_loss",
-    Cause("the next action is chosen by the values of s", "google-research/recsim#26"),
-    Cause("the networks change places on their way to the bootstrap", "higgsfield/RL-Adventure#5"),
+    Cause("the values at s select the next action", "google-research/recsim#26"),
+    Cause("the bootstrap gets the two networks in the wrong order", "higgsfield/RL-Adventure#5"),
 )
 def next_actions_are_chosen_at_the_next_observation(subject: Subject) -> None:
-    """The distribution over next actions is the bootstrap's, of the target's and the online values at `next_obs`."""
+    """The head gets the distribution that the bootstrap returns for both networks' outputs at `next_obs`."""
     with rigged(subject) as rig:
         _needs_bootstrap(subject)
         _, witness, given, _ = _learnt(rig)
@@ -135,15 +142,17 @@ def next_actions_are_chosen_at_the_next_observation(subject: Subject) -> None:
         expect(numbers(given.policy), numbers(wanted), example=example, atol=rig.tolerance)
 
 
-@check("loss", "make_loss", Cause("what is learnt from is differentiated, too, so both sides move"))
+@check(
+    "loss", "make_loss", Cause("the bootstrapped target has a gradient, so learning changes both sides of the error")
+)
 def no_gradient_flows_through_what_is_learnt_from(subject: Subject) -> None:
-    """The gradient goes through the online values of `obs` alone: the target network has none, nor has its output."""
+    """Only the online network's output at `obs` has a gradient, not the target network, the bootstrap or the reward."""
     with rigged(subject) as rig:
         _needs_bootstrap(subject)
         _, _, given, errors = _learnt(rig)
         parts = {"target": given.target.values, "policy": given.policy, "reward": given.reward}
         moving = [name for name, tensor in parts.items() if tensor.requires_grad]
-        require(not moving, example="what the head is given", expected="no gradient", got=f"one in {moving}")
+        require(not moving, example="the arguments of the head's loss", expected="no gradient", got=f"one in {moving}")
         errors.update.sum().backward()
         moving = [name for name, parameter in rig.target.named_parameters() if parameter.grad is not None]
         require(not moving, example="the target network's parameters", expected="no gradient", got=f"one in {moving}")
@@ -151,9 +160,9 @@ def no_gradient_flows_through_what_is_learnt_from(subject: Subject) -> None:
         require(not still, example="the online network's parameters", expected="a gradient", got="none in any")
 
 
-@check("loss", "make_loss", Cause("the bonus gets the next observation's output in the place of the present one's"))
+@check("loss", "make_loss", Cause("the bonus gets the target network's output at s' instead of s"))
 def the_reward_gains_the_bonus(subject: Subject) -> None:
-    """The head's reward is the batch's and the bonus, which reads the target network at `obs` and `next_obs`."""
+    """The head gets the reward plus the bonus, which reads the target network's outputs at `obs` and `next_obs`."""
     with rigged(subject) as rig:
         _needs_bootstrap(subject)
         batch, witness, given, _ = _learnt(rig)
@@ -167,6 +176,6 @@ def the_reward_gains_the_bonus(subject: Subject) -> None:
 
 
 def _needs_bootstrap(subject: Subject) -> None:
-    """A loss that fills no slot, as pqn's, has nothing left to bootstrap."""
+    """Raise `NotApplicable` if the loss fills no slots, as that of pqn: its rewards are whole returns."""
     if not subject.consumes("make_loss", "slots"):
-        raise NotApplicable(f"the loss of {subject.owner('make_loss')} fills no dqn_bootstrap")
+        raise NotApplicable(f"the loss of {subject.owner('make_loss')} does not use dqn_bootstrap")

@@ -1,7 +1,7 @@
-"""Advantage learning (Bellemare et al. 2016): worse actions earn less, so that the gap to the best one grows.
+"""Advantage learning (Bellemare et al. 2016): a penalty for worse actions, so that their gap to the best one grows.
 
-r ← r + α · [Q_target(s, a) − max_b Q_target(s, b)]: nothing for the best action, a penalty for the others. With α < 1
-the best action stays the best.
+The loss adds a bonus to each reward: α · [Q_target(s, a) − max_b Q_target(s, b)]. This is 0 for the best action and
+negative for the others. With α < 1 the best action stays the best.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from plugins.dqn.maths import taken
 
 
 class MyVariantOptions(Section, name="my_variant"):
-    """The penalty."""
+    """The option of this plugin. Set it with `--set my_variant.alpha=0.3`."""
 
-    alpha: float = Field(0.5, ge=0, lt=1, description="α: the share of the gap that is taken from the reward")
+    alpha: float = Field(
+        0.5, ge=0, lt=1, description="α: share of the gap to the best action that is subtracted from the reward"
+    )
 
 
 @hookimpl
@@ -30,6 +32,7 @@ def config_sections() -> Sequence[type[Section]]:
 
 @hookimpl
 def dqn_bonus(config: Config) -> Bonus:
+    # dqn calls this hook once, while it builds the loss, and calls `bonus` for every batch
     alpha = config[MyVariantOptions].alpha
 
     def bonus(
@@ -38,7 +41,12 @@ def dqn_bonus(config: Config) -> Bonus:
         target: Output,
         discount: Float[Tensor, " B"],
     ) -> Float[Tensor, " B"]:
-        """What each reward gains. Calling `target_before` costs a pass of the network, and gives Q_target(s, ·)."""
+        """Return the bonus of each transition. The loss adds it to the reward.
+
+        `target_before()` runs the target network on the observations s; it costs one pass of the network. `target` is
+        the target network's output at the next observations, `discount` the factor of its values. This bonus needs
+        neither of the two.
+        """
         values = target_before().values
         return alpha * (taken(values, action) - values.amax(dim=1))
 

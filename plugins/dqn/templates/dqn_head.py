@@ -1,6 +1,6 @@
 """A head with the log-cosh loss: squared for small errors, absolute for large ones, and smooth in between.
 
-ℓ(δ) = c² · ln cosh(δ / c), which is δ² / 2 for |δ| ≪ c and c · |δ| for |δ| ≫ c.
+ℓ(δ) = c² · ln cosh(δ / c). This is about δ² / 2 for |δ| ≪ c, and about c · |δ| for |δ| ≫ c.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from plugins.dqn.maths import bootstrapped, expected_value, taken
 
 
 class MyVariantOptions(Section, name="my_variant"):
-    """The loss."""
+    """The option of this plugin. Set it with `--set my_variant.scale=2`."""
 
-    scale: float = Field(1.0, gt=0, description="c: about where the loss goes over from squared to absolute")
+    scale: float = Field(1.0, gt=0, description="c: errors far below c count squared, errors far above c absolute")
 
 
 def log_cosh(error: Float[Tensor, " B"], scale: float) -> Float[Tensor, " B"]:
-    """c² · ln cosh(δ / c), without the overflow of cosh."""
+    """Return c² · ln cosh(δ / c). cosh itself would overflow for large errors."""
     size = error.abs() / scale
     return scale**2 * (size + functional.softplus(-2 * size) - math.log(2))
 
 
 class MyVariantHead(nn.Module):
-    """One number for each action, which is its value."""
+    """A head that reads one number for each action, its value. `width` says how many numbers it reads."""
 
     width = 1
 
@@ -52,7 +52,10 @@ class MyVariantHead(nn.Module):
         reward: Float[Tensor, " B"],
         discount: Float[Tensor, " B"],
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-        """(loss, |temporal-difference error|) of each transition. `target` comes without gradient."""
+        """Return the loss and the priority of each transition. The priority is |temporal-difference error|.
+
+        `online` has a gradient and `target` has none, so that learning changes only the online network.
+        """
         goal = bootstrapped(reward, discount, expected_value(target.values, policy))
         error = goal - taken(online.values, action)
         return log_cosh(error, self._scale), error.detach().abs()
@@ -65,5 +68,6 @@ def config_sections() -> Sequence[type[Section]]:
 
 @hookimpl
 def dqn_head(config: Config) -> HeadConstructor:
+    # dqn calls the function that this hook returns with the torso's number of features
     scale = config[MyVariantOptions].scale
     return lambda features: MyVariantHead(scale)

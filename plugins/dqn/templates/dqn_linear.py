@@ -1,4 +1,4 @@
-"""Linear layers that start orthogonal (Saxe et al. 2014), so that no direction is drowned before learning begins."""
+"""Linear layers that start with orthogonal weights (Saxe et al. 2014), so that signals neither explode nor vanish."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from plugins.dqn.hookspecs import LinearConstructor
 
 
 class MyVariantOptions(Section, name="my_variant"):
-    """The layers at the start."""
+    """The option of this plugin. Set it with `--set my_variant.gain=0.5`."""
 
-    gain: float = Field(1.0, gt=0, description="what the orthogonal matrix is multiplied with")
+    gain: float = Field(1.0, gt=0, description="factor of the orthogonal weights at the start")
 
 
 def orthogonal(inputs: int, outputs: int, gain: float) -> nn.Module:
-    """A linear layer with a random orthogonal matrix and no bias yet.
+    """Return a linear layer with random orthogonal weights and biases of 0.
 
-    dqn builds its network with torch's random state seeded for it and restored afterwards, so torch may draw here.
+    The weights come from torch's global random generator. This is safe here: dqn seeds it before it builds the network
+    and restores it afterwards.
     """
     layer = nn.Linear(inputs, outputs)
     nn.init.orthogonal_(layer.weight, gain)
@@ -35,5 +36,6 @@ def config_sections() -> Sequence[type[Section]]:
 
 @hookimpl
 def dqn_linear(config: Config) -> LinearConstructor:
+    # the stream calls the function that this hook returns once for each of its layers
     gain = config[MyVariantOptions].gain
     return lambda inputs, outputs: orthogonal(inputs, outputs, gain)

@@ -1,4 +1,4 @@
-"""A deeper stream: any number of hidden layers between the features and the numbers of each action."""
+"""A deeper stream: any number of hidden layers between the features and the numbers for each action."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from plugins.dqn.hookspecs import LinearConstructor, StreamConstructor
 
 
 class MyVariantOptions(Section, name="my_variant"):
-    """The hidden layers."""
+    """The option of this plugin. Set it with `--set 'my_variant.widths=[256,128]'`."""
 
-    widths: tuple[int, ...] = Field((128, 64), description="units of each, the first one first")
+    widths: tuple[int, ...] = Field((128, 64), description="units of each hidden layer, from the first to the last")
 
 
 class MyVariantStream(nn.Module):
-    """Features [B, F] → [B, A, width]. Its layers come from `linear`, so that noisy ones may take part."""
+    """Maps features [B, F] to numbers [B, A, width]. The head decides how many numbers it needs: the `width`.
+
+    `linear` builds the layers, so that the stream also works with plugins that replace them, such as `noisy`.
+    """
 
     def __init__(
         self, linear: LinearConstructor, features: int, actions: int, width: int, hidden: tuple[int, ...]
@@ -44,5 +47,6 @@ def config_sections() -> Sequence[type[Section]]:
 
 @hookimpl
 def dqn_stream(linear: LinearConstructor, config: Config) -> StreamConstructor:
+    # dqn calls the function that this hook returns when the numbers of features, actions and outputs are known
     widths = config[MyVariantOptions].widths
     return lambda features, actions, width: MyVariantStream(linear, features, actions, width, widths)

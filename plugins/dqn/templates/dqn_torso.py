@@ -1,6 +1,6 @@
-"""One torso for every kind of observation: whatever it is, as one row of numbers, through a normalised layer.
+"""A torso for every kind of observation: it flattens the observation to one row x and applies one normalised layer.
 
-x ↦ ReLU(LayerNorm(W x + b)). States are unit vectors; images are scaled to [0, 1].
+The features are ReLU(LayerNorm(W x + b)). Discrete observations become unit vectors; uint8 ones are scaled to [0, 1].
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from plugins.dqn.hookspecs import TorsoConstructor
 
 
 class MyVariantOptions(Section, name="my_variant"):
-    """The layer."""
+    """The option of this plugin. Set it with `--set my_variant.width=256`."""
 
-    width: int = Field(128, ge=1, description="its units, which are the features that the stream gets")
+    width: int = Field(128, ge=1, description="units of the layer, which is the number of features for the stream")
 
 
 class MyVariantTorso(nn.Module):
-    """Observations [B, *obs] → features [B, F]; `features` is F."""
+    """Maps observations [B, *obs] to features [B, F]. Its attribute `features` is F."""
 
     def __init__(self, space: gymnasium.Space[Any], width: int) -> None:
         super().__init__()
@@ -51,5 +51,6 @@ def config_sections() -> Sequence[type[Section]]:
 
 @hookimpl
 def dqn_torso(spaces: Spaces, config: Config) -> TorsoConstructor:
+    # dqn calls the function that this hook returns when it builds the network
     width = config[MyVariantOptions].width
     return lambda: MyVariantTorso(spaces.observation, width)

@@ -116,7 +116,7 @@ def test_env_wrappers_are_applied_in_the_order_of_the_names(tmp_path: Path) -> N
 def test_env_wrappers_cannot_wrap_a_vector_environment(tmp_path: Path) -> None:
     path = tmp_path / "wrap.py"
     path.write_text("from framework.hookspecs import hookimpl\n@hookimpl\ndef env_wrapper(): return lambda env: env\n")
-    with pytest.raises(UsageError, match="pong makes its environments side by side"):
+    with pytest.raises(UsageError, match="pong makes a vector environment"):
         assemble(["dqn", "pong", str(path)])
 
 

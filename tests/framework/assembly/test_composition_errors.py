@@ -79,26 +79,28 @@ def test_all_unknown_names_are_reported_together() -> None:
 def test_a_misspelt_hook(tmp_path: Path) -> None:
     path = plugin(tmp_path, "mine", "@hookimpl\ndef make_polcy(): ...")
     assert problems(f"tabular,chain,{path}") == [
-        "mine implements 'make_polcy', which is no hook. Did you mean 'make_policy'?"
+        "mine implements 'make_polcy', which is not a hook. Did you mean 'make_policy'?"
     ]
 
 
 def test_a_misspelt_hook_of_a_loaded_family(tmp_path: Path) -> None:
     path = plugin(tmp_path, "mine", "@hookimpl\ndef dqn_haed(): ...")
-    assert problems(f"dqn,chain,{path}") == ["mine implements 'dqn_haed', which is no hook. Did you mean 'dqn_head'?"]
+    assert problems(f"dqn,chain,{path}") == [
+        "mine implements 'dqn_haed', which is not a hook. Did you mean 'dqn_head'?"
+    ]
 
 
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("@hookimpl\ndef make_returns(spaces): ...", "asks for spaces, which the hook does not have"),
-        ("@hookimpl\ndef make_returns(config=None): ...", "take no defaults"),
-        ("@hookimpl(tryfirst=True)\ndef make_returns(config): ...", "tryfirst means nothing on a slot"),
+        ("@hookimpl\ndef make_returns(spaces): ...", "takes spaces, which the hook does not have"),
+        ("@hookimpl\ndef make_returns(config=None): ...", "drop the defaults of config"),
+        ("@hookimpl(tryfirst=True)\ndef make_returns(config): ...", "tryfirst has no effect on a slot"),
         ("@hookimpl(wrapper=True)\ndef config_sections(): yield", "only slots can be decorated"),
         ("@hookimpl\ndef make_returns(config): ...", "make_returns returned None instead of a Returns"),
         (
             "@hookimpl\ndef make_returns(config): return 3",
-            "returned a int, which is no Returns: it lacks fold and horizon",
+            "returned a int, which is not a Returns: it lacks fold and horizon",
         ),
         ("@hookimpl\ndef make_env(config): return lambda: None", "mine and chain both provide make_env"),
     ],
@@ -114,7 +116,7 @@ RETURNS = [
     ("def recommended_values(): return [1]", "mine.recommended_values must return a mapping"),
     ("def env_wrapper(): return 5", "mine.env_wrapper must return a function"),
     ("def bundle(): return Bundle('nstep')", "mine.bundle must return Bundle([names]"),
-    ("def bundle(nams): return Bundle()", "mine.bundle asks for nams; its arguments: names and families"),
+    ("def bundle(nams): return Bundle()", "mine.bundle takes nams; the hook's arguments: names and families"),
     ("def make_env(): return 3", "make_env"),
 ]
 
@@ -127,7 +129,7 @@ def test_a_hook_that_returns_something_else(tmp_path: Path, body: str, message: 
 
 def test_a_decorator_must_be_a_generator_and_return_the_part(tmp_path: Path) -> None:
     bare = plugin(tmp_path, "bare", "@hookimpl(wrapper=True)\ndef make_returns(): return 3")
-    assert "a decorator is a generator function" in problems(f"tabular,chain,{bare}")[0]
+    assert "a decorator must be a generator function" in problems(f"tabular,chain,{bare}")[0]
     loses = plugin(tmp_path, "loses", "@hookimpl(wrapper=True)\ndef make_returns():\n    yield")
     (problem,) = problems(f"tabular,chain,{loses}")
     assert problem == "loses, decorating make_returns, returned None instead of a Returns: is a 'return' missing?"
@@ -136,7 +138,7 @@ def test_a_decorator_must_be_a_generator_and_return_the_part(tmp_path: Path) -> 
 def test_a_plugin_that_does_nothing_is_not_ignored(tmp_path: Path) -> None:
     bare = plugin(tmp_path, "bare", "def make_returns(config): ...")
     assert problems(f"tabular,chain,{bare}") == ["bare marks no hook: put @hookimpl on make_returns"]
-    assert problems("tabular,chain,numpy") == ["numpy is no plugin: it implements no hook"]
+    assert problems("tabular,chain,numpy") == ["numpy is not a plugin: it implements no hook"]
 
 
 def test_recommendations_that_disagree_until_something_stronger_settles_it(tmp_path: Path) -> None:
@@ -175,7 +177,7 @@ def test_an_environment_that_cannot_be_made_names_its_plugin(tmp_path: Path) -> 
     def make_env(): return SyncVectorEnv([ChainEnv] * 2)
     """
     assert problems(f"tabular,{plugin(tmp_path, 'few', few)}", {"run.num_envs": 5}) == [
-        "few: made 2 environments where 5 were asked for"
+        "few: make_env made 2 environments instead of 5"
     ]
 
 
@@ -214,7 +216,7 @@ def test_a_hook_that_raises_is_named_with_its_plugin(tmp_path: Path) -> None:
 def test_a_file_that_is_missing_or_broken(tmp_path: Path) -> None:
     assert "does not exist" in problems(f"tabular,chain,{tmp_path}/nothing.py")[0]
     assert "SyntaxError" in problems(f"tabular,chain,{plugin(tmp_path, 'broken', 'def f(:')}")[0]
-    assert "is no Python name" in problems(f"tabular,chain,{plugin(tmp_path, 'my-variant', '')}")[0]
+    assert "is not a Python name" in problems(f"tabular,chain,{plugin(tmp_path, 'my-variant', '')}")[0]
 
 
 def test_a_name_that_two_distributions_provide(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,10 +258,10 @@ class TestBundles:
         body = "@hookimpl\ndef bundle(): return Bundle(('tabular', 'chain', 'nstep'), {'nstep.n': 5})"
         parts = assemble([plugin(tmp_path, "trio", body), "no:nstep"])
         assert parts.filled["make_returns"] == "engine"
-        assert parts.notes == ["trio sets nstep.n, whose plugins are not loaded: left out"]
+        assert parts.notes == ["trio sets nstep.n, whose plugins are not loaded: ignored"]
 
     def test_no_that_takes_nothing_out(self) -> None:
-        assert problems("tabular,chain,no:nstep") == ["no:nstep: no bundle that was named brings 'nstep' in"]
+        assert problems("tabular,chain,no:nstep") == ["no:nstep has no effect: no named bundle brings in 'nstep'"]
 
     def test_no_of_what_is_named(self) -> None:
         assert "drop one of the two" in problems("tabular,chain,nstep,no:nstep")[0]
@@ -270,11 +272,11 @@ class TestBundles:
             for name, gamma in (("one", 0.1), ("two", 0.2))
         ]
         assert problems(f"tabular,chain,{','.join(paths)}") == [
-            "one and two give returns.gamma different values (0.1 and 0.2): name one of them"
+            "one and two give returns.gamma different values (0.1 and 0.2): drop one of them"
         ]
 
     def test_chapter_without_an_environment(self) -> None:
-        assert problems("chapter") == ["chapter holds values for two environments: add chain or pong"]
+        assert problems("chapter") == ["chapter has values for two environments only: add chain or pong"]
 
 
 def test_continuous_actions_and_dict_observations_are_refused_by_name(tmp_path: Path) -> None:
@@ -292,7 +294,7 @@ def test_continuous_actions_and_dict_observations_are_refused_by_name(tmp_path: 
     box = "Box(-1.0, 1.0, (1,))"
     continuous = plugin(tmp_path, "continuous", body.format(observation=box, action=box))
     (problem,) = problems(f"dqn,{continuous}")
-    assert problem.startswith("continuous: action space Box(-1.0, 1.0, (1,), float32) is not served")
+    assert problem.startswith("continuous: action space Box(-1.0, 1.0, (1,), float32) is not supported")
     nested = plugin(
         tmp_path, "nested", body.format(observation=f"Dict(a=gymnasium.spaces.{box})", action="Discrete(2)")
     )

@@ -103,7 +103,7 @@ def assert_same_state(one: Path, other: Path) -> None:
 
 
 @given(ends=st.sets(st.integers(1, 80), min_size=2, max_size=4).map(sorted), every=st.integers(1, 100))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_wherever_it_is_cut(ends: list[int], every: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("runs")
     values = {**SMALL, "replay.capacity": 40, "run.num_envs": 2, "checkpoint.every": every, "evaluation.every": 50}
@@ -167,7 +167,7 @@ def test_an_evaluation_that_is_cut_short_is_made_whole_with_its_confirmation(tmp
 
 
 def test_a_callbacks_own_state_is_saved(tmp_path: Path) -> None:
-    class Counting(Callback):
+    class EpisodeSpy(Callback):
         def __init__(self) -> None:
             self.seen = 0
 
@@ -180,17 +180,17 @@ def test_a_callbacks_own_state_is_saved(tmp_path: Path) -> None:
         def load_state_dict(self, state: dict[str, Any]) -> None:
             self.seen = state["seen"]
 
-    counting = [Counting(), Counting()]
-    framework.train(framework.assemble("tabular,chain", {"run.episodes": 9}), tmp_path, callbacks=counting)
+    spies = [EpisodeSpy(), EpisodeSpy()]
+    framework.train(framework.assemble("tabular,chain", {"run.episodes": 9}), tmp_path, callbacks=spies)
     with pytest.raises(
-        framework.FrameworkError, match=r"callbacks are not those of this run: .*Counting, .*Counting 2"
+        framework.FrameworkError, match=r"callbacks are not those of this run: .*EpisodeSpy, .*EpisodeSpy 2"
     ):
         framework.resume(tmp_path, {"run.episodes": 12})
     from framework.config import Source
     from framework.training.resume import reopen
 
     reopened = reopen(tmp_path, sources=[Source("test", {"run.episodes": 12})])
-    again = [Counting(), Counting()]
+    again = [EpisodeSpy(), EpisodeSpy()]
     framework.train(reopened.parts, tmp_path, callbacks=again, checkpoint=reopened.checkpoint)
     assert [one.seen for one in again] == [12, 12]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -17,7 +16,6 @@ from hypothesis import strategies as st
 
 from framework.checkpoints import folder as folders
 from framework.checkpoints.folder import Checkpoint, CheckpointFolder
-from framework.checkpoints.manifest import Entry, _rendered, read_manifest
 from framework.errors import FrameworkError, UsageError
 
 
@@ -76,7 +74,7 @@ def test_without_links_a_segment_is_written_again(tmp_path: Path, monkeypatch: p
 
 
 def test_a_run_without_checkpoints_is_told_so(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="has no checkpoint to go on from"):
+    with pytest.raises(UsageError, match="has no checkpoint to continue from"):
         CheckpointFolder(tmp_path).read()
 
 
@@ -99,7 +97,7 @@ def test_every_damaged_byte_is_refused_and_the_checkpoint_before_takes_its_place
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_files_cut_short_lengthened_exchanged_or_gone_are_refused(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -193,46 +191,3 @@ def test_a_disk_that_is_full_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(FrameworkError, match=r"checkpoints/000003/.*: cannot be written: No space left on device"):
         write(tmp_path, 2, base)
     assert names(tmp_path) == ["000001", "000002", "LATEST"]
-
-
-def forged(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """A manifest that is at one with itself, as whoever means harm would write it."""
-    body = json.loads((folder / "manifest.json").read_bytes())["body"]
-    change(body)
-    (folder / "manifest.json").write_bytes(_rendered(body))
-    digest = Entry.of(folder / "manifest.json").sha256
-    (folder.parent / "LATEST").write_text(f"{folder.name} {digest}\n")
-
-
-@pytest.mark.parametrize("name", ["../000001/state.safetensors", "/etc/passwd", "a/b", "..", ".hidden", "", "a\n", "é"])
-def test_no_name_in_a_manifest_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
-    last = written(tmp_path, 1)
-    forged(last.path, lambda body: body["files"].update({name: {"size": 1, "sha256": "0" * 64}}))
-    with pytest.raises(FrameworkError, match="is no name of a file of a checkpoint"):
-        CheckpointFolder(tmp_path).read()
-
-
-@pytest.mark.parametrize(
-    "body", [None, [], {}, {"format": 1}, {"format": 2}, {"format": 1, "files": [], "about": {}}, {"files": {}}]
-)
-def test_a_manifest_of_something_else_is_refused(tmp_path: Path, body: Any) -> None:
-    last = written(tmp_path, 1)
-    (last.path / "manifest.json").write_bytes(_rendered(body))
-    with pytest.raises(FrameworkError, match=r"manifest.json: (damaged|written in format)"):
-        read_manifest(last.path)
-
-
-@pytest.mark.parametrize("entry", [{"size": -1}, {"size": True}, {"size": "1"}, {"size": 1e3}, {"more": 1}])
-def test_an_entry_that_is_none_is_refused(tmp_path: Path, entry: dict[str, Any]) -> None:
-    last = written(tmp_path, 1)
-    forged(last.path, lambda body: body["files"].update(x={"size": 1, "sha256": "0" * 64, **entry}))
-    with pytest.raises(FrameworkError, match=r"manifest.json: damaged"):
-        read_manifest(last.path)
-
-
-@pytest.mark.parametrize("bomb", [b"[" * 200_000, b'{"body": ' * 50_000, b"9" * 100_000, b" " * (1 << 24) + b"{}"])
-def test_a_bomb_for_a_manifest_is_refused(tmp_path: Path, bomb: bytes) -> None:
-    last = written(tmp_path, 1)
-    (last.path / "manifest.json").write_bytes(bomb)
-    with pytest.raises(FrameworkError, match=r"manifest.json: damaged"):
-        read_manifest(last.path)

@@ -77,7 +77,7 @@ def test_its_packaging_names_the_plugin_and_what_it_needs(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "fills", "message"),
     [
-        ("mine", [], "what should it fill.*dqn_bonus"),
+        ("mine", [], "what should the plugin fill.*dqn_bonus"),
         ("mine", ["dqn_bootstrp"], "no template for 'dqn_bootstrp'. Did you mean 'dqn_bootstrap'.*make_env"),
         ("mine", ["make_env", "dqn_head"], "one slot at a time"),
         ("dqn", ["make_env"], "a plugin 'dqn' is installed already"),

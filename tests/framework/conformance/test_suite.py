@@ -75,7 +75,7 @@ def test_a_composition_that_is_left_out_is_a_test_that_is_skipped(pytester: pyte
 def test_an_expected_failure_needs_a_reason(pytester: pytest.Pytester) -> None:
     known = ', expected_failures={"discount_is_gamma_to_the_length": "the discount is fixed by design"}'
     run(pytester, known).assert_outcomes(passed=1, xfailed=1)
-    assert "write down why" in run(pytester, known.replace("the discount is fixed by design", " ")).stdout.str()
+    assert "give the reason why" in run(pytester, known.replace("the discount is fixed by design", " ")).stdout.str()
     assert "there is no check" in run(pytester, ', expected_failures={"disc": "x"}').stdout.str()
 
 

@@ -92,7 +92,7 @@ def opened(mean_lengths: list[float], stack: int, kind: type[Walk] = Walk) -> Tr
     before=st.integers(0, 150),
     stack=st.integers(1, 3),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_stream_goes_on_where_it_was(data: st.DataObject, mean_lengths: list[float], before: int, stack: int) -> None:
     """Whatever the episodes' lengths; a second time, too, from what was restored."""
     generator = np.random.default_rng(data.draw(st.integers(0, 2**32)))

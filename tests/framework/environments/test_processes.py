@@ -76,7 +76,7 @@ def test_what_becomes_of_an_environment_is_told_and_the_run_goes_on_later(
     with pytest.raises(PluginError, match=message) as caught:
         framework.train(framework.assemble(f"tabular,chain,{plugin}", values), tmp_path / "run")
     assert time.monotonic() - began < 30
-    assert "raised while make_env's part was at work" in str(caught.value)
+    assert "raised an error in the part of make_env" in str(caught.value)
     found, problems = CheckpointFolder(tmp_path / "run").read()
     assert (found.env_steps, problems) == (40, [])
     marker.touch()

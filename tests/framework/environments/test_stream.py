@@ -16,7 +16,7 @@ from framework.environments.stream import TransitionStream, spaces_of
 MODES = [AutoresetMode.DISABLED, AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP]
 
 
-class Ledger(gymnasium.Env[np.ndarray, int]):
+class ScriptedEnv(gymnasium.Env[np.ndarray, int]):
     """Episodes of scripted lengths and ends; each observation is (episode, step), each reward tells all.
 
     Unless `careful`, it hands out its one internal array, as many environments do.
@@ -53,7 +53,7 @@ class Ledger(gymnasium.Env[np.ndarray, int]):
 
 def plain_loop(script: list[tuple[int, bool, bool]], actions: list[int]) -> list[tuple[Any, ...]]:
     """The transitions of one environment, reset by hand."""
-    env = Ledger(script)
+    env = ScriptedEnv(script)
     obs, first, found = env.reset()[0].copy(), True, []
     for action in actions:
         after, reward, terminated, truncated, _ = env.step(action)
@@ -69,14 +69,14 @@ scripts = st.lists(st.tuples(st.integers(1, 4), ends).map(lambda x: (x[0], *x[1]
 
 
 @given(data=st.data(), mode=st.sampled_from(MODES), several=st.lists(scripts, min_size=1, max_size=3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_mode_gives_the_transitions_of_a_plain_loop(
     data: st.DataObject, mode: AutoresetMode, several: list[list[tuple[int, bool, bool]]]
 ) -> None:
     n = len(several)
     # under SAME_STEP gymnasium itself keeps a reference to the last observation, which a careless reset overwrites
     careful = mode is AutoresetMode.SAME_STEP
-    env = SyncVectorEnv([lambda s=script: Ledger(s, careful=careful) for script in several], autoreset_mode=mode)
+    env = SyncVectorEnv([lambda s=script: ScriptedEnv(s, careful=careful) for script in several], autoreset_mode=mode)
     stream = TransitionStream(env, lambda env_id, episode: env_id)
     found: list[list[tuple[Any, ...]]] = [[] for _ in range(n)]
     for _ in range(12):
@@ -104,7 +104,7 @@ def test_every_mode_gives_the_transitions_of_a_plain_loop(
 
 
 def test_disabled_mode_seeds_every_episode_of_every_environment_by_itself() -> None:
-    envs = [Ledger([(2, True, False)]), Ledger([(3, False, True)])]
+    envs = [ScriptedEnv([(2, True, False)]), ScriptedEnv([(3, False, True)])]
     env = SyncVectorEnv([lambda e=e: e for e in envs], autoreset_mode=AutoresetMode.DISABLED)
     stream = TransitionStream(env, lambda env_id, episode: 1_000 * env_id + episode)
     for _ in range(6):
@@ -116,8 +116,8 @@ def test_disabled_mode_seeds_every_episode_of_every_environment_by_itself() -> N
 
 @pytest.mark.parametrize("mode", MODES)
 def test_rewards_are_clipped_for_the_learner_alone(mode: AutoresetMode) -> None:
-    def make() -> Ledger:
-        return Ledger([(9, True, False)], {"reward_clip": (-1.0, 1.0), "frame_skip": 4})
+    def make() -> ScriptedEnv:
+        return ScriptedEnv([(9, True, False)], {"reward_clip": (-1.0, 1.0), "frame_skip": 4})
 
     stream = TransitionStream(SyncVectorEnv([make], autoreset_mode=mode), lambda env_id, episode: 0)
     stream.begin(np.array([3]))
@@ -129,7 +129,7 @@ def test_rewards_are_clipped_for_the_learner_alone(mode: AutoresetMode) -> None:
 
 def test_what_the_stream_gave_is_not_changed_by_later_steps() -> None:
     stream = TransitionStream(
-        SyncVectorEnv([lambda: Ledger([(3, True, False)])], copy=False), lambda env_id, episode: 0
+        SyncVectorEnv([lambda: ScriptedEnv([(3, True, False)])], copy=False), lambda env_id, episode: 0
     )
     seen = stream.observations
     stream.begin(np.array([0]))
@@ -144,8 +144,8 @@ def test_what_the_stream_gave_is_not_changed_by_later_steps() -> None:
 
 
 def test_stacks_are_declared_by_the_environment() -> None:
-    def make() -> Ledger:
-        return Ledger([(9, True, False)], {"frame_stack": 3, "stack_padding": "zero"})
+    def make() -> ScriptedEnv:
+        return ScriptedEnv([(9, True, False)], {"frame_stack": 3, "stack_padding": "zero"})
 
     env = SyncVectorEnv([make])
     assert spaces_of(env).observation.shape == (3, 2)
@@ -157,7 +157,7 @@ def test_stacks_are_declared_by_the_environment() -> None:
 
 def test_asynchronous_environments_step_between_begin_and_finish() -> None:
     env = gymnasium.vector.AsyncVectorEnv(
-        [lambda: Ledger([(2, True, False)])] * 2, autoreset_mode=AutoresetMode.DISABLED
+        [lambda: ScriptedEnv([(2, True, False)])] * 2, autoreset_mode=AutoresetMode.DISABLED
     )
     stream = TransitionStream(env, lambda env_id, episode: 0)
     try:

@@ -31,7 +31,9 @@ class Script:
 
 
 @dataclass
-class Record:
+class JobsSpy:
+    """Records the exit codes of jobs, and how many ran at once at most."""
+
     codes: list[int] = field(default_factory=list)
     most: int = 0
 
@@ -66,10 +68,10 @@ def test_jobs_run_side_by_side(tmp_path: Path) -> None:
     """Each waits for the other, so one after the other they would never end."""
     (meeting := tmp_path / "meeting").mkdir()
     scripts = [Script(MEET.format(folder=str(meeting), number=n), tmp_path / f"{n}.txt") for n in range(2)]
-    record = Record()
-    assert not run_jobs(scripts, 2, record)
-    assert record.codes == [0, 0]
-    assert record.most == 2
+    spy = JobsSpy()
+    assert not run_jobs(scripts, 2, spy)
+    assert spy.codes == [0, 0]
+    assert spy.most == 2
 
 
 COUNTED = """
@@ -84,29 +86,29 @@ note("+"); time.sleep(0.1); note("-")
 def test_no_more_than_so_many_at_once(at_once: int, tmp_path: Path) -> None:
     events = tmp_path / "events"
     scripts = [Script(COUNTED.format(file=str(events)), tmp_path / f"{n}.txt") for n in range(5)]
-    run_jobs(scripts, at_once, record := Record())
+    run_jobs(scripts, at_once, spy := JobsSpy())
     running = [events.read_text()[: place + 1].count("+") - events.read_text()[:place].count("-") for place in range(9)]
     assert max(running) <= at_once
-    assert record.codes == [0] * 5
+    assert spy.codes == [0] * 5
 
 
 def test_output_exit_codes_and_threads(tmp_path: Path) -> None:
     code = "import os, sys; print(os.environ['OMP_NUM_THREADS'], file=sys.stderr); sys.exit(3)"
     scripts = [Script(code, tmp_path / "new" / "1.txt"), Script("import os; os.abort()", tmp_path / "2.txt")]
-    run_jobs(scripts, 1, record := Record())
-    assert record.codes == [3, -signal.SIGABRT]
+    run_jobs(scripts, 1, spy := JobsSpy())
+    assert spy.codes == [3, -signal.SIGABRT]
     assert (tmp_path / "new" / "1.txt").read_text() == "1\n"
 
 
 def test_an_error_here_ends_them(tmp_path: Path) -> None:
-    class Angry(Record):
+    class Raises(JobsSpy):
         def tick(self, running: Sequence[Script]) -> None:
             if (tmp_path / "pid").exists() and (tmp_path / "pid").read_text():
                 raise RuntimeError("enough")
 
     code = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     with pytest.raises(RuntimeError, match="enough"):
-        run_jobs([Script(code, tmp_path / "1.txt")], 1, Angry())
+        run_jobs([Script(code, tmp_path / "1.txt")], 1, Raises())
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
 
 
@@ -114,7 +116,7 @@ HOST = """
 import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from test_jobs import Record, Script
+from test_jobs import JobsSpy, Script
 from framework.processes.jobs import run_jobs
 folder = Path({folder!r})
 code = '''
@@ -123,9 +125,9 @@ import os, signal, time
 open({folder!r} + f"/pid-{{os.getpid()}}", "w").close()
 time.sleep(600)
 '''
-record = Record()
-interrupted = run_jobs([Script(code, folder / f"{{n}}.txt") for n in range(3)], 2, record)
-print(interrupted, record.codes, flush=True)
+spy = JobsSpy()
+interrupted = run_jobs([Script(code, folder / f"{{n}}.txt") for n in range(3)], 2, spy)
+print(interrupted, spy.codes, flush=True)
 """
 
 

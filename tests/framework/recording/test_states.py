@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from framework.errors import FrameworkError
 from framework.recording import load_state, save_state
+from framework.recording.states import LONGEST_HEADER
 
 dtypes = st.sampled_from(["float32", "float64", "int64", "uint8", "bool", ">f4", "float16", "uint64"])
 arrays = hnp.arrays(dtypes, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
@@ -117,7 +118,7 @@ def test_every_changed_byte_of_an_array_is_refused(tmp_path: Path) -> None:
         ({"a": np.array(["x", None], object)}, "'a': an array of object"),
         ({"a": np.zeros(1, complex)}, "'a': an array of complex128"),
         ({"a": {1: 2}}, "the key 1 in 'a/'"),
-        ({"__metadata__": np.zeros(1)}, "keeps that name"),
+        ({"__metadata__": np.zeros(1)}, "reserves that name"),
         ({"a": object()}, "'a': a object"),
     ],
 )
@@ -171,7 +172,7 @@ def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(FrameworkError, match=str(tmp_path)):
         load_state(tmp_path)
     (tmp_path / "text").write_text("not tensors")
-    with pytest.raises(FrameworkError, match="text: damaged or no safetensors file"):
+    with pytest.raises(FrameworkError, match="text: damaged or not safetensors"):
         load_state(tmp_path / "text")
     save_file({"a": np.zeros(1)}, tmp_path / "foreign")
     with pytest.raises(FrameworkError, match="foreign: a safetensors file, but not one"):
@@ -181,3 +182,17 @@ def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
         load_state(tmp_path / "newer")
     with pytest.raises(FrameworkError, match="nowhere/state: cannot be written: No such file"):
         save_state(tmp_path / "nowhere" / "state", EXAMPLE)
+
+
+def test_a_header_that_would_eat_memory_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.safetensors"
+    path.write_bytes((LONGEST_HEADER + 1).to_bytes(8, "little") + b"{" * 100)
+    with pytest.raises(FrameworkError, match=r"bomb.safetensors: damaged .* header"):
+        load_state(path)
+    from safetensors.numpy import save_file
+
+    save_file({}, path, metadata={"state": "[" * 100_000})
+    with pytest.raises(FrameworkError, match=r"bomb.safetensors: damaged"):
+        load_state(path)
+    save_state(path, {"x": 1})
+    assert load_state(path) == {"x": 1}

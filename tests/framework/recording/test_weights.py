@@ -33,7 +33,7 @@ def version(path: Path) -> int:
 
 
 # `scripted` only makes runs, so that sharing it among examples shares nothing.
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(scores)
 def test_saved_exactly_when_the_running_mean_is_the_best_so_far(
     scripted: Callable[..., Any], returns: list[float]

@@ -66,7 +66,7 @@ class SamplerMachine(RuleBasedStateMachine):
         assert len(self.in_order) == len(self.waiting)
 
 
-SamplerMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+SamplerMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestSamplers = SamplerMachine.TestCase
 
 

@@ -55,7 +55,7 @@ def assert_same(one: Any, other: Any) -> None:
     pauses=st.lists(st.integers(0, 30), min_size=1, max_size=8),
     most=st.integers(1, 12),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_segments_written_once_hold_every_frame(
     seed: int, num_envs: int, length: int, pauses: list[int], most: int
 ) -> None:

@@ -107,11 +107,11 @@ def test_every_wrong_arm_is_reported_and_nothing_is_written(tmp_path: Path) -> N
     good = [Arm("a b", "tabular,chain"), Arm("a-b", "tabular,chain")]
     for wrong, seeds, jobs, message in (
         (good, [0], None, "'a b' and 'a-b' would share a folder"),
-        ([], [0], None, "a study needs an arm"),
-        ([Arm("", "tabular,chain")], [0], None, "is no name for a folder"),
-        (good[:1], [], None, "seeds are different whole numbers"),
-        (good[:1], [1, 1], None, "seeds are different whole numbers"),
-        (good[:1], [-1], None, "seeds are different whole numbers"),
+        ([], [0], None, "a study needs at least one arm"),
+        ([Arm("", "tabular,chain")], [0], None, "gives no name for a folder"),
+        (good[:1], [], None, "seeds must be different whole numbers"),
+        (good[:1], [1, 1], None, "seeds must be different whole numbers"),
+        (good[:1], [-1], None, "seeds must be different whole numbers"),
         (good[:1], [0], 0, "jobs = 0"),
     ):
         with pytest.raises(UsageError, match=message):

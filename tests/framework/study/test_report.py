@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import csv
-import io
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from rich.console import Console
 
 from framework.recording.drawing import BLACK, BLUE, VERMILION
-from framework.study import Arm, Curve, RunResult, draw_curves, draw_summary, markdown_table, summarise, write_report
-from framework.study.arms import CheckedArm
-from framework.study.display import StudyDisplay, steps_so_far
+from framework.study import Curve, RunResult, draw_curves, draw_summary, markdown_table, summarise, write_report
 from framework.study.report import remarks
-from framework.study.runs import Run, as_toml, folder_name
 
 
 def result(arm: str, seed: int, final: float | None, evaluation: float | None = None, steps: int = 100) -> RunResult:
@@ -89,60 +83,3 @@ write_report(RESULTS, pathlib.Path({str(tmp_path)!r}))
 assert "matplotlib.pyplot" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], check=True)
-
-
-RUN = Run(CheckedArm("mine", ("tabular", "chain"), {}, 0, 1), 3, Path("s/mine/seed-3"))
-
-
-def test_a_terminal_sees_how_far_the_running_ones_are(tmp_path: Path) -> None:
-    run = replace(RUN, folder=tmp_path)
-    (tmp_path / "metrics.jsonl").write_text('{"env_steps": 5}\n{"env_steps": 1234}\n{"env_st')
-    file = io.StringIO()
-    with StudyDisplay(9, 2, Console(file=file, force_terminal=True, width=90, _environ={})) as display:
-        display.show_running([run])
-        display.ended(run, "as it should")
-    assert "mine, seed 3 | step 1,234" in file.getvalue()
-    assert "3 of 9 | mine, seed 3 | as it should" in file.getvalue()
-    assert "3/9" in file.getvalue()
-
-
-def test_elsewhere_a_line_a_run(tmp_path: Path) -> None:
-    file = io.StringIO()
-    with StudyDisplay(2, 0, Console(file=file, force_terminal=False)) as display:
-        display.show_running([RUN])
-        display.ended(RUN, "as it should")
-    assert file.getvalue() == "1 of 2 | mine, seed 3 | as it should\n"
-
-
-def test_steps_before_there_are_any(tmp_path: Path) -> None:
-    assert steps_so_far(tmp_path) == 0
-    for text in ("", "\n", '{"env_st', "no json\n", "[]\n"):
-        (tmp_path / "metrics.jsonl").write_text(text)
-        assert steps_so_far(tmp_path) == 0
-    (tmp_path / "metrics.jsonl").write_text('{"env_steps": 7, "long": "a good hundred bytes with the rest"}\n' * 100)
-    assert steps_so_far(tmp_path) == 7
-
-
-def test_a_run_is_the_command_of_that_name() -> None:
-    from framework.config import parse_assignment
-
-    values = {"a.b": 'x = "y", z', "a.c": None, "a.d": (1, 2), "a.e": 1e-5, "a.f": True, "a.g": "none", "a.h": "1"}
-    run = replace(RUN, arm=replace(RUN.arm, values=values))
-    given = [word.removeprefix("--set=") for word in run.command if word.startswith("--set=")]
-    assert dict(map(parse_assignment, given)) == {"checkpoint.every": 0, **values, "a.d": [1, 2]}
-    checkpointed = replace(RUN, arm=replace(RUN.arm, values={"checkpoint.every": 9}))
-    assert [word for word in checkpointed.command if "checkpoint" in word] == ["--set=checkpoint.every=9"]
-    assert run.command[3:5] == ["run", "--plugins=tabular,chain"]
-    assert run.command[-2:] == ["--seed=3", "--run-dir=s/mine/seed-3"]
-    assert run.output == Path("s/mine/seed-3.output.txt")
-
-
-def test_labels_become_names_of_folders() -> None:
-    assert [folder_name(label) for label in ("no per", "../a/b", "n = 3", "gym:A-v1")] == [
-        "no-per",
-        "-a-b",
-        "n---3",
-        "gym-A-v1",
-    ]
-    assert Arm("x", "chain").values == {}
-    assert as_toml([1.5, "a"]) == '[1.5, "a"]'

@@ -27,13 +27,12 @@ def result(arm: str, seed: int, final: float | None, evaluation: float | None = 
     return RunResult(arm, seed, final, final, evaluation, 10, 2, 1.0, Path("r"), curve)
 
 
-@settings(deadline=None)  # the first call imports scipy
 @given(VALUES)
 def test_the_interquartile_mean_is_that_of_the_middle_half(values: list[float]) -> None:
     assert interquartile_mean(values) == pytest.approx(by_hand(values), rel=1e-9, abs=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(VALUES, st.randoms())
 def test_an_estimate_holds_its_value_and_does_not_depend_on_the_order(values: list[float], random: object) -> None:
     found = estimate(values)

@@ -139,7 +139,7 @@ def test_a_study_goes_on_where_it_was_and_refuses_to_be_another(tmp_path: Path) 
         run_study([Arm("long", "tabular,grid")], [0], tmp_path / "s", values={"run.episodes": 6})
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "mine.txt").touch()
-    with pytest.raises(UsageError, match="holds something else than a study"):
+    with pytest.raises(UsageError, match="contains files, but no study"):
         run_study(arms, [0], tmp_path / "other")
 
 
@@ -159,7 +159,7 @@ def test_a_run_that_fails_stops_no_other_and_is_shown_at_the_end(tmp_path: Path)
     mended = command(*words, cwd=tmp_path)
     assert mended.returncode == 0, mended.stderr
     assert "runs     3, 2 there already | 1 at once" in mended.stdout
-    assert "put aside as seed-1.unfinished-1" in mended.stdout
+    assert "it is now seed-1.unfinished-1" in mended.stdout
 
 
 def test_ctrl_c_ends_a_study_in_good_order_and_it_goes_on(tmp_path: Path) -> None:

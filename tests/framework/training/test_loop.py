@@ -1,4 +1,4 @@
-"""The loop against hand-written ones, in both orders, and a ledger that proves that nothing is lost."""
+"""The loop against hand-written ones, in both orders, and a spy that proves that nothing is lost."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ import pytest
 
 from framework.assembly.assemble import assemble
 from framework.assembly.parts import Parts
-from framework.errors import NonFiniteLoss, UsageError
+from framework.errors import NonFiniteLoss
 from framework.events import Callback, Episode, EvaluationResult
-from framework.training.evaluation import evaluate
 from framework.training.loop import Loop
-from framework.training.run import train
 from framework.types import Batch, Counters, Step, TDErrors
 
 CHECKED = "framework.testing"
@@ -79,8 +77,8 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(names: str) -
     assert trained(0) != trained(1)
 
 
-class Ledger(Callback):
-    """Keeps what the loop says."""
+class LoopSpy(Callback):
+    """Records what the loop reports."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
@@ -116,14 +114,14 @@ class Ledger(Callback):
 @pytest.mark.parametrize("names", ["tabular,grid", "tabular,nstep,grid"])
 def test_a_tabular_agent_learns_every_transition_exactly_once_and_in_order(names: str, num_envs: int) -> None:
     parts = assemble(f"{names},{CHECKED}", {"run.episodes": 12, "run.num_envs": num_envs, "grid.max_steps": 9})
-    ledger = Ledger()
-    Loop(parts, [ledger]).run()
-    learnt = [batch for batch in ledger.batches if len(batch)]
+    spy = LoopSpy()
+    Loop(parts, [spy]).run()
+    learnt = [batch for batch in spy.batches if len(batch)]
     assert all(len(batch) == 1 for batch in learnt)
     for env_id in range(num_envs):
         made = [
             (int(step.obs[row]), int(step.action[row]))
-            for step in ledger.steps
+            for step in spy.steps
             for row in np.flatnonzero(step.env_id == env_id)
         ]
         seen = [(int(batch.obs[0]), int(batch.action[0])) for batch in learnt if batch.ids[0] % num_envs == env_id]
@@ -133,13 +131,13 @@ def test_a_tabular_agent_learns_every_transition_exactly_once_and_in_order(names
 
 def test_episodes_are_reported_with_their_raw_returns() -> None:
     parts = assemble("tabular,chain", {"run.episodes": 20, "run.num_envs": 3})
-    ledger = Ledger()
-    Loop(parts, [ledger]).run()
-    assert [episode.number for episode in ledger.episodes] == list(range(1, len(ledger.episodes) + 1))
-    assert len(ledger.episodes) == parts.counters.episodes >= 20
-    assert {episode.raw_return for episode in ledger.episodes} <= {-1.0, 2.0}
-    assert sum(episode.length for episode in ledger.episodes) <= parts.counters.env_steps
-    assert ledger.order == ["start", "end"]
+    spy = LoopSpy()
+    Loop(parts, [spy]).run()
+    assert [episode.number for episode in spy.episodes] == list(range(1, len(spy.episodes) + 1))
+    assert len(spy.episodes) == parts.counters.episodes >= 20
+    assert {episode.raw_return for episode in spy.episodes} <= {-1.0, 2.0}
+    assert sum(episode.length for episode in spy.episodes) <= parts.counters.env_steps
+    assert spy.order == ["start", "end"]
 
 
 def test_each_end_ends_the_run() -> None:
@@ -164,40 +162,30 @@ def test_a_lucky_evaluation_ends_nothing_where_more_episodes_must_confirm_it(mon
 
     def scripted(agent: Any, *, name: str = "", episodes: int = 0, **others: Any) -> EvaluationResult:
         asked.append((name, episodes))
-        assert ledger.announced[-1] == agent.counters.env_steps
+        assert spy.announced[-1] == agent.counters.env_steps
         return EvaluationResult((means[name],), (1,), 1, 0.0, 0.0)
 
     monkeypatch.setattr("framework.training.loop.evaluate", scripted)
     values = {"run.until": 1.9, "run.steps": 1_000, "evaluation.every": 50, "evaluation.episodes": 3}
-    parts, ledger = assemble("tabular,chain", {**values, "evaluation.confirm": 8}), Ledger()
-    loop = Loop(parts, [ledger])
+    parts, spy = assemble("tabular,chain", {**values, "evaluation.confirm": 8}), LoopSpy()
+    loop = Loop(parts, [spy])
     loop.run()
     assert asked == [(name, 8 if name.startswith("confirmation") else 3) for name in means]
     assert parts.counters.env_steps == 150
     assert loop.last_evaluation is not None
     assert loop.last_evaluation.mean == 1.9
-    assert [at for at, _ in ledger.evaluations] == [50, 100, 100, 150, 150]
-    assert ledger.announced == [50, 100, 150]
+    assert [at for at, _ in spy.evaluations] == [50, 100, 100, 150, 150]
+    assert spy.announced == [50, 100, 150]
 
 
 def test_evaluations_come_on_schedule_and_change_nothing() -> None:
     values = {"run.steps": 200, "learning.starts": 20, "run.num_envs": 3}
     plain, evaluated = assemble("dqn,chain", values), assemble("dqn,chain", {**values, "evaluation.every": 40})
-    ledger = Ledger()
+    spy = LoopSpy()
     Loop(plain).run()
-    Loop(evaluated, [ledger]).run()
-    assert [at for at, _ in ledger.evaluations] == [42, 81, 120, 162, 201]
+    Loop(evaluated, [spy]).run()
+    assert [at for at, _ in spy.evaluations] == [42, 81, 120, 162, 201]
     assert hash_of(plain) == hash_of(evaluated)
-
-
-def test_an_evaluation_plays_its_quota_on_every_environment() -> None:
-    parts = assemble("tabular,chain", {"evaluation.num_envs": 3})
-    result = evaluate(parts, name="a", episodes=7, epsilon=1.0)
-    assert len(result.returns) == len(result.lengths) == 7
-    assert 1 < result.distinct <= 7
-    again = evaluate(parts, name="a", episodes=7, epsilon=1.0)
-    assert (again.returns, again.lengths) == (result.returns, result.lengths)
-    assert evaluate(parts, name="b", episodes=7, epsilon=1.0).lengths != result.lengths
 
 
 def test_a_callback_that_raises_still_lets_the_others_finish() -> None:
@@ -205,17 +193,10 @@ def test_a_callback_that_raises_still_lets_the_others_finish() -> None:
         def on_step(self, step: Step, counters: Counters) -> None:
             raise RuntimeError("broken")
 
-    ledger = Ledger()
+    spy = LoopSpy()
     with pytest.raises(RuntimeError, match="broken"):
-        Loop(assemble("tabular,chain"), [Breaks(), ledger]).run()
-    assert ledger.order == ["start", "end"]
-
-
-def test_parts_are_trained_once() -> None:
-    parts = assemble("tabular,chain", {"run.steps": 5})
-    train(parts)
-    with pytest.raises(UsageError, match="trained already"):
-        train(parts)
+        Loop(assemble("tabular,chain"), [Breaks(), spy]).run()
+    assert spy.order == ["start", "end"]
 
 
 def test_every_callback_ends_whatever_another_raises() -> None:
@@ -228,7 +209,7 @@ def test_every_callback_ends_whatever_another_raises() -> None:
             raise RuntimeError("no end")
 
     for breaks, message in ((BreaksAtTheStart(), "no start"), (BreaksAtTheEnd(), "no end")):
-        before, after = Ledger(), Ledger()
+        before, after = LoopSpy(), LoopSpy()
         with pytest.raises(RuntimeError, match=message):
             Loop(assemble("tabular,chain"), [before, breaks, after]).run()
         assert before.order[-1] == after.order[-1] == "end"
@@ -257,16 +238,16 @@ def test_a_non_finite_loss_halts_before_the_weights_are_spoilt(names: str) -> No
 def test_stopping_ends_an_evaluation_too() -> None:
     parts = assemble("tabular,chain", {"run.steps": 1_000, "evaluation.every": 100, "evaluation.epsilon": 1.0})
 
-    class Stops(Ledger):
+    class Stops(LoopSpy):
         def on_step(self, step: Step, counters: Counters) -> None:
             if counters.env_steps == 100:
                 loop.stop()
 
-    ledger = Stops()
-    loop = Loop(parts, [ledger])
+    spy = Stops()
+    loop = Loop(parts, [spy])
     loop.run()
     assert parts.counters.env_steps == 100
-    assert ledger.evaluations == []
+    assert spy.evaluations == []
 
 
 def test_only_overridden_events_are_listened_to() -> None:

@@ -49,7 +49,7 @@ def test_spaces_shapes_and_types(env: NativePong) -> None:
     assert results[0] in env.observation_space
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(mask=st.lists(st.booleans(), min_size=GAMES, max_size=GAMES).filter(any), steps=st.integers(1, 20))
 def test_a_masked_reset_starts_the_masked_games_and_leaves_the_others_alone(
     shared: NativePong, mask: list[bool], steps: int

@@ -1,42 +1,18 @@
-"""The plugin's hooks, options and metadata."""
+"""The hooks of the plugin `pong`."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
-import numpy as np
-import pytest
 
 from framework.assembly.configuration import configure
 from framework.config import Config, Source, build_config
-from framework.errors import UsageError
 from plugins import pong
 from plugins.pong.native import NativePong
-from plugins.pong.options import ACTION_SETS, PongOptions
-from plugins.pong.protocol import describe, picture
-from plugins.pong.single import pong_env
-
-EXPLICIT = {
-    *("game", "ale_py", "backend", "action_set", "actions", "repeat_action_probability", "frame_skip", "max_pooling"),
-    *(
-        "size",
-        "view",
-        "colour",
-        "resize",
-        "stack",
-        "stack_padding",
-        "noop_max",
-        "noop_range",
-        "fire_on_reset",
-        "reward_clip",
-    ),
-    *("max_frames", "episode_ends_on_life_loss"),
-}
 
 
 def config(values: Mapping[str, Any] | None = None) -> Config:
@@ -67,119 +43,12 @@ def test_the_wrappers_back_end_is_a_factory_of_single_games() -> None:
     assert "reward_clip" not in env.metadata
 
 
-def test_both_back_ends_put_the_same_description_into_metadata_of_their_own() -> None:
-    options = PongOptions(size=36)
-    native, single = NativePong(options, 1, "train"), pong_env(options, "train")
-    for env in (native, single):
-        for key, value in describe(options, "train").items():
-            if key != "protocol":
-                assert env.metadata[key] == value
-        assert env.metadata is not type(env).metadata
-        assert set(env.metadata["protocol"]) == EXPLICIT
-    assert "frame_stack" not in single.unwrapped.metadata
-    native.close()
-
-
-@pytest.mark.parametrize("role", ["train", "evaluate", "watch"])
-@pytest.mark.parametrize("backend", ["native", "wrappers"])
-def test_the_protocol_is_complete_and_can_be_written_as_json(backend: Any, role: Any) -> None:
-    protocol = describe(PongOptions(backend=backend, noop_max=30), role)["protocol"]
-    assert set(protocol) == EXPLICIT
-    assert json.loads(json.dumps(protocol)) == protocol
-    assert protocol["noop_range"] == ([0, 29] if protocol["backend"] == "native" else [1, 30])
-
-
-def test_evaluation_is_training_without_the_clipping() -> None:
-    train, evaluate = (describe(PongOptions(), role) for role in ("train", "evaluate"))
-    assert train.pop("reward_clip") == (-1.0, 1.0)
-    assert train["protocol"].pop("reward_clip") == [-1.0, 1.0]
-    assert evaluate["protocol"].pop("reward_clip") is None
-    assert train == evaluate
-    assert "reward_clip" not in describe(PongOptions(clip_rewards=False), "train")
-
-
-def test_what_the_engine_reads() -> None:
-    found = describe(PongOptions(stack=3, padding="zero", frame_skip=2), "train")
-    assert (found["frame_stack"], found["stack_padding"], found["frame_skip"]) == (3, "zero", 2)
-
-
 def test_what_it_recommends_depends_on_who_plays() -> None:
     """Every recommendation is an option that exists, and those for networks are kept from others."""
     _, config, _ = configure("dqn,pong")
     assert config.flat()["run.num_envs"] == 8
     assert config.sources["dqn.learning_rate"] == "recommended by pong"
     assert "learning.starts" not in pong.recommended_values(["tabular", "pong"])
-
-
-@pytest.mark.parametrize("size", [36, 42, 84, 210])
-def test_the_court_is_the_same_pixels_as_the_middle_of_the_screen_at_its_scale(size: int) -> None:
-    height, rows = picture(PongOptions(size=size, view="court"))
-    assert rows.stop - rows.start == size
-    assert abs(height / 210 - size / 160) < 0.5 / 210, "pixels are squares, nearly"
-    scale = height / 210
-    assert abs(rows.start / scale - 34) <= 0.5 / scale
-    assert abs(rows.stop / scale - 194) <= 1 / scale
-
-
-def test_the_score_is_on_the_screen_and_not_in_the_court() -> None:
-    """With a point the upper rows of the screen change; the court has no such rows."""
-    for view, changes in (("screen", True), ("court", False)):
-        env = pong_env(PongOptions(size=84, view=view, noop_max=0))  # type: ignore[arg-type]
-        env.reset(seed=0)
-        reward, frames = 0.0, []
-        while not reward:
-            frame, reward, *_ = env.step(0)
-            frames.append(frame[:8])
-        frames.append(env.step(0)[0][:8])
-        assert (frames[-1] != frames[-3]).any() == changes
-
-
-def test_the_court_declares_its_mirror_and_the_screen_has_none() -> None:
-    """Upside down, up is down: an action's name has RIGHT where its image has LEFT."""
-    assert "mirror" not in describe(PongOptions(view="screen"), "train")
-    for name, actions in ACTION_SETS.items():
-        mirror = describe(PongOptions(actions=name, view="court"), "train")["mirror"]  # type: ignore[arg-type]
-        assert mirror["axis"] == -2
-        for action, image in zip(actions, mirror["actions"], strict=True):
-            assert actions[image] == action.replace("RIGHT", "?").replace("LEFT", "RIGHT").replace("?", "LEFT")
-
-
-def test_the_paddle_goes_down_as_it_goes_up() -> None:
-    """What the mirror promises, measured on the emulator: the same way, but for a pixel of the screen or two."""
-    where: list[float] = []
-    for action in (0, 1, 2):
-        env = pong_env(PongOptions(size=160, view="court", noop_max=0))
-        env.reset(seed=0)
-        for step in range(22):
-            frame = env.step(0 if step < 20 else action)[0]
-        rows = np.flatnonzero((frame[:, 140:144] != np.bincount(frame.ravel()).argmax()).any(axis=1))
-        where.append(float(rows.mean()))
-    stays, up, down = where
-    assert up < stays - 5
-    assert (stays - up) == pytest.approx(down - stays, abs=3)
-
-
-def test_action_sets_have_their_sizes_and_ale_knows_them_all() -> None:
-    sizes = {"moves": 3, "fast": 3, "minimal": 6, "full": 18}
-    assert {name: len(actions) for name, actions in ACTION_SETS.items()} == sizes
-    for name in ACTION_SETS:
-        env = pong_env(PongOptions(actions=name))  # type: ignore[arg-type]
-        assert env.action_space == gymnasium.spaces.Discrete(len(ACTION_SETS[name]))
-        if name in ("minimal", "full"):
-            assert env.unwrapped.get_action_meanings() == list(ACTION_SETS[name])  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        *(("size", 35), ("size", 211), ("frame_skip", 0), ("sticky", -0.1), ("sticky", 1.1), ("noop_max", -1)),
-        *(("stack", 0), ("max_frames", 0), ("threads", -1), ("padding", "mirror"), ("backend", "gym")),
-        *(("actions", "distinct"), ("fire_on_reset", "perhaps"), ("colour", True)),
-    ],
-)
-def test_values_out_of_bounds_are_refused_by_name(key: str, value: Any) -> None:
-    with pytest.raises(UsageError, match=rf"pong.{key}|'{key}'"):
-        config({key: value})
 
 
 def test_importing_the_plugin_imports_no_emulator() -> None:

@@ -48,9 +48,9 @@ def test_a_run_s_folder_of_that_name_comes_first_and_other_plugins_bring_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="plugin 'dqn' brings no trained agent"):
+    with pytest.raises(UsageError, match="plugin 'dqn' includes no trained agent"):
         framework.load("dqn")
-    with pytest.raises(UsageError, match="'nothing' is no run's folder"):
+    with pytest.raises(UsageError, match="'nothing' is not a run folder"):
         framework.load("nothing")
     framework.train(framework.assemble("tabular,chain"), "pong")
     assert framework.load("pong").config.flat()["run.plugins"] == ["tabular", "chain"]

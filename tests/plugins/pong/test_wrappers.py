@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from plugins.pong.wrappers import ChannelFirst, FireReset, FrameSkip, NoopReset, ScaleToUnit, StackFrames
 
 
-class Script(gymnasium.Env[Any, Any]):
+class ScriptedEnv(gymnasium.Env[Any, Any]):
     """Frame t (from 0 at the reset) is a 3 × 5 picture with one bright pixel, at t, of brightness 100 + t.
 
     Reward t at step t, and the episode ends after `length` steps. All frames come in one array, as those
@@ -59,7 +59,7 @@ class Script(gymnasium.Env[Any, Any]):
 def test_frame_skip_shows_the_last_two_frames_of_each_skip_wherever_the_episode_ends(
     skip: int, length: int, truncates: bool
 ) -> None:
-    script = Script(length, truncates)
+    script = ScriptedEnv(length, truncates)
     env = FrameSkip(script, skip)
     env.reset()
     start = 0
@@ -76,7 +76,7 @@ def test_frame_skip_shows_the_last_two_frames_of_each_skip_wherever_the_episode_
 
 
 def test_frame_skip_hands_out_arrays_of_its_own() -> None:
-    env = FrameSkip(Script(), 1)
+    env = FrameSkip(ScriptedEnv(), 1)
     env.reset()
     first = env.step(0)[0]
     kept = first.copy()
@@ -85,7 +85,7 @@ def test_frame_skip_hands_out_arrays_of_its_own() -> None:
 
 
 def test_fire_reset_presses_fire_once_an_episode_and_returns_what_follows() -> None:
-    script = Script()
+    script = ScriptedEnv()
     env = FireReset(script)
     for _ in range(2):
         obs, _ = env.reset()
@@ -94,7 +94,7 @@ def test_fire_reset_presses_fire_once_an_episode_and_returns_what_follows() -> N
 
 
 def test_fire_reset_does_nothing_where_fire_is_no_action() -> None:
-    script = Script(actions=("NOOP", "UP"))
+    script = ScriptedEnv(actions=("NOOP", "UP"))
     obs, _ = FireReset(script).reset()
     np.testing.assert_array_equal(obs, script.picture(0))
     assert script.taken == [[]]
@@ -102,7 +102,7 @@ def test_fire_reset_does_nothing_where_fire_is_no_action() -> None:
 
 @given(most=st.integers(1, 30), seed=st.integers(0, 2**31 - 1))
 def test_noop_reset_takes_one_to_most_no_ops_decided_by_the_seed(most: int, seed: int) -> None:
-    script = Script()
+    script = ScriptedEnv()
     env = NoopReset(script, most)
     for _ in range(2):
         obs, _ = env.reset(seed=seed)
@@ -113,7 +113,7 @@ def test_noop_reset_takes_one_to_most_no_ops_decided_by_the_seed(most: int, seed
 
 
 def test_noop_reset_takes_every_number_of_no_ops_and_goes_on_without_new_seeds() -> None:
-    script = Script()
+    script = ScriptedEnv()
     env = NoopReset(script, 5)
     env.reset(seed=0)
     for _ in range(60):
@@ -122,7 +122,7 @@ def test_noop_reset_takes_every_number_of_no_ops_and_goes_on_without_new_seeds()
 
 
 def test_a_start_that_ends_the_episode_begins_another() -> None:
-    script = Script(length=2)
+    script = ScriptedEnv(length=2)
     obs, _ = NoopReset(script, 30).reset(seed=1)
     assert len(script.taken) > 1
     assert script.time < 2
@@ -132,19 +132,19 @@ def test_a_start_that_ends_the_episode_begins_another() -> None:
 @pytest.mark.parametrize(("most", "actions"), [(0, ("NOOP",)), (3, ("FIRE",))])
 def test_noop_reset_refuses_what_it_cannot_do(most: int, actions: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="NoopReset"):
-        NoopReset(Script(actions=actions), most)
+        NoopReset(ScriptedEnv(actions=actions), most)
 
 
 def test_frame_skip_refuses_no_frames() -> None:
     with pytest.raises(ValueError, match="at least one frame"):
-        FrameSkip(Script(), 0)
+        FrameSkip(ScriptedEnv(), 0)
 
 
 def test_channel_first_turns_images_into_tensors() -> None:
-    grey = ChannelFirst(Script())
+    grey = ChannelFirst(ScriptedEnv())
     obs, _ = grey.reset()
     assert obs.shape == grey.observation_space.shape == (1, 3, 5)
-    script = Script()
+    script = ScriptedEnv()
     script.observation_space = Box(0, 255, (3, 5, 2), np.uint8)
     colour = ChannelFirst(script)
     picture = np.arange(30, dtype=np.uint8).reshape(3, 5, 2)
@@ -153,7 +153,7 @@ def test_channel_first_turns_images_into_tensors() -> None:
 
 
 def test_channel_first_refuses_what_is_no_image() -> None:
-    script = Script()
+    script = ScriptedEnv()
     script.observation_space = Box(0, 255, (3,), np.uint8)
     with pytest.raises(ValueError, match="image"):
         ChannelFirst(script)
@@ -163,7 +163,7 @@ def test_channel_first_refuses_what_is_no_image() -> None:
     k=st.integers(1, 5), padding=st.sampled_from(["repeat", "zero"]), lengths=st.lists(st.integers(0, 7), max_size=3)
 )
 def test_stacks_are_the_last_k_frames_of_this_episode_oldest_first(k: int, padding: Any, lengths: list[int]) -> None:
-    script = Script()
+    script = ScriptedEnv()
     env = StackFrames(ChannelFirst(script), k, padding)
     for length in lengths:
         observations = [env.reset()[0], *(env.step(0)[0] for _ in range(length))]
@@ -175,7 +175,7 @@ def test_stacks_are_the_last_k_frames_of_this_episode_oldest_first(k: int, paddi
 
 
 def test_scaled_pixels_fill_zero_to_one() -> None:
-    env = ScaleToUnit(Script())
+    env = ScaleToUnit(ScriptedEnv())
     assert env.observation_space == Box(0.0, 1.0, (3, 5), np.float32)
     scaled = env.observation(np.array([0, 51, 255], np.uint8))
     assert scaled.dtype == np.float32
@@ -184,7 +184,7 @@ def test_scaled_pixels_fill_zero_to_one() -> None:
 
 @pytest.mark.parametrize("wrapper", [ScaleToUnit, ChannelFirst, lambda env: StackFrames(env, 2)])
 def test_wrappers_of_pixels_refuse_anything_else(wrapper: Any) -> None:
-    script = Script()
+    script = ScriptedEnv()
     script.observation_space = Box(0.0, 1.0, (3, 5), np.float32)
     with pytest.raises(TypeError, match="uint8"):
         wrapper(script)

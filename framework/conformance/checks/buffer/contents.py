@@ -1,8 +1,8 @@
-"""Checks of what a buffer holds: what is drawn is what happened, all of it that may be drawn, and nothing else.
+"""Checks of a buffer's contents: it gives all transitions that happened and may be drawn, and nothing else.
 
-A plain list of all that happened stands beside the buffer (`histories`); its sampler is scripted and its returns are
-walked step by step (`scripted`), so that every place of the write head can be looked at (`scenes`). What a buffer that
-draws by itself gives is looked at in the company of the composition's other parts (`drawing`).
+The checks compare the buffer with a plain list of all transitions (`plain_history`). A scripted sampler and plain
+returns (`plain_parts`) let them look at every place of the write head (`cases`). They check a buffer that draws by
+itself together with the composition's other parts (`own_parts`).
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from framework.conformance.subject import Subject
     "make_buffer",
     Cause("the next observation is read from a slot that was not written yet", "huggingface/lerobot#918"),
     Cause("a window runs from the newest transition into the oldest", "iwhwang/Fine-Grained-Causal-RL#1"),
-    Cause("the stack of an old start has lost a frame to the write head", "berkeleydeeprlcourse/homework#52"),
+    Cause("the write head has overwritten a frame of an old stack", "berkeleydeeprlcourse/homework#52"),
     Cause("the newest transition is left out, or has no successor", "tensorforce/tensorforce#138"),
-    Cause("the last n − 1 starts of an episode are never given", "CleanRL rainbow_atari.py"),
+    Cause("the last n − 1 transitions of an episode are never drawn", "CleanRL rainbow_atari.py"),
     Cause("the write index stops when the buffer is full", "medipixel/rl_algorithms#94"),
-    Cause("`full` is set too early, and zeros are drawn", "assume-framework/assume#855"),
+    Cause("`full` is set too early, so that zeros are drawn", "assume-framework/assume#855"),
 )
 def exactly_the_whole_windows_can_be_drawn(subject: Subject) -> None:
-    """A transition can be drawn once its window is whole, or its episode over, and until a frame of it is overwritten.
+    """A transition can be drawn once its window is whole or its episode over, until one of its frames is overwritten.
 
-    Which old ones another buffer than the engine's keeps is its own business; until it is full, all of them.
+    Until it is full, a buffer must keep all transitions; after that, one that is not the engine's may choose.
     """
     for case in replay_cases(subject):
         batch = case.drawn()
@@ -48,29 +48,29 @@ def _compare(subject: Subject, name: str) -> None:
 @check(
     "buffer",
     "make_buffer",
-    Cause("a stack reaches over the write head, or into the episode before", "berkeleydeeprlcourse/homework#52"),
-    Cause("what stands before an episode's first frame is not what `stack_padding` declares", "Gymnasium#829"),
+    Cause("a stack reaches across the write head or into the previous episode", "berkeleydeeprlcourse/homework#52"),
+    Cause("the padding before an episode is not what `stack_padding` declares", "Farama-Foundation/Gymnasium#829"),
 )
 def observation_is_the_stack_that_was_acted_on(subject: Subject) -> None:
     """`obs` holds the last frames of its own episode, oldest first, padded as declared."""
     _compare(subject, "obs")
 
 
-@check("buffer", "make_buffer", Cause("actions lie one step away from their observations"))
+@check("buffer", "make_buffer", Cause("actions are shifted by one step against their observations"))
 def action_is_the_one_that_was_taken(subject: Subject) -> None:
-    """`action` is what was done on `obs`."""
+    """`action` is the action that was taken on `obs`."""
     _compare(subject, "action")
 
 
 @check(
     "buffer",
     "make_buffer",
-    Cause("a reset frame stands where a truncated episode's last one belongs", "DLR-RM/stable-baselines3#934"),
-    Cause("the successor one step later, where n steps were folded", "Huixxi/TensorFlow2.0-for-Deep-RL#1"),
+    Cause("a reset's frame replaces the last one of a truncated episode", "DLR-RM/stable-baselines3#934"),
+    Cause("the successor of one step although n steps were folded", "Huixxi/TensorFlow2.0-for-Deep-RL#1"),
     Cause("the newest transition's successor was not written yet", "huggingface/lerobot#918"),
 )
 def next_observation_is_the_true_successor(subject: Subject) -> None:
-    """`next_obs` is what was seen after the last step of the window; after an end the last frame, never a reset's."""
+    """`next_obs` is the observation after the last step of the window, and never one of a reset."""
     _compare(subject, "next_obs")
 
 
@@ -89,32 +89,32 @@ def reward_is_folded_from_the_own_window(subject: Subject) -> None:
     "buffer",
     "make_buffer",
     Cause("the oldest or the newest slots lose their terminal flag", "keras-rl/keras-rl#138"),
-    Cause("a terminal that never was stands at an episode's end", "google/dopamine#228"),
+    Cause("an episode's end is marked as terminated although it was not", "google/dopamine#228"),
     Cause("`truncated` is stored as `terminated`", "openai/baselines#436"),
 )
 def discount_is_folded_from_the_own_window(subject: Subject) -> None:
-    """`discount` is γ^k of the steps that were folded, and 0 where one of them terminated."""
+    """`discount` is γ^k for k folded steps, and 0 if one of them terminated."""
     _compare(subject, "discount")
 
 
-@check("buffer", "make_buffer", Cause("the next episode's first action"), Cause("a slot that was not written yet"))
+@check("buffer", "make_buffer", Cause("the next episode's first action"), Cause("the action of an unwritten slot"))
 def next_action_is_the_one_that_followed(subject: Subject) -> None:
-    """`next_action` was taken on `next_obs`; it is −1 where the episode was over, or none has been taken yet."""
+    """`next_action` is the action taken on `next_obs`, or −1 if the episode is over or no action has been taken yet."""
     _compare(subject, "next_action")
 
 
 SIGNS = st.sampled_from(["...", ".-.", "t..", "u.-", "bt.", "-u.", "..t", "-.-", "tuu"])
-"""A step of three environments, of which some make no transition."""
+"""Steps of three environments, some of which make no transition."""
 
 
 @check(
     "buffer",
     "make_buffer",
-    Cause("environments share what belongs to one of them"),
-    Cause("rows are taken for environments where some of them make no transition", "vwxyzjn/cleanrl#499"),
+    Cause("environments share state that belongs to one of them"),
+    Cause("row numbers are used as environment numbers although some rows are missing", "vwxyzjn/cleanrl#499"),
 )
 def any_history_is_given_back(subject: Subject) -> None:
-    """Whatever happens in several environments, what can be drawn is what happened."""
+    """For any history of several environments, the buffer gives exactly the transitions that may be drawn."""
 
     def body(envs: int, stack: int, n: int, spare: int, padding: str, steps: list[str]) -> None:
         capacity = envs * (stack + n + 1) + spare
@@ -138,10 +138,10 @@ def any_history_is_given_back(subject: Subject) -> None:
     "buffer",
     "make_buffer",
     Cause("a ring of capacity // N slots is indexed modulo the capacity"),
-    Cause("a power of two is taken for granted", "vwxyzjn/cleanrl#546"),
+    Cause("the code assumes a power of two", "vwxyzjn/cleanrl#546"),
 )
 def any_capacity_that_is_accepted_works(subject: Subject) -> None:
-    """From the smallest capacity that is not refused on, multiples of the number of environments or not."""
+    """Every capacity that the buffer accepts works, whether or not it is a multiple of the number of environments."""
     envs, accepted = 3, 0
     refused: list[CapacityRefused] = []
     for capacity in range(2, 80):
@@ -167,6 +167,6 @@ def any_capacity_that_is_accepted_works(subject: Subject) -> None:
     Cause("the step of a reset is stored as a transition", "vwxyzjn/cleanrl#499"),
 )
 def what_is_learnt_has_happened(subject: Subject) -> None:
-    """Buffer, sampler and returns together, drawn from as the cadence says, give transitions that were made."""
+    """Buffer, sampler, returns and cadence together give only transitions that happened."""
 
     compare_while_learning(subject)

@@ -1,4 +1,4 @@
-"""Checks of how a buffer deals with its sampler and with others' arrays."""
+"""Checks of how a buffer treats its sampler and the arrays that it shares with other parts."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ from framework.types import Batch, Counters, Spaces, Step
 @check(
     "buffer",
     "make_buffer",
-    Cause("a slot's number serves as id, so that a late priority lands on a newer transition", "ray-project/ray#6534"),
-    Cause("starts are retired after they were overwritten, or never"),
+    Cause("a slot's number is the id, so that a late priority reaches a newer transition", "ray-project/ray#6534"),
+    Cause("ids are retired after their transitions were overwritten, or never"),
 )
 def ids_are_new_and_apart_modulo_the_capacity(subject: Subject) -> None:
-    """The sampler is told its capacity first; each id stands for one transition for ever, and no two share a slot."""
+    """`allocate` comes first, an id always means the same transition, and active ids differ modulo the capacity."""
     known: dict[int, int] = {}
     before: object = None
     for case in replay_cases(subject):
         known, before = (known if before is case else {}), case
         broken = case.sampler.broken
-        require(not broken, example=case.example(), expected="what `Sampler` says", got="; ".join(broken))
+        require(not broken, example=case.example(), expected="calls as `Sampler` requires", got="; ".join(broken))
         batch = case.drawn()
         for id_, obs in zip(batch.ids.tolist(), batch.obs, strict=True):
             number = case.history.number(obs)
             start = known.setdefault(id_, number)
-            expect(number, start, example=case.example(id=id_, compared="the start that the id stands for"))
-        expect(len(set(known.values())), len(known), example=case.example(compared="the starts of different ids"))
+            expect(number, start, example=case.example(id=id_, compared="the first frame of the id's transition"))
+        expect(len(set(known.values())), len(known), example=case.example(compared="the first frames of different ids"))
 
 
 @check(
     "buffer",
     "make_buffer",
     Cause("drawing changes the ids in place", "thu-ml/tianshou#82"),
-    Cause("rows are sorted, and weights are not"),
+    Cause("rows are sorted but weights are not"),
 )
 def rows_stand_for_the_ids_that_were_drawn(subject: Subject) -> None:
-    """A batch's rows are the drawn ids' transitions with the drawn weights; the sampler's arrays stay as they were."""
+    """A batch holds the transitions and weights of the drawn ids, and the sampler's arrays stay unchanged."""
     for number, case in enumerate(replay_cases(subject)):
         if number % 3:
             continue
@@ -72,12 +72,12 @@ def rows_stand_for_the_ids_that_were_drawn(subject: Subject) -> None:
 
 
 def _roomy(subject: Subject, spaces: Spaces, n: int, capacity: int) -> ReplayCase:
-    """A case whose capacity is this one, or a multiple of it that the buffer does not refuse."""
+    """A case with this capacity, or with a multiple of it that the buffer accepts."""
     return with_accepted_capacity(lambda capacity: ReplayCase(subject, spaces, n, capacity), capacity)
 
 
 def _overwrite(record: Step | Batch) -> None:
-    """Fill every array of it with what was never there."""
+    """Overwrite every writable array of a step or a batch with other values."""
     if isinstance(record, Step):
         arrays = [record.env_id, record.first, record.obs, record.action, record.reward, record.terminated]
         arrays += [record.truncated, record.next_obs, record.raw_reward]
@@ -90,7 +90,7 @@ def _overwrite(record: Step | Batch) -> None:
 
 @check("buffer", "make_buffer", Cause("the caller's array is kept, not a copy of it", "Itomigna2/Muesli-lunarlander#1"))
 def what_was_added_is_copied(subject: Subject) -> None:
-    """Arrays may be overwritten after they were added, as environments do that reuse theirs."""
+    """The buffer copies what is added, so that environments may reuse their arrays."""
     for stack in () if samples_by_itself(subject) else (1, 2):
         case = _roomy(subject, frames_of(FRAME, np.int64, stack, 2), 2, 40)
         for signs in ("..", ".t", "u.", "..", "t.", ".."):
@@ -101,7 +101,7 @@ def what_was_added_is_copied(subject: Subject) -> None:
 
 @check("buffer", "make_buffer", Cause("a batch is a view of the buffer's memory", "Itomigna2/Muesli-lunarlander#1"))
 def what_was_drawn_is_a_copy(subject: Subject) -> None:
-    """A batch may be overwritten, and nothing that is drawn later changes."""
+    """A batch is a copy: overwriting it does not change later batches."""
     for stack in () if samples_by_itself(subject) else (1, 2):
         case = _roomy(subject, frames_of(FRAME, np.int64, stack, 1), 1, 12)
         for signs in (".", ".", "t", ".", "."):
@@ -115,12 +115,12 @@ def what_was_drawn_is_a_copy(subject: Subject) -> None:
 @check(
     "buffer",
     "make_buffer",
-    Cause("observations are stored as another type", "thu-ml/tianshou#65"),
-    Cause("the environment's type is not asked for", "google/dopamine#57"),
+    Cause("observations are stored with another dtype", "thu-ml/tianshou#65"),
+    Cause("the environment's dtype is ignored", "google/dopamine#57"),
     Cause("rewards are stored as float32, or actions as bytes"),
 )
 def types_and_extremes_survive(subject: Subject) -> None:
-    """The least and the greatest value of a type come back as they were, and so do large actions and tiny rewards."""
+    """The smallest and largest values of a dtype, large actions and float64 rewards come back unchanged."""
     for dtype in (np.uint8, np.int64, np.float32, np.int8, np.float64):
         spaces = frames_of(FRAME, dtype, 1, 1, actions=70_001)
         case = _roomy(subject, spaces, 1, 12)
@@ -135,13 +135,13 @@ def types_and_extremes_survive(subject: Subject) -> None:
         for name in ("obs", "next_obs", "action", "reward"):
             got, wanted = getattr(batch, name), getattr(step, name)
             example = {"field": name, "frames": np.dtype(dtype).name}
-            expect(got.dtype.name, wanted.dtype.name, example={**example, "compared": "type"})
+            expect(got.dtype.name, wanted.dtype.name, example={**example, "compared": "dtype"})
             expect(got, wanted, example=example)
 
 
-@check("buffer", "make_buffer", Cause("index 0 is given where nothing can be drawn", "le2333/RTRRL#57"))
+@check("buffer", "make_buffer", Cause("index 0 is returned when nothing can be drawn", "le2333/RTRRL#57"))
 def nothing_is_drawn_before_a_window_is_whole(subject: Subject) -> None:
-    """While nothing can be drawn, len(buffer) is 0, and a draw gives no rows or raises."""
+    """While nothing can be drawn, `len(buffer)` is 0 and `sample` returns no rows or raises an error."""
     case = _roomy(subject, frames_of(FRAME, np.int64, 1, 1), 3, 30)
     for made in range(3):
         expect(len(case.buffer), 0, example=case.example(steps=made, compared="len(buffer)"))
@@ -157,10 +157,10 @@ def nothing_is_drawn_before_a_window_is_whole(subject: Subject) -> None:
     "buffer",
     "make_buffer",
     Cause("priorities are never passed on", "anthonytorlucci/rlevo#188"),
-    Cause("a late priority is written to whatever lies in the slot now", "ray-project/ray#6534"),
+    Cause("a late priority goes to the transition that is in the slot now", "ray-project/ray#6534"),
 )
 def priorities_reach_the_sampler(subject: Subject) -> None:
-    """The priorities of ids reach the sampler as they are, and never under the id of another transition."""
+    """The priorities of ids reach the sampler unchanged, and never under the id of another transition."""
     case = _roomy(subject, frames_of(FRAME, np.int64, 1, 1), 1, 8)
     early: list[int] = []
     for _ in range(case.capacity * 5 // 2):
@@ -185,9 +185,10 @@ def priorities_reach_the_sampler(subject: Subject) -> None:
     false_alarm=1e-5,
 )
 def new_transitions_take_the_place_of_old_ones(subject: Subject) -> None:
-    """Long after the buffer has been full, some of what it gives is new.
+    """Long after the buffer has become full, it still gives new transitions.
 
-    Where each transition is kept with equal probability (a reservoir), of 20 the newer half holds none with 2^−20.
+    If a buffer keeps each transition with equal probability (a reservoir), 20 of them are all of the older half with
+    probability 2^−20.
     """
     case = _roomy(subject, frames_of(FRAME, np.int64, 1, 1), 1, 24)
     transitions = 25 * case.capacity
@@ -195,5 +196,5 @@ def new_transitions_take_the_place_of_old_ones(subject: Subject) -> None:
         case.step(".")
     newest = max((case.history.number(obs) for obs in case.drawn().obs), default=0)
     half = transitions // 2
-    example = {"capacity": case.capacity, "transitions": transitions, "compared": "the newest that can be drawn"}
+    example = {"capacity": case.capacity, "transitions": transitions, "compared": "the newest one that can be drawn"}
     require(newest > half, example=example, expected=f"above {half}", got=newest)

@@ -22,17 +22,17 @@ from framework.conformance.subject import Subject
 
 
 def _some_episodes(subject: Subject) -> Iterator[tuple[Games, Played]]:
-    """The beginnings of three episodes, one after the other in one game."""
+    """The first steps of three episodes, one after the other in one environment."""
     with games(subject, 1) as opened:
         for seed in range(3):
             yield opened, opened.play([seed])[0]
 
 
-@check("environment", "make_env", Cause("the API of before gymnasium 0.26: four values, or no `seed`"))
+@check("environment", "make_env", Cause("the API before gymnasium 0.26: four values, or `reset` without `seed`"))
 def gymnasium_accepts_what_is_returned(subject: Subject) -> None:
-    """`reset(seed=…, options=…)` returns an observation and a dict, `step` five values, and the spaces are sound.
+    """`reset(seed=…, options=…)` returns an observation and a dict, `step` five values, and the spaces are valid.
 
-    By gymnasium's own checks. What they only warn of is left to the checks below, or allowed.
+    Gymnasium's own checkers decide. Their warnings do not count: other checks cover some, and the rest is allowed.
     """
     with games(subject, 1) as opened, warnings.catch_warnings():
         if opened.vector:
@@ -45,15 +45,15 @@ def gymnasium_accepts_what_is_returned(subject: Subject) -> None:
             begun: Any = env_reset_passive_checker(env, seed=0, options={})
             made: Any = env_step_passive_checker(env, np.int64(0))
         except (AssertionError, gymnasium.error.Error) as error:
-            raise Violation(calls, "what gymnasium asks for", str(error)) from error
+            raise Violation(calls, "what gymnasium's checkers accept", str(error)) from error
         for name, result, length in (("reset", begun, 2), ("step", made, 5)):
             size = len(result) if isinstance(result, tuple) else type(result).__name__
             require(size == length, example=calls, expected=f"a tuple of {length} from {name}", got=size)
 
 
-@check("environment", "make_env", Cause("actions counted from 1, or one more declared than there are"))
+@check("environment", "make_env", Cause("actions are counted from 1, or the space declares one too many"))
 def every_action_is_accepted(subject: Subject) -> None:
-    """Every action from 0 to n − 1 can be taken."""
+    """The environment accepts every action from 0 to n − 1."""
     with games(subject, 1) as opened:
         waiting = list(range(opened.num_actions))
         while waiting:
@@ -61,18 +61,18 @@ def every_action_is_accepted(subject: Subject) -> None:
                 played = opened.play([0], steps=len(waiting), actions=waiting)[0]
             except Exception as error:
                 example = {"actions": f"Discrete({opened.num_actions})", "action": opened.attempted}
-                raise Violation(example, "a step", f"{type(error).__name__}: {error}") from error
+                raise Violation(example, "a step without an error", f"{type(error).__name__}: {error}") from error
             waiting = waiting[len(played.actions) :]
 
 
 @check(
     "environment",
     "make_env",
-    Cause("an array of another dtype or shape, or values beyond the declared bounds"),
-    Cause("divided by 255, but declared as uint8"),
+    Cause("an array of another dtype or shape, or values outside the declared bounds"),
+    Cause("observations are divided by 255 but declared as uint8"),
 )
 def observations_lie_in_their_space(subject: Subject) -> None:
-    """Every observation lies in the declared space: its shape, its dtype, its bounds, no NaN."""
+    """Every observation has the shape and dtype of the declared space, lies within its bounds and holds no NaN."""
     found = []
     for opened, played in _some_episodes(subject):
         space = opened.observation_space
@@ -88,7 +88,7 @@ def observations_lie_in_their_space(subject: Subject) -> None:
         raise Violation(example, f"an element of {wanted}", got)
 
 
-@check("environment", "make_env", Cause("a division by zero, or a reward that is not a number yet"))
+@check("environment", "make_env", Cause("a division by zero, or a reward that is an array instead of a number"))
 def rewards_are_finite_numbers(subject: Subject) -> None:
     """Every reward is one finite real number."""
     for _, played in _some_episodes(subject):
@@ -101,11 +101,11 @@ def rewards_are_finite_numbers(subject: Subject) -> None:
 @check(
     "environment",
     "make_env",
-    Cause("a skip of frames on top of a skip", "openai/gym#2454"),
-    Cause("settings changed in one place and not in the other"),
+    Cause("one frame skip on top of another", "openai/gym#2454"),
+    Cause("a setting was changed in one place and not in the other"),
 )
 def metadata_can_be_read(subject: Subject) -> None:
-    """`frame_skip`, `reward_clip` and `protocol` are such as the engine reads, and do not contradict each other."""
+    """The engine can read the metadata `frame_skip`, `reward_clip` and `protocol`, and they agree with each other."""
     with games(subject, 1) as opened:
         metadata = opened.metadata
     skip, clip = metadata.get("frame_skip", 1), metadata.get("reward_clip")
@@ -120,7 +120,7 @@ def metadata_can_be_read(subject: Subject) -> None:
     try:
         json.dumps(protocol)
     except (TypeError, ValueError) as error:
-        raise Violation("metadata['protocol']", "what can be written as JSON", str(error)) from error
+        raise Violation("metadata['protocol']", "values that JSON can hold", str(error)) from error
     for key in ("frame_skip", "frame_stack", "stack_padding", "reward_clip"):
         if key in protocol:
             stated, wanted = (json.dumps(place.get(key), default=repr) for place in (protocol, metadata))
@@ -129,9 +129,9 @@ def metadata_can_be_read(subject: Subject) -> None:
             )
 
 
-@check("environment", "make_env", Cause("an option that one role looks at and the other does not"))
+@check("environment", "make_env", Cause("an option that only one of the roles reads"))
 def evaluation_shows_what_training_shows(subject: Subject) -> None:
-    """The roles "train" and "evaluate" have the same spaces and the same stack of frames, as one policy plays both."""
+    """The roles "train" and "evaluate" have the same spaces and frame stack, because one policy plays both."""
     with games(subject, 1) as train, games(subject, 1, "evaluate") as evaluate:
         for what, wanted, got in (
             ("observation space", train.observation_space, evaluate.observation_space),

@@ -17,17 +17,17 @@ from framework.types import Role
 ROLES: tuple[Role, ...] = ("train", "evaluate")
 
 LONGEST = 1_000
-"""A limit on steps that a check waits for."""
+"""The largest step limit that a check plays up to."""
 
 
 @check(
     "environment",
     "make_env",
-    Cause("the episode ended, and neither flag says so", "sail-sg/envpool#239"),
-    Cause("None, or a number, where a boolean belongs"),
+    Cause("the episode ended, but neither flag is set", "sail-sg/envpool#239"),
+    Cause("None or a number instead of a boolean"),
 )
 def an_episode_that_ends_says_why(subject: Subject) -> None:
-    """Each step says with two booleans whether the episode has ended, and while neither is set it goes on."""
+    """Each step returns `terminated` and `truncated` as booleans, and the episode continues while both are false."""
     for role in ROLES:
         with games(subject, 1, role) as opened:
             for seed in range(2):
@@ -41,7 +41,7 @@ def an_episode_that_ends_says_why(subject: Subject) -> None:
                 except Exception as error:
                     example = {"role": role, "seed": seed, "actions": [*game.actions, opened.attempted]}
                     got = f"{type(error).__name__}: {error}"
-                    raise Violation(example, "another step, as neither flag was set", got) from error
+                    raise Violation(example, "another step, because neither flag was set", got) from error
                 for step, move in enumerate(game.moves, 1):
                     for name, flag in (("terminated", move.terminated), ("truncated", move.truncated)):
                         right = isinstance(flag, bool | np.bool_)
@@ -52,10 +52,10 @@ def an_episode_that_ends_says_why(subject: Subject) -> None:
 @check(
     "environment",
     "make_env",
-    Cause("the limit ends the Markov process, so that nothing is bootstrapped", "openai/baselines#436"),
+    Cause("the limit is reported as a termination, so that nothing is bootstrapped", "openai/baselines#436"),
 )
 def a_limit_on_steps_truncates(subject: Subject) -> None:
-    """An episode that the declared limit on steps ends is truncated, and none goes on beyond it.
+    """An episode that reaches the declared step limit is truncated there.
 
     The limit is that of gymnasium's `TimeLimit`.
     """
@@ -68,13 +68,13 @@ def a_limit_on_steps_truncates(subject: Subject) -> None:
             if len(played.moves) < limit:
                 continue
             reached = True
-            last, steps = played.moves[limit - 1], {"actions, over and over": list(script), "steps": limit}
-            require(last.terminated or last.truncated, example=steps, expected="the episode's end", got="no end")
-            require(last.truncated, example=steps, expected="truncated", got="terminated alone")
+            last, steps = played.moves[limit - 1], {"actions, repeated": list(script), "steps": limit}
+            require(last.terminated or last.truncated, example=steps, expected="the end of the episode", got="no end")
+            require(last.truncated, example=steps, expected="truncated", got="only terminated")
             if not last.terminated:
                 break
     if not reached:
-        raise NotApplicable(f"no episode of simple actions lasts {limit} steps")
+        raise NotApplicable(f"no episode with simple actions lasts {limit} steps")
 
 
 def _limit(opened: Games) -> int:
@@ -85,17 +85,17 @@ def _limit(opened: Games) -> int:
             found.append(int(env._max_episode_steps))
         env = getattr(env, "env", None) if isinstance(env, gymnasium.Wrapper) else None
     if not found:
-        raise NotApplicable("no limit on the steps is declared")
+        raise NotApplicable("the environment declares no step limit")
     if min(found) > LONGEST:
-        raise NotApplicable(f"the limit of {min(found)} steps is too far away")
+        raise NotApplicable(f"the step limit of {min(found)} is too large for a check")
     return min(found)
 
 
 @check(
     "environment",
     "make_env",
-    Cause("a wrapper that ends episodes at a lost life, in evaluation, too", "Farama-Foundation/Gymnasium#166"),
-    Cause("a lost life that the reset takes for the end", "DLR-RM/stable-baselines3#1060"),
+    Cause("a wrapper that ends episodes at a lost life, also in evaluations", "Farama-Foundation/Gymnasium#166"),
+    Cause("`reset` treats a lost life as the end of the episode", "DLR-RM/stable-baselines3#1060"),
 )
 def evaluation_plays_on_after_a_lost_life(subject: Subject) -> None:
     """In the role "evaluate" no episode ends because one of several lives was lost."""
@@ -104,24 +104,24 @@ def evaluation_plays_on_after_a_lost_life(subject: Subject) -> None:
             played = opened.play(seeds)
             lives = [[int(move.info.get("lives", 0)) for move in game.moves] for game in played]
             if not any(map(any, lives)):
-                raise NotApplicable("the environment's info names no lives")
+                raise NotApplicable("the environment's info has no `lives`")
             for game, left in zip(played, lives, strict=True):
                 lost = len(left) > 1 and 0 < left[-1] < left[-2] and bool(game.moves[-1].terminated)
                 example = {**game.example(len(game.moves)), "lives": left[-2:]}
-                require(not lost, example=example, expected="an episode that goes on", got="terminated")
+                require(not lost, example=example, expected="an episode that continues", got="terminated")
 
 
 @check(
     "environment",
     "make_env",
     Cause("the last observation is the internal array, which the reset overwrites", "Farama-Foundation/Gymnasium#1132"),
-    Cause("an episode ended with neither flag", "sail-sg/envpool#239"),
+    Cause("an episode ended, but neither flag is set", "sail-sg/envpool#239"),
 )
 def final_observations_survive_the_reset(subject: Subject) -> None:
-    """Under SAME_STEP each end, and nothing else, brings its `final_obs`, which no later step changes."""
+    """Under SAME_STEP each step has a `final_obs` for exactly the ended episodes, and no later step changes it."""
     with games(subject) as opened:
         if opened.vector is None or opened.mode is not AutoresetMode.SAME_STEP:
-            raise NotApplicable("the plugin makes no vector environment that resets itself in the same step")
+            raise NotApplicable("the plugin makes no vector environment with the autoreset mode SAME_STEP")
         env, count = opened.vector, opened.count
         opened.play((0, 1), steps=1)
         kept: list[tuple[int, int, Any, Any]] = []
@@ -132,10 +132,10 @@ def final_observations_survive_the_reset(subject: Subject) -> None:
             for row in range(count):
                 ended = bool(terminated[row] or truncated[row])
                 given = final[row] is not None and bool(info.get("_final_obs", terminated | truncated)[row])
-                words = {True: "a final_obs", False: "none"}
+                words = {True: "a final_obs", False: "no final_obs"}
                 example = {"step": step, "environment": row, "ended": ended}
                 require(ended == given, example=example, expected=words[ended], got=words[given])
-                # an array for all games is filled by the vector environment; one by one, they come from the games
+                # the vector environment fills a numeric array itself; only objects come from single environments
                 if ended and final.dtype == object:
                     kept.append((step, row, final[row], np.array(final[row])))
         for step, row, reference, value in kept:

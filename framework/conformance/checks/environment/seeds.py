@@ -1,4 +1,4 @@
-"""Checks that an environment's episodes depend on their seeds and actions, and on nothing else."""
+"""Checks that an environment's episodes depend on their seeds and actions alone."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from framework.conformance.subject import Subject
 @check(
     "environment",
     "make_env",
-    Cause("seed 0 taken for no seed, as in `if seed:`", "ale-py changelog"),
-    Cause("something is left from the episode before"),
-    Cause("`super().reset(seed=seed)` is missing, or the random numbers come from somewhere else"),
+    Cause("seed 0 is treated as no seed, as in `if seed:`", "ale-py changelog"),
+    Cause("state is left over from the previous episode"),
+    Cause("`super().reset(seed=seed)` is missing, or the random numbers come from elsewhere"),
 )
 def the_same_seed_and_actions_give_the_same_episode(subject: Subject) -> None:
-    """An episode is a function of its seed and the actions, whatever was played before, and in every instance."""
+    """An episode depends on its seed and actions alone, not on earlier episodes or on the instance."""
     seeds = range(8)
     with games(subject, 1) as one, games(subject, 1) as other:
-        # in opposite orders, so that each episode has another one before it, with other actions
+        # in opposite orders, so that a different episode comes before each one
         first = {seed: one.play([seed], steps=16, tune=seed)[0] for seed in seeds}
         second = {seed: other.play([seed], steps=16, tune=seed)[0] for seed in reversed(seeds)}
     for seed in seeds:
@@ -45,46 +45,46 @@ def _require_same(one: Played, other: Played, when: str) -> None:
 @check(
     "environment",
     "make_env",
-    Cause("one seed for all games", "hill-a/stable-baselines#675"),
-    Cause("one random generator for all games"),
+    Cause("one seed for all environments", "hill-a/stable-baselines#675"),
+    Cause("one random generator for all environments"),
 )
 def each_game_follows_its_own_seed(subject: Subject) -> None:
-    """Side by side, each game's episode depends on its own seed, and on no other game's."""
+    """In parallel environments, an episode depends on its own environment's seed and not on the others'."""
     others = (1, 2)
     with games(subject) as opened:
         varied = [opened.play((0, seed), steps=24) for seed in others]
         if opened.one_seed:
-            raise NotApplicable("the vector environment takes one seed for all of its games")
+            raise NotApplicable("the vector environment takes one seed for all its environments")
         swapped = [opened.play((seed, 0), steps=24) for seed in others]
     for seed, played in zip(others, varied, strict=True):
-        _require_same(varied[0][0], played[0], f"beside a game of seed {seed}, not {others[0]}")
+        _require_same(varied[0][0], played[0], f"beside an environment with seed {seed}, not {others[0]}")
     if any(difference(swapped[0][0], played[0]) for played in swapped):
         differs = any(difference(varied[0][1], played[1]) for played in varied)
-        example = f"seeds {list(others)} of the second game, the same actions"
-        require(differs, example=example, expected="episodes that differ, as the first game's do", got="equal episodes")
+        example = f"seeds {list(others)} of the second environment, the same actions"
+        require(differs, example=example, expected="different episodes, as in the first", got="equal episodes")
 
 
-@check("environment", "make_env", Cause("a seed of its own in the place of the one that was given"), false_alarm=2e-6)
+@check("environment", "make_env", Cause("a seed of its own instead of the given one"), false_alarm=2e-6)
 def the_seed_reaches_what_is_random(subject: Subject) -> None:
-    """Where episodes without a seed differ, episodes of different seeds differ, too.
+    """If episodes without a seed differ, episodes with different seeds differ, too.
 
-    If one episode has probability m, 40 of 40 seeds and at most 5 of 12 unseeded ones give it with m⁴⁰ · P(Bin(12, m)
-    ≤ 5), which is below 1.1e-6 for every m.
+    If an episode has probability m, all 40 seeds and at most 5 of 12 unseeded episodes give it with probability
+    m⁴⁰ · P(Bin(12, m) ≤ 5), which is below 1.1e-6 for every m.
     """
     with games(subject, 1) as opened:
         first = opened.play([0])[0]
         if any(difference(first, opened.play([seed])[0]) for seed in range(1, 6)):
             return
         if not any(difference(first, played) for played in _unseeded(subject, 4)):
-            raise NotApplicable("nothing here is random: episodes of the same actions are equal")
+            raise NotApplicable("nothing is random: unseeded episodes with the same actions are equal")
         if any(difference(first, opened.play([seed])[0]) for seed in range(6, 40)):
             return
     if sum(difference(first, played) is not None for played in _unseeded(subject, 12)) >= 7:
-        raise Violation("seeds 0 to 39, the same actions", "episodes that differ", "equal episodes")
+        raise Violation("seeds 0 to 39, the same actions", "different episodes", "equal episodes")
 
 
 def _unseeded(subject: Subject, count: int) -> Iterator[Played]:
-    """Episodes of new games that were never given a seed."""
+    """Episodes of new environments that never got a seed."""
     for _ in range(count):
         with games(subject, 1) as opened:
             yield opened.play()[0]
@@ -93,10 +93,10 @@ def _unseeded(subject: Subject, count: int) -> Iterator[Played]:
 @check(
     "environment",
     "make_env",
-    Cause("an array or a list of the class, or of the module, in which each instance keeps its state"),
+    Cause("instances keep their state in an array or list of the class or the module"),
 )
 def instances_share_nothing(subject: Subject) -> None:
-    """What one environment does is not changed by another that is played at the same time."""
+    """An environment does the same while another instance is played at the same time."""
     with games(subject, 1) as opened:
         alone = opened.play([0])
     with games(subject, 1) as one, games(subject, 1) as other:
@@ -106,11 +106,11 @@ def instances_share_nothing(subject: Subject) -> None:
             together = played
             if next(beside, None) is None:
                 beside = other.moves([6], tune=2)
-    _require_same(alone[0], together[0], "with another environment being played in between")
+    _require_same(alone[0], together[0], "with steps of another environment in between")
 
 
-@check("environment", "make_env", Cause("np.random or random in the place of the environment's own generator"))
+@check("environment", "make_env", Cause("np.random or random instead of the environment's own generator"))
 def no_global_random_state_is_used(subject: Subject) -> None:
-    """The environment neither reads nor writes the random state that numpy and Python share with everybody."""
+    """The environment neither uses nor changes the global random state of numpy and Python."""
     with unchanged("an episode of seed 0"), games(subject, 1) as opened:
         opened.play([0])

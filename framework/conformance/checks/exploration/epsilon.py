@@ -1,4 +1,4 @@
-"""Checks of the engine's ε-greedy: the schedule of ε, in each of its units, and greed where ε is 0."""
+"""Checks of the engine's ε-greedy exploration: the schedule of ε in each unit, and greedy actions where ε is 0."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from framework.conformance.subject import Subject
 from framework.types import Counters
 
 VALUES = np.array([0.0, 0.5, -1.0])
-"""Of one environment; the second action is the greedy one."""
+"""Action values of one environment; the second action is the greedy one."""
 
 
 def _of_the_engine(subject: Subject) -> None:
     owner = subject.owner("make_exploration")
     if owner != ENGINE:
-        raise NotApplicable(f"{owner} explores, not the engine's ε-greedy")
+        raise NotApplicable(f"the exploration is that of {owner}, not the engine's")
 
 
 def _scheduled(shape: str, start: float, final: float, horizon: int, t: int) -> float:
-    """As the options describe it."""
+    """ε at time t, as the options describe it."""
     if shape == "exponential":
         return final + (start - final) * math.exp(-(t + 1) / horizon)
     return start * (1 - t / horizon) + final * t / horizon if t < horizon else final
 
 
 def _epsilons(exploration: Any, case: Case) -> Mapping[str, float]:
-    """ε as it is reported, and as both kinds of actions have it: 1 − ε + ε/A and ε/A."""
+    """ε as reported, and as computed from two probabilities: 1 − ε + ε/A of the greedy action, ε/A of another."""
     reported, found = exploration.metrics(case.counters)["epsilon"], exploration.probabilities(*case)[-1]
-    return {"reported": reported, "by the greedy action": (1 - found[1]) * A / (A - 1), "by another": found[0] * A}
+    return {"reported": reported, "of the greedy action": (1 - found[1]) * A / (A - 1), "of another": found[0] * A}
 
 
 @check(
     "exploration",
     "make_exploration",
-    Cause("ε decays in another unit than it should, or with every call", "shivaverma/Orbit#10"),
-    Cause("the schedule begins anew with each episode", "google-deepmind/rlax#102"),
-    Cause("once final, ε stays final, in the next run, too", "hill-a/stable-baselines#758"),
+    Cause("ε decays in another unit, or with every call", "shivaverma/Orbit#10"),
+    Cause("the schedule starts again with each episode", "google-deepmind/rlax#102"),
+    Cause("ε stays at its final value, even in the next run", "hill-a/stable-baselines#758"),
 )
 def epsilon_follows_its_schedule(subject: Subject) -> None:
-    """ε is the function of one counter that the options name, whatever the others do and whatever was asked before."""
+    """ε follows its schedule and depends on the counter of its unit alone, not on other counters or earlier calls."""
     _of_the_engine(subject)
     obs = next(cases(subject, 1)).obs
     for (start, final, horizon), shape, envs in product(
@@ -61,7 +61,7 @@ def epsilon_follows_its_schedule(subject: Subject) -> None:
         for unit in UNITS:
             exploration = builder.altered({"exploration.unit": unit}).exploration(acting(subject, envs))
             example = {**options, "unit": unit, "environments": envs}
-            # the run's beginning comes last once more: ε knows no way it came
+            # the start of the run comes again at the end, as ε must not depend on earlier calls
             for number, counters in enumerate(chain([Counters()], a_run(envs, 40), [Counters()])):
                 case = Case(np.tile(VALUES, (envs, 1)), obs[:1].repeat(envs, axis=0), counters)
                 wanted = _scheduled(shape, start, final, horizon, counters[unit])
@@ -71,9 +71,9 @@ def epsilon_follows_its_schedule(subject: Subject) -> None:
                     exploration.choose(*case)
 
 
-@check("exploration", "make_exploration", Cause("the wrong axis, or values read before they are finished"))
+@check("exploration", "make_exploration", Cause("a maximum over the wrong axis, or values that are read too early"))
 def without_epsilon_actions_are_greedy(subject: Subject) -> None:
-    """Where ε is 0, an action of the largest value is chosen, of equals the first."""
+    """If ε is 0, the action with the largest value is chosen, and the first one of several equal ones."""
     _of_the_engine(subject)
     exploration = maker(subject, values={"exploration.start": 0.0, "exploration.final": 0.0})()
     for case in cases(subject, 100):

@@ -1,6 +1,6 @@
-"""Checks of the loop: what is made reaches memory and listeners, and runs and evaluations come to their ends.
+"""Checks of the loop: transitions reach the buffer and the callbacks, and runs and evaluations happen when they should.
 
-Those of its learning are in `updating`.
+The checks of its updates are in `updates`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from framework.training.loop import Loop
 from framework.types import Step
 
 SETTINGS = ((1, "disabled"), (3, "disabled"), (3, "next_step"), (3, "same_step"))
-"""Numbers of environments, and when they are reset."""
+"""(number of environments, autoreset mode)."""
 
 CLIP = 0.3
 
@@ -39,12 +39,12 @@ CLIP = 0.3
 @check(
     "loop",
     "make_collector",
-    Cause("the step on which an environment resets itself is taken for a transition", "vwxyzjn/cleanrl#499"),
-    Cause("the observation after a reset stands where the episode's last one belongs", "DLR-RM/stable-baselines3#934"),
-    Cause("an array is kept that the environment writes to next", "Farama-Foundation/Gymnasium#1132"),
+    Cause("the step on which an environment only resets itself is stored", "vwxyzjn/cleanrl#499"),
+    Cause("the observation after a reset replaces the episode's last one", "DLR-RM/stable-baselines3#934"),
+    Cause("an array is kept that the environment overwrites", "Farama-Foundation/Gymnasium#1132"),
 )
 def every_transition_reaches_the_memory(subject: Subject) -> None:
-    """What is added to the buffer is what happened in the environments: nothing lost, doubled or altered."""
+    """The buffer gets every transition of the environments exactly once and unchanged."""
     for num_envs, mode in SETTINGS:
         values = short(subject, num_envs, **{"probe.autoreset": mode, "probe.clip": CLIP})
         with subject.probed("ledger", values) as parts:
@@ -64,9 +64,9 @@ def _keep(to: list[Step]) -> Note:
     return lambda args, kwargs, result: to.append(copied([*args, *kwargs.values()][0]))
 
 
-@check("loop", "make_callbacks", Cause("an event is told twice, late, or not at all"))
+@check("loop", "make_callbacks", Cause("an event is reported twice, late or not at all"))
 def listeners_hear_of_everything_in_order(subject: Subject) -> None:
-    """Callbacks hear of the start, then of every step and every update, counted, and of the end once."""
+    """Callbacks get the start, then every step and every update after it has been counted, and the end once."""
     for num_envs in (1, 3):
         with subject.probed("ledger", short(subject, num_envs)) as parts:
             journal = LoopSpy(parts)
@@ -82,7 +82,7 @@ def listeners_hear_of_everything_in_order(subject: Subject) -> None:
         env_steps = 0
         for (step, clock), result in zip(spy.steps, made, strict=True):
             env_steps += len(result)
-            require(step is result, example=example, expected="the step that was made", got="another")
+            require(step is result, example=example, expected="the step that was made", got="another step")
             expect(clock.env_steps, env_steps, example={**example, "what": "environment steps, as on_step sees them"})
         for number, (_, _, clock) in enumerate(spy.updates, start=1):
             expect(clock.updates, number, example={**example, "what": "updates, as on_update sees them"})
@@ -95,7 +95,7 @@ def listeners_hear_of_everything_in_order(subject: Subject) -> None:
     Cause("the clipped reward is reported instead of the raw one"),
 )
 def episodes_are_reported_as_they_were_played(subject: Subject) -> None:
-    """Episodes are numbered from 1 as they end, each with its environment, raw return and length."""
+    """Callbacks get each episode at its end, numbered from 1, with its environment, raw return and length."""
     for num_envs, mode in SETTINGS:
         values = short(subject, num_envs, **{"probe.autoreset": mode, "probe.clip": CLIP})
         with subject.probed("ledger", values) as parts:
@@ -123,18 +123,18 @@ def games(log: Sequence[Entry]) -> list[list[Entry]]:
 @check(
     "loop",
     "make_collector",
-    Cause("the actions are greedy, or drawn twice, or belong to the observations before"),
-    Cause("the values are those of the observations before"),
-    Cause("the policy is asked as if for an evaluation: layers that explore by themselves do not"),
+    Cause("the actions are greedy, are drawn twice or belong to the previous observations"),
+    Cause("the values are those of the previous observations"),
+    Cause("the policy is called with explore=False, so that its exploring layers do not explore"),
 )
 def actions_are_the_ones_chosen(subject: Subject) -> None:
-    """Each environment gets the action that the exploration chose from the policy's values of what it now shows."""
+    """Each environment gets the action that the exploration chose from the values of its current observation."""
     for num_envs, mode in SETTINGS:
         with subject.probed("ledger", short(subject, num_envs, **{"probe.autoreset": mode})) as parts:
             read, seen = ledgers(subject, parts.stream)[0].painter.read, ActionSpy(parts)
             steps = run_with_spy(parts).steps
         if not seen.chosen:
-            raise NotApplicable("the collector does not ask the exploration")
+            raise NotApplicable("the collector does not call the exploration")
         example = {"environments": num_envs, "autoreset": mode}
         before = [0, *(clock.env_steps for _, clock in steps)][:-1]
         together = seen.together(num_envs)
@@ -146,21 +146,21 @@ def actions_are_the_ones_chosen(subject: Subject) -> None:
             expect(step.action, actions[step.env_id], example=where)
             shown = np.asarray([read(one) for one in obs])[step.env_id]
             expect(shown, [read(one) for one in step.obs], example={**where, "what": "frames that were acted on"})
-        wanted = "values that the policy gave for these observations while exploring"
+        wanted = "values that the policy gave for these observations with explore=True"
         for number, (values, obs, *_) in enumerate(seen.chosen, start=1):
             where = {**example, "choice": number, "observations": [read(one) for one in obs]}
             require(given.issuperset(_rows(obs, values)), example=where, expected=wanted, got=values)
 
 
 def _rows(obs: np.ndarray, values: np.ndarray) -> set[tuple[bytes, bytes]]:
-    """Each observation with its values, to be compared exactly, whatever their types."""
+    """Each observation with its values as bytes, for an exact comparison whatever their dtypes."""
     pairs = zip(np.asarray(obs, np.float64), np.asarray(values, np.float64), strict=True)
     return {(one.tobytes(), row.tobytes()) for one, row in pairs}
 
 
 @check("loop", "make_collector", Cause("the end is tested a step too late"))
 def a_run_ends_at_its_end(subject: Subject) -> None:
-    """A run goes on until run.steps, run.episodes or run.until is reached, and not a step longer."""
+    """A run ends with the first step that reaches `run.steps`, `run.episodes` or `run.until`."""
     for num_envs, (unit, end) in product((1, 3), (("env_steps", 20), ("episodes", 5))):
         option = {"env_steps": "run.steps", "episodes": "run.episodes"}[unit]
         with subject.probed("ledger", short(subject, num_envs, **{"run.steps": None, option: end})) as parts:
@@ -168,7 +168,7 @@ def a_run_ends_at_its_end(subject: Subject) -> None:
         require(
             clocks[-1] >= end and all(clock < end for clock in clocks[:-1]),
             example={"environments": num_envs, option: end},
-            expected=f"the first step that makes {end} is the last",
+            expected=f"the first step that reaches {end} is the last",
             got=f"{clocks[-2:]} after the last two steps",
         )
     if not subject.plugins.implementing("env_wrapper"):
@@ -177,9 +177,9 @@ def a_run_ends_at_its_end(subject: Subject) -> None:
         expect(parts.counters.env_steps, 10, example={"run.until": 1, "evaluation.every": 10, "every return": 1})
 
 
-@check("loop", "make_env", Cause("steps are counted for each environment, not in all", "astooke/rlpyt#150"))
+@check("loop", "make_env", Cause("steps are counted for each environment, not in total", "astooke/rlpyt#150"))
 def evaluations_come_when_they_are_due(subject: Subject) -> None:
-    """An evaluation comes after the first step at or past each multiple of evaluation.every."""
+    """An evaluation follows each step that reaches or passes a multiple of `evaluation.every`."""
     for num_envs in (1, 3):
         values = short(subject, num_envs, **{"evaluation.every": 10, "evaluation.episodes": 2})
         with subject.probed("ledger", values) as parts:
@@ -193,11 +193,11 @@ def evaluations_come_when_they_are_due(subject: Subject) -> None:
 @check(
     "loop",
     "make_policy",
-    Cause("an evaluation draws from the training's random numbers, or leaves the network in another mode"),
-    Cause("exploration that counts what it is asked"),
+    Cause("an evaluation uses training's random generators, or leaves the network in another mode"),
+    Cause("an exploration that counts its calls"),
 )
 def an_evaluation_changes_no_training_state(subject: Subject) -> None:
-    """An evaluation leaves every part as it was, and a run with evaluations is the run without them."""
+    """An evaluation changes no part's state, and a run with evaluations ends in the same state as one without."""
     with subject.probed("ledger", short(subject, 2, **{"run.steps": 30, "evaluation.episodes": 4})) as parts:
         loop = Loop(parts)
         loop.run()
@@ -209,12 +209,12 @@ def an_evaluation_changes_no_training_state(subject: Subject) -> None:
         expect(parts.stream.observations, shown, example="the training environments, after one evaluation")
     without, having = (_outcome(subject, {"evaluation.every": every, "evaluation.episodes": 3}) for every in (0, 10))
     for name, state in without.items():
-        wanted = f"in the end the same {name} as without evaluations"
+        wanted = f"at the end the same {name} as without evaluations"
         require(having[name] == state, example={"evaluation.every": 10}, expected=wanted, got="another")
 
 
 def _outcome(subject: Subject, values: Mapping[str, Any]) -> dict[str, str]:
-    """Hashes of all that a short run leaves: the parts' states, and the actions that were taken."""
+    """Hashes of the results of a short run: the parts' states and the actions."""
     with subject.probed("ledger", short(subject, 2, **values)) as parts:
         actions = np.concatenate([step.action for step, _ in run_with_spy(parts).steps])
         left: Snapshot = {"actions": {"all": actions}, **snapshot(parts)}

@@ -1,4 +1,4 @@
-"""Checks of the loop's learning: what is owed is learnt, once, from one batch, and what is not finite is not."""
+"""Checks of the loop's updates: the loop makes each due update once, from one batch, and stops at a non-finite loss."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from framework.types import Batch, Counters, TDErrors
 @check(
     "loop",
     "make_cadence",
-    Cause("updates that are owed are forgotten, or made twice"),
-    Cause("the warm-up or the ratio is counted for each environment, not in all", "pfnet/pfrl#200"),
+    Cause("due updates are forgotten or made twice"),
+    Cause("the warm-up or the ratio counts the steps of one environment, not of all", "pfnet/pfrl#200"),
 )
 def updates_are_those_that_are_due(subject: Subject) -> None:
-    """Before each step, or while it is under way, exactly the updates are made that are due by then."""
+    """Before each step, or during it if `overlap` is true, the loop makes exactly the updates that are due."""
     for num_envs in (1, 3):
         with subject.probed("ledger", short(subject, num_envs)) as parts:
             journal = LoopSpy(parts)
@@ -57,10 +57,10 @@ def _expect_paid(clock: Counters, due: int, available: int, example: Mapping[str
     "loop",
     "make_loss",
     Cause("priorities are never updated", "anthonytorlucci/rlevo#188"),
-    Cause("the loss is written back where the priority belongs"),
+    Cause("the loss is written back instead of the priority"),
 )
 def an_update_is_of_one_batch(subject: Subject) -> None:
-    """A batch of the cadence's size is drawn; its loss moves the policy; its ids get the priorities that were found."""
+    """Each update draws one batch of the cadence's size, applies its loss and gives its ids their new priorities."""
     with subject.probed("ledger", short(subject, 2)) as parts:
         journal = LoopSpy(parts)
         Loop(parts).run()
@@ -68,7 +68,7 @@ def an_update_is_of_one_batch(subject: Subject) -> None:
     order = ["sample", "loss", "apply", "reprioritize"]
     calls = journal.of(*order)
     if not calls:
-        raise NotApplicable("no updates in so few steps")
+        raise NotApplicable("the short run makes no updates")
     for number, start in enumerate(range(0, len(calls), 4), start=1):
         group = calls[start : start + 4]
         example = {"update": number}
@@ -86,12 +86,12 @@ def an_update_is_of_one_batch(subject: Subject) -> None:
 @check(
     "loop",
     "make_target_sync",
-    Cause("the sync stands inside of another condition, and runs less often", "vwxyzjn/cleanrl#322"),
-    Cause("synced only at the start", "higgsfield-ai/higgsfield#14"),
-    Cause("frames are counted where steps are meant", "pfnet/pfrl#200"),
+    Cause("the sync is called inside another condition, and so less often", "vwxyzjn/cleanrl#322"),
+    Cause("the target is copied only at the start", "higgsfield-ai/higgsfield#14"),
+    Cause("frames are counted instead of steps", "pfnet/pfrl#200"),
 )
 def the_target_hears_of_every_update_and_step(subject: Subject) -> None:
-    """The target's clock ticks once after each update and once after each step, both already counted."""
+    """The loop calls `tick` once after each update and once after each step, with counters that include it."""
     for num_envs in (1, 3):
         with subject.probed("ledger", short(subject, num_envs)) as parts:
             journal = LoopSpy(parts)
@@ -110,12 +110,12 @@ def _after(call: Call) -> tuple[int, int]:
 @check(
     "loop",
     "make_loss",
-    Cause("a loss that is NaN trains on silently", "anthonytorlucci/rlevo#318"),
+    Cause("training continues silently after a NaN loss", "anthonytorlucci/rlevo#318"),
     Cause("a NaN error gets into the priorities", "MorvanZhou/Reinforcement-learning-with-tensorflow#54"),
 )
 def a_loss_that_is_not_finite_halts_the_run(subject: Subject) -> None:
-    """A NaN reward halts the run at the first batch that holds it; the halt names its ids, and nothing has moved."""
-    # learnt from the start, 16 at a time: that a uniform sampler never gives it is less likely than 1e-40
+    """A NaN reward stops the run at the first batch with it: the error names the ids, and nothing learns from it."""
+    # batches of 16 from the start: a uniform sampler misses the NaN in all of them with probability below 1e-40
     values = {"learning.starts": 0, "learning.updates_per_step": 1.0, "learning.batch_size": 16}
     with subject.probed("ledger", short(subject, 2, **values, **{"probe.nan_after": 2})) as parts:
         ledgers(subject, parts.stream)
@@ -133,14 +133,14 @@ def a_loss_that_is_not_finite_halts_the_run(subject: Subject) -> None:
         try:
             Loop(parts).run()
         except NonFiniteLoss as halt:
-            require(len(kept) == 1, example=example, expected="a halt at the first such batch", got=f"at {len(kept)}.")
+            require(len(kept) == 1, example=example, expected="a stop at the first NaN batch", got=f"batch {len(kept)}")
             ids, learnt = kept[0]
             expect(list(halt.ids), ids, example={**example, "what": "ids of the rows whose loss is not finite"})
             for name, state in _learnt(parts).items():
-                require(state == learnt[name], example=example, expected=f"{name} of the last good update", got="moved")
+                require(state == learnt[name], example=example, expected=f"an unchanged {name}", got="a changed one")
             expect(len(journal.of("apply")), parts.counters.updates, example={**example, "what": "updates made"})
             return
-    raise Violation(example, "NonFiniteLoss", f"{parts.counters.updates} updates, as if nothing were wrong")
+    raise Violation(example, "NonFiniteLoss", f"{parts.counters.updates} updates without an error")
 
 
 def _learnt(parts: Parts) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""Checks of the loss: what it takes from behind a transition, and how far the discount lets it."""
+"""Checks of the loss: what it takes from the successor, and how the discount limits it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from framework.types import TDErrors
 
 
 def _differ(one: TDErrors, other: TDErrors) -> bool:
-    """By more than rounding, in some row."""
+    """Whether the losses differ by more than rounding in some row."""
     return not np.allclose(one.loss, other.loss, rtol=1e-6, atol=1e-7)
 
 
@@ -27,10 +27,10 @@ def _differ(one: TDErrors, other: TDErrors) -> bool:
     "loss",
     "make_loss",
     Cause("NaN · (1 − terminated) is NaN", "anthonytorlucci/rlevo#192"),
-    Cause("the successor is masked by its value, not by the discount"),
+    Cause("the mask depends on the value of the successor, not on the discount"),
 )
 def nothing_behind_a_discount_of_zero_matters(subject: Subject) -> None:
-    """Where the discount is 0 the loss depends on the return alone: not on the successor, were it NaN."""
+    """If the discount is 0, the loss does not depend on the successor, even if that is NaN."""
     made = LearnerFactory.of(subject)
     zero = np.zeros(B)
     wanted = made.trained().errors(made.batch(discount=zero))
@@ -50,11 +50,11 @@ def nothing_behind_a_discount_of_zero_matters(subject: Subject) -> None:
 @check(
     "loss",
     "make_loss",
-    Cause("the target network is fed s, not s'", "google-research/recsim#26"),
+    Cause("the target network gets s instead of s'", "google-research/recsim#26"),
     Cause("a truncated episode is not bootstrapped", "keras-rl/keras-rl#298"),
 )
 def a_discount_above_zero_bootstraps_from_the_successor(subject: Subject) -> None:
-    """Where the discount is not 0 the loss depends on the successor, also where no next action is known."""
+    """If the discount is above 0, the loss depends on the successor, even if no next action is known."""
     made = bootstrapping(subject)
     for example, next_action in (
         ("next actions known", None),
@@ -72,10 +72,10 @@ def a_discount_above_zero_bootstraps_from_the_successor(subject: Subject) -> Non
     "loss",
     "make_loss",
     Cause("γ never reaches the loss", "mlaux1/rl-blox#79"),
-    Cause("γ's exponent is taken from the ends: γ⁰ = 1", "takuseno/d3rlpy#346"),
+    Cause("γ's exponent is computed from the ends: γ⁰ = 1", "takuseno/d3rlpy#346"),
 )
 def the_discount_of_the_batch_is_the_one_used(subject: Subject) -> None:
-    """Discounts of 0, 0.3 and 0.9 give three losses: γ^k comes with the batch, and is no constant of the loss."""
+    """The loss uses the discounts γ^k of the batch: discounts of 0, 0.3 and 0.9 give three different losses."""
     made = bootstrapping(subject)
     given = (0.0, 0.3, 0.9)
     found = [made.trained().errors(made.batch(discount=np.full(B, discount))) for discount in given]
@@ -88,11 +88,11 @@ def the_discount_of_the_batch_is_the_one_used(subject: Subject) -> None:
 @check(
     "loss",
     "make_loss",
-    Cause("a power of the discount, or the option γ, is used again", "younggyoseo/FastTD3#6"),
-    Cause("γ's exponent is taken from the ends: γ⁰ = 1", "takuseno/d3rlpy#346"),
+    Cause("the loss uses a power of the discount, or applies the option γ again", "younggyoseo/FastTD3#6"),
+    Cause("γ's exponent is computed from the ends: γ⁰ = 1", "takuseno/d3rlpy#346"),
 )
 def the_error_is_linear_in_the_discount(subject: Subject) -> None:
-    """Where the priority is |y − Q(s, a)|, y is linear in the discount: twice the discount is twice the bootstrap."""
+    """If the priority is |y − Q(s, a)|, y is linear in the discount: twice the discount adds twice the bootstrap."""
     made = bootstrapping(subject)
     far = 16.0
 
@@ -101,11 +101,11 @@ def the_error_is_linear_in_the_discount(subject: Subject) -> None:
 
     alone = error(0.0)
     if not np.allclose(alone + error(0.0, -far), 2 * far, rtol=1e-4):
-        raise NotApplicable("the priorities are no plain errors")
+        raise NotApplicable("the priorities are not |y − Q(s, a)|")
     once, twice = error(0.4) - alone, error(0.8) - alone
     if (np.abs(twice) > far / 4).any():
-        raise NotApplicable("the values are too large for errors of a known sign")
-    example = "by how much a discount of 0.8 changes y: expected is twice what 0.4 does"
+        raise NotApplicable("the values are too large for the sign of the errors to be known")
+    example = "the change of y by a discount of 0.8; expected: twice the change by 0.4"
     expect(twice, 2 * once, example=example, rtol=1e-3, atol=1e-4)
 
 
@@ -115,7 +115,7 @@ def the_error_is_linear_in_the_discount(subject: Subject) -> None:
     Cause("the loss bootstraps from the online network", "facebookresearch/ReAgent#88"),
 )
 def what_is_bootstrapped_from_is_the_target(subject: Subject) -> None:
-    """Once learning has moved the online part, copying it to the target changes the losses of bootstrapped rows."""
+    """After learning, a copy of the online network to the target network changes the losses of bootstrapped rows."""
     made = bootstrapping(subject)
     targeted(made.policy())
 
@@ -127,7 +127,7 @@ def what_is_bootstrapped_from_is_the_target(subject: Subject) -> None:
     behind, level = learnt(), learnt()
     batch = made.batch(next_obs=made.observations(B, key=1))
     if np.array_equal(made.trained().values(batch.next_obs), level.values(batch.next_obs)):
-        raise NotApplicable("updates move nothing, which is for the optimiser's checks to say")
+        raise NotApplicable("updates move nothing; the optimiser's checks report that")
     targeted(level.policy).update_target(1.0)
     kept, copied = behind.errors(batch), level.errors(batch)
     example = "three updates towards 100; losses with and without update_target(1), discounts of 0.9"

@@ -27,12 +27,12 @@ from framework.types import Batch
 @check(
     "loss",
     "make_loss",
-    Cause("the mean over the batch where a loss for each row is wanted"),
+    Cause("the mean over the batch instead of a loss for each row"),
     Cause("(B,) is broadcast against (B, 1)", "chainer/chainerrl#359"),
-    Cause("the signed error is the priority"),
+    Cause("the priority is the signed error"),
 )
 def a_loss_and_a_priority_for_each_row(subject: Subject) -> None:
-    """B rows give B finite losses, and B priorities in float64, finite and not negative."""
+    """A batch of B rows gives B finite losses and B finite, non-negative float64 priorities."""
     made = LearnerFactory.of(subject)
     learner = made.trained()
     for rows in (1, 2, A, B):
@@ -54,12 +54,12 @@ def a_loss_and_a_priority_for_each_row(subject: Subject) -> None:
 @check(
     "loss",
     "make_loss",
-    Cause("the update is made in the loss"),
+    Cause("the loss itself makes the update"),
     Cause("a field of the batch is scaled or masked in place"),
-    Cause("the exploration's counts or random numbers are used up by asking how the agent acts"),
+    Cause("reading the exploration's probabilities changes its counts or uses up random numbers"),
 )
 def a_loss_changes_nothing(subject: Subject) -> None:
-    """Computing a loss leaves the policy's values and weights, the batch and the exploration's choices as they were."""
+    """A loss changes neither the policy's values and weights, nor the batch, nor the exploration's choices."""
     made = LearnerFactory.of(subject)
     learner, other, batch = made.trained(), made.trained(), made.batch()
     obs = made.observations(B, key=1)
@@ -76,9 +76,9 @@ def a_loss_changes_nothing(subject: Subject) -> None:
         expect(choices[0], choices[1], example=f"the exploration's choices after the loss of a batch, call {call}")
 
 
-@check("loss", "make_loss", Cause("importance weights enter twice: in the loss and in the optimiser"))
+@check("loss", "make_loss", Cause("importance weights are applied twice: in the loss and in the optimiser"))
 def a_loss_does_not_read_weights(subject: Subject) -> None:
-    """Importance weights are the optimiser's to apply: losses and priorities do not depend on them."""
+    """Losses and priorities do not depend on importance weights, because the optimiser applies those."""
     made = LearnerFactory.of(subject)
     wanted = made.trained().errors(made.batch())
     weighted = made.batch(weights=np.linspace(0.1, 1.0, B))
@@ -86,7 +86,7 @@ def a_loss_does_not_read_weights(subject: Subject) -> None:
 
 
 def _mixes_rows(made: LearnerFactory) -> bool:
-    """Whether observations see each other in training by design, as where a batch is normalised."""
+    """Whether rows influence each other in training by design, as with batch normalisation."""
     obs = made.observations(B)
     alone, among = (made.trained().policy.action_values(rows, explore=True)[0] for rows in (obs[:1], obs))
     return not np.allclose(alone, among, rtol=1e-3, atol=1e-4)
@@ -97,10 +97,10 @@ def _mixes_rows(made: LearnerFactory) -> bool:
     "make_loss",
     Cause("(B,) is broadcast against (B, 1)", "chainer/chainerrl#359"),
     Cause("a maximum or an index runs over the batch"),
-    Cause("right only where the batch is as large as another axis", "archsyscall/DistRL-TensorFlow2#1"),
+    Cause("right only if the batch is as large as another axis", "archsyscall/DistRL-TensorFlow2#1"),
 )
 def a_row_does_not_see_the_others(subject: Subject) -> None:
-    """A row's loss and priority stay the same when action, reward, discount and successor of other rows change."""
+    """A row's loss and priority do not depend on the action, reward, discount and successor of other rows."""
     made = LearnerFactory.of(subject)
     names = ["action", "reward", "discount", "next_action"]
     if not _mixes_rows(made):
@@ -121,31 +121,31 @@ def a_row_does_not_see_the_others(subject: Subject) -> None:
 
 
 def _must_learn(made: LearnerFactory, learner: Learner, batch: Batch) -> None:
-    """Tell a loss that asks for the wrong thing from an optimiser that does not do what it is asked for.
+    """Make sure that updates work at all, so that a failure is the loss's fault and not the optimiser's.
 
     Raises:
-        NotApplicable: if the learner's updates have raised its own loss, or a small error moves nothing either.
+        NotApplicable: if updates have raised the learner's own loss, or if a small error moves nothing either.
     """
     risen = learner.errors(batch).loss.mean() > made.fresh().errors(batch).loss.mean()
     other, small = made.fresh(), made.one(0, 0.5)
     before = other.values(small.obs)
     other.learn(small, times=5)
     if risen or np.array_equal(before, other.values(small.obs)):
-        raise NotApplicable("updates do not lower the loss, which is for the optimiser's checks to say")
+        raise NotApplicable("updates do not lower the loss; the optimiser's checks report that")
 
 
 @check(
     "loss",
     "make_loss",
-    Cause("clipping the error, not the gradient, zeroes large gradients", "devsisters/DQN-tensorflow#16"),
-    Cause("a loss that is constant beyond 1, where one that is linear is meant", "spragunr/deep_q_rl#46"),
-    Cause("another action's value is compared with the return, such as the best one's"),
+    Cause("the error is clipped instead of the gradient: large errors get gradient 0", "devsisters/DQN-tensorflow#16"),
+    Cause("the loss is constant beyond 1 instead of linear", "spragunr/deep_q_rl#46"),
+    Cause("the return is compared with another action's value, such as the best one's"),
 )
 def a_large_error_moves_the_action_that_was_taken(subject: Subject) -> None:
-    """Errors of +100 for one action and of −100 for another raise the value of the first above that of the second.
+    """Returns of +100 for one action and −100 for another raise the first value relative to the second.
 
-    Measured from where they stood: whatever an update moves for all actions alike (a shared layer, the stream of
-    state values) cancels out.
+    The check compares the changes of the two values. So a change that all actions share (by a common layer or the state
+    value of a dueling network) cancels out.
     """
     made = LearnerFactory.of(subject)
     obs = np.repeat(made.observations(1), 2, axis=0)
@@ -156,4 +156,4 @@ def a_large_error_moves_the_action_that_was_taken(subject: Subject) -> None:
         if moved is not None:
             _must_learn(made, learner, batch)
             example = {"actions": actions, "returns": "+100 and −100", "discounts": 0, "updates": f"1 to {UPDATES}"}
-            raise Violation(example, f"action {up} rises above {down}", f"values moved by {shown(moved)}")
+            raise Violation(example, f"action {up} rises relative to {down}", f"values moved by {shown(moved)}")

@@ -1,6 +1,7 @@
-"""Checks of the sampler: it gives active ids only, every one of them, and as many as asked for.
+"""Checks of the sampler: it gives only active ids, each of them at some time, and as many as requested.
 
-Ids come as a ring gives them: each once, large after a long run, the one whose slot is taken retired before.
+The checks use ids as a ring buffer gives them: each is new, they become large in a long run, and an id is retired
+before another one takes its slot.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from framework.types import Counters
 @check(
     "sampler",
     "make_sampler",
-    Cause("a draw at the very end of the sum goes out of range", "ray-project/ray#57599"),
-    Cause("a capacity that is no power of two", "vwxyzjn/cleanrl#546"),
-    Cause("slots that hold nothing are drawn", "instadeepai/flashbax#52"),
+    Cause("a draw at the very end of the sum is out of range", "ray-project/ray#57599"),
+    Cause("a capacity that is not a power of two", "vwxyzjn/cleanrl#546"),
+    Cause("empty slots are drawn", "instadeepai/flashbax#52"),
     Cause("ids in int32, or slots that are not cleared when their id is retired"),
 )
 def only_active_ids_are_drawn(subject: Subject) -> None:
-    """Whatever was activated, retired and given priorities, every id that is drawn is active, and there are enough."""
+    """After any calls, `sample(n)` gives only active ids, at most n and at least min(n, `len(sampler)`) of them."""
 
     def body(capacity: int, base: int, actions: list[tuple[str, int]]) -> None:
         sampler = sampler_of(subject, capacity)
@@ -74,12 +75,12 @@ def only_active_ids_are_drawn(subject: Subject) -> None:
 @check(
     "sampler",
     "make_sampler",
-    Cause("off by one: the first or the last one is never drawn"),
-    Cause("a capacity that is no power of two", "vwxyzjn/cleanrl#546"),
+    Cause("an off-by-one error: the first or the last id is never drawn"),
+    Cause("a capacity that is not a power of two", "vwxyzjn/cleanrl#546"),
     false_alarm=1e-5,
 )
 def every_id_is_drawn_sooner_or_later(subject: Subject) -> None:
-    """len(sampler) says how many different ids can be drawn, and all of them are (with 1 % probability or more)."""
+    """`len(sampler)` different ids can be drawn, each with a probability of at least 1 %."""
     for count, capacity in ((1, 1), (1, 5), (2, 2), (3, 3), (4, 4), (5, 5), (5, 7), (5, 8)):
         sampler = sampler_of(subject, capacity, range(count))
         promised = len(sampler)
@@ -89,9 +90,9 @@ def every_id_is_drawn_sooner_or_later(subject: Subject) -> None:
         require(len(found) == promised, example=example, expected=f"{promised} different ids", got=found)
 
 
-@check("sampler", "make_sampler", Cause("the last ids of a short buffer are padded with index 0", "le2333/RTRRL#57"))
+@check("sampler", "make_sampler", Cause("missing ids of a short buffer are filled with index 0", "le2333/RTRRL#57"))
 def nothing_is_drawn_from_nothing(subject: Subject) -> None:
-    """Where no id is active, len(sampler) is 0, and a draw gives nothing or raises."""
+    """While no id is active, `len(sampler)` is 0 and `sample` returns no ids or raises an error."""
     for active in ((), (3, 4)):
         sampler = sampler_of(subject, 5, active)
         if active:
@@ -105,9 +106,9 @@ def nothing_is_drawn_from_nothing(subject: Subject) -> None:
         expect(len(ids), 0, example={**example, "drawn": ids})
 
 
-@check("sampler", "make_sampler", Cause("the slot is cleared, whichever id is in it now", "ray-project/ray#6534"))
+@check("sampler", "make_sampler", Cause("the slot is cleared although another id is in it now", "ray-project/ray#6534"))
 def retiring_what_is_not_active_changes_nothing(subject: Subject) -> None:
-    """Ids that were retired before, whose slots others have now, and ids that never were active are ignored."""
+    """`retire` ignores ids that are not active: retired ones whose slots others have now, and ones never activated."""
     capacity = 5
     for strange in ([2], [0], [0, 1], [9], [2, 9]):
         sampler = sampler_of(subject, capacity, range(3))
@@ -125,7 +126,7 @@ def retiring_what_is_not_active_changes_nothing(subject: Subject) -> None:
 
 @check("sampler", "make_sampler", Cause("the caller's array is kept, not a copy of it", "thu-ml/tianshou#82"))
 def arrays_are_not_shared(subject: Subject) -> None:
-    """Arrays that were passed in stay as they were and may be overwritten, and so may those that came out."""
+    """The sampler does not change its arguments, and the caller may overwrite them and the returned arrays."""
     sampler = sampler_of(subject, 7)
     calls: Sequence[tuple[str, list[np.ndarray]]] = [
         ("activate", [np.arange(6)]),
@@ -141,9 +142,7 @@ def arrays_are_not_shared(subject: Subject) -> None:
     for _ in range(4):
         ids, weights = sampler.sample(1, Counters())
         if not set(ids.tolist()) <= {2, 3, 4, 5}:
-            raise Violation(
-                "arrays that were passed and drawn were overwritten with 5 and 77", "ids of [2, 3, 4, 5]", ids
-            )
+            raise Violation("passed arrays were overwritten with 5, drawn arrays with 77", "ids of [2, 3, 4, 5]", ids)
         for array in (ids, weights):
             if array.flags.writeable:
                 array[...] = 77

@@ -1,6 +1,6 @@
-"""Checks of what priorities do to a sampler.
+"""Checks of how a sampler treats priorities.
 
-What a sampler prefers is its own business, so nothing is asked about probabilities but that weights do not add to it.
+A sampler may prefer any ids. So the checks ask only that importance weights do not strengthen the preference.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def _twins(subject: Subject) -> tuple[Sampler, Sampler]:
 @check(
     "sampler",
     "make_sampler",
-    Cause("a late priority is written to whatever lies in the slot now", "ray-project/ray#6534"),
+    Cause("a late priority goes to the transition that is in the slot now", "ray-project/ray#6534"),
 )
 def late_priorities_are_ignored(subject: Subject) -> None:
-    """Whatever priority is given to an id that is gone, or never was there, the same ids are drawn as otherwise."""
+    """A priority for an id that is no longer active, or never was, does not change which ids are drawn."""
     for late in ([0], [0, 1], [7, 0], [0, 3]):
         one, other = _twins(subject)
         for twin, priority in ((one, 1e-3), (other, 1e3)):
@@ -42,11 +42,11 @@ def late_priorities_are_ignored(subject: Subject) -> None:
 @check(
     "sampler",
     "make_sampler",
-    Cause("a NaN poisons the sum that is drawn from", "MorvanZhou/Reinforcement-learning-with-tensorflow#54"),
+    Cause("a NaN makes the sum of the priorities NaN", "MorvanZhou/Reinforcement-learning-with-tensorflow#54"),
     false_alarm=1e-5,
 )
 def priorities_that_are_no_numbers_do_no_harm(subject: Subject) -> None:
-    """A NaN or an infinite priority is refused or ignored: all ids are drawn afterwards as before."""
+    """The sampler refuses or ignores a NaN or infinite priority, and all ids can still be drawn afterwards."""
     for bad in (np.nan, np.inf, -np.inf):
         sampler = sampler_of(subject, 5, range(5))
         promised = len(sampler)
@@ -65,10 +65,10 @@ def priorities_that_are_no_numbers_do_no_harm(subject: Subject) -> None:
     "sampler",
     "make_sampler",
     Cause("a division by a sum of 0"),
-    Cause("ids of slots that hold nothing are drawn", "instadeepai/flashbax#52"),
+    Cause("ids of empty slots are drawn", "instadeepai/flashbax#52"),
 )
 def zero_priorities_do_no_harm(subject: Subject) -> None:
-    """Where errors are 0, for one id or for all, draws are sound: active ids with finite weights."""
+    """If one or all priorities are 0, draws still give active ids with finite weights."""
     for zeros in ([2], [0, 1, 2]):
         sampler = sampler_of(subject, 5, range(3))
         sampler.reprioritize(np.array(zeros), np.zeros(len(zeros)))
@@ -80,15 +80,15 @@ def zero_priorities_do_no_harm(subject: Subject) -> None:
 @check(
     "sampler",
     "make_sampler",
-    Cause("the wrong sign or base of the importance exponent", "takoika/PrioritizedExperienceReplay#1"),
-    Cause("weights of other ids than those that were drawn"),
+    Cause("a wrong sign or base of the importance exponent", "takoika/PrioritizedExperienceReplay#1"),
+    Cause("weights of other ids than the drawn ones"),
     false_alarm=1e-5,
 )
 def what_is_drawn_more_often_never_weighs_more(subject: Subject) -> None:
-    """Importance weights undo a preference, in part or wholly: of two ids the likelier one has no greater weight.
+    """Of two ids, the one that is drawn more often has no larger importance weight.
 
-    Only pairs of one draw are compared that differ by 6 standard errors of independent draws, which the rarer of two
-    does with less than 1e-8 for each of 10 pairs.
+    The check compares pairs of one draw whose counts differ by more than 6 standard errors of independent draws. The
+    less likely id leads by so much with probability below 1e-8 for each of 10 pairs.
     """
     sampler = sampler_of(subject, 5, range(5))
     sampler.reprioritize(np.arange(5), np.array([0.1, 1.0, 4.0, 0.5, 2.0]))
@@ -105,6 +105,6 @@ def what_is_drawn_more_often_never_weighs_more(subject: Subject) -> None:
         if one - other > 6 * np.sqrt(one + other) and weights[often] > weights[rare] * (1 + 1e-9):
             example = {
                 "times drawn": list(counts.items()),
-                "compared": f"the weight of {ids[often]} beside that of {ids[rare]}",
+                "compared": f"the weight of id {ids[often]} with that of id {ids[rare]}",
             }
             raise Violation(example, f"at most {weights[rare]}", weights[often])

@@ -48,12 +48,9 @@ def test_it_follows_from_the_observations_and_what_the_processor_declares(
     assert computing(precision, device, spaces, declared) is wanted
 
 
+@pytest.mark.usefixtures("float64")
 def test_exact_references_stay_exact() -> None:
-    torch.set_default_dtype(torch.float64)
-    try:
-        assert computing("auto", CPU, images(84), {"avx512_bf16": True}) is None
-    finally:
-        torch.set_default_dtype(torch.float32)
+    assert computing("auto", CPU, images(84), {"avx512_bf16": True}) is None
 
 
 @pytest.mark.parametrize("side", [42, 84])

@@ -1,4 +1,4 @@
-"""The figures of a run against slow references."""
+"""What is read from the runs of a study, and their figures against slow references."""
 
 from __future__ import annotations
 

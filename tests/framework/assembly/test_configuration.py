@@ -1,0 +1,85 @@
+"""Where the values of options come from, which source wins, and what is said of a wrong value."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framework.assembly.configuration import configure
+from framework.config import Source, parse_assignment
+from framework.errors import UsageError
+from framework.options import ReturnsOptions
+
+
+def settle(values: dict[str, object], label: str = "--set", names: str = "tabular,chain") -> dict[str, object]:
+    return configure(names, [Source(label, values)])[1].flat()
+
+
+def test_each_source_beats_the_weaker_ones() -> None:
+    named = "tabular,chain"
+    default = configure(named)[1]
+    assert default.sources["returns.gamma"] == "recommended by chain"
+    assert default.flat()["evaluation.every"] == 0
+    layered = configure(
+        named, [Source("file a.toml", {"returns.gamma": 0.5, "run.seed": 3}), Source("--set", {"returns.gamma": 0.7})]
+    )[1]
+    assert layered[ReturnsOptions].gamma == 0.7
+    assert layered.sources["returns.gamma"] == "--set"
+    assert layered.sources["run.seed"] == "file a.toml"
+
+
+def test_an_end_that_the_user_names_replaces_the_recommended_ones() -> None:
+    assert settle({})["run.episodes"] == 100
+    assert settle({"run.steps": 5})["run.episodes"] is None
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"returns.gama": 1}, "returns.gama (from --set): 'returns' has no option 'gama'. Did you mean 'gamma'?"),
+        ({"retruns.gamma": 1}, "no loaded plugin has a section 'retruns'. Did you mean 'returns'?"),
+        ({"dqn.hidden": 1}, "no loaded plugin has a section 'dqn'."),
+        ({"gamma": 1}, "write it as section.key=value"),
+        ({"returns.gamma": "high"}, "returns.gamma = 'high' (from --set): Input should be a valid number"),
+        ({"returns.gamma": 1.5}, "returns.gamma = 1.5 (from --set): Input should be less than or equal to 1"),
+        ({"returns.gamma": float("nan")}, "returns.gamma = nan (from --set): Input should be a finite number"),
+        ({"exploration.unit": "days"}, "exploration.unit = 'days' (from --set): Input should be 'env_steps'"),
+        ({"chain.length": 2}, "chain.length = 2 (from --set)"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_source(values: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        settle(values)
+    assert any(message in problem for problem in caught.value.problems), caught.value.problems
+
+
+def test_all_wrong_values_are_reported_together() -> None:
+    with pytest.raises(UsageError) as caught:
+        settle({"returns.gamma": 2, "run.seed": -1, "run.sede": 1})
+    assert len(caught.value.problems) == 3
+
+
+def test_none_unsets_and_a_stronger_end_replaces_a_weaker_one_whatever_its_source() -> None:
+    assert settle({"run.episodes": None})["run.episodes"] is None
+    assert parse_assignment("run.until=none") == ("run.until", None)
+    file, flag = Source("file", {"run.episodes": 100}), Source("command line", {"run.steps": 5})
+    flat = configure("tabular,chain", [file, flag])[1].flat()
+    assert (flat["run.episodes"], flat["run.steps"]) == (None, 5)
+
+
+def test_without_evaluations_no_recommended_evaluation_ends_the_run() -> None:
+    assert settle({}, names="dqn,pong")["run.until"] == 18
+    assert settle({"evaluation.every": 0}, names="dqn,pong")["run.until"] is None
+
+
+@given(gamma=st.floats(0, 1), seed=st.integers(0, 2**63 - 1), horizon=st.integers(1, 10**9), start=st.floats(0, 1))
+def test_a_configuration_survives_its_own_toml(gamma: float, seed: int, horizon: int, start: float) -> None:
+    values = {"returns.gamma": gamma, "run.seed": seed, "exploration.horizon": horizon, "exploration.start": start}
+    config = configure("tabular,chain", [Source("x", values)])[1]
+    document = tomllib.loads(config.to_toml(config.flat()))
+    flat = {f"{name}.{key}": value for name, table in document.items() for key, value in table.items()}
+    again = configure("tabular,chain", [Source("y", flat)])[1]
+    assert again.flat() == config.flat()

@@ -1,0 +1,37 @@
+"""An error in a run names the plugin that raised it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import framework
+from framework.assembly.manager import PluginError
+from framework.events import Callback, Episode
+from framework.types import Counters
+from tests.framework.training.misbehaving import EXPLORES, LISTENS, WRAPS, line_of, plugin
+
+
+@pytest.mark.parametrize(
+    ("hook", "slot"), [(EXPLORES, "make_exploration"), (LISTENS, "make_callbacks"), (WRAPS, "make_env")]
+)
+def test_a_plugin_that_raises_is_named_with_its_hook_and_its_line(hook: str, slot: str, tmp_path: Path) -> None:
+    path = plugin(tmp_path, hook, "raise ValueError('no way')")
+    parts = framework.assemble(f"tabular,chain,{path}", {"run.steps": 100})
+    with pytest.raises(PluginError) as caught:
+        framework.train(parts, tmp_path / "run")
+    line = line_of(path, "no way")
+    place = f"(at mine.py:{line}, in misbehave)"
+    assert str(caught.value) == f"plugin 'mine' raised an error in the part of {slot} {place}: ValueError: no way"
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert (tmp_path / "run" / "last.safetensors").exists(), "what was learnt is kept"
+
+
+def test_what_no_plugin_raised_is_raised_as_it_is() -> None:
+    class Breaks(Callback):
+        def on_episode(self, episode: Episode, counters: Counters) -> None:
+            raise RuntimeError("my own")
+
+    with pytest.raises(RuntimeError, match="my own"):
+        framework.train(framework.assemble("tabular,chain", {"run.steps": 100}), callbacks=[Breaks()])
