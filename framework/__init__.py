@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from framework.training.run import Outcome, train
     from framework.training.run_folder import load
 
-_HOMES = {
+_MODULES = {
     "Agent": "assembly.parts",
     "FrameworkError": "errors",
     "Outcome": "training.run",
@@ -50,6 +50,6 @@ def __getattr__(name: str) -> Any:
     """Import each name on first use, so that `python -m framework --help` starts fast."""
     import importlib
 
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'framework' has no attribute '{name}'")
-    return getattr(importlib.import_module(f"framework.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"framework.{_MODULES[name]}"), name)

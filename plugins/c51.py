@@ -76,12 +76,12 @@ class CategoricalHead(nn.Module):
         online: Categorical,
         action: Int64[Tensor, " B"],
         target: Categorical,
-        policy: Float[Tensor, "B A"],
+        next_distribution: Float[Tensor, "B A"],
         reward: Float[Tensor, " B"],
         discount: Float[Tensor, " B"],
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
         """Return (cross-entropy, the same as the priority) of each transition."""
-        following = (policy[:, :, None] * target.logs.exp()).sum(dim=1)
+        following = (next_distribution[:, :, None] * target.logs.exp()).sum(dim=1)
         # with a discount of 0 all atoms move to the reward, so the distribution does not matter: replace possible NaNs
         following = torch.where(discount[:, None] == 0, torch.full_like(following, 1 / self.width), following)
         positions = bootstrapped(reward[:, None], discount[:, None], self.support[None, :].expand_as(following))

@@ -20,11 +20,11 @@ from plugins.rainbow import OF_PARTS, ON_ATARI, PARTS
 LAYERS = ((32, 5, 5), (64, 5, 5))
 """(channels, kernel, stride) of each convolution. Images with a side of fewer than 25 pixels get the torso of `dqn`."""
 
-HERE: Mapping[str, Any] = {**OF_PARTS, "nstep.n": 20, "noisy.sigma": 0.1}
+VALUES: Mapping[str, Any] = {**OF_PARTS, "nstep.n": 20, "noisy.sigma": 0.1}
 
-HERE_ON_ATARI: Mapping[str, Any] = {
+ATARI_VALUES: Mapping[str, Any] = {
     **ON_ATARI,
-    **HERE,
+    **VALUES,
     "run.steps": 100_000,
     "per.beta_horizon": 100_000,
     "replay.capacity": 100_000,
@@ -40,7 +40,7 @@ HERE_ON_ATARI: Mapping[str, Any] = {
 
 @hookimpl
 def bundle(families: Sequence[str]) -> Bundle:
-    return Bundle(PARTS, HERE_ON_ATARI if "atari" in families else HERE)
+    return Bundle(PARTS, ATARI_VALUES if "atari" in families else VALUES)
 
 
 @hookimpl

@@ -42,7 +42,7 @@ WRAPPER = Expected("a function from an environment to an environment", callable)
 SPACES = "spaces"
 """The name of a stream that the engine opens only to read its spaces."""
 
-SILENCE = 0.8
+SILENT_SHARE = 0.8
 """An environment's process must answer within this share of run.watchdog, so that it is named before the run ends."""
 
 
@@ -76,11 +76,11 @@ class Builder:
         return self._fill("make_env", object, role=role, num_envs=num_envs)
 
     def policy(self, spaces: Spaces) -> Policy:
-        with self._spaces_served("make_policy", spaces):
+        with self._name_unsupported_spaces("make_policy", spaces):
             return self._fill("make_policy", Policy, spaces=spaces)
 
     def exploration(self, spaces: Spaces) -> Exploration:
-        with self._spaces_served("make_exploration", spaces):
+        with self._name_unsupported_spaces("make_exploration", spaces):
             return self._fill("make_exploration", Exploration, spaces=spaces)
 
     def returns(self) -> Returns:
@@ -174,13 +174,13 @@ class Builder:
     ) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
         options = self.config[RunOptions]
         processes = options.env_processes and role != "watch" and name != SPACES
-        return vectorise(factory, num_envs, processes, SILENCE * options.watchdog)
+        return vectorise(factory, num_envs, processes, SILENT_SHARE * options.watchdog)
 
     def _fill(self, slot: str, expected: type[T], **arguments: Any) -> T:
         return self.slots.fill(slot, expected, config=self.config, seeds=self.seeds, slots=self.slots, **arguments)
 
     @contextmanager
-    def _spaces_served(self, slot: str, spaces: Spaces) -> Iterator[None]:
+    def _name_unsupported_spaces(self, slot: str, spaces: Spaces) -> Iterator[None]:
         """Name the plugin that cannot serve the spaces, and the plugin whose environment has them."""
         try:
             yield

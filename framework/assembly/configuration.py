@@ -56,7 +56,7 @@ def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tup
         recommendations.append(Source(f"recommended by {plugin}", kept))
     bundles: list[Source] = []
     for bundle, values in plugins.values:
-        given = _addressed(values, plugins, sections)
+        given = _family_values_resolved(values, plugins, sections)
         dropped = [path for path in given if path.partition(".")[0] not in loaded]
         if dropped:
             notes.append(f"{bundle} sets {', '.join(dropped)}, whose plugins are not loaded: ignored")
@@ -67,10 +67,16 @@ def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tup
     if problems:
         raise UsageError(problems)
     own = Source("command line", {"run.plugins": tuple(absolute(name) for name in named)})
-    return plugins, build_config(list(sections), settle((*recommendations, *bundles, *sources, own))), notes
+    return (
+        plugins,
+        build_config(list(sections), without_void_values((*recommendations, *bundles, *sources, own))),
+        notes,
+    )
 
 
-def _addressed(values: Mapping[str, Any], plugins: Plugins, sections: Mapping[type[Section], str]) -> dict[str, Any]:
+def _family_values_resolved(
+    values: Mapping[str, Any], plugins: Plugins, sections: Mapping[type[Section], str]
+) -> dict[str, Any]:
     """A bundle's values. A value for a family of environments goes to the sections of the family's members."""
     found = {}
     for path, value in values.items():
@@ -81,7 +87,7 @@ def _addressed(values: Mapping[str, Any], plugins: Plugins, sections: Mapping[ty
     return found
 
 
-def settle(sources: Iterable[Source]) -> list[Source]:
+def without_void_values(sources: Iterable[Source]) -> list[Source]:
     """The sources, weakest first, without the values that a stronger source makes void (see `_without_ends`)."""
     settled: list[Source] = []
     for source in sources:

@@ -95,8 +95,8 @@ def _import_problem(module: str, text: str, error: ImportError) -> str:
                 "rename that folder or start from another one"
             )
     missing = error.name.partition(".")[0] if error.name else ""
-    mend = f": install it with 'pip install {missing}'" if missing and missing != package else ""
-    return f"plugin '{text}' cannot be imported: {error}{mend}"
+    fix = f": install it with 'pip install {missing}'" if missing and missing != package else ""
+    return f"plugin '{text}' cannot be imported: {error}{fix}"
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -88,7 +88,7 @@ class Plugins:
         ]
         for implementation in self.implementing("add_hookspecs"):
             call(implementation, plugins=self)
-        problems = [*self._idle(plugins), *self._problems()]
+        problems = [*self._plugins_without_hooks(plugins), *self._problems()]
         if problems:
             raise UsageError(problems)
         for name, plugin in plugins.items():
@@ -134,7 +134,11 @@ class Plugins:
 
     def decorators(self, slot: str) -> list[str]:
         """The names of the plugins that decorate a slot."""
-        return [found.plugin for found in self._implementations if found.hook == slot and found.wrapper]
+        return [found.plugin for found in self.decorating(slot)]
+
+    def decorating(self, slot: str) -> list[Implementation]:
+        """The decorators of a slot."""
+        return [found for found in self._implementations if found.hook == slot and found.wrapper]
 
     def users(self, slot: str) -> list[str]:
         """The slots that may take the part of this slot: those that declare an argument of its name."""
@@ -153,7 +157,7 @@ class Plugins:
         Raises:
             UsageError: naming the plugin whose result is not what was expected.
         """
-        results = [(found.plugin, ask(found, expected, **arguments)) for found in self.in_order(hook)]
+        results = [(found.plugin, call_gathered(found, expected, **arguments)) for found in self.in_order(hook)]
         return [(plugin, result) for plugin, result in results if result is not None]
 
     def in_order(self, hook: str) -> list[Implementation]:
@@ -161,7 +165,7 @@ class Plugins:
         order = {name: position for position, name in enumerate([ENGINE, *self.names])}
         return sorted(self.implementing(hook), key=lambda found: order[found.plugin])
 
-    def _idle(self, plugins: dict[str, object]) -> Iterable[str]:
+    def _plugins_without_hooks(self, plugins: dict[str, object]) -> Iterable[str]:
         """One message for each plugin that implements no hook, most often because `@hookimpl` is missing."""
         working = {found.plugin for found in self._implementations}
         hooks = [name for name in vars(self.manager.hook) if not name.startswith("_")]
@@ -247,8 +251,8 @@ class Plugins:
                 if not set(could) & set(to_add):
                     gaps.setdefault(could, []).append(slot)
         for could, slots in gaps.items():
-            mend = f": add {listed(could, 'or')}" if could else ""
-            yield f"nothing provides {listed(slots, 'or')}{mend}"
+            fix = f": add {listed(could, 'or')}" if could else ""
+            yield f"nothing provides {listed(slots, 'or')}{fix}"
 
 
 def implementations(manager: pluggy.PluginManager, name: str, plugin: object) -> Iterable[Implementation]:
@@ -268,7 +272,7 @@ def implementations(manager: pluggy.PluginManager, name: str, plugin: object) ->
         )
 
 
-def ask(found: Implementation, expected: Expected, **arguments: Any) -> Any:
+def call_gathered(found: Implementation, expected: Expected, **arguments: Any) -> Any:
     """Call one implementation of a gathered hook. None is always accepted as its result.
 
     Raises:

@@ -23,7 +23,7 @@ READ_BY_RUNS = {
 """Options that training and evaluation read, whatever the parts are."""
 
 
-TRUE_ANYWAY = {"run.device": "cpu"}
+TRUE_WITHOUT_READER = {"run.device": "cpu"}
 """Option → the value that is true even if nothing reads the option: tables always live on the CPU."""
 
 
@@ -35,17 +35,17 @@ class Readings:
     """
 
     def __init__(self, config: Config) -> None:
-        self._noted: set[str] = set()
-        self._handed_out: list[weakref.ref[_NotedSection]] = []
-        self.config: Config = _NotedConfig(config, self)
+        self._recorded: set[str] = set()
+        self._handed_out: list[weakref.ref[_RecordedSection]] = []
+        self.config: Config = _RecordedConfig(config, self)
 
-    def note(self, section: Section, keys: Iterable[str]) -> None:
+    def record(self, section: Section, keys: Iterable[str]) -> None:
         """Count these options of a section as read."""
-        self._noted.update(f"{section.section_name}.{key}" for key in keys)
+        self._recorded.update(f"{section.section_name}.{key}" for key in keys)
 
-    def noted(self, section: S) -> S:
-        """The section, wrapped so that its readings are noted."""
-        watched = _NotedSection(section, self)
+    def recorded(self, section: S) -> S:
+        """The section, wrapped so that its readings are recorded."""
+        watched = _RecordedSection(section, self)
         self._handed_out.append(weakref.ref(watched))
         return cast(S, watched)
 
@@ -54,20 +54,20 @@ class Readings:
         for handed_out in self._handed_out:
             kept = handed_out()
             if kept is not None:
-                kept.note_all()
-        return set(self._noted)
+                kept.record_all()
+        return set(self._recorded)
 
 
-class _NotedConfig(Config):
+class _RecordedConfig(Config):
     def __init__(self, config: Config, readings: Readings) -> None:
         super().__init__(config, config.sources)
         self._readings = readings
 
     def __getitem__(self, section: type[S]) -> S:
-        return self._readings.noted(super().__getitem__(section))
+        return self._readings.recorded(super().__getitem__(section))
 
 
-class _NotedSection:
+class _RecordedSection:
     """A wrapper of a section. It is an instance of the section's class for `isinstance`, and equal to the section."""
 
     __slots__ = ("__weakref__", "_readings", "_section")
@@ -79,24 +79,24 @@ class _NotedSection:
     def __class__(self) -> Any:
         return type(self._section)
 
-    def note_all(self) -> None:
+    def record_all(self) -> None:
         """Count all options of the section as read."""
-        self._readings.note(self._section, type(self._section).model_fields)
+        self._readings.record(self._section, type(self._section).model_fields)
 
     def __getattr__(self, name: str) -> Any:
         if name in type(self._section).model_fields:
-            self._readings.note(self._section, [name])
+            self._readings.record(self._section, [name])
         else:
-            self.note_all()  # a method or a property may read any option
+            self.record_all()  # a method or a property may read any option
         return getattr(self._section, name)
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
-        self.note_all()
+        self.record_all()
         return iter(self._section)
 
     def __eq__(self, other: object) -> bool:
-        self.note_all()
-        return self._section == (other._section if isinstance(other, _NotedSection) else other)
+        self.record_all()
+        return self._section == (other._section if isinstance(other, _RecordedSection) else other)
 
     def __hash__(self) -> int:
         return hash(self._section)
@@ -105,7 +105,7 @@ class _NotedSection:
         return repr(self._section)
 
     def __reduce__(self) -> tuple[Callable[[Section], Section], tuple[Section]]:
-        self.note_all()
+        self.record_all()
         return _itself, (self._section,)
 
 
@@ -144,7 +144,7 @@ def unread(sources: Iterable[Source], config: Config, read: frozenset[str]) -> l
         for path, source in strongest.items()
         if path in defaults
         and path not in read
-        and TRUE_ANYWAY.get(path) != source.values[path]
+        and TRUE_WITHOUT_READER.get(path) != source.values[path]
         and (source.unread == "refused" or (source.unread == "defaults" and source.values[path] != defaults[path]))
     ]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from traceback import walk_tb
 from typing import Any, TypeVar
 
-from framework.assembly.manager import PluginError, Plugins
+from framework.assembly.manager import Implementation, PluginError, Plugins
 from framework.errors import FrameworkError, UsageError, listed
 from framework.hooks import hookimpl
 
@@ -53,10 +54,20 @@ class Slots:
         except FrameworkError:
             raise
         except Exception as error:
-            raise PluginError(f"plugin '{winner.plugin}' raised in {slot}: {type(error).__name__}: {error}") from error
+            culprit = self._raised_by(slot, winner, error)
+            raise PluginError(f"plugin '{culprit}' raised in {slot}: {type(error).__name__}: {error}") from error
         if self._plugins.decorators(slot):
             self._check(f"{listed(self._plugins.decorators(slot))}, decorating {slot},", slot, result)
         return result
+
+    def _raised_by(self, slot: str, winner: Implementation, error: Exception) -> str:
+        """The winner or the decorator whose function is the innermost on the stack of the error."""
+        functions = {
+            getattr(found.function, "__code__", None): found.plugin
+            for found in (winner, *self._plugins.decorating(slot))
+        }
+        codes = [frame.f_code for frame, _ in walk_tb(error.__traceback__)]
+        return next((functions[code] for code in reversed(codes) if code in functions), winner.plugin)
 
     def idle(self, plugin: str, why: str) -> None:
         """A decorator with nothing to do calls this and says why. `assemble` refuses a plugin that the user named."""

@@ -191,11 +191,13 @@ class Subject:
         winner = self.plugins.winner("make_env")
         environment = winner.plugin if winner else ""
         origins = {name: origin.text for name, origin in self.plugins.origins.items() if name != environment}
-        rest = [origins[name] for name in self.plugins.names if name in origins and name not in self._bound]
+        rest = [
+            origins[name] for name in self.plugins.names if name in origins and name not in self._environment_bundles
+        ]
         brought = {
             part
             for name in origins
-            if name not in self._bound
+            if name not in self._environment_bundles
             for part in bundle_of(name, self.plugins.manager.get_plugin(name), rest).plugins
         }
         removed = [name for name in self.names if name.startswith("no:") and name.removeprefix("no:") in brought]
@@ -207,11 +209,11 @@ class Subject:
             shown.update({"probe.shape": self.spaces.frame.shape, "probe.stack": self.spaces.frame_stack})
         known = {**SUITABLE, **self.values_for("parts")}
         suitable = {path: value for path, value in known.items() if path not in self._settled}
-        weaker = {**suitable, **self._bound_values}
+        weaker = {**suitable, **self._environment_bundle_values}
         return self._kept(self.without_environment, {"probe.env": probe, **shown, **(values or {})}, weaker)
 
     @cached_property
-    def _bound(self) -> set[str]:
+    def _environment_bundles(self) -> set[str]:
         """Bundles that refuse the probe environment. What they add and set is kept in their place."""
         found = set()
         for name in self.plugins.names:
@@ -222,8 +224,8 @@ class Subject:
         return found
 
     @cached_property
-    def _bound_values(self) -> dict[str, Any]:
-        bound = [given for name, given in self.plugins.values if name in self._bound]
+    def _environment_bundle_values(self) -> dict[str, Any]:
+        bound = [given for name, given in self.plugins.values if name in self._environment_bundles]
         return {path: value for given in bound for path, value in given.items()}
 
     @cached_property
@@ -231,7 +233,9 @@ class Subject:
         """The options that plugins other than the environment recommend or set."""
         plugins = load_plugins(self.without_environment)
         recommended = plugins.gather("recommended_values", VALUES, names=plugins.names)
-        return {path for _, values in (*recommended, *plugins.values) for path in values} | set(self._bound_values)
+        return {path for _, values in (*recommended, *plugins.values) for path in values} | set(
+            self._environment_bundle_values
+        )
 
     @cached_property
     def _spaces(self) -> list[Spaces]:

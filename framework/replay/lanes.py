@@ -102,18 +102,18 @@ class FrameReplay:
         if step.first.any():
             starting = lanes[step.first]
             self._advance(starting)
-            self._frames[self._slot(starting, self._head[starting])] = step.obs[step.first]
-            self._age[self._slot(starting, self._head[starting])] = 0
+            self._frames[self._index(starting, self._head[starting])] = step.obs[step.first]
+            self._age[self._index(starting, self._head[starting])] = 0
             self._pending[starting] = self._head[starting]
         start = self._head[lanes]
-        slot = self._slot(lanes, start)
+        slot = self._index(lanes, start)
         self._action[slot] = step.action
         self._reward[slot] = step.reward
         self._terminated[slot] = step.terminated
         self._truncated[slot] = step.truncated
         age = np.minimum(self._age[slot] + 1, self._stack - 1)
         self._advance(lanes)
-        slot = self._slot(lanes, self._head[lanes])
+        slot = self._index(lanes, self._head[lanes])
         self._frames[slot] = step.next_obs
         self._age[slot] = age
         self._activate(lanes, np.where(step.ended, start, start - self._returns.horizon + 1))
@@ -122,7 +122,7 @@ class FrameReplay:
         """At most n transitions, as the sampler chooses. Read `next_obs` and `next_action` before the next `add`."""
         ids, weights = self._sampler.sample(n, counters)
         lanes, start = ids % self._lanes, ids // self._lanes
-        steps = self._slot(lanes[:, None], start[:, None] + np.arange(self._returns.horizon))
+        steps = self._index(lanes[:, None], start[:, None] + np.arange(self._returns.horizon))
         reward, discount, length = self._returns.fold(
             self._reward[steps], self._terminated[steps], self._truncated[steps]
         )
@@ -175,7 +175,7 @@ class FrameReplay:
         self._load_all_but_frames(state)
         self._cuts.positions = list(state["cuts"])
         for segment in segments:  # a later segment overwrites frames that no longer fit into the ring
-            self._frames[self._slot(*each(segment["first"], segment["count"]))] = segment["frames"]
+            self._frames[self._index(*each(segment["first"], segment["count"]))] = segment["frames"]
 
     def _all_but_frames(self) -> State:
         return {name.removeprefix("_"): getattr(self, name).copy() for name in _ARRAYS}
@@ -188,9 +188,9 @@ class FrameReplay:
         """The frames of each lane after `before` up to `after`, lane by lane, without those that are overwritten."""
         first = np.maximum(before, self._head - self._length) + 1
         count = np.maximum(after - first + 1, 0)
-        return {"first": first, "count": count, "frames": self._frames[self._slot(*each(first, count))]}
+        return {"first": first, "count": count, "frames": self._frames[self._index(*each(first, count))]}
 
-    def _slot(self, lanes: Int64[np.ndarray, " *B"], positions: Int64[np.ndarray, " *B"]) -> Int64[np.ndarray, " *B"]:
+    def _index(self, lanes: Int64[np.ndarray, " *B"], positions: Int64[np.ndarray, " *B"]) -> Int64[np.ndarray, " *B"]:
         return lanes * self._length + positions % self._length
 
     def _advance(self, lanes: Int64[np.ndarray, " M"]) -> None:
@@ -200,7 +200,7 @@ class FrameReplay:
         if overwritten.max(initial=-1) < 0:
             return
         starts = overwritten[:, None] + np.arange(self._stack)
-        lost = starts - self._age[self._slot(lanes[:, None], starts)] <= overwritten[:, None]
+        lost = starts - self._age[self._index(lanes[:, None], starts)] <= overwritten[:, None]
         ids = starts * self._lanes + lanes[:, None]
         self._sampler.retire(ids[lost & (overwritten >= 0)[:, None]])
 
@@ -221,18 +221,18 @@ class FrameReplay:
         self, lanes: Int64[np.ndarray, " B"], positions: Int64[np.ndarray, " B"]
     ) -> Int64[np.ndarray, " B"]:
         """The actions at these positions, each the successor of a transition; −1 if no action was taken there (yet)."""
-        before = self._slot(lanes, positions - 1)
+        before = self._index(lanes, positions - 1)
         known = (positions < self._head[lanes]) & ~(self._terminated[before] | self._truncated[before])
-        return np.where(known, self._action[self._slot(lanes, positions)], -1)
+        return np.where(known, self._action[self._index(lanes, positions)], -1)
 
     def _observations(
         self, lanes: Int64[np.ndarray, " B"], positions: Int64[np.ndarray, " B"]
     ) -> Shaped[np.ndarray, "B *obs"]:
-        slots = self._slot(lanes, positions)
+        slots = self._index(lanes, positions)
         if self._stack == 1:
             return self._frames[slots]
         stack, padding = window(positions, self._age[slots].astype(np.int64), self._stack)
-        frames = self._frames[self._slot(lanes[:, None], stack)]
+        frames = self._frames[self._index(lanes[:, None], stack)]
         if self._spaces.stack_padding == "zero":
             frames[padding] = 0
         return frames

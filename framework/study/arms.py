@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from framework.assembly.assemble import assemble_tolerantly
-from framework.assembly.configuration import absolute, gather_sections, plugin_names, settle
+from framework.assembly.configuration import absolute, gather_sections, plugin_names, without_void_values
 from framework.assembly.loading import load_plugins
 from framework.assembly.manager import Plugins
 from framework.config import Config, Source
@@ -68,7 +68,7 @@ def check_arm(arm: Arm, sources: Sequence[Source] = ()) -> CheckedArm:
         check_ends(parts)
     finally:
         parts.close()
-    values = {path: value for source in settle(given) for path, value in source.values.items()}
+    values = {path: value for source in without_void_values(given) for path, value in source.values.items()}
     return CheckedArm(
         label=arm.label,
         plugins=tuple(absolute(name) for name in names),

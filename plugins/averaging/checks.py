@@ -48,7 +48,7 @@ def the_average_follows_the_online_network(subject: Subject) -> None:
     """θ̄ ← θ̄ + max(share, 1/k) (θ − θ̄) after the k-th update, for all floats; integers are copied."""
     with _averaging(subject) as rig:
         for k in range(1, UPDATES + 1):
-            rig.disturb()
+            rig.change_online_network()
             online, before = state_of(rig.online), state_of(rig.policy.average)
             rig.policy.update_average()
             _compare(rig, before, k)

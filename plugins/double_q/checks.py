@@ -9,7 +9,16 @@ import numpy as np
 from framework.conformance.check import Cause, Violation, check, expect, require
 from framework.conformance.fixtures.batches import A, B
 from framework.conformance.subject import Subject
-from plugins.tabular.rig import EXACT, Case, cells_of, family, for_all_cases, holding, learns_by_tabular, transitions
+from plugins.tabular.rig import (
+    EXACT,
+    Case,
+    family,
+    for_all_cases,
+    learner_with_table,
+    learns_by_tabular,
+    table_of_learner,
+    transitions,
+)
 
 
 @check(
@@ -25,7 +34,7 @@ def double_q_evaluates_with_the_other_table(subject: Subject) -> None:
     made = replace(made, builder=subject.builder({"tabular.learning_rate": 1.0}))
 
     def body(case: Case) -> None:
-        learner = holding(made, case.table)
+        learner = learner_with_table(made, case.table)
         errors = learner.errors(transitions(made, case, rows=B))
         best = case.table[:, case.after].argmax(axis=1)
         targets = np.array([case.reward + case.discount * case.table[1 - t, case.after, best[t]] for t in (0, 1)])
@@ -34,7 +43,7 @@ def double_q_evaluates_with_the_other_table(subject: Subject) -> None:
         example = {**case.shown, "y if the first table moves, if the second": targets}
         require(bool(found.any(axis=1).all()), example=example, expected=np.abs(targets - old), got=errors.priority)
         learner.optimizer.apply(transitions(made, case, rows=B), errors)
-        _only_moved(case, cells_of(learner), targets, example)
+        _only_moved(case, table_of_learner(learner), targets, example)
 
     for_all_cases(subject, body, tables=2)
 
@@ -64,7 +73,7 @@ def double_q_tosses_a_fair_coin_for_each_row(subject: Subject) -> None:
     rows = 4000
     table = np.zeros((2, 2, A))
     table[1] = 1.0
-    learner = holding(made, table)
+    learner = learner_with_table(made, table)
     # the target is 5, without a bootstrap: the error is 5 in the first table and 4 in the second
     errors = learner.errors(transitions(made, Case(table, 0, 0, 5.0, 0.0, 0, 0), rows))
     heads = int((errors.priority == 5).sum())
@@ -81,4 +90,6 @@ def double_q_acts_on_both_tables(subject: Subject) -> None:
     made = family(subject, "double_q", policy="double_q")
     table = np.arange(4.0 * A).reshape(2, 2, A) ** 2
     wanted = [[(table[0, state, action] + table[1, state, action]) / 2 for action in range(A)] for state in (0, 1)]
-    expect(holding(made, table).values(np.array([0, 1])), np.array(wanted), example={"tables": table}, **EXACT)
+    expect(
+        learner_with_table(made, table).values(np.array([0, 1])), np.array(wanted), example={"tables": table}, **EXACT
+    )

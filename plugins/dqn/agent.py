@@ -161,7 +161,7 @@ class GradientStep:
     def load_state_dict(self, state: State) -> None:
         moments = {
             int(index): {
-                key: _laid_out_as(self._parameters[int(index)], torch.from_numpy(np.array(value)))
+                key: _in_layout_of(self._parameters[int(index)], torch.from_numpy(np.array(value)))
                 for key, value in saved.items()
             }
             for index, saved in state.items()
@@ -170,7 +170,7 @@ class GradientStep:
         self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
-def _laid_out_as(parameter: Tensor, saved: Tensor) -> Tensor:
+def _in_layout_of(parameter: Tensor, saved: Tensor) -> Tensor:
     """Return a saved moment in its parameter's memory layout: the fused optimiser reads both in memory order."""
     if saved.shape != parameter.shape:
         return saved  # the optimiser's step counter

@@ -40,11 +40,11 @@ class ScalarHead(nn.Module):
         online: Values,
         action: Int64[Tensor, " B"],
         target: Values,
-        policy: Float[Tensor, "B A"],
+        next_distribution: Float[Tensor, "B A"],
         reward: Float[Tensor, " B"],
         discount: Float[Tensor, " B"],
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
         """Return (loss, |temporal-difference error|) of each transition."""
         value = taken(online.values, action)
-        goal = bootstrapped(reward, discount, expected_value(target.values, policy))
+        goal = bootstrapped(reward, discount, expected_value(target.values, next_distribution))
         return self._loss(value, goal, reduction="none"), (goal - value).detach().abs()

@@ -61,7 +61,7 @@ class Head(Protocol):
         online: Output,
         action: Int64[Tensor, " B"],
         target: Output,
-        policy: Float[Tensor, "B A"],
+        next_distribution: Float[Tensor, "B A"],
         reward: Float[Tensor, " B"],
         discount: Float[Tensor, " B"],
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
@@ -71,7 +71,7 @@ class Head(Protocol):
             online: the online network's output at the observation. It alone has a gradient.
             action: the action taken.
             target: the target network's output at the next observation.
-            policy: the distribution over next actions to bootstrap from; one-hot for Q-learning.
+            next_distribution: the distribution over next actions to bootstrap from; one-hot for Q-learning.
             reward: the return of the transition's steps, plus the bonus.
             discount: the factor of the bootstrapped value. Where it is 0, `target` has no effect, even if it is NaN.
         """

@@ -20,9 +20,9 @@ def bootstrapped(
     return reward + torch.where(discount == 0, torch.zeros_like(next_value), discount * next_value)
 
 
-def expected_value(values: Float[Tensor, "B A"], policy: Float[Tensor, "B A"]) -> Float[Tensor, " B"]:
+def expected_value(values: Float[Tensor, "B A"], distribution: Float[Tensor, "B A"]) -> Float[Tensor, " B"]:
     """V = Σ_a π(a) · Q(a)."""
-    return (policy * values).sum(dim=1)
+    return (distribution * values).sum(dim=1)
 
 
 def taken(values: Float[Tensor, "B A *rest"], action: Int64[Tensor, " B"]) -> Float[Tensor, "B *rest"]:

@@ -55,17 +55,17 @@ class QuantileLoss(nn.Module):
         online: Quantiles,
         action: Int64[Tensor, " B"],
         target: Quantiles,
-        policy: Float[Tensor, "B A"],
+        next_distribution: Float[Tensor, "B A"],
         reward: Float[Tensor, " B"],
         discount: Float[Tensor, " B"],
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
         """Return (loss, priority): the quantiles Z(s, a) are fitted to r + discount · Z(s').
 
-        Z(s') is the mixture of the next actions' return distributions, weighted by `policy`.
+        Z(s') is the mixture of the next actions' return distributions, weighted by `next_distribution`.
         """
         width = target.quantiles.shape[2]
         samples = bootstrapped(reward[:, None], discount[:, None], target.quantiles.flatten(1))
-        weights = (policy / width).repeat_interleave(width, dim=1)
+        weights = (next_distribution / width).repeat_interleave(width, dim=1)
         # where the discount is 0, every sample is the reward: equal weights then replace weights that may be NaN
         weights = torch.where(discount[:, None] == 0, torch.full_like(weights, 1 / weights.shape[1]), weights)
         taken_quantiles = taken(online.quantiles, action)

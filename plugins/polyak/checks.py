@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from framework.conformance.check import Cause, NotApplicable, check, require
 from framework.conformance.fixtures.batches import N
-from framework.conformance.fixtures.clocks import a_run
+from framework.conformance.fixtures.clocks import run_counters
 from framework.conformance.fixtures.target_spy import TargetSpy
 from framework.conformance.subject import Subject
 from framework.types import TargetSync
@@ -12,7 +12,7 @@ from framework.types import TargetSync
 
 def _moves_once_an_update(spy: TargetSpy, sync: TargetSync, fraction: float) -> None:
     updates = 0
-    for counters in a_run(N, 60):
+    for counters in run_counters(N, 60):
         wanted = [fraction] if counters.updates > updates else []
         updates = counters.updates
         for ticked, expected in (("once", wanted), ("twice", [])):
@@ -21,7 +21,7 @@ def _moves_once_an_update(spy: TargetSpy, sync: TargetSync, fraction: float) -> 
             require(got == expected, example=example, expected=expected or "no move", got=got or "no move")
 
 
-def _owned(subject: Subject, name: str) -> None:
+def _require_owner(subject: Subject, name: str) -> None:
     if subject.owner("make_target_sync") != name:
         raise NotApplicable(f"another plugin decorates {name}")
 
@@ -35,7 +35,7 @@ def _owned(subject: Subject, name: str) -> None:
 )
 def polyak_moves_by_tau_after_each_update(subject: Subject) -> None:
     """The target network moves by polyak.tau once after each update, and at no other time."""
-    _owned(subject, "polyak")
+    _require_owner(subject, "polyak")
     spy = TargetSpy(subject)
     for tau in (0.005, 0.25, 1.0):
         _moves_once_an_update(spy, spy.sync({"polyak.tau": tau}), tau)
@@ -48,6 +48,6 @@ def polyak_moves_by_tau_after_each_update(subject: Subject) -> None:
 )
 def online_copies_after_each_update(subject: Subject) -> None:
     """The target network becomes an exact copy of the online network after each update, and at no other time."""
-    _owned(subject, "online")
+    _require_owner(subject, "online")
     spy = TargetSpy(subject)
     _moves_once_an_update(spy, spy.sync(), 1.0)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import gymnasium
 
 
-BROUGHT_IN: dict[str, tuple[str, ...]] = {"dqn": ("nstep", "per", "mirror", "averaging"), "pqn": ("averaging",)}
+ADDED_PLUGINS: dict[str, tuple[str, ...]] = {"dqn": ("nstep", "per", "mirror", "averaging"), "pqn": ("averaging",)}
 """Named plugin → the plugins that `bundle` adds to it."""
 
 RECOMMENDED: dict[str, Any] = {
@@ -87,7 +87,7 @@ def bundle(names: Sequence[str]) -> Bundle:
     replay helps. The court is its own mirror image: mirrored transitions help. Averaged weights make evaluations
     steadier.
     """
-    return Bundle([part for family, parts in BROUGHT_IN.items() if family in names for part in parts])
+    return Bundle([part for family, parts in ADDED_PLUGINS.items() if family in names for part in parts])
 
 
 @hookimpl

@@ -19,7 +19,7 @@ PATTERNS = [signs for signs in product(".tub", repeat=3) if signs <= signs[::-1]
 """Signs of an environment's steps, as in `History`. A second environment makes them in reverse order."""
 
 
-class Worth:
+class SquaredValues:
     """A policy with different values in all states: max_a Q = s². In forbidden states the values are NaN."""
 
     def __init__(self, forbidden: Sequence[int] = ()) -> None:
@@ -60,7 +60,7 @@ def _collected(subject: Subject, patterns: Sequence[Sequence[str]], **options: f
     over = [step.successor for made in history.made for step in made if step.terminated]
     values = {f"pqn.{name}": value for name, value in {"rollout": len(steps), **options}.items()}
     builder = subject.builder({"returns.gamma": GAMMA, **values})
-    buffer = builder.buffer(spaces, policy=Worth(over))
+    buffer = builder.buffer(spaces, policy=SquaredValues(over))
     for step in steps:
         buffer.add(step)
         # the caller may change its arrays after `add`

@@ -17,11 +17,11 @@ from framework.types import Counters, Step
 from plugins.tabular.rig import (
     EXACT,
     Case,
-    cells_of,
     family,
     greatest,
-    holding,
+    learner_with_table,
     learns_by_tabular,
+    table_of_learner,
     target_is,
     transitions,
 )
@@ -48,7 +48,7 @@ def a_cell_of_nan_stays_behind_a_discount_of_zero(subject: Subject) -> None:
         table[..., 1, :] = np.nan
         case = Case(table, 0, 1, 2.0, 0.0, 1, next_action)
         with np.errstate(invalid="ignore"):
-            errors = holding(made, table).errors(transitions(made, case, rows=B))
+            errors = learner_with_table(made, table).errors(transitions(made, case, rows=B))
         expect(errors.loss, np.full(B, 4.0), example=case.shown, **EXACT)
 
 
@@ -66,8 +66,8 @@ def cells_move_row_by_row(subject: Subject) -> None:
     for rate in (0.25, 1.0):
         builder = subject.builder({"tabular.learning_rate": rate})
         for rows, weights in ((1, [1.0]), (1, [0.5]), (2, [1.0, 0.5]), (3, [0.5, 1.0, 0.25])):
-            learner = holding(replace(made, builder=builder), np.array([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]]))
-            wanted = cells_of(learner)
+            learner = learner_with_table(replace(made, builder=builder), np.array([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]]))
+            wanted = table_of_learner(learner)
             rewards, states = 64.0 * np.arange(1, rows + 1), np.array([0, 0, 1])[:rows]
             # the second row has the same cell as the first
             actions = np.array([1, 1, 2])[:rows]
@@ -76,7 +76,7 @@ def cells_move_row_by_row(subject: Subject) -> None:
             for state, action, reward, weight in zip(states, actions, rewards, weights, strict=True):
                 wanted[state, action] = (1 - rate * weight) * wanted[state, action] + rate * weight * reward
             example = {"α": rate, "cells": [*zip(states, actions, strict=True)], "targets": rewards, "weights": weights}
-            expect(cells_of(learner), wanted, example=example, **EXACT)
+            expect(table_of_learner(learner), wanted, example=example, **EXACT)
 
 
 @check("optimizer", "make_optimizer", Cause("Q + α · (y − Q) is rounded; (1 − α) · Q + α · y is exact for α = 1"))
@@ -85,10 +85,10 @@ def a_learning_rate_of_one_is_an_assignment(subject: Subject) -> None:
     learns_by_tabular(subject)
     made = family(subject, "tabular", "sarsa", "expected_sarsa")
     table = np.full((2, A), 1e17)
-    learner = holding(replace(made, builder=subject.builder({"tabular.learning_rate": 1.0})), table)
+    learner = learner_with_table(replace(made, builder=subject.builder({"tabular.learning_rate": 1.0})), table)
     case = Case(table, 0, 1, 0.1, 0.0, 1, 0)
     learner.learn(transitions(made, case))
-    expect(cells_of(learner)[0, 1], 0.1, example=case.shown)
+    expect(table_of_learner(learner)[0, 1], 0.1, example=case.shown)
 
 
 TEXTBOOK = (

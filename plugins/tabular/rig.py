@@ -63,13 +63,13 @@ def learns_by_tabular(subject: Subject) -> None:
         raise NotApplicable(f"{owner} fills make_optimizer; this check is only for the optimiser of tabular")
 
 
-def holding(made: LearnerFactory, table: np.ndarray) -> Learner:
+def learner_with_table(made: LearnerFactory, table: np.ndarray) -> Learner:
     learner = made.fresh()
     learner.policy.load_state_dict({"table": table})
     return learner
 
 
-def cells_of(learner: Learner) -> np.ndarray:
+def table_of_learner(learner: Learner) -> np.ndarray:
     return np.array(learner.policy.state_dict()["table"])
 
 
@@ -125,7 +125,7 @@ def target_is(subject: Subject, loss: str, bootstrap: Bootstrap, **given: Any) -
     made = family(subject, loss)
 
     def body(case: Case) -> None:
-        learner = holding(made, case.table)
+        learner = learner_with_table(made, case.table)
         target = case.reward + (case.discount * bootstrap(case, learner.exploration) if case.discount else 0.0)
         error = target - case.table[case.state, case.action]
         errors = learner.errors(transitions(made, case))

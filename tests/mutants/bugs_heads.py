@@ -56,7 +56,7 @@ SCALAR = (
         row="MaximeVandegar/Papers-in-100-Lines-of-Code#21",
         plugins="dqn,double,chain",
         module=HEAD,
-        old="expected_value(target.values, policy)",
+        old="expected_value(target.values, next_distribution)",
         new="target.values.amax(dim=1)",
     ),
     Mutant(
@@ -168,7 +168,7 @@ ATOMS = (
         row="Stable-Baselines-Team/stable-baselines3-contrib#17 (of C51)",
         plugins="dqn,c51,chain",
         module="plugins.c51",
-        old="following = (policy[:, :, None] * target.logs.exp()).sum(dim=1)",
+        old="following = (next_distribution[:, :, None] * target.logs.exp()).sum(dim=1)",
         new="following = target.logs.exp().mean(dim=1)",
     ),
     Mutant(

@@ -155,7 +155,8 @@ MUTANTS = (
         plugins="dqn,per,chain",
         module="plugins.dqn.agent",
         old="        return TDErrors(\n            loss=loss.detach()",
-        new="        loss = loss * policy.tensor(batch.weights)\n        return TDErrors(\n            loss=loss.detach()",
+        new="        loss = loss * policy.tensor(batch.weights)\n"
+        "        return TDErrors(\n            loss=loss.detach()",
     ),
     Mutant(
         name="loss_scales_rewards_in_place",

@@ -44,7 +44,7 @@ MUTANTS = (
         """        self._advance(lanes)
         slot = """,
         """        self._advance(lanes)
-        self._terminated[self._slot(lanes, self._head[lanes] + 1)] = False
+        self._terminated[self._index(lanes, self._head[lanes] + 1)] = False
         slot = """,
     ),
     _bug(
@@ -53,7 +53,7 @@ MUTANTS = (
         """        self._advance(lanes)
         slot = """,
         """        self._advance(lanes)
-        self._frames[self._slot(lanes, self._head[lanes] + 1)] = 0
+        self._frames[self._index(lanes, self._head[lanes] + 1)] = 0
         slot = """,
     ),
     _bug(
@@ -181,8 +181,8 @@ MUTANTS = (
     _bug(
         "stack_crosses_the_episodes_start",
         "not in the catalogue: frames of the episode before in a stack",
-        "            self._age[self._slot(starting, self._head[starting])] = 0\n",
-        "            self._age[self._slot(starting, self._head[starting])] = self._stack - 1\n",
+        "            self._age[self._index(starting, self._head[starting])] = 0\n",
+        "            self._age[self._index(starting, self._head[starting])] = self._stack - 1\n",
     ),
     _bug(
         "next_action_of_the_next_episode",
@@ -201,7 +201,7 @@ MUTANTS = (
         "action_one_step_late",
         "not in the catalogue: actions lie one step away from their observations",
         "action=self._action[steps[:, 0]],",
-        "action=self._action[self._slot(lanes, start + 1)],",
+        "action=self._action[self._index(lanes, start + 1)],",
     ),
     _bug(
         "truncated_stored_as_terminated",

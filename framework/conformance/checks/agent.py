@@ -12,7 +12,7 @@ from gymnasium.spaces import Discrete
 
 from framework.assembly.parts import Parts
 from framework.conformance.check import Cause, NotApplicable, check
-from framework.conformance.fixtures.learning import OptimalActions, Returns, Values, learn
+from framework.conformance.fixtures.learning import OptimalActionsJudge, ReturnsJudge, ValuesJudge, learn
 from framework.conformance.fixtures.spies import single_environments
 from framework.conformance.subject import Subject
 from framework.errors import UnsupportedSpace, UsageError
@@ -43,10 +43,10 @@ LADDER: Mapping[str, Any] = {
 TOLERANCE = 0.2
 """For rewards of −1 and 1. A correct network is closer after a few hundred updates; one with such a bug is not."""
 
-EVERY = 25
+JUDGE_EVERY = 25
 """Environment steps between two judgements of an agent on a probe."""
 
-UNLUCKY = 1e-5
+FALSE_ALARM = 1e-5
 """Measured, not derived. The slowest of about 2,000 correct agents needed 900 of the 4,000 steps; nearly all needed
 fewer than 500. Suppose that each further 150 steps (six judgements) succeed with probability 1/2; in fact they are more
 likely to. Then 3,000 more steps all fail with probability 2^-20, less than 1e-6. The same holds for 20,000 steps where
@@ -56,11 +56,11 @@ the slowest needed 2,000.
 SECONDS = 120
 
 
-def _climb(subject: Subject, probe: str, tolerance: float = TOLERANCE, always: bool = True) -> None:
+def _learns_probe(subject: Subject, probe: str, tolerance: float = TOLERANCE, always: bool = True) -> None:
     with subject.probed(probe, {**LADDER, **subject.values_for("learning")}) as parts:
         env = single_environments(subject, parts.stream)[0]
-        judge = Values(parts, env, GAMMA, tolerance, always)
-        learn(parts, judge, EVERY, {"environment": f"the probe '{probe}'", "γ": GAMMA})
+        judge = ValuesJudge(parts, env, GAMMA, tolerance, always)
+        learn(parts, judge, JUDGE_EVERY, {"environment": f"the probe '{probe}'", "γ": GAMMA})
 
 
 @check(
@@ -68,18 +68,18 @@ def _climb(subject: Subject, probe: str, tolerance: float = TOLERANCE, always: b
     "make_loss",
     Cause("the loss bootstraps after the end of an episode, so that values grow without limit"),
     Cause("the optimiser does not move the policy, or not towards the target"),
-    false_alarm=UNLUCKY,
+    false_alarm=FALSE_ALARM,
     seconds=SECONDS,
 )
 def learns_a_constant(subject: Subject) -> None:
     """The agent learns the value 1 of a state whose only step has a reward of 1."""
-    _climb(subject, "constant")
+    _learns_probe(subject, "constant")
 
 
-@check("agent", "make_policy", Cause("values do not depend on observations"), false_alarm=UNLUCKY, seconds=SECONDS)
+@check("agent", "make_policy", Cause("values do not depend on observations"), false_alarm=FALSE_ALARM, seconds=SECONDS)
 def learns_what_an_observation_is_worth(subject: Subject) -> None:
     """The agent learns the values −1 and 1 of two states with one step each and rewards of −1 and 1."""
-    _climb(subject, "by_observation")
+    _learns_probe(subject, "by_observation")
 
 
 @check(
@@ -89,44 +89,48 @@ def learns_what_an_observation_is_worth(subject: Subject) -> None:
     Cause("the exponent of γ is computed from the ends", "takuseno/d3rlpy#346"),
     Cause("the target network gets the observation instead of its successor", "google-research/recsim#26"),
     Cause("the target network is never updated", "higgsfield-ai/higgsfield#14"),
-    false_alarm=UNLUCKY,
+    false_alarm=FALSE_ALARM,
     seconds=SECONDS,
 )
 def learns_from_what_follows(subject: Subject) -> None:
     """If the second of two steps gives a reward of 1, the agent learns the values γ and 1 of the two states."""
-    _climb(subject, "delayed", tolerance=0.15)
+    _learns_probe(subject, "delayed", tolerance=0.15)
 
 
 @check(
-    "agent", "make_policy", Cause("values and actions are in different orders"), false_alarm=UNLUCKY, seconds=SECONDS
+    "agent",
+    "make_policy",
+    Cause("values and actions are in different orders"),
+    false_alarm=FALSE_ALARM,
+    seconds=SECONDS,
 )
 def learns_which_action_pays(subject: Subject) -> None:
     """If one action earns −1 and the other 1, the agent prefers the second and learns its value 1."""
-    _climb(subject, "by_action")
+    _learns_probe(subject, "by_action")
 
 
 @check(
     "agent",
     "make_policy",
     Cause("rows of a batch get mixed up", "chainer/chainerrl#359"),
-    false_alarm=UNLUCKY,
+    false_alarm=FALSE_ALARM,
     seconds=SECONDS,
 )
 def learns_which_action_pays_where(subject: Subject) -> None:
     """If a different action earns 1 in each of two states, the agent prefers that action and learns its value 1."""
-    _climb(subject, "by_both")
+    _learns_probe(subject, "by_both")
 
 
 @check(
     "agent",
     "make_loss",
     Cause("the agent learns a maximum or a quantile instead of the mean"),
-    false_alarm=UNLUCKY,
+    false_alarm=FALSE_ALARM,
     seconds=SECONDS,
 )
 def learns_the_mean_of_a_coin(subject: Subject) -> None:
     """An action that earns −1 or 1 with equal probability gets the value 0, less than one that always earns 1/2."""
-    _climb(subject, "coin", tolerance=0.3, always=False)
+    _learns_probe(subject, "coin", tolerance=0.3, always=False)
 
 
 @check(
@@ -134,12 +138,12 @@ def learns_the_mean_of_a_coin(subject: Subject) -> None:
     "make_returns",
     Cause("truncation is treated as termination, so that nothing is bootstrapped", "keras-rl/keras-rl#298"),
     Cause("the loss bootstraps from the observation after the reset", "DLR-RM/stable-baselines3#934"),
-    false_alarm=UNLUCKY,
+    false_alarm=FALSE_ALARM,
     seconds=SECONDS,
 )
 def looks_beyond_a_truncation(subject: Subject) -> None:
     """A reward of 1 in every step gives the value 1/(1 − γ), although episodes are truncated after five steps."""
-    _climb(subject, "endless")
+    _learns_probe(subject, "endless")
 
 
 @check(
@@ -148,7 +152,7 @@ def looks_beyond_a_truncation(subject: Subject) -> None:
     Cause(
         "stacks hold frames of other episodes, or in another order than when acting", "berkeleydeeprlcourse/homework#52"
     ),
-    false_alarm=UNLUCKY,
+    false_alarm=FALSE_ALARM,
     seconds=SECONDS,
 )
 def sees_movement_in_a_stack(subject: Subject) -> None:
@@ -160,7 +164,12 @@ def sees_movement_in_a_stack(subject: Subject) -> None:
         raise NotApplicable("the environment's images are not stacked")
     try:
         with subject.probed("velocity", {**LADDER, **subject.values_for("learning"), "probe.stack": stack}) as parts:
-            learn(parts, Returns(parts, 2.0, 12), 2 * EVERY, {"environment": "the probe 'velocity'", "stack": stack})
+            learn(
+                parts,
+                ReturnsJudge(parts, 2.0, 12),
+                2 * JUDGE_EVERY,
+                {"environment": "the probe 'velocity'", "stack": stack},
+            )
     except UsageError as error:
         if isinstance(error.__cause__, UnsupportedSpace):
             raise NotApplicable(f"the composition cannot use these frame stacks: {error}") from error
@@ -171,7 +180,7 @@ def sees_movement_in_a_stack(subject: Subject) -> None:
     "agent",
     "make_loss",
     Cause("parts that do not fit together, although each is right alone"),
-    false_alarm=UNLUCKY,
+    false_alarm=FALSE_ALARM,
     seconds=SECONDS,
 )
 def finds_the_best_actions(subject: Subject) -> None:
@@ -183,7 +192,12 @@ def finds_the_best_actions(subject: Subject) -> None:
         model, gamma = _model(subject, parts), parts.config[ReturnsOptions].gamma
         if model is None or not gamma < 1:
             raise NotApplicable("the environment does not give its optimal action values")
-        learn(parts, OptimalActions(parts, model.q_star(gamma)), 250, {"environment": type(model).__name__, "γ": gamma})
+        learn(
+            parts,
+            OptimalActionsJudge(parts, model.q_star(gamma)),
+            250,
+            {"environment": type(model).__name__, "γ": gamma},
+        )
 
 
 def _model(subject: Subject, parts: Parts) -> Any:

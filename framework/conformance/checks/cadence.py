@@ -13,7 +13,7 @@ from framework.assembly.builder import Builder
 from framework.assembly.manager import ENGINE
 from framework.conformance.check import Cause, NotApplicable, check, expect, require
 from framework.conformance.fixtures.batches import N
-from framework.conformance.fixtures.clocks import a_run
+from framework.conformance.fixtures.clocks import run_counters
 from framework.conformance.subject import Subject
 from framework.types import Cadence, Counters
 
@@ -36,7 +36,7 @@ def cadence_speaks_in_whole_numbers(subject: Subject) -> None:
     size, overlap = cadence.batch_size, cadence.overlap
     require(_is_int(size) and size >= 1, example="batch_size", expected="an int of at least 1", got=size)
     require(isinstance(overlap, bool | np.bool_), example="overlap", expected="True or False", got=overlap)
-    for counters in chain([Counters()], a_run(N, STEPS)):
+    for counters in chain([Counters()], run_counters(N, STEPS)):
         due = cadence.due(counters)
         require(_is_int(due) and due >= 0, example=counters, expected="an int of at least 0", got=due)
 
@@ -50,7 +50,7 @@ def due_is_a_pure_function(subject: Subject) -> None:
     """`due` returns the same number for the same counters, however often and in whatever order it is called."""
     builder = subject.builder()
     forwards, backwards = _cadence(builder), _cadence(builder)
-    moments = [Counters(), *(replace(counters) for counters in a_run(N, STEPS))]
+    moments = [Counters(), *(replace(counters) for counters in run_counters(N, STEPS))]
     first = [forwards.due(replace(moment)) for moment in moments]
     reverse = [backwards.due(replace(moment)) for moment in reversed(moments)][::-1]
     for moment, once, otherwise in zip(moments, first, reverse, strict=True):
@@ -65,7 +65,7 @@ def due_never_falls(subject: Subject) -> None:
     """The total number of due updates never falls during a run."""
     cadence = _cadence(subject.builder())
     before, last = Counters(), cadence.due(Counters())
-    for counters in a_run(N, STEPS):
+    for counters in run_counters(N, STEPS):
         due = cadence.due(counters)
         require(due >= last, example={"from": before, "to": counters}, expected=f"{last} or more", got=due)
         before, last = replace(counters), due
@@ -96,6 +96,6 @@ def updates_follow_the_steps_after_the_warm_up(subject: Subject) -> None:
         options = {"learning.starts": starts, "learning.updates_per_step": ratio}
         cadence = _cadence(builder.altered({**options, "learning.batch_size": 7, "run.num_envs": envs}))
         expect(cadence.batch_size, 7, example={"learning.batch_size": 7})
-        for counters in a_run(envs, 30):
+        for counters in run_counters(envs, 30):
             wanted = math.floor(Fraction(ratio) * max(0, counters.env_steps - starts))
             expect(cadence.due(counters), wanted, example={**options, "environments": envs, "counters": counters})

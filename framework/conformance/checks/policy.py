@@ -15,7 +15,7 @@ from framework.conformance.subject import Subject
 from framework.types import Batch
 
 
-def _taught(made: LearnerFactory) -> Learner:
+def _trained(made: LearnerFactory) -> Learner:
     """A trained learner. An error while learning only ends the training: the loss's checks report it."""
     learner = made.fresh()
     _learn(learner, made.training_batch())
@@ -32,7 +32,7 @@ def action_values_have_a_row_for_each_observation(subject: Subject) -> None:
     """For any N, including 1, N observations give finite floating-point action values of shape [N, A]."""
     made = LearnerFactory.of(subject)
     for explore in (False, True):
-        learner = _taught(made)
+        learner = _trained(made)
         for rows in (1, 2, B):
             values = learner.policy.action_values(made.observations(rows), explore=explore)
             example = {"observations": rows, "actions": A, "explore": explore}
@@ -55,7 +55,7 @@ def action_values_have_a_row_for_each_observation(subject: Subject) -> None:
 def an_evaluation_draws_nothing(subject: Subject) -> None:
     """With explore=False the same observations get the same values, even after calls with explore=True."""
     made = LearnerFactory.of(subject)
-    learner, obs = _taught(made), made.observations(B)
+    learner, obs = _trained(made), made.observations(B)
     before = learner.values(obs)
     expect(learner.values(obs), before, example="two calls with explore=False")
     learner.policy.action_values(obs, explore=True)
@@ -73,7 +73,7 @@ def an_evaluation_draws_nothing(subject: Subject) -> None:
 def action_values_do_not_depend_on_the_batch(subject: Subject) -> None:
     """With explore=False an observation gets the same values alone, among others and in another order."""
     made = LearnerFactory.of(subject)
-    learner = _taught(made)
+    learner = _trained(made)
     for rows in (2, B):
         obs = made.observations(rows)
         together = learner.values(obs)
@@ -96,7 +96,7 @@ def action_values_are_the_callers_own(subject: Subject) -> None:
     made = LearnerFactory.of(subject)
     for rows in (1, 2):
         for explore in (False, True):
-            learner = _taught(made)
+            learner = _trained(made)
             obs, others = made.observations(rows), made.observations(rows, key=1)
             before, kept = learner.values(obs), obs.copy()
             example = {"observations": rows, "explore": explore}
@@ -119,7 +119,7 @@ def action_values_are_the_callers_own(subject: Subject) -> None:
 def a_loaded_policy_is_the_saved_one(subject: Subject) -> None:
     """A policy of another seed that loads a saved state gives the same values and saves the same state."""
     made = LearnerFactory.of(subject)
-    learner, obs = _taught(made), made.observations(B)
+    learner, obs = _trained(made), made.observations(B)
     saved = learner.policy.state_dict()
     other = made.reseeded().policy()
     other.load_state_dict(saved)
@@ -135,7 +135,7 @@ def a_loaded_policy_is_the_saved_one(subject: Subject) -> None:
 def a_saved_state_stays_as_it_was(subject: Subject) -> None:
     """A saved state is a copy: learning changes it neither in the policy that saved it nor in one that loaded it."""
     made = LearnerFactory.of(subject)
-    learner, obs = _taught(made), made.observations(B)
+    learner, obs = _trained(made), made.observations(B)
     saved = learner.policy.state_dict()
     wanted = leaves(saved)
 

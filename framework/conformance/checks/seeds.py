@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from framework.conformance.check import Cause, NotApplicable, Violation, check, expect, require
-from framework.conformance.fixtures.random_state import unchanged
+from framework.conformance.fixtures.random_state import global_state_unchanged
 from framework.conformance.subject import Subject
 from framework.events import Callback
 from framework.seeding import Seeds
@@ -22,7 +22,7 @@ SHORT = {"run.num_envs": 2, "run.episodes": None, "learning.starts": 20, "learni
 """Options with which a short run makes updates."""
 
 
-def _of_seeds_alone(run: Callable[[Subject], None]) -> Callable[[Subject], None]:
+def _errors_mean_not_applicable(run: Callable[[Subject], None]) -> Callable[[Subject], None]:
     """Turn a part's errors into `NotApplicable`: this component comes first, and the part's own checks report them."""
 
     @wraps(run)
@@ -67,7 +67,7 @@ def every_name_has_a_stream_of_its_own(subject: Subject) -> None:
     Cause("the seed is never renewed, so that an environment repeats one episode"),
     false_alarm=2e-6,
 )
-@_of_seeds_alone
+@_errors_mean_not_applicable
 def every_episode_has_a_seed_of_its_own(subject: Subject) -> None:
     """No two episodes of a run, or of runs with neighbouring seeds, share a seed, in training or in evaluations.
 
@@ -110,7 +110,7 @@ def _seeds_of(stream: Any) -> Iterator[tuple[int, int, int]]:
     Cause("a generator or an action space without a seed", "openai/gym#2680"),
     Cause("the order of a set, or uninitialised memory"),
 )
-@_of_seeds_alone
+@_errors_mean_not_applicable
 def parts_of_one_seed_draw_the_same(subject: Subject) -> None:
     """A policy, exploration or sampler that is built twice from one seed gives the same results both times."""
     builder = subject.builder(SHORT)
@@ -141,7 +141,7 @@ def parts_of_one_seed_draw_the_same(subject: Subject) -> None:
 
 
 @check("seeds", "make_exploration", Cause("a constant seed in the code"), false_alarm=1e-9)
-@_of_seeds_alone
+@_errors_mean_not_applicable
 def another_seed_explores_differently(subject: Subject) -> None:
     """If an exploration draws random numbers, runs with different seeds choose different actions.
 
@@ -198,7 +198,7 @@ def _steps(subject: Subject) -> int:
     Cause("a generator or an action space without a seed", "openai/gym#2680"),
     Cause("state that outlives a run: in a class, a module or a default argument"),
 )
-@_of_seeds_alone
+@_errors_mean_not_applicable
 def the_same_seed_is_the_same_run(subject: Subject) -> None:
     """Two runs with the same seed take the same actions, learn from the same transitions and have the same losses."""
     one, other = (_run(subject, _steps(subject)) for _ in range(2))
@@ -212,9 +212,9 @@ def the_same_seed_is_the_same_run(subject: Subject) -> None:
     Cause("np.random or random instead of a generator of `seeds`"),
     Cause("a library with one global generator, so that one part shifts the numbers of another"),
 )
-@_of_seeds_alone
+@_errors_mean_not_applicable
 def nothing_global_is_drawn_from(subject: Subject) -> None:
     """A run neither uses nor changes the global random state of numpy and Python."""
     steps = _steps(subject)  # opens the composition's own environment, which another check covers
-    with unchanged("a short run"):
+    with global_state_unchanged("a short run"):
         _run(subject, steps)

@@ -20,7 +20,7 @@ from framework.conformance.fixtures.environments.autoreset import (
     steps_of,
     transitions,
 )
-from framework.conformance.fixtures.environments.extremes import FewBits, HandedOver, Numbers
+from framework.conformance.fixtures.environments.extremes import AsyncLedgers, Int8Rewards, Numbers
 from framework.conformance.fixtures.environments.probes import TAGS, Entry, Painter
 from framework.conformance.subject import Subject
 from framework.environments.stream import TransitionStream
@@ -166,7 +166,7 @@ def rewards_are_clipped_for_the_learner_alone(subject: Subject) -> None:
 def small_types_do_not_overflow(subject: Subject) -> None:
     """The stream converts rewards of any integer dtype to float64 before it does anything else with them."""
     for dtype in (np.int8, np.uint8, np.int64):
-        stream = TransitionStream(FewBits(dtype), lambda env_id, episode: 0)
+        stream = TransitionStream(Int8Rewards(dtype), lambda env_id, episode: 0)
         stream.begin(np.zeros(2, np.int64))
         step = stream.finish()
         most = np.full(2, np.iinfo(np.int8).max)
@@ -272,7 +272,7 @@ def frames_are_counted_once(subject: Subject) -> None:
 @check("stream", "make_env", Cause("`step` is used instead of `step_async` and `step_wait`, so that nothing overlaps"))
 def environments_work_between_begin_and_finish(subject: Subject) -> None:
     """If the environments have `step_async` and `step_wait`, `begin` calls the first and `finish` calls the second."""
-    env = HandedOver()
+    env = AsyncLedgers()
     stream = TransitionStream(env, lambda env_id, episode: 0)
     for actions in ([0, 1], [1, 0]):
         env.calls.clear()

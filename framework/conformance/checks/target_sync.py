@@ -14,7 +14,7 @@ from itertools import product
 from framework.assembly.manager import ENGINE
 from framework.conformance.check import Cause, NotApplicable, check, require
 from framework.conformance.fixtures.batches import N
-from framework.conformance.fixtures.clocks import UNITS, a_run
+from framework.conformance.fixtures.clocks import UNITS, run_counters
 from framework.conformance.fixtures.target_spy import TargetSpy
 from framework.conformance.subject import Subject
 from framework.types import Stateful
@@ -55,7 +55,7 @@ def target_is_copied_each_time_its_period_passes(subject: Subject) -> None:
     for every, envs, unit in product((7, 13, 1), (1, N), UNITS):
         sync = ledger.sync({"target.every": every, "target.unit": unit, "run.num_envs": envs})
         found, wanted, passed = [], [], 0
-        for counters in a_run(envs, 60):
+        for counters in run_counters(envs, 60):
             for _ in range(2):
                 fractions = ledger.tick(sync, counters)
                 if fractions:
@@ -73,7 +73,7 @@ def target_moves_by_a_share(subject: Subject) -> None:
     """Every fraction that the sync gives to `update_target` lies in (0, 1]."""
     ledger = TargetSpy(subject)
     sync = ledger.sync()
-    for counters in a_run(N, STEPS):
+    for counters in run_counters(N, STEPS):
         for fraction in ledger.tick(sync, counters):
             require(0 < fraction <= 1, example=counters, expected="a fraction in (0, 1]", got=fraction)
 
@@ -88,7 +88,7 @@ def target_stands_still_while_nothing_is_counted(subject: Subject) -> None:
     """A second tick with the same counters does not move the target."""
     ledger = TargetSpy(subject)
     sync = ledger.sync()
-    for counters in a_run(N, STEPS):
+    for counters in run_counters(N, STEPS):
         before = replace(counters)
         first, second = ledger.tick(sync, counters), ledger.tick(sync, counters)
         require(counters == before, example=before, expected="unchanged counters", got=counters)
@@ -106,7 +106,7 @@ def a_tick_never_copies_and_blends(subject: Subject) -> None:
     """No tick makes both an exact copy and a partial move, because the partial move would have no effect."""
     ledger = TargetSpy(subject)
     sync = ledger.sync()
-    for counters in a_run(N, STEPS):
+    for counters in run_counters(N, STEPS):
         fractions = ledger.tick(sync, counters)
         alone = 1.0 not in fractions or set(fractions) == {1.0}
         require(alone, example=counters, expected="only fractions of 1, or only smaller ones", got=fractions)
@@ -125,7 +125,7 @@ def target_sync_resumes_in_its_period(subject: Subject) -> None:
         original, resumed = ledger.sync(), ledger.sync()
         saves = 0
         moved = False
-        for number, counters in enumerate(a_run(envs, STEPS // envs), start=1):
+        for number, counters in enumerate(run_counters(envs, STEPS // envs), start=1):
             wanted, got = ledger.tick(original, counters), ledger.tick(resumed, counters)
             moved = moved or bool(wanted)
             example = {"environments": envs, "saved and loaded": f"{saves} times", "counters": counters}

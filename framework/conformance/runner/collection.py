@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator, Sequence
 
-from framework.assembly.manager import Expected, PluginError, Plugins, ask
+from framework.assembly.manager import Expected, PluginError, Plugins, call_gathered
 from framework.conformance import checks
 from framework.conformance.check import COMPONENTS, Check, checks_in
 from framework.conformance.subject import Subject
@@ -32,23 +32,23 @@ def collect(plugins: Plugins) -> list[Check]:
         UsageError: if a plugin's hook returns anything else than checks, or two checks have the same name.
     """
     # two plugins may bring the same check
-    found = list(dict.fromkeys([*engine_checks(), *_brought(plugins)]))
+    found = list(dict.fromkeys([*engine_checks(), *_plugin_checks(plugins)]))
     twice = sorted(_twice(check.name for check in found))
     if twice:
         raise UsageError([f"two checks are called '{name}': rename one" for name in twice])
     return sorted(found, key=lambda check: COMPONENTS.index(check.component))
 
 
-def _brought(plugins: Plugins) -> Iterator[Check]:
+def _plugin_checks(plugins: Plugins) -> Iterator[Check]:
     """The checks of the plugins. If a plugin's hook raises, yield a check that fails with that error."""
     for found in plugins.in_order("conformance_checks"):
         try:
-            yield from ask(found, CHECKS) or ()
+            yield from call_gathered(found, CHECKS) or ()
         except PluginError as error:
-            yield _lacking(found.plugin, error)
+            yield _failing_check(found.plugin, error)
 
 
-def _lacking(plugin: str, error: PluginError) -> Check:
+def _failing_check(plugin: str, error: PluginError) -> Check:
     def brings_its_checks(subject: Subject) -> None:
         """The plugin's hook conformance_checks returns its checks."""
         raise error

@@ -15,7 +15,7 @@ from framework.conformance.checks.assembly import assembles
 from framework.conformance.runner.completion import Refused, none_fits
 from framework.conformance.runner.execution import Finding, failed
 from framework.conformance.runner.session import Request, Session, Task
-from framework.conformance.runner.workers import PLAN_SECONDS, Lost
+from framework.conformance.runner.workers import PLAN_SECONDS, WorkerLost
 from framework.conformance.subject import COMPOSITION
 from framework.errors import UsageError, did_you_mean
 
@@ -66,7 +66,7 @@ def _ask(session: Session, question: Mapping[str, Any]) -> dict[str, Any]:
     """Ask all workers and return the first one's answer. So each worker has imported and built what it will check.
 
     Raises:
-        Lost: if the first worker is lost.
+        WorkerLost: if the first worker is lost.
     """
     pool = ThreadPoolExecutor(len(session.workers))
     try:
@@ -83,7 +83,7 @@ def _candidates(session: Session) -> list[tuple[str, ...]]:
     question = {"kind": "find", "names": request.names, "beside": request.beside}
     try:
         answer = _ask(session, question)
-    except Lost as lost:
+    except WorkerLost as lost:
         session.tasks.append(_cannot_be_built(tuple(plugin_names(request.names)), "loaded", lost))
         return []
     if "problems" in answer:
@@ -99,7 +99,7 @@ def _plan(session: Session, names: tuple[str, ...]) -> list[str]:
     """
     try:
         answer = _ask(session, {"kind": "plan", **session.described(names)})
-    except Lost as lost:
+    except WorkerLost as lost:
         session.tasks.append(_cannot_be_built(names, "built", lost))
         return []
     if "problems" in answer:
@@ -113,7 +113,7 @@ def _plan(session: Session, names: tuple[str, ...]) -> list[str]:
     return [check["check"] for check in answer["checks"]]
 
 
-def _cannot_be_built(names: tuple[str, ...], while_being: str, lost: Lost) -> Task:
+def _cannot_be_built(names: tuple[str, ...], while_being: str, lost: WorkerLost) -> Task:
     """A task with the finding that a composition cannot be loaded or built."""
     fields = failed(assembles, COMPOSITION)
     why = f"while it was being {while_being}, the composition {lost}"

@@ -13,7 +13,7 @@ from typing import Any
 from framework.assembly.configuration import absolute, plugin_names
 from framework.conformance.runner.completion import Refused
 from framework.conformance.runner.execution import Finding
-from framework.conformance.runner.workers import Lost, Worker, in_workers
+from framework.conformance.runner.workers import Worker, WorkerLost, in_workers
 
 THOROUGH = 10
 """How many times as long a check may take with --thorough."""
@@ -169,7 +169,7 @@ class Session:
         question = {"kind": "run", "check": task.failed["check"], **self.described(task.names)}
         try:
             return Finding(**worker.ask(question, self._limit(task)))
-        except Lost as lost:
+        except WorkerLost as lost:
             if self._stopped:
                 raise
             self._lost[task.names] += 1

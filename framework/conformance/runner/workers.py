@@ -44,7 +44,7 @@ NOT_A_PLUGIN = (*LIBRARIES, os.path.dirname(os.path.dirname(__file__)))
 """Folders whose code is not a plugin's: libraries and the harness itself."""
 
 
-class Lost(Exception):
+class WorkerLost(Exception):
     """The worker was lost. The message continues "the composition …"; `seconds` is how long the request took."""
 
     def __init__(self, message: str, seconds: float) -> None:
@@ -62,14 +62,14 @@ class Worker:
         """Send a request and wait for the answer.
 
         Raises:
-            Lost: if no answer comes within `seconds`, or the process ends or takes too much memory.
+            WorkerLost: if no answer comes within `seconds`, or the process ends or takes too much memory.
         """
         if self._process is None or self._process.code is not None:
             self.close()
             self._process = _Process()
         try:
             return self._process.ask(request, seconds)
-        except Lost:
+        except WorkerLost:
             self.close()
             raise
 
@@ -112,7 +112,7 @@ class _Process:
             took = time.monotonic() - began
             reason = self._ended(said) if self.code is not None else self._misbehaviour(took > seconds, seconds)
             if reason:
-                raise Lost(reason, took)
+                raise WorkerLost(reason, took)
         return answer
 
     def close(self) -> None:
@@ -134,7 +134,7 @@ class _Process:
         self._reader.join(GRACE_SECONDS)
         if self.code is None or not self._answers.empty():
             return ""
-        return f"ended the process ({_told(self.code)}){self._last_words(said)}"
+        return f"ended the process ({_exit_text(self.code)}){self._last_words(said)}"
 
     def _misbehaviour(self, is_late: bool, limit: float) -> str:
         if is_late:
@@ -218,7 +218,7 @@ def _memory(pid: int) -> int:
     return memory
 
 
-def _told(code: int) -> str:
+def _exit_text(code: int) -> str:
     return f"exit code {code}" if code >= 0 else f"signal {-code}"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from framework.conformance.check import Cause, NotApplicable, check, expect, require
 from framework.conformance.subject import Subject
-from plugins.dqn.conformance.rig import Rig, is_filled_by, numbers, rigged
+from plugins.dqn.conformance.rig import Rig, numbers, require_filled_by, rigged
 from plugins.dqn.head import Values
 
 
@@ -53,7 +53,7 @@ def bootstrap_is_a_distribution(subject: Subject) -> None:
 )
 def selects_with_the_target_network(subject: Subject) -> None:
     """Without a variant, the loss bootstraps from the next action with the largest value of the target network."""
-    is_filled_by(subject, "dqn_bootstrap", "dqn")
+    require_filled_by(subject, "dqn_bootstrap", "dqn")
     with rigged(subject) as rig:
         for target, online in zip(*_crafted(), strict=True):
             found = _distribution(rig, target[None], online[None])[0]

@@ -12,12 +12,12 @@ from framework.conformance.check import Cause, NotApplicable, check, expect, req
 from framework.conformance.fixtures.batches import A
 from framework.conformance.subject import Subject
 from plugins.dqn.conformance.references import log_softmax, projection, slope
-from plugins.dqn.conformance.rig import FEATURES, Rig, Table, numbers, rigged
+from plugins.dqn.conformance.rig import FEATURES, FixedStream, Rig, numbers, rigged
 
 ATOMS = 5
 SUPPORT = np.linspace(-2.0, 2.0, ATOMS)
 OPTIONS = {"c51.atoms": ATOMS, "c51.v_min": -2.0, "c51.v_max": 2.0}
-ON_AN_ATOM = 80.0
+SATURATING_LOGIT = 80.0
 """A logit so large that rounding leaves all the probability mass on its atom."""
 
 LOST = Cause("where b is an integer, l = u, and both shares of the mass are 0", "Curt-Park/rainbow-is-all-you-need#76")
@@ -31,8 +31,8 @@ def _head(rig: Rig) -> Any:
     return head
 
 
-def _output(rig: Rig, head: Any, logits: np.ndarray) -> tuple[Any, Table]:
-    stream = Table(rig.tensor(logits))
+def _output(rig: Rig, head: Any, logits: np.ndarray) -> tuple[Any, FixedStream]:
+    stream = FixedStream(rig.tensor(logits))
     return head(rig.normal(len(logits), FEATURES), stream), stream
 
 
@@ -62,7 +62,7 @@ def projection_keeps_the_mass_and_the_mean(subject: Subject) -> None:
         rewards, discounts = (0.0, 1.0, -1.0, 0.5, 3.0, -3.0), (1.0, 0.5, 0.0)
         for reward, discount, atom in itertools.product(rewards, discounts, range(ATOMS)):
             logits = np.zeros((A, ATOMS))
-            logits[2, atom] = ON_AN_ATOM
+            logits[2, atom] = SATURATING_LOGIT
             found = _goal(rig, head, logits, policy, reward, discount)
             position = reward + discount * SUPPORT[atom]
             example = {"support": SUPPORT, "r": reward, "γ": discount, "all the mass on": SUPPORT[atom]}

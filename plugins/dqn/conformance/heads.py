@@ -10,7 +10,17 @@ from torch import Tensor
 from framework.conformance.check import Cause, NotApplicable, check, expect, require
 from framework.conformance.fixtures.batches import A, B
 from framework.conformance.subject import Subject
-from plugins.dqn.conformance.rig import FEATURES, Affine, Rig, exchanged, numbers, one_hot, rigged, row_of, tensors_of
+from plugins.dqn.conformance.rig import (
+    FEATURES,
+    AffineStream,
+    Rig,
+    numbers,
+    one_hot,
+    rigged,
+    row_of,
+    tensors_of,
+    with_changed_tensors,
+)
 
 
 class Case(NamedTuple):
@@ -26,9 +36,9 @@ class Case(NamedTuple):
 
 def some_case(rig: Rig, head: Any) -> Case:
     """Return random outputs of two networks, and a random action, next action, reward and discount for each row."""
-    features, stream = rig.normal(B, FEATURES), Affine(rig, head.width)
+    features, stream = rig.normal(B, FEATURES), AffineStream(rig, head.width)
     with torch.no_grad():
-        target = head(rig.normal(B, FEATURES), Affine(rig, head.width))
+        target = head(rig.normal(B, FEATURES), AffineStream(rig, head.width))
     action, following = (torch.from_numpy(rig.rng.integers(A, size=B)) for _ in range(2))
     discount = rig.tensor(rig.rng.uniform(0.5, 1.0, size=B))
     return Case(head(features, stream), action, target, one_hot(following), 0.3 * rig.normal(B), discount)
@@ -86,7 +96,7 @@ def a_discount_of_0_lets_nothing_through(subject: Subject) -> None:
             def spoil(tensor: Tensor, filler: float = filler) -> Tensor:
                 return torch.where(ended.view(-1, *[1] * (tensor.ndim - 1)), filler, tensor)
 
-            loss, priority = head.loss(*case._replace(target=exchanged(case.target, spoil)))
+            loss, priority = head.loss(*case._replace(target=with_changed_tensors(case.target, spoil)))
             example = f"discounts {numbers(case.discount)}, and {what} as the target's output where they are 0"
             expect(numbers(loss), numbers(wanted[0]), example=f"losses with {example}", atol=rig.tolerance)
             expect(numbers(priority), numbers(wanted[1]), example=f"priorities with {example}", atol=rig.tolerance)
@@ -144,7 +154,7 @@ def the_given_next_action_is_what_is_bootstrapped(subject: Subject) -> None:
                 step = 0.5 + torch.linspace(0, 1, tensor[0, 0].numel()).view(tensor.shape[2:])
                 return torch.where(where.view(B, A, *[1] * (tensor.ndim - 2)), tensor + step, tensor)
 
-            return head.loss(*case._replace(target=exchanged(case.target, change)))[0]
+            return head.loss(*case._replace(target=with_changed_tensors(case.target, change)))[0]
 
         following = numbers(case.policy.argmax(dim=1))
         example = {"next actions": following, "the others' outputs": "shifted upwards"}

@@ -10,7 +10,7 @@ import torch
 from framework.conformance.check import Cause, NotApplicable, check, expect, require
 from framework.conformance.fixtures.batches import A, B
 from framework.conformance.subject import Subject
-from plugins.dqn.conformance.rig import FEATURES, Affine, numbers, rigged
+from plugins.dqn.conformance.rig import FEATURES, AffineStream, numbers, rigged
 
 OPTIONS = {"iqn.samples": 5, "iqn.even": 4, "iqn.cosines": 6}
 
@@ -26,7 +26,7 @@ def levels_are_fresh_in_training(subject: Subject) -> None:
     """In training, each pass of either network draws new levels from [0, 1) for every row."""
     with rigged(subject, OPTIONS) as rig:
         head = rig.head().train()
-        stream, features = Affine(rig, head.width), rig.normal(B, FEATURES)
+        stream, features = AffineStream(rig, head.width), rig.normal(B, FEATURES)
         obs = rig.tensor(rig.batch().obs)
         networks = (rig.online.train(), rig.target.train())
         for what, passes in (
@@ -46,7 +46,7 @@ def levels_are_even_in_evaluation(subject: Subject) -> None:
     """In evaluation, the levels of every row are the midpoints (i + ½) / N of N equal parts, in every pass."""
     with rigged(subject, OPTIONS) as rig:
         head = rig.head().eval()
-        stream = Affine(rig, head.width)
+        stream = AffineStream(rig, head.width)
         for _ in range(2):
             levels = numbers(head(rig.normal(B, FEATURES), stream).levels)
             wanted = [[(index + 0.5) / 4 for index in range(4)]] * B
@@ -66,7 +66,7 @@ def quantiles_are_those_of_the_embedding(subject: Subject) -> None:
         layer = getattr(head, "embedding", None)
         if not isinstance(layer, torch.nn.Linear):
             raise NotApplicable("the head has no linear layer `embedding`")
-        stream, features = Affine(rig, head.width), rig.normal(B, FEATURES)
+        stream, features = AffineStream(rig, head.width), rig.normal(B, FEATURES)
         weight, bias = numbers(layer.weight), numbers(layer.bias)
         for training in (True, False):
             output = head.train(training)(features, stream)

@@ -54,7 +54,7 @@ def target_starts_equal_and_apart(subject: Subject) -> None:
         expect(sorted(target), sorted(before), example="names of the target's parameters and buffers")
         for name, wanted in before.items():
             expect(target[name], wanted, example={"of the target, at the start": name})
-        rig.disturb()
+        rig.change_online_network()
         for name, found in state_of(rig.target).items():
             expect(found, before[name], example={"of the target": name, "when": FOLLOWED})
 
@@ -81,7 +81,7 @@ def update_target_moves_parameters_and_buffers(subject: Subject) -> None:
         with rigged(subject, decorate=Standardising()) as rig:
             if not isinstance(rig.policy, Targeted):
                 raise NotApplicable("the policy has no update_target")
-            rig.disturb()
+            rig.change_online_network()
             online, before = state_of(rig.online), state_of(rig.target)
             rig.policy.update_target(fraction)
             after = state_of(rig.target)

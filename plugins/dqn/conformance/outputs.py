@@ -7,7 +7,7 @@ import torch
 from framework.conformance.check import Cause, check, expect
 from framework.conformance.fixtures.batches import A, B
 from framework.conformance.subject import Subject
-from plugins.dqn.conformance.rig import FEATURES, Affine, numbers, rigged
+from plugins.dqn.conformance.rig import FEATURES, AffineStream, numbers, rigged
 
 
 @check("policy", "dqn_torso", Cause("the attribute `features` is not the number of outputs"))
@@ -39,7 +39,7 @@ def values_are_one_number_for_each_action(subject: Subject) -> None:
     """The `values` of a head and of the whole network have the shape [B, A], in training and in evaluation."""
     with rigged(subject) as rig:
         head = rig.head()
-        stream = Affine(rig, head.width)
+        stream = AffineStream(rig, head.width)
         for training in (True, False):
             values = head.train(training)(rig.normal(B, FEATURES), stream).values
             example = f"the shape of values, training = {training}"

@@ -13,7 +13,7 @@ from framework.conformance.check import Cause, NotApplicable, check, expect
 from framework.conformance.fixtures.batches import A, B
 from framework.conformance.subject import Subject
 from plugins.dqn.conformance.references import quantile_huber, slope
-from plugins.dqn.conformance.rig import FEATURES, Affine, Rig, Table, numbers, rigged
+from plugins.dqn.conformance.rig import FEATURES, AffineStream, FixedStream, Rig, numbers, rigged
 
 QUANTILES = 5
 KAPPAS = (1.0, 0.3)
@@ -23,7 +23,7 @@ SCALES = (1.0, 100.0)
 
 def _output(rig: Rig, head: Any, scale: float) -> tuple[Any, Tensor]:
     """Return a head's output with random quantiles for B rows, and the leaf tensor of these quantiles."""
-    stream = Affine(rig, head.width)
+    stream = AffineStream(rig, head.width)
     output = head(rig.normal(B, FEATURES), stream)
     if not isinstance(getattr(output, "quantiles", None), Tensor):
         raise NotApplicable("the head's output has no tensor `quantiles`")
@@ -117,7 +117,7 @@ def fixed_levels_are_the_middles(subject: Subject) -> None:
     with rigged(subject, {"qr.quantiles": QUANTILES}) as rig:
         head = rig.head()
         table = rig.normal(B, A, head.width)
-        output = head(rig.normal(B, FEATURES), Table(table))
+        output = head(rig.normal(B, FEATURES), FixedStream(table))
         expect(numbers(output.quantiles), numbers(table), example="quantiles of a stream of fixed numbers")
         wanted = [(index + 0.5) / QUANTILES for index in range(QUANTILES)]
         found = np.broadcast_to(numbers(output.levels), (B, QUANTILES))

@@ -87,20 +87,20 @@ class Rig:
     def bootstrap(self) -> Callable[..., Tensor]:
         return self.part("dqn_bootstrap", config=self.builder.config)
 
-    def stir(self) -> None:
+    def randomise_weights(self) -> None:
         """Add a random number to each weight of both networks."""
         with torch.no_grad():
             for parameter in (*self.online.parameters(), *self.target.parameters()):
                 parameter.add_(0.5 * self.normal(*parameter.shape))
 
-    def disturb(self) -> None:
+    def change_online_network(self) -> None:
         """Change every parameter and buffer of the online network: floats by random numbers, integers by 3."""
         with torch.no_grad():
             for tensor in self.online.state_dict().values():
                 tensor.add_(self.normal(*tensor.shape) if tensor.is_floating_point() else 3)
 
 
-class Affine(nn.Module):
+class AffineStream(nn.Module):
     """A stream whose numbers [B, A, width] are a random affine function of the features."""
 
     def __init__(self, rig: Rig, width: int) -> None:
@@ -111,7 +111,7 @@ class Affine(nn.Module):
         return nn.functional.linear(features, self.weight, self.bias).reshape(len(features), A, -1)
 
 
-class Table(nn.Module):
+class FixedStream(nn.Module):
     """A stream that gives the same numbers [B, A, width] for all features."""
 
     def __init__(self, numbers: Tensor) -> None:
@@ -217,7 +217,7 @@ def tensors_of(output: Any) -> dict[str, Tensor]:
     return tensors
 
 
-def exchanged(output: Any, change: Callable[[Tensor], Tensor]) -> Any:
+def with_changed_tensors(output: Any, change: Callable[[Tensor], Tensor]) -> Any:
     """Return the output with `change` applied to each of its tensors [B, A, …].
 
     Raises:
@@ -245,7 +245,7 @@ def numbers(tensor: Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy()
 
 
-def is_filled_by(subject: Subject, slot: str, *names: str) -> None:
+def require_filled_by(subject: Subject, slot: str, *names: str) -> None:
     """Raise `NotApplicable` unless one of these plugins fills a slot."""
     if not subject.fills(slot, *names):
         raise NotApplicable(f"{slot} is filled by {subject.owner(slot)}")

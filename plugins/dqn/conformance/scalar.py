@@ -12,7 +12,7 @@ from framework.conformance.check import Cause, check, expect
 from framework.conformance.fixtures.batches import A, B
 from framework.conformance.subject import Subject
 from plugins.dqn.conformance.references import huber, slope
-from plugins.dqn.conformance.rig import FEATURES, Rig, Table, is_filled_by, numbers, rigged
+from plugins.dqn.conformance.rig import FEATURES, FixedStream, Rig, numbers, require_filled_by, rigged
 
 ERRORS = (0.0, 0.5, -0.5, 1.5, -1.5, 100.0, -100.0)
 LOSSES: Mapping[str, Callable[[float], float]] = {
@@ -25,8 +25,8 @@ POLICY = np.array([0.25, 0.75, 0.0])
 def _compared(rig: Rig, online: np.ndarray, following: np.ndarray, reward: float, discount: float) -> list[np.ndarray]:
     """Return (loss, priority, gradient of the online values) of one transition with action 1."""
     head, features = rig.head(), rig.normal(1, FEATURES)
-    stream = Table(rig.tensor(online)[None, :, None])
-    target = head(features, Table(rig.tensor(following)[None, :, None]))
+    stream = FixedStream(rig.tensor(online)[None, :, None])
+    target = head(features, FixedStream(rig.tensor(following)[None, :, None]))
     given = (rig.tensor(array) for array in (POLICY[None], [reward], [discount]))
     loss, priority = head.loss(head(features, stream), torch.tensor([1]), target, *given)
     loss.sum().backward()
@@ -42,7 +42,7 @@ def _compared(rig: Rig, online: np.ndarray, following: np.ndarray, reward: float
 )
 def scalar_loss_is_that_of_the_paper(subject: Subject) -> None:
     """The loss is ℓ(Q(s, a), r + γ Σ π Q_target(s', ·)), the gradient is its slope, and the priority is the |error|."""
-    is_filled_by(subject, "dqn_head", "dqn")
+    require_filled_by(subject, "dqn_head", "dqn")
     for name, loss_of in LOSSES.items():
         with rigged(subject, {"dqn.loss": name}) as rig:
             for error, discount in itertools.product(ERRORS, (0.0, 0.81)):
@@ -62,8 +62,8 @@ def scalar_loss_is_that_of_the_paper(subject: Subject) -> None:
 @check("loss", "dqn_head", Cause("the value is not the number that the stream gives"))
 def scalar_values_are_the_numbers_of_the_stream(subject: Subject) -> None:
     """dqn's action values are the numbers that its stream gives, one for each action."""
-    is_filled_by(subject, "dqn_head", "dqn")
+    require_filled_by(subject, "dqn_head", "dqn")
     with rigged(subject) as rig:
         table = rig.normal(B, A, 1)
-        values = rig.head()(rig.normal(B, FEATURES), Table(table)).values
+        values = rig.head()(rig.normal(B, FEATURES), FixedStream(table)).values
         expect(numbers(values), numbers(table)[:, :, 0], example="values of a stream of fixed numbers")

@@ -67,10 +67,10 @@ class Witness:
         require(wanted in origins, example=what, expected=wanted, got=" and ".join(origins))
 
 
-def _tell_apart(rig: Rig, batch: Batch) -> None:
+def _make_best_actions_differ(rig: Rig, batch: Batch) -> None:
     """Change the weights until the best actions differ between the networks and between `obs` and `next_obs`."""
     for _ in range(5):
-        rig.stir()
+        rig.randomise_weights()
         favourites = set()
         for network, obs in itertools.product((rig.online, rig.target), (batch.obs, batch.next_obs)):
             mode = network.training
@@ -81,10 +81,10 @@ def _tell_apart(rig: Rig, batch: Batch) -> None:
             return
 
 
-def _learnt(rig: Rig) -> tuple[Batch, Witness, Case, TDErrors]:
+def _recorded_loss(rig: Rig) -> tuple[Batch, Witness, Case, TDErrors]:
     """Compute the loss of a batch. Return the batch, the witness, the arguments of the head's loss, and the errors."""
     batch = rig.batch()
-    _tell_apart(rig, batch)
+    _make_best_actions_differ(rig, batch)
     witness = Witness(rig, batch)
     errors = rig.loss(batch)
     if witness.given is None:
@@ -101,7 +101,7 @@ def _learnt(rig: Rig) -> tuple[Batch, Witness, Case, TDErrors]:
 def the_online_values_of_the_batch_are_learnt(subject: Subject) -> None:
     """The loss trains the online network's output at `obs`, with the actions and the discounts of the batch."""
     with rigged(subject) as rig:
-        batch, witness, given, errors = _learnt(rig)
+        batch, witness, given, errors = _recorded_loss(rig)
         witness.demand("the output that the loss trains", given.online, "online", "obs")
         expect(numbers(given.action), batch.action, example="the actions that the head gets")
         example = "the discounts that the head gets"
@@ -120,7 +120,7 @@ def the_target_network_evaluates_the_next_observation(subject: Subject) -> None:
     """The loss bootstraps from the target network's output at `next_obs`."""
     with rigged(subject) as rig:
         _needs_bootstrap(subject)
-        _, witness, given, _ = _learnt(rig)
+        _, witness, given, _ = _recorded_loss(rig)
         witness.demand("the output that the loss bootstraps from", given.target, "target", "next_obs")
 
 
@@ -134,7 +134,7 @@ def next_actions_are_chosen_at_the_next_observation(subject: Subject) -> None:
     """The head gets the distribution that the bootstrap returns for both networks' outputs at `next_obs`."""
     with rigged(subject) as rig:
         _needs_bootstrap(subject)
-        _, witness, given, _ = _learnt(rig)
+        _, witness, given, _ = _recorded_loss(rig)
         with torch.no_grad():
             online = witness.once("online", "next_obs")
             wanted = rig.bootstrap()(given.target, lambda: online)
@@ -149,7 +149,7 @@ def no_gradient_flows_through_what_is_learnt_from(subject: Subject) -> None:
     """Only the online network's output at `obs` has a gradient, not the target network, the bootstrap or the reward."""
     with rigged(subject) as rig:
         _needs_bootstrap(subject)
-        _, _, given, errors = _learnt(rig)
+        _, _, given, errors = _recorded_loss(rig)
         parts = {"target": given.target.values, "policy": given.policy, "reward": given.reward}
         moving = [name for name, tensor in parts.items() if tensor.requires_grad]
         require(not moving, example="the arguments of the head's loss", expected="no gradient", got=f"one in {moving}")
@@ -165,7 +165,7 @@ def the_reward_gains_the_bonus(subject: Subject) -> None:
     """The head gets the reward plus the bonus, which reads the target network's outputs at `obs` and `next_obs`."""
     with rigged(subject) as rig:
         _needs_bootstrap(subject)
-        batch, witness, given, _ = _learnt(rig)
+        batch, witness, given, _ = _recorded_loss(rig)
         bonus = rig.part("dqn_bonus", config=rig.builder.config)
         action, discount = rig.tensor(batch.action), rig.tensor(batch.discount)
         with torch.no_grad():

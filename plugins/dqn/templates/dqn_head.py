@@ -48,7 +48,7 @@ class MyVariantHead(nn.Module):
         online: Values,
         action: Int64[Tensor, " B"],
         target: Values,
-        policy: Float[Tensor, "B A"],
+        next_distribution: Float[Tensor, "B A"],
         reward: Float[Tensor, " B"],
         discount: Float[Tensor, " B"],
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
@@ -56,7 +56,7 @@ class MyVariantHead(nn.Module):
 
         `online` has a gradient and `target` has none, so that learning changes only the online network.
         """
-        goal = bootstrapped(reward, discount, expected_value(target.values, policy))
+        goal = bootstrapped(reward, discount, expected_value(target.values, next_distribution))
         error = goal - taken(online.values, action)
         return log_cosh(error, self._scale), error.detach().abs()
 

@@ -11,6 +11,7 @@ import pytest
 from framework import hookspecs
 from framework.assembly.assemble import assemble
 from framework.assembly.loading import load_plugins
+from framework.assembly.manager import PluginError
 from framework.defaults import plugin as defaults
 from framework.errors import UsageError
 from framework.hooks import PROJECT
@@ -92,6 +93,21 @@ def test_a_decorator_sees_what_the_winner_made(tmp_path: Path) -> None:
     assert isinstance(parts.returns, NStepReturns)
     assert parts.returns.gamma == 0.125
     assert parts.filled["make_returns"] == "engine"
+
+
+@pytest.mark.parametrize("winner_raises", [False, True])
+def test_the_plugin_that_raised_is_named(winner_raises: bool, tmp_path: Path) -> None:
+    path, winner = tmp_path / "around.py", tmp_path / "winner.py"
+    path.write_text(
+        "from framework.hooks import hookimpl\n@hookimpl(wrapper=True)\ndef make_returns():\n    made = yield\n"
+        f"    return made if {winner_raises} else 1 // 0\n"
+    )
+    winner.write_text(
+        "from framework.hooks import hookimpl\nfrom framework.replay.returns import NStepReturns\n"
+        f"@hookimpl\ndef make_returns(): return 1 // 0 if {winner_raises} else NStepReturns(0.5)\n"
+    )
+    with pytest.raises(PluginError, match=f"plugin '{'winner' if winner_raises else 'around'}' raised in make_returns"):
+        assemble(["tabular", "chain", str(path), str(winner)])
 
 
 def test_each_run_has_a_plugin_manager_of_its_own() -> None:

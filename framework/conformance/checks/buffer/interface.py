@@ -71,7 +71,7 @@ def rows_stand_for_the_ids_that_were_drawn(subject: Subject) -> None:
             require(np.array_equal(obs, starts[id_]), example={**example, "id": id_}, expected=wanted, got=got)
 
 
-def _roomy(subject: Subject, spaces: Spaces, n: int, capacity: int) -> ReplayCase:
+def _roomy_case(subject: Subject, spaces: Spaces, n: int, capacity: int) -> ReplayCase:
     """A case with this capacity, or with a multiple of it that the buffer accepts."""
     return with_accepted_capacity(lambda capacity: ReplayCase(subject, spaces, n, capacity), capacity)
 
@@ -92,7 +92,7 @@ def _overwrite(record: Step | Batch) -> None:
 def what_was_added_is_copied(subject: Subject) -> None:
     """The buffer copies what is added, so that environments may reuse their arrays."""
     for stack in () if samples_by_itself(subject) else (1, 2):
-        case = _roomy(subject, frames_of(FRAME, np.int64, stack, 2), 2, 40)
+        case = _roomy_case(subject, frames_of(FRAME, np.int64, stack, 2), 2, 40)
         for signs in ("..", ".t", "u.", "..", "t.", ".."):
             _overwrite(case.step(signs))
             case.verify()
@@ -103,7 +103,7 @@ def what_was_added_is_copied(subject: Subject) -> None:
 def what_was_drawn_is_a_copy(subject: Subject) -> None:
     """A batch is a copy: overwriting it does not change later batches."""
     for stack in () if samples_by_itself(subject) else (1, 2):
-        case = _roomy(subject, frames_of(FRAME, np.int64, stack, 1), 1, 12)
+        case = _roomy_case(subject, frames_of(FRAME, np.int64, stack, 1), 1, 12)
         for signs in (".", ".", "t", ".", "."):
             case.step(signs)
             for rows in (1, 99):
@@ -123,7 +123,7 @@ def types_and_extremes_survive(subject: Subject) -> None:
     """The smallest and largest values of a dtype, large actions and float64 rewards come back unchanged."""
     for dtype in (np.uint8, np.int64, np.float32, np.int8, np.float64):
         spaces = frames_of(FRAME, dtype, 1, 1, actions=70_001)
-        case = _roomy(subject, spaces, 1, 12)
+        case = _roomy_case(subject, spaces, 1, 12)
         assert isinstance(spaces.frame, gymnasium.spaces.Box)
         least, most = spaces.frame.low.min(), spaces.frame.high.max()
         step = case.history.step(".")
@@ -142,7 +142,7 @@ def types_and_extremes_survive(subject: Subject) -> None:
 @check("buffer", "make_buffer", Cause("index 0 is returned when nothing can be drawn", "le2333/RTRRL#57"))
 def nothing_is_drawn_before_a_window_is_whole(subject: Subject) -> None:
     """While nothing can be drawn, `len(buffer)` is 0 and `sample` returns no rows or raises an error."""
-    case = _roomy(subject, frames_of(FRAME, np.int64, 1, 1), 3, 30)
+    case = _roomy_case(subject, frames_of(FRAME, np.int64, 1, 1), 3, 30)
     for made in range(3):
         expect(len(case.buffer), 0, example=case.example(steps=made, compared="len(buffer)"))
         try:
@@ -161,7 +161,7 @@ def nothing_is_drawn_before_a_window_is_whole(subject: Subject) -> None:
 )
 def priorities_reach_the_sampler(subject: Subject) -> None:
     """The priorities of ids reach the sampler unchanged, and never under the id of another transition."""
-    case = _roomy(subject, frames_of(FRAME, np.int64, 1, 1), 1, 8)
+    case = _roomy_case(subject, frames_of(FRAME, np.int64, 1, 1), 1, 8)
     early: list[int] = []
     for _ in range(case.capacity * 5 // 2):
         case.step(".")
@@ -190,7 +190,7 @@ def new_transitions_take_the_place_of_old_ones(subject: Subject) -> None:
     If a buffer keeps each transition with equal probability (a reservoir), 20 of them are all of the older half with
     probability 2^−20.
     """
-    case = _roomy(subject, frames_of(FRAME, np.int64, 1, 1), 1, 24)
+    case = _roomy_case(subject, frames_of(FRAME, np.int64, 1, 1), 1, 24)
     transitions = 25 * case.capacity
     for _ in range(transitions):
         case.step(".")

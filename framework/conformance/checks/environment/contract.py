@@ -60,7 +60,7 @@ def every_action_is_accepted(subject: Subject) -> None:
             try:
                 played = opened.play([0], steps=len(waiting), actions=waiting)[0]
             except Exception as error:
-                example = {"actions": f"Discrete({opened.num_actions})", "action": opened.attempted}
+                example = {"actions": f"Discrete({opened.num_actions})", "action": opened.latest_action}
                 raise Violation(example, "a step without an error", f"{type(error).__name__}: {error}") from error
             waiting = waiting[len(played.actions) :]
 

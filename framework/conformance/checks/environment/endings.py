@@ -39,7 +39,7 @@ def an_episode_that_ends_says_why(subject: Subject) -> None:
                 except Violation:
                     raise
                 except Exception as error:
-                    example = {"role": role, "seed": seed, "actions": [*game.actions, opened.attempted]}
+                    example = {"role": role, "seed": seed, "actions": [*game.actions, opened.latest_action]}
                     got = f"{type(error).__name__}: {error}"
                     raise Violation(example, "another step, because neither flag was set", got) from error
                 for step, move in enumerate(game.moves, 1):

@@ -8,7 +8,7 @@ import numpy as np
 
 from framework.conformance.check import Cause, NotApplicable, Violation, check, require
 from framework.conformance.fixtures.environments.episodes import Played, described, difference, games
-from framework.conformance.fixtures.random_state import unchanged
+from framework.conformance.fixtures.random_state import global_state_unchanged
 from framework.conformance.subject import Subject
 
 
@@ -112,5 +112,5 @@ def instances_share_nothing(subject: Subject) -> None:
 @check("environment", "make_env", Cause("np.random or random instead of the environment's own generator"))
 def no_global_random_state_is_used(subject: Subject) -> None:
     """The environment neither uses nor changes the global random state of numpy and Python."""
-    with unchanged("an episode of seed 0"), games(subject, 1) as opened:
+    with global_state_unchanged("an episode of seed 0"), games(subject, 1) as opened:
         opened.play([0])

@@ -12,7 +12,7 @@ import numpy as np
 from framework.assembly.manager import ENGINE
 from framework.conformance.check import Cause, NotApplicable, check, expect, require
 from framework.conformance.fixtures.batches import A, N
-from framework.conformance.fixtures.clocks import UNITS, a_run
+from framework.conformance.fixtures.clocks import UNITS, run_counters
 from framework.conformance.fixtures.explorations import Case, acting, cases, maker
 from framework.conformance.subject import Subject
 from framework.types import Counters
@@ -62,7 +62,7 @@ def epsilon_follows_its_schedule(subject: Subject) -> None:
             exploration = builder.altered({"exploration.unit": unit}).exploration(acting(subject, envs))
             example = {**options, "unit": unit, "environments": envs}
             # the start of the run comes again at the end, as ε must not depend on earlier calls
-            for number, counters in enumerate(chain([Counters()], a_run(envs, 40), [Counters()])):
+            for number, counters in enumerate(chain([Counters()], run_counters(envs, 40), [Counters()])):
                 case = Case(np.tile(VALUES, (envs, 1)), obs[:1].repeat(envs, axis=0), counters)
                 wanted = _scheduled(shape, start, final, horizon, counters[unit])
                 for how, epsilon in _epsilons(exploration, case).items():

@@ -34,9 +34,9 @@ def updates_are_those_that_are_due(subject: Subject) -> None:
         overlap = cadence.overlap
         example = {"environments": num_envs, "overlap": overlap}
         for call in journal.of("finish" if overlap else "begin"):
-            _expect_paid(call.clock, cadence.due(call.clock), call.available, example)
+            _expect_due_updates_made(call.clock, cadence.due(call.clock), call.available, example)
         if not overlap:
-            _expect_paid(parts.counters, cadence.due(parts.counters), left, example)
+            _expect_due_updates_made(parts.counters, cadence.due(parts.counters), left, example)
         expect(
             parts.counters.updates, len(journal.of("apply")), example={**example, "what": "updates counted and made"}
         )
@@ -47,7 +47,7 @@ def updates_are_those_that_are_due(subject: Subject) -> None:
                 expect(other.clock.updates - one.clock.updates, 0, example={**example, "updates": during})
 
 
-def _expect_paid(clock: Counters, due: int, available: int, example: Mapping[str, Any]) -> None:
+def _expect_due_updates_made(clock: Counters, due: int, available: int, example: Mapping[str, Any]) -> None:
     enough = clock.updates == due or (clock.updates < due and available == 0)
     where = {**example, "environment steps": clock.env_steps}
     require(enough, example=where, expected=f"{due} updates", got=f"{clock.updates} updates")

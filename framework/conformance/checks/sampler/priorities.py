@@ -13,7 +13,7 @@ from framework.conformance.subject import Subject
 from framework.types import Sampler
 
 
-def _twins(subject: Subject) -> tuple[Sampler, Sampler]:
+def _two_equal_samplers(subject: Subject) -> tuple[Sampler, Sampler]:
     """Two samplers in the same state, with 5 active ids, two of which have taken the slots of 0 and 1."""
     twins = sampler_of(subject, 5, range(5)), sampler_of(subject, 5, range(5))
     for twin in twins:
@@ -31,7 +31,7 @@ def _twins(subject: Subject) -> tuple[Sampler, Sampler]:
 def late_priorities_are_ignored(subject: Subject) -> None:
     """A priority for an id that is no longer active, or never was, does not change which ids are drawn."""
     for late in ([0], [0, 1], [7, 0], [0, 3]):
-        one, other = _twins(subject)
+        one, other = _two_equal_samplers(subject)
         for twin, priority in ((one, 1e-3), (other, 1e3)):
             twin.reprioritize(np.array(late), np.where(np.array(late) == 3, 1.0, priority))
         for _ in range(20):
