@@ -20,9 +20,9 @@ from measuring import UNENDING, show
 
 from framework.assembly.assemble import assemble
 from framework.assembly.parts import Parts
-from framework.checkpoints.contents import restore
+from framework.training.contents import restore
 from framework.checkpoints.folder import CheckpointFolder
-from framework.checkpoints.saver import PeriodicSaver
+from framework.training.saver import PeriodicSaver
 from framework.training.loop import Loop
 
 

@@ -25,13 +25,13 @@ from framework import types
 from framework.hooks import hookimpl
 
 if TYPE_CHECKING:
-    from framework.conformance.suite import parametrize_with_checks as parametrize_with_checks
+    from framework.conformance.runner.suite import parametrize_with_checks as parametrize_with_checks
 
 
 def __getattr__(name: str) -> Any:
     # this module is also a plugin, and only tests need pytest
     if name == "parametrize_with_checks":
-        from framework.conformance.suite import parametrize_with_checks
+        from framework.conformance.runner.suite import parametrize_with_checks
 
         return parametrize_with_checks
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

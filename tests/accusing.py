@@ -1,4 +1,4 @@
-"""Which checks of the harness look at a plugin, and which of them accuse it."""
+"""Which checks of the harness concern a plugin, and which of them accuse it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from framework.conformance.runner.execution import run_check
 from framework.conformance.subject import Subject
 
 WHOLE = ("loop", "state", "agent")
-"""Components that are looked at in whole runs, which takes longest."""
+"""Components whose checks make whole runs, which takes longest."""
 
 
 def checks_of(subject: Subject, plugin: str) -> list[Check]:
-    """Those of the slots that the plugin fills or decorates."""
+    """The checks of the slots that the plugin fills or decorates."""
     plugins = subject.plugins
     mine = {
         check.slot
@@ -25,7 +25,7 @@ def checks_of(subject: Subject, plugin: str) -> list[Check]:
 
 
 def accused(subject: Subject, checks: Sequence[Check]) -> list[str]:
-    """What the checks that fail say."""
+    """The messages of the checks that fail."""
     found = [run_check(check, subject) for check in checks]
     return [
         f"{one.check}: {one.why or f'{one.example}: expected {one.expected}, got {one.got}'}"

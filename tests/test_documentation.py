@@ -1,4 +1,4 @@
-"""What the pages tell people to type is typed here."""
+"""The commands and the code on the pages work, and links lead somewhere."""
 
 from __future__ import annotations
 
@@ -112,14 +112,14 @@ def test_a_failure_says_what_its_page_shows(tmp_path: Path) -> None:
 def test_the_guides_template_is_written_and_what_it_says_next_can_be_typed(tmp_path: Path) -> None:
     (line,) = [line for block in blocks(PLUGINS, "sh") for line in block.splitlines() if "framework new" in line]
     check, test, run = shell(line, tmp_path).splitlines()[-3:]
-    # all the checks take half a minute; the tests of every template are run where templates are tested
+    # all checks take half a minute; tests/framework/cli/test_new.py runs the tests of every template
     shell(f"{check} --component returns", tmp_path)
     assert test.split() == ["python", "-m", "pytest", "my_variant"]
     assert "finished after" in shell(f"{run} --steps 300", tmp_path)
 
 
 def commands(page: str) -> list[list[str]]:
-    """The words behind `python -m framework` wherever a page has that: in blocks of a shell and within a line."""
+    """The arguments of every `python -m framework` on a page, in shell blocks and within lines."""
     typed = [line for block in blocks(page, "sh") for line in block.splitlines()]
     typed += re.findall(r"`([^`\n]*python -m framework [^`\n]*)`", page)
     behind = [line.split("python -m framework ", 1)[1] for line in typed if "python -m framework " in line]

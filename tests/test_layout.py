@@ -1,8 +1,9 @@
-"""The layout: what stands in the root of `framework`, how large a folder may be, and that imports make no circle."""
+"""The layout: what is in the root of `framework`, how large a folder may be, and what may import what."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,14 +19,14 @@ ROOT = {
     *("__init__", "__main__", "config", "errors", "events", "hooks", "hookspecs", "options", "pytest_plugin"),
     *("seeding", "testing", "types"),
 }
-"""What authors of plugins import."""
+"""The modules that authors of plugins import."""
 
 MOST = 17
-"""Modules and folders in a folder: as many as there are components with checks. The folder `plugins` holds plugins."""
+"""The most modules and folders in a folder: the number of components with checks. `plugins` may have more."""
 
 
 def modules() -> dict[str, Path]:
-    """Every module by its dotted name; packages by that of the package."""
+    """Every module by its dotted name; an `__init__` by the name of its package."""
     found = {}
     for package in PACKAGES:
         for path in (REPOSITORY / package).rglob("*.py"):
@@ -36,7 +37,7 @@ def modules() -> dict[str, Path]:
 
 
 def imports_of(path: Path, known: set[str]) -> Iterator[str]:
-    """The modules that a file imports anywhere: within functions and for type checkers, too."""
+    """The modules that a file imports, also within functions and for type checkers."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
@@ -57,6 +58,46 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
         pytest.fail(f"modules import each other: {' ← '.join(error.args[1])}")
 
 
+STARTERS = {"framework", "framework.__main__", "framework.testing", "framework.pytest_plugin"}
+"""Modules of the root that import what they start."""
+
+
+def folder_of(module: str) -> str:
+    """The row of the map in `docs/architecture.md` that a module belongs to."""
+    parts = module.split(".")
+    if parts[0] != "framework":
+        return parts[0]
+    if (
+        parts[1:2] == ["conformance"]
+        and parts[2:3] != []
+        and (REPOSITORY / "framework" / "conformance" / parts[2]).is_dir()
+    ):
+        return ".".join(parts[:3])
+    in_root = len(parts) == 1 or not (REPOSITORY / "framework" / parts[1]).is_dir()
+    return (
+        ("framework.hookspecs" if module == "framework.hookspecs" else "framework") if in_root else ".".join(parts[:2])
+    )
+
+
+def test_the_map_of_the_architecture_is_true() -> None:
+    page = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.split("| folder |")[1].split("\n\n")[0]
+    rows = re.findall(r"^\| `([\w.]+)`[^|]*\|[^|]*\|([^|]*)\|$", table, re.MULTILINE)
+    found, known = modules(), set(modules())
+    imported: dict[str, set[str]] = {}
+    for name, path in found.items():
+        if name not in STARTERS:
+            own = folder_of(name)
+            imported.setdefault(own, set()).update({folder_of(other) for other in imports_of(path, known)} - {own})
+    assert {row for row, _ in rows} == set(imported)
+    for row, words in rows:
+        if "nothing of the engine" in words:
+            assert imported[row] == set(), row
+        elif row != "framework.cli":  # it may import any folder of the engine
+            named = {name if name in imported else f"framework.{name}" for name in re.findall(r"`([\w.]+)`", words)}
+            assert imported[row] == named | {"framework"}, row
+
+
 def test_the_root_of_the_engine_is_what_authors_import() -> None:
     assert {path.stem for path in (REPOSITORY / "framework").glob("*.py")} == ROOT
 
@@ -70,13 +111,13 @@ def test_a_folder_is_small_enough_to_be_looked_over(folder: Path) -> None:
     assert len(names - (ROOT if folder == REPOSITORY / "framework" else set())) <= MOST, sorted(names)
 
 
-def test_every_folder_says_what_it_is_for() -> None:
+def test_every_module_has_a_docstring() -> None:
     silent = [str(path) for path in modules().values() if not ast.get_docstring(ast.parse(path.read_text()))]
     assert not silent
 
 
 def test_the_engine_imports_no_torch_no_plugins_and_no_environments() -> None:
-    """What is imported in the end, not only what is written; the linter has the rule for what is written."""
+    """Also through other modules. The linter checks only what a module imports itself."""
     code = (
         "import pkgutil, importlib, sys, framework\n"
         "names = [m.name for m in pkgutil.walk_packages(framework.__path__, 'framework.')]\n"

@@ -28,7 +28,7 @@ PARTS = (
 COMPOSITIONS: dict[str, dict[str, Any]] = {
     "tabular": {},
     **{f"tabular,{name}": {} for name in ("boltzmann", "double_q", "expected_sarsa", "sarsa", "ucb")},
-    # three steps hold actions that were explored: an average over several visits is wanted
+    # three steps contain exploring actions, so the table must average over several visits
     "tabular,nstep": {"tabular.learning_rate": 0.2},
     "dqn": {},
     **{f"dqn,{name}": {} for name in PARTS},
@@ -38,8 +38,8 @@ COMPOSITIONS: dict[str, dict[str, Any]] = {
     # without a replay each transition is learnt in one round only
     "pqn": {"run.steps": 20_000},
 }
-"""What is shipped, with the values that differ from the recommended ones: 5,000 steps of chain, 10,000 of grid for
-networks; 100 and 500 episodes for tables. `impala` is for images alone."""
+"""The shipped compositions, with the values that differ from the recommended ones. Networks make 5,000 steps of chain
+or 10,000 of grid; tables make 100 or 500 episodes. `impala` is for images alone."""
 
 CASES = list(product(COMPOSITIONS, MODELS, range(3)))
 

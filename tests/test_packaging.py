@@ -1,4 +1,4 @@
-"""The wheel, installed away from the checkout, with a stranger's plugin beside it; and the house's own rules."""
+"""The wheel in a fresh environment, with the plugin of a third party beside it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from framework.cli.scaffold import templates
 
 REPOSITORY = Path(__file__).parents[1]
 
-STRANGER = '''
-"""A stranger's bonus for every step."""
+THIRD_PARTY = '''
+"""A bonus for every step."""
 import gymnasium
 from framework.config import Field, Section
 from framework.hooks import hookimpl
@@ -46,9 +46,9 @@ def run(*words: str | Path, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of a fresh environment with the wheel and a stranger's package in it.
+    """The interpreter of a fresh environment that has the wheel and the package of a third party.
 
-    What the wheel depends on is lent by this environment, so that the test needs no network.
+    It borrows the wheel's dependencies from this environment, so the test needs no network.
     """
     folder = tmp_path_factory.mktemp("installed")
     source = folder / "source"
@@ -62,17 +62,17 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in [*tracked, "pyproject.toml", "README.md", "LICENSE"]:
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_bytes((REPOSITORY / name).read_bytes())
-    stranger = folder / "stranger"
-    stranger.mkdir()
-    (stranger / "stranger_bonus.py").write_text(STRANGER)
-    (stranger / "pyproject.toml").write_text(
+    third_party = folder / "third_party"
+    third_party.mkdir()
+    (third_party / "bonus_plugin.py").write_text(THIRD_PARTY)
+    (third_party / "pyproject.toml").write_text(
         '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
-        '[project]\nname = "stranger-bonus"\nversion = "1"\n'
-        '[project.entry-points."framework.plugins"]\nbonus = "stranger_bonus"\n'
-        '[tool.setuptools]\npy-modules = ["stranger_bonus"]\n'
+        '[project]\nname = "bonus-plugin"\nversion = "1"\n'
+        '[project.entry-points."framework.plugins"]\nbonus = "bonus_plugin"\n'
+        '[tool.setuptools]\npy-modules = ["bonus_plugin"]\n'
     )
     wheels = folder / "wheels"
-    for package in (source, stranger):
+    for package in (source, third_party):
         run(
             sys.executable,
             "-m",
@@ -115,7 +115,7 @@ def test_the_wheel_runs_the_chain_away_from_the_checkout(python: Path, tmp_path:
     assert "mean 2.00" in run(python, "-m", "framework", "evaluate", "r", "--weights", "last", cwd=tmp_path)
 
 
-def test_the_wheel_runs_a_strangers_plugin_by_its_name(python: Path, tmp_path: Path) -> None:
+def test_the_wheel_runs_the_plugin_of_a_third_party_by_its_name(python: Path, tmp_path: Path) -> None:
     words = ("-m", "framework", "run", "-p", "tabular,chain,bonus", "--set", "bonus.size=10", "--run-dir", "r")
     out = run(python, *words, cwd=tmp_path)
     assert re.search(r"return (2|3|4|5|6|7|8|9)\d\.0", out), "two steps and more bring ten each"

@@ -1,4 +1,4 @@
-"""No check accuses what is shipped: each plugin is put before those of the slots that it fills, a bundle before all."""
+"""No check accuses a shipped plugin. It gets the checks of the slots that it fills; a bundle gets all checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.accusing import WHOLE, accused, checks_of
 PLUGINS = sorted(entry_points(group="framework.plugins").names)
 
 LONG = {*WHOLE, "environment", "exploration"}
-"""Left to `python -m tests.mutants --correct`: whole runs, long games and statistics."""
+"""Components left to `python -m tests.mutants --correct`: whole runs, long games and statistics."""
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)

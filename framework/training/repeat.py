@@ -10,10 +10,10 @@ from typing import Any
 
 from framework.assembly.assemble import assemble
 from framework.assembly.parts import Parts
-from framework.checkpoints.identity import differences
 from framework.config import Source
 from framework.errors import UsageError
 from framework.recording.trace import Difference, TraceComparer, read_trace
+from framework.training.identity import differences
 from framework.training.run import train
 from framework.training.run_folder import manifest, recorded_manifest, recorded_options
 

@@ -12,9 +12,9 @@ from framework.assembly.configuration import gather_sections, plugin_names
 from framework.assembly.loading import load_plugins
 from framework.assembly.parts import Parts
 from framework.checkpoints.folder import Checkpoint, CheckpointFolder
-from framework.checkpoints.identity import differences, identity
 from framework.config import Source
 from framework.errors import FrameworkError, UsageError
+from framework.training.identity import differences, identity
 from framework.training.run import Outcome, train
 
 

@@ -27,7 +27,7 @@ from framework.types import Counters
 
 if TYPE_CHECKING:
     from framework.checkpoints.folder import Checkpoint
-    from framework.checkpoints.saver import PeriodicSaver
+    from framework.training.saver import PeriodicSaver
 
 CALLBACKS = Expected(
     "a sequence of framework.events.Callback objects",
@@ -113,7 +113,7 @@ def train(
         saver = _saver(parts, path, checkpoint)
         loop = Loop(parts, [*made, *callbacks], saver)
         if checkpoint is not None:
-            from framework.checkpoints.contents import restore
+            from framework.training.contents import restore
 
             restore(loop, checkpoint)
         patience = parts.config[RunOptions].watchdog if watchdog and sys.gettrace() is None else 0
@@ -151,7 +151,7 @@ def _saver(parts: Parts, folder: Path | None, base: Checkpoint | None) -> Period
     if folder is None or not every or not parts.stream.restorable:
         return None
     from framework.checkpoints.folder import CheckpointFolder
-    from framework.checkpoints.saver import PeriodicSaver
+    from framework.training.saver import PeriodicSaver
 
     return PeriodicSaver(CheckpointFolder(folder), every, base)
 

@@ -1,4 +1,4 @@
-"""Compositions that must be the same agent: after a run from the same seed, the same weights."""
+"""Compositions that must be the same agent: the same action values after a run with the same seed."""
 
 from __future__ import annotations
 

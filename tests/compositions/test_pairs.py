@@ -1,4 +1,4 @@
-"""Every pair of shipped plugins: what people read is what a table of claims, written by hand, says they should."""
+"""Every pair of shipped plugins: a table of claims, written by hand, predicts the messages."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_table_has_every_plugin() -> None:
 
 @dataclass(frozen=True)
 class Composition:
-    """The plugins of some names, their bundles unfolded."""
+    """The plugins of some names, with the plugins of their bundles."""
 
     names: frozenset[str]
 
@@ -84,7 +84,7 @@ class Composition:
         return cls(frozenset(given))
 
     def problems(self) -> set[str]:
-        """What is wrong with it before anything is built."""
+        """The problems that are found before anything is built."""
         if {"data_efficient", "rainbow"} <= self.names:
             return {
                 f"data_efficient and rainbow give {option} different values ({one} and {other}): drop one of them"
@@ -129,7 +129,7 @@ def found(names: Iterable[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=",".join)
-def test_alone_a_pair_is_told_what_it_lacks_and_where_it_collides(pair: tuple[str, str]) -> None:
+def test_a_pair_alone_is_refused_with_its_conflicts_and_gaps(pair: tuple[str, str]) -> None:
     assert found(pair) == Composition.of(pair).problems()
 
 
@@ -155,7 +155,7 @@ OBSERVATIONS = {
 
 
 def problems_when_built(names: frozenset[str]) -> set[str]:
-    """What a composition without conflicts and gaps is told when its parts meet."""
+    """The problems of a composition without conflicts and gaps that are found while it is built."""
     (environment,) = names & set(ENVIRONMENTS)
     seen = OBSERVATIONS[environment]
     if "double_q" in names and "tabular" not in names:
@@ -215,11 +215,11 @@ def check_whole(names: tuple[str, ...]) -> None:
 
 @settings(max_examples=12, phases=[Phase.generate])
 @given(names=st.sampled_from(WHOLE))
-def test_a_sample_of_pairs_made_whole(names: tuple[str, ...]) -> None:
+def test_a_sample_of_completed_pairs(names: tuple[str, ...]) -> None:
     check_whole(names)
 
 
 @pytest.mark.compositions
 @pytest.mark.parametrize("names", WHOLE, ids=",".join)
-def test_made_whole_a_pair_assembles_or_says_why_not(names: tuple[str, ...]) -> None:
+def test_a_completed_pair_assembles_or_says_why_not(names: tuple[str, ...]) -> None:
     check_whole(names)

@@ -1,4 +1,4 @@
-"""Every subset of six variants under every head: it assembles, trains, stays finite, and goes on where it was saved."""
+"""Every subset of six variants with every head: it assembles, trains, stays finite, and goes on bit for bit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check(names: str) -> None:
     """Train, save, restore into parts of another seed, and compare the next two updates bit for bit."""
     first = assemble(f"{names},framework.testing", VALUES)
     Loop(first).run()
-    assert first.counters.updates == 39  # of the last step nothing has been learnt yet
+    assert first.counters.updates == 39  # the last step is not learnt yet
     second = assemble(f"{names},framework.testing", {**VALUES, "run.seed": 1})
     restore(second, first)
     for _ in range(2):
@@ -49,7 +49,7 @@ def restore(second: Parts, first: Parts) -> None:
 
 
 def update(parts: Parts) -> tuple[np.ndarray, np.ndarray]:
-    """One update as the loop makes it: (losses, the values of every state while exploring)."""
+    """Make one update as the loop does. Returns the losses, and the action values of every state while exploring."""
     batch = parts.buffer.sample(parts.cadence.batch_size, parts.counters)
     errors = parts.loss(batch, parts.counters)
     parts.optimizer.apply(batch, errors)

@@ -1,4 +1,4 @@
-"""The plugin `cartpole`: gymnasium's environment, and values for whoever learns it."""
+"""The plugin `cartpole`: gymnasium's own environment, and the values that it recommends."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_recommended_values(names: list[str], for_dqn: bool) -> None:
 
 
 def test_dqn_takes_them() -> None:
-    """With every plugin that they are for, so that none is left out."""
+    """The composition has every plugin with a recommended value, so no value is left out."""
     flat: dict[str, Any] = configure("dqn,c51,per,cartpole")[1].flat()
     wanted = {**cartpole.RECOMMENDED, **cartpole.RECOMMENDED_FOR_DQN}
     assert {key: flat[key] for key in wanted} == {**wanted, "dqn.mlp": list(wanted["dqn.mlp"])}

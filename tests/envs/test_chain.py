@@ -1,4 +1,4 @@
-"""The chain: the chapter's figures, a closed form of its optimum, and the rules of the walk."""
+"""The environment and plugin `chain`: the chapter's figures, the exact optimum, the rules of the walk, the options."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_chapters_walk() -> None:
 
 @given(st.integers(3, 30), st.floats(0.01, 0.99))
 def test_q_star_has_the_closed_form_where_only_the_ends_pay(length: int, gamma: float) -> None:
-    """v(s) = max(−γ^(s−1), 2γ^(last−s−1)), which the upper end wins everywhere, so Q(s, 1) = 2γ^(last−s−1)."""
+    """v(s) = max(−γ^(s−1), 2γ^(last−s−1)). The second is always larger, so Q(s, 1) = 2γ^(last−s−1)."""
     q = ChainEnv(length).q_star(gamma)
     last = length - 1
     up = [2 * gamma ** (last - s - 1) for s in range(1, last)]

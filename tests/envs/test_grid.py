@@ -1,4 +1,4 @@
-"""The grid: a hand-written reference of its rules, known optima, and its slips."""
+"""The environment and plugin `grid`: its rules against a reference, known optima, slips, and the options."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def grids(draw: Callable[[Any], Any]) -> tuple[tuple[str, ...], GridEnv]:
 
 
 def move(layout: tuple[str, ...], state: int, direction: int) -> int:
-    """The rules of moving, written out; shares nothing with the environment."""
+    """The rules of a move, written out without the environment's code."""
     row, column = divmod(state, len(layout[0]))
     if direction == 0:
         row -= 1
@@ -56,7 +56,7 @@ def move(layout: tuple[str, ...], state: int, direction: int) -> int:
 
 
 def test_optimum_of_the_default_grid() -> None:
-    """Without slips v(s) = γ^(d−1), d the fewest steps to the goal; the pit costs 1 where it is entered."""
+    """Without slips v(s) = γ^(d−1), with d the fewest steps to the goal. A step into the pit costs 1."""
     q = GridEnv().q_star(0.9)
     assert q.dtype == np.float64
     steps = np.array([3, 2, 1, 0, 4, 0, 2, 0, 5, 4, 3, 4])
@@ -68,7 +68,7 @@ def test_optimum_of_the_default_grid() -> None:
 
 
 def test_optimum_with_slips_is_that_of_the_textbook() -> None:
-    """Russell & Norvig, 3rd edition, figure 17.3: slip 0.2, γ → 1, and −0.04 for each state that is left."""
+    """Russell & Norvig, 3rd edition, figure 17.3: slip 0.2, γ → 1, and a reward of −0.04 for each step."""
     utilities = GridEnv(step_reward=-0.04, slip=0.2).q_star(1 - 1e-9).max(axis=1)
     textbook = [0.812, 0.868, 0.918, 0, 0.762, 0, 0.660, 0, 0.705, 0.655, 0.611, 0.388]
     np.testing.assert_allclose(utilities, textbook, rtol=0, atol=6e-4)
@@ -178,7 +178,7 @@ def test_grid_makes_what_its_section_says() -> None:
     env = grid.make_env(build_config(grid.config_sections(), [Source("test", values)]), "evaluate")()
     assert env.observation_space == gymnasium.spaces.Discrete(4)
     env.reset(seed=0)
-    # With slip 1 no move left goes left: up is over the edge and down in the wall, so both stay.
+    # With slip 1 a move to the left goes up or down. Above is the edge and below a wall, so the agent stays.
     steps = [env.step(np.int64(3))[:4] for _ in range(3)]
     assert steps == [(0, -0.5, False, False), (0, -0.5, False, False), (0, -0.5, False, True)]
 

@@ -1,4 +1,4 @@
-"""MinAtar: the package's own games, an episode from its seed and actions alone, and the plugin around them."""
+"""MinAtar: the games of the package, episodes that follow from seed and actions, and the plugin's hooks."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ class TestPictures:
 
 class TestPlugin:
     def test_side_by_side_they_are_the_single_games(self) -> None:
-        """Through the engine's stream, resets and all: each row is the single environment with the episode's seed."""
+        """Through the engine's stream, with resets: each row equals a single environment with the episode's seed."""
 
         def seed_of(env_id: int, episode: int) -> int:
             return 100 * env_id + episode

@@ -35,7 +35,7 @@ def main(
     page: Annotated[bool, typer.Option(help="Write docs/results/reliability.md.")] = True,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """Exit code 0 if everything was survived; what was not raises."""
+    """Exit code 0 if the run survives everything; else an error says what it does not survive."""
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         recorded = Recorded.make(place / "recorded")

@@ -1,4 +1,4 @@
-"""Damage to the files of a run: refused by the name of the file, or made good from an earlier checkpoint."""
+"""Damage to the files of a run: the file is refused by its name, or an earlier checkpoint takes its place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from framework.errors import FrameworkError
 from tests.faults.runs import LATER, Recorded, hash_of, sha256_of, without_figures
 
 FORBIDDEN = ("pickle.find_class", "os.system", "os.exec", "os.posix_spawn", "subprocess.Popen", "socket.connect")
-"""What reading a file must never come to."""
+"""Events of the interpreter that the reading of a file must never cause."""
 
 MOST_MEMORY = 1 << 28
 """Bytes by which reading a damaged run may let the process grow; the run has less than 2**20."""
@@ -33,12 +33,12 @@ BOMBS = (
     (64).to_bytes(8, "little") + b'{"x":{"dtype":"U8","shape":[999999999999],"data_offsets":[0,9]}}',
     b"\x80\x04\x95\x15\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94\x8c\x04true\x94\x85R.",
 )
-"""Files that ask for much, or for code to be run: nested without end, sizes that are not so, a pickle."""
+"""Files that ask for much memory or for code to be run: deep nesting, wrong sizes, a pickle."""
 
 
 @dataclass
 class Tally:
-    """What became of the damage that was done: outcome → times."""
+    """How often each outcome and each kind of damage came."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -46,7 +46,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Damage:
-    """What is done to one file, given as a place in the list of the run's files."""
+    """Damage to one file, which is given by its place in the list of the run's files."""
 
     kind: str
     file: int
@@ -55,12 +55,12 @@ class Damage:
     other: int
 
     def apply(self, run: Path) -> Path:
-        """Do it; the file that it was done to."""
+        """Damage the file, and return its path."""
         files = files_of(run)
         path = files[self.file % len(files)]
         content = path.read_bytes()
         place = int(self.at * len(content))
-        path.unlink()  # a checkpoint shares files with the one before, and this is damage to one name alone
+        path.unlink()  # two checkpoints may share a file, and only this name gets the damage
         path.write_bytes(self._damaged(content, place, files[self.other % len(files)]))
         return path
 
@@ -82,7 +82,7 @@ class Damage:
 
 
 def files_of(run: Path) -> list[Path]:
-    """Every file of a run that something is read from."""
+    """Every file of a run that the engine reads."""
     return sorted(path for path in run.rglob("*") if path.is_file() and path.suffix != ".png" and path.name != ".lock")
 
 
@@ -97,7 +97,7 @@ DAMAGES = st.builds(
 
 
 def judge(recorded: Recorded, run: Path, damage: Damage, tally: Tally) -> None:
-    """Damage a copy of the run, let it go on, and load its agent: each is right, or refused with the file's name."""
+    """Damage a copy of the run, load its agent, and resume it: each works as before, or names the damaged file."""
     shutil.copytree(recorded.folder, run)
     try:
         path = damage.apply(run)
@@ -113,7 +113,7 @@ def judge(recorded: Recorded, run: Path, damage: Damage, tally: Tally) -> None:
 
 
 def _went_on(recorded: Recorded, run: Path, path: Path) -> str:
-    """Let it go on: what comes of it is what would have come of the whole run, the damaged file itself aside."""
+    """Resume the run. Except for the damaged file, it must end like the undamaged run."""
     try:
         framework.resume(run, {"run.steps": LATER})
     except FrameworkError as error:
@@ -125,7 +125,7 @@ def _went_on(recorded: Recorded, run: Path, path: Path) -> str:
 
 
 def _loads(recorded: Recorded, run: Path, path: Path) -> None:
-    """The agent is the one that was saved, or is refused."""
+    """Load the agent. It must be the one that was saved, or be refused."""
     try:
         loaded = hash_of(run)
     except FrameworkError as error:
@@ -146,10 +146,10 @@ def resident() -> int:
 
 
 def corrupt(recorded: Recorded, place: Path, times: int, seed: int = 0, shrink: bool = True) -> Tally:
-    """Damage the run so many times, each time another copy of it.
+    """Damage the run `times` times, each time another copy of it.
 
     Raises:
-        AssertionError: with the smallest damage that was not refused, or that ran something.
+        AssertionError: with the smallest damage that changed the agent or the run, or that ran code.
     """
     tally, ran = Tally(), []
 

@@ -1,7 +1,7 @@
-"""`python -m tests.faults.coverage_guided TIMES`: atheris looks for bytes at which a reader does not refuse cleanly.
+"""`python -m tests.faults.coverage_guided TIMES`: atheris looks for files that a reader does not refuse cleanly.
 
-Each reader gets a file of any bytes, led by which lines of it they reach. It may raise FrameworkError; anything else,
-a hang or too much memory ends this process with an exit code other than 0.
+atheris makes up files, and prefers those that reach new lines of the readers. A reader may raise FrameworkError. Any
+other error, a hang or too much memory ends this process with an exit code other than 0.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MEMORY = 1_500
 
 
 def main(times: int) -> None:
-    """Try so many files. Does not return."""
+    """Try `times` files. Does not return."""
     place = Path(tempfile.mkdtemp())
     recorded = Recorded.make(place)
     seeds = place / "seeds"

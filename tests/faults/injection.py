@@ -1,6 +1,6 @@
-"""Calls of the system that fail, or at which the process is killed: every one that a save makes, with strace.
+"""System calls that fail, or that kill the process: each system call that a save makes, with strace.
 
-strace lets the k-th call of a kind fail with an error, or kills the process at it, whatever library makes the call.
+strace makes the k-th call of a kind fail, or kills the process at it, whichever library makes the call.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ CALLS = ("write", "pwrite64", "fsync", "rename", "link", "mkdir", "unlink", "rmd
 """The calls that change a file system, as Linux on x86-64 knows them."""
 
 HOWS = ("ENOSPC", "EIO", "EACCES", "SIGKILL")
-"""A full disk, a broken one, one that is not ours; and the end of the process."""
+"""A full disk, a broken disk, no permission, and the end of the process."""
 
 
 KILLED = (-9, 137)
-"""Exit codes of a process that was killed, its own and a shell's."""
+"""Exit codes of a killed process, as Python and as a shell report them."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class Fault:
     how: str
 
     def words(self) -> list[str]:
-        """For strace."""
+        """The arguments for strace."""
         what = "signal=SIGKILL" if self.how == "SIGKILL" else f"error={self.how}"
         return ["-e", f"trace={self.call}", "-e", f"inject={self.call}:{what}:when={self.number}"]
 
 
 @dataclass(frozen=True)
 class Injected:
-    """What came of a fault: whether it struck, and the exit code of the process that it struck."""
+    """The result of a fault: whether it happened, and the exit code of the process."""
 
     fault: Fault
     struck: bool
@@ -56,7 +56,7 @@ class Injected:
 
 
 def goes_on(run: Path, steps: int) -> list[str]:
-    """The process that is struck: it takes a run up, saves it and ends."""
+    """The command of the process that gets the fault: it resumes a run, saves it and ends."""
     code = (
         "import sys; import framework.recording.figures as figures; figures.draw_figures = lambda folder: []; "
         "from framework.cli.main import main; main()"
@@ -66,7 +66,7 @@ def goes_on(run: Path, steps: int) -> list[str]:
 
 
 def counted(recorded: Recorded, place: Path) -> dict[str, int]:
-    """How often a process that nothing happens to makes each call."""
+    """How often a process without faults makes each call."""
     run = place / "counted"
     shutil.copytree(recorded.folder, run)
     log = place / "counted.txt"
@@ -77,7 +77,7 @@ def counted(recorded: Recorded, place: Path) -> dict[str, int]:
 
 
 def faults(counts: dict[str, int], hows: tuple[str, ...]) -> Iterator[Fault]:
-    """Each call of each kind, in each way."""
+    """Every fault: each call of each kind, with each of `hows`."""
     for call, count in counts.items():
         for number in range(1, count + 1):
             for how in hows:
@@ -85,15 +85,15 @@ def faults(counts: dict[str, int], hows: tuple[str, ...]) -> Iterator[Fault]:
 
 
 def inject(recorded: Recorded, fault: Fault, place: Path) -> Injected:
-    """Strike a process that goes on with a copy of the run, then go on with what it leaves.
+    """Resume a copy of the run in a process with the fault, then resume what this process left.
 
     Raises:
-        AssertionError: if something else comes of the run than would have, or the process said nothing of its end.
+        AssertionError: if the run ends otherwise than without the fault, or if the process ended without a message.
     """
     run = Path(tempfile.mkdtemp(dir=place)) / "run"
     shutil.copytree(recorded.folder, run)
     log = run.parent / "strace.txt"
-    # strace's quick way does not inject signals
+    # strace with --seccomp-bpf does not inject signals
     trace = [*_strace(log, quick=fault.how != "SIGKILL"), *fault.words()]
     done = subprocess.run([*trace, *goes_on(run, LATER)], capture_output=True, text=True)
     killed = done.returncode in KILLED

@@ -1,4 +1,4 @@
-"""kill −9 at random moments, some of them within a save: what is left always goes on, bit for bit."""
+"""kill −9 at random moments, some of them during a save: the run can always be resumed, bit for bit."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ VALUES: Mapping[str, Any] = {
 
 
 def whole_run(folder: Path) -> Path:
-    """One that nothing happens to."""
+    """Train a run that is never killed."""
     framework.train(framework.assemble("tabular,grid", VALUES), folder)
     return folder
 
 
 def survives(kills: int, whole: Path, run: Path, generator: random.Random) -> int:
-    """Kill a run again and again as it is resumed, then let it end; how many of the kills hit it alive.
+    """Kill a run several times, and resume it each time; then let it end. Returns how many kills hit it alive.
 
     Raises:
-        AssertionError: if a checkpoint is not whole, or another run comes of it in the end.
+        AssertionError: if a checkpoint is not whole, or if the run ends otherwise than the run without kills.
     """
     assignments = [f"--set={path}={value}" for path, value in VALUES.items()]
     begin = [sys.executable, "-m", "framework", "run", "--plugins=tabular,grid", *assignments, f"--run-dir={run}"]
@@ -56,7 +56,7 @@ def survives(kills: int, whole: Path, run: Path, generator: random.Random) -> in
 
 
 def survive(kills: int, place: Path, seed: int) -> tuple[int, int]:
-    """(kills, runs that they were dealt to), at least so many."""
+    """Kill runs at least `kills` times. Returns (kills, runs)."""
     whole, generator = whole_run(place / "whole"), random.Random(seed)
     hit = runs = 0
     while hit < kills:
@@ -66,7 +66,7 @@ def survive(kills: int, place: Path, seed: int) -> tuple[int, int]:
 
 
 def _killed_after(command: list[str], checkpoints: Path, seconds: float) -> bool:
-    """Start a process and kill it so long after the first checkpoint; whether it was still alive then."""
+    """Start a process, and kill it `seconds` after its first checkpoint. Returns whether it was still alive."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         while process.poll() is None and not (checkpoints / "LATEST").exists():

@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "results" / "reliability.md"
 
 @dataclass(frozen=True)
 class Measured:
-    """Everything that the page tells. `kills` are (kills, runs); `costs` is a table as benchmarks/ prints it."""
+    """The figures of the page. `kills` are (kills, runs); `costs` is a table as benchmarks/ prints it."""
 
     command: str
     seed: int
@@ -29,7 +29,7 @@ class Measured:
 
 
 def write_page(measured: Measured) -> None:
-    """The page, whole."""
+    """Write the page."""
     PAGE.write_text("\n\n".join(_sections(measured)) + "\n", encoding="utf-8")
 
 

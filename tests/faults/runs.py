@@ -1,4 +1,4 @@
-"""A small recorded run to damage, and what of it must never change."""
+"""A small recorded run for damage and faults, and the results that must not change."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LATER = STEPS + 40
 
 @dataclass(frozen=True)
 class Recorded:
-    """A run in a folder; the SHA-256 of the weights that it leaves once it has gone on to `LATER`; its agent's hash."""
+    """A run in a folder, the SHA-256 of the weights that it has after `LATER` steps, and the hash of its agent."""
 
     folder: Path
     later: Mapping[str, str]
@@ -39,7 +39,7 @@ class Recorded:
 
     @classmethod
     def make(cls, folder: Path) -> Recorded:
-        """Train it twice: up to `STEPS`, and in one go to `LATER`."""
+        """Train the run twice: up to `STEPS`, and up to `LATER` in one piece."""
         with without_figures():
             framework.train(framework.assemble(NAMES, VALUES), folder / "run")
             framework.train(framework.assemble(NAMES, {**VALUES, "run.steps": LATER}), folder / "later")
@@ -49,12 +49,12 @@ class Recorded:
 
 
 def sha256_of(path: Path) -> str:
-    """Of a file."""
+    """The SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def hash_of(run: Path) -> str:
-    """Of the action values of a run's agent, in every state."""
+    """The hash of the action values of a run's agent in every state."""
     agent = framework.load(run)
     space: Any = agent.spaces.observation
     return hashlib.sha256(agent.policy.action_values(np.arange(space.n), explore=False).tobytes()).hexdigest()
@@ -62,7 +62,7 @@ def hash_of(run: Path) -> str:
 
 @contextmanager
 def without_figures() -> Iterator[None]:
-    """They take most of the time of a short run."""
+    """Draw no figures: they take most of the time of a short run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("framework.recording.figures.draw_figures", lambda folder: [])
         yield

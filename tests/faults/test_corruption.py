@@ -1,4 +1,4 @@
-"""Damaged and hostile files: a version of seconds, and one of minutes."""
+"""Damaged and hostile files: a test that takes seconds, and one that takes minutes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_damage_is_refused_or_made_good_each_of_thousands_of_times(recorded: Rec
 def test_without_verification_damage_is_noticed(
     recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That the judge can find against a run: checksums that always agree are found out."""
+    """The judge can fail: it finds out that checksums always agree."""
     monkeypatch.setattr("framework.recording.states._checksum", lambda arrays, scalars: ALWAYS)
     monkeypatch.setattr("framework.checkpoints.manifest.Manifest.verify", lambda manifest, folder: None)
     with pytest.raises((AssertionError, ExceptionGroup)):

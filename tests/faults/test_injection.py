@@ -1,4 +1,4 @@
-"""Calls of the system that fail, or at which the process is killed: a few of them, and more."""
+"""System calls that fail or kill the process: a few of them in seconds, more of them in minutes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kill −9: a version of seconds, and one of minutes."""
+"""kill −9: a test that takes seconds, and one that takes minutes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The counters of a run."""
+"""The shared types: how the counters of a run advance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures the harness: plants every bug and sees whether it is caught, and whether anything correct is accused.
+"""Measures the harness: which planted bugs its checks catch, and whether they accuse a correct composition.
 
 python -m tests.mutants                    all bugs, each to the end of the component that is the first to fail
 python -m tests.mutants NAME … --first     these bugs, each until the first check that fails
@@ -54,7 +54,7 @@ def main(
 
 
 def measured_commit() -> str:
-    """Of this checkout as the measurement begins; "unknown" without git."""
+    """The commit of this checkout at the start; "unknown" without git."""
     try:
         command = ["git", "describe", "--always", "--dirty"]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
@@ -63,7 +63,7 @@ def measured_commit() -> str:
 
 
 class Known:
-    """What was found before, by the name of the bug or composition; lines of JSON in a file, if there is one."""
+    """Earlier results, by the name of the bug or composition. A file may hold them as lines of JSON."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -71,11 +71,11 @@ class Known:
         self._found = {line["name"]: Examination.of(line["found"]) for line in map(json.loads, lines)}
 
     def lacking(self, names: Iterable[str]) -> list[str]:
-        """Those of which nothing is known."""
+        """The names without a result."""
         return [name for name in names if name not in self._found]
 
     def add(self, name: str, found: Examination) -> None:
-        """Remember."""
+        """Keep a result."""
         self._found[name] = found
         if self._path:
             with self._path.open("a", encoding="utf-8") as file:

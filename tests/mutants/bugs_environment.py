@@ -1,4 +1,4 @@
-"""Bugs of environments and of seeds, in shipped ones, in a stranger's, and in the engine."""
+"""Bugs of environments and of seeds, in shipped ones, in those of independent authors, and in the engine."""
 
 from tests.mutants.mutant import Mutant
 

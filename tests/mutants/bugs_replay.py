@@ -1,10 +1,10 @@
-"""Bugs of the replay: of the engine's ring of frames, and of a stranger's buffer of whole transitions."""
+"""Bugs of the replay: of the engine's ring of frames, and of an independent author's buffer of whole transitions."""
 
 from tests.mutants.mutant import Mutant
 
 LANES = "framework.replay.lanes"
 WHOLE = "tests.mutants.correct.whole_transitions"
-"""A stranger's buffer, which is right without these bugs."""
+"""An independent author's buffer, which is right without these bugs."""
 
 
 def _bug(name: str, row: str, old: str, new: str, plugins: str = "dqn,chain") -> Mutant:

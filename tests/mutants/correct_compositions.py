@@ -1,4 +1,4 @@
-"""What no check may accuse: everything that is shipped, and what strangers wrote independently (`correct/`)."""
+"""What no check may accuse: everything that is shipped, and the plugins of independent authors (`correct/`)."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ ELSEWHERE = (
     "dqn,pong",
     "rainbow,pong",
 )
-"""On other environments than the chain, where more shapes and wrappers come in."""
+"""Compositions on other environments than the chain, with more shapes and wrappers."""
 
 CORRECT = Path(__file__).parent / "correct"
 
 
-def strangers() -> tuple[str, ...]:
-    """Each independent plugin with what it wants to be checked with; read, not imported."""
+def independent_plugins() -> tuple[str, ...]:
+    """The composition of each independent plugin, read from its CHECK_WITH without an import."""
     found = []
     for path in sorted(CORRECT.glob("*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
@@ -62,4 +62,4 @@ def strangers() -> tuple[str, ...]:
     return tuple(found)
 
 
-COMPOSITIONS = (*(f"{names},chain" for names in (*TABLES, *NETWORKS)), *ELSEWHERE, *strangers())
+COMPOSITIONS = (*(f"{names},chain" for names in (*TABLES, *NETWORKS)), *ELSEWHERE, *independent_plugins())

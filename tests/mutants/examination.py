@@ -1,4 +1,4 @@
-"""What the harness says of one planted bug, or of one composition without any, in a process of its own."""
+"""The checks on one planted bug, or on one correct composition, in a process of its own."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from typing import Any, Literal, TypeVar
 from tests.mutants.mutant import Mutant, plant
 
 SEEDS = 20
-"""Under so many seeds a check with statistics must not fail for a correct composition."""
+"""The number of seeds under which a check with statistics must not fail for a correct composition."""
 
 Until = Literal["the check", "the component", "the end"]
 """How far a bug is examined: up to the first check that fails, the end of that check's component, or through all."""
 
 LARGE = ("gymnasium.vector", "hypothesis.strategies", "matplotlib", "pydantic", "scipy.stats", "torch")
-"""What is imported before processes are forked; no bug is planted in any of it."""
+"""Modules that are imported before processes are forked; no bug is planted in them."""
 
 
 class Hung(Exception):
-    """A check took longer than it may."""
+    """A check exceeded its time limit."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Failure:
 
 @dataclass(frozen=True)
 class Examination:
-    """One composition put through every check: which failed, in order, which applied, and seconds by component.
+    """The results of one composition: the failures in order, the checks that applied, and seconds by component.
 
-    `seconds` are those of a single `check`; what the further seeds took is in `again`.
+    `seconds` are those of the first seed; `again` are those of the further seeds.
     """
 
     plugins: str
@@ -52,7 +52,7 @@ class Examination:
 
     @classmethod
     def of(cls, saved: dict[str, Any]) -> Examination:
-        """From the plain values that `dataclasses.asdict` makes of it."""
+        """Make an examination from the plain values of `dataclasses.asdict`."""
         failures = tuple(Failure(**failure) for failure in saved["failures"])
         return cls(saved["plugins"], failures, tuple(saved["checks"]), saved["seconds"], saved["again"])
 
@@ -82,7 +82,7 @@ def _examine(plugins: str, until: Until, seeds: int) -> Examination:
     ran: list[str] = []
     seconds: dict[str, float] = {}
     again = 0.0
-    # as in the command, all checks of a composition share what takes long to find out
+    # as in the command, all checks of a composition share a subject, which caches what takes long
     subjects = [Subject(tuple(plugins.split(",")), seed=seed) for seed in range(seeds)]
     try:
         checks = collect(subjects[0].plugins)

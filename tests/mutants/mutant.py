@@ -1,4 +1,4 @@
-"""A planted bug: a few lines of a module, exchanged while it is imported."""
+"""A planted bug: a few lines of a module that are replaced while it is imported."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def planted(source: str, mutant: Mutant) -> str:
     """The source with the bug in it.
 
     Raises:
-        ValueError: if the lines to exchange are not there exactly once.
+        ValueError: if the source does not have the lines exactly once.
     """
     if source.count(mutant.old) != 1:
         raise ValueError(f"{mutant.name}: {mutant.module} has {source.count(mutant.old)} times {mutant.old!r}")
@@ -69,13 +69,13 @@ def planted(source: str, mutant: Mutant) -> str:
 
 
 def plant(mutant: Mutant) -> None:
-    """Put the bug into this process, in which the module must not have been imported yet."""
+    """Plant the bug in this process, which must not have imported the module yet."""
     assert mutant.module not in sys.modules, f"{mutant.module} is imported already"
     sys.meta_path.insert(0, _Planter(mutant))
 
 
 def all_mutants() -> list[Mutant]:
-    """Those of every module beside this one, in alphabetical order of the modules."""
+    """The bugs of every module `bugs_…` beside this one, in alphabetical order of the modules."""
     import pkgutil
     from pathlib import Path
 

@@ -23,7 +23,7 @@ Results = Sequence[tuple[Mutant, Examination]]
 
 
 def write_page(bugs: Results, correct: Sequence[Examination], timings: Sequence[Timing], commit: str) -> None:
-    """The page, whole. `commit` is the one that was measured."""
+    """Write the page. `commit` is the commit that was measured."""
     PAGE.write_text("\n\n".join(_sections(bugs, correct, timings, commit)) + "\n", encoding="utf-8")
 
 
@@ -31,7 +31,7 @@ def _sections(bugs: Results, correct: Sequence[Examination], timings: Sequence[T
     caught = [(mutant, found.failures[0]) for mutant, found in bugs if found.failures]
     right = sum(failure.component == mutant.component for mutant, failure in caught)
     accused = sum(bool(found.failures) for found in correct)
-    strangers = sum(str(CORRECT) in found.plugins for found in correct)
+    independent = sum(str(CORRECT) in found.plugins for found in correct)
     longest = max(timings, key=lambda timing: timing.whole)
     slowest = max(timings, key=lambda timing: timing.alone)
     everything = sum(sum(found.seconds.values()) + found.again for found in correct)
@@ -50,7 +50,7 @@ def _sections(bugs: Results, correct: Sequence[Examination], timings: Sequence[T
         f"| … and the first failing check names the right component | {right} ({100 * right / len(bugs):.0f} %) "
         "| 95 % |\n"
         f"| correct compositions, of {len(COMPOSITIONS)} | {len(correct)} | |\n"
-        f"| … of them written independently | {strangers} | ≥ 5 |\n"
+        f"| … of them written independently | {independent} | ≥ 5 |\n"
         f"| … accused by any check (those with statistics under {SEEDS} seeds) | {accused} | 0 |\n"
         f"| longest composition, by `check` | {longest.whole:.0f} s (`{longest.plugins}`) | {WHOLE:.0f} s |\n"
         f"| longest component, by `check --component` | {slowest.alone:.1f} s ({slowest.component} of "

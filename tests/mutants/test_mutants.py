@@ -1,4 +1,4 @@
-"""Planted bugs match the code, are caught in samples, and are all on the page; `tox -e mutants` runs them whole."""
+"""Planted bugs match the code, a sample of them is caught, and they are on the page; `tox -e mutants` runs all."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_bug_can_be_planted(mutant: Mutant) -> None:
     assert mutant.component in COMPONENTS
 
 
-def test_there_are_enough_and_none_has_anothers_name() -> None:
+def test_there_are_enough_bugs_with_names_of_their_own() -> None:
     assert len(MUTANTS) >= 100
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
 

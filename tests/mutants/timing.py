@@ -1,4 +1,4 @@
-"""How long the command `check` takes, as people run it, with every core that there is."""
+"""How long the command `check` takes with all cores of the machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LARGEST = ("dqn,pong", "rainbow,pong", "chapter,pong")
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds from the shell to the shell: of a whole composition, and of that of its components that takes longest."""
+    """Seconds that the command takes: for a whole composition, and for its slowest component."""
 
     plugins: str
     whole: float

@@ -37,7 +37,7 @@ def make_env():
 
 
 def identity(x: torch.Tensor) -> torch.Tensor:
-    """In place of the layers before a head."""
+    """Stands in for the layers before a head."""
     return x
 
 
@@ -66,7 +66,7 @@ def check_it_composes_with_the_rest(head: str) -> None:
 
 
 def learn_two_rewards(head: str, options: dict[str, float], folder: Path) -> tuple[Any, Any]:
-    """The network after it learnt a reward of +1 or −1, and what it says of it; the mean must be near 0."""
+    """Train on a reward of +1 or −1. Returns the network and its output, whose mean must be near 0."""
     arm = folder / "arm.py"
     arm.write_text(TWO_REWARDS)
     values = {

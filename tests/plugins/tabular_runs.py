@@ -39,7 +39,7 @@ limits = st.integers(0, 6)
 
 
 def run(names: str, seed: int, max_steps: int, num_envs: int = 1, **more: Any) -> Parts:
-    """STEPS steps in a random process, with ε falling from 1 to 0.1 and α = RATE."""
+    """Train for STEPS steps in a random process, with ε falling from 1 to 0.1 and α = RATE."""
     values = {
         "run.steps": STEPS,
         "run.seed": seed,
@@ -59,7 +59,7 @@ def run(names: str, seed: int, max_steps: int, num_envs: int = 1, **more: Any) -
 
 
 class PlainRun:
-    """The same run's environments and random streams, for loops that are written out in plain Python."""
+    """The environments and random streams of the same run, for loops in plain Python."""
 
     def __init__(self, seed: int, max_steps: int) -> None:
         plugin: Any = resolve(RANDOM_MDP)[1]

@@ -1,4 +1,4 @@
-"""The average of the online weights: its formula, who plays with it, and that nothing is learnt from it."""
+"""The average of the online weights: its formula, when it acts, and that it does not change what is learnt."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_average_is_the_recursion_of_its_definition(averaging: float) -> Non
 
 
 @pytest.mark.parametrize("names", ["dqn,chain", "dqn,noisy,chain", "dqn,double,per,nstep,chain", "pqn,chain"])
-def test_what_is_learnt_does_not_depend_on_it(names: str) -> None:
+def test_averaging_does_not_change_what_is_learnt(names: str) -> None:
     found = []
     for more in ("", "averaging,"):
         parts = assemble(
@@ -69,7 +69,7 @@ def test_what_is_learnt_does_not_depend_on_it(names: str) -> None:
     np.testing.assert_equal(*found)
 
 
-def test_it_plays_where_nothing_is_explored_and_the_online_network_where_it_is() -> None:
+def test_the_average_acts_without_exploration_and_the_online_network_with_it() -> None:
     parts = assemble("dqn,averaging,chain", {**VALUES, "averaging.rate": 0.01})
     Loop(parts).run()
     policy: Any = parts.policy
@@ -81,7 +81,7 @@ def test_it_plays_where_nothing_is_explored_and_the_online_network_where_it_is()
     np.testing.assert_array_equal(policy.action_values(obs, explore=False), average)
 
 
-def test_weights_saved_without_one_are_their_own_average() -> None:
+def test_weights_saved_without_an_average_become_the_average() -> None:
     plain = assemble("dqn,chain", VALUES)
     Loop(plain).run()
     averaged = assemble("dqn,averaging,chain", {**VALUES, "averaging.rate": 0.01})
@@ -90,7 +90,7 @@ def test_weights_saved_without_one_are_their_own_average() -> None:
     np.testing.assert_equal(state["average"], state["online"])
 
 
-def test_a_run_with_one_goes_on_bit_for_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_with_averaging_is_resumed_bit_for_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("framework.recording.figures.draw_figures", lambda folder: [])
     values = {**VALUES, "averaging.rate": 0.05, "checkpoint.every": 30}
     framework.train(assemble("dqn,averaging,grid", {**values, "run.steps": 100}), tmp_path / "one")

@@ -37,7 +37,7 @@ def arrays(limit: float = 1e3) -> st.SearchStrategy[np.ndarray]:
 
 
 class ScriptedGenerator:
-    """A generator whose every draw is known."""
+    """A generator with known draws."""
 
     def __init__(self, draws: float | np.ndarray) -> None:
         self.draws = draws

@@ -1,4 +1,4 @@
-"""C51: the projection and the loss against slow references."""
+"""C51: its projection against the algorithm of the paper, and what it learns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ masses = hnp.arrays(np.float64, (B, M), elements=st.floats(0.01, 1)).map(lambda 
 
 @given(mass=masses, where=hnp.arrays(np.float64, (B, M), elements=st.floats(-4, 4) | st.integers(-3, 3).map(float)))
 def test_the_projection_is_that_of_the_paper(mass: np.ndarray, where: np.ndarray) -> None:
-    """Algorithm 1, walked; masses on an atom (integer b) included."""
+    """Algorithm 1, step by step, also for masses on an atom (integer b)."""
     support = np.linspace(-2, 2, N)
     expected = np.zeros((B, N))
     for row in range(B):
@@ -54,7 +54,7 @@ def test_atoms_in_the_wrong_order_are_refused() -> None:
 
 
 @pytest.mark.usefixtures("float64")
-def test_nothing_behind_a_terminal_state_comes_through() -> None:
+def test_the_successor_of_a_terminal_state_has_no_effect() -> None:
     check_the_successor_of_a_terminal_state_has_no_effect(CategoricalHead(5, -2.0, 2.0))
 
 

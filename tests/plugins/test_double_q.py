@@ -120,10 +120,10 @@ def test_the_coin_is_fair() -> None:
 
 
 def test_q_learning_overestimates_where_double_q_does_not() -> None:
-    """Sutton & Barto 2018, example 6.7, 400 times over: a step into a state whose 10 actions pay N(0, 1) and end.
+    """400 copies of Sutton & Barto 2018, example 6.7: a step into a state whose 10 actions pay N(0, 1) and end.
 
-    The step is worth 0. Each pair is tried 10 times with α = 0.1. What max_a makes of the noise is 0 for double
-    Q-learning, whose two tables see different rewards, and clearly more for Q-learning.
+    The step is worth 0. Each action is tried 10 times with α = 0.1. Double Q-learning estimates 0, because its two
+    tables see different rewards. Q-learning estimates clearly more.
     """
     copies, actions = 400, 10
     rng = np.random.default_rng(0)
@@ -133,7 +133,7 @@ def test_q_learning_overestimates_where_double_q_does_not() -> None:
     first = np.zeros(copies, np.int64)
 
     def estimates(policy: QTable | TwoTables, loss: Loss) -> np.ndarray:
-        """What one more step into the lower state would be taken to be worth, of each copy."""
+        """The estimated value of one more step into the lower state, for each copy."""
         optimizer = Assignment(policy, 0.1)
         for _ in range(10):
             pulls = batch_of(lower, arms, rng.normal(size=len(arms)), np.zeros(len(arms)), lower)
@@ -169,7 +169,7 @@ def test_what_does_not_go_together_is_named(names: str, problem: str) -> None:
     assert caught.value.problems == (problem,)
 
 
-def test_who_fills_what() -> None:
+def test_it_fills_the_policy_and_the_loss() -> None:
     filled = assemble("tabular,double_q,chain").filled
     assert {slot for slot, plugin in filled.items() if plugin == "double_q"} == {"make_policy", "make_loss"}
 

@@ -11,7 +11,7 @@ B, F, A, W = 7, 4, 3, 5
 
 
 def test_the_value_is_the_mean_over_actions_whatever_the_advantages() -> None:
-    """The mean over actions of Q is V, for each output of the head: so a shifted advantage changes nothing."""
+    """For each output of the head, the mean of Q over actions is V. Equal shifts of all advantages change nothing."""
     stream = DuelingStream(nn.Linear, F, A, W, 6).double()
     features = torch.randn(B, F, dtype=torch.float64)
     before = stream(features)

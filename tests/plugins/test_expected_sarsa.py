@@ -53,7 +53,7 @@ def test_expected_sarsa_is_its_equation(table: np.ndarray, batch: Batch, epsilon
         assert (errors.loss[row], errors.priority[row]) == (error * error, abs(error))
 
 
-def test_nothing_behind_a_terminal_state_comes_through() -> None:
+def test_the_successor_of_a_terminal_state_has_no_effect() -> None:
     policy = QTable(2, 2, 0.0)
     policy.table[1] = np.nan
     batch = batch_of(np.array([0]), np.array([0]), np.array([2.0]), np.array([0.0]), np.array([1]))

@@ -1,4 +1,4 @@
-"""IMPALA's residual torso, against the same network written out in functions."""
+"""IMPALA's residual torso against the same network, written out with functions."""
 
 from __future__ import annotations
 

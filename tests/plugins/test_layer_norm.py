@@ -1,4 +1,4 @@
-"""Where normalisation stands, and that it normalises."""
+"""Layer normalisation: where its layers are, and that they normalise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mirrored buffer against its twin that is not: the same transitions, each as it was or as the mirror shows it."""
+"""A mirrored buffer against the same buffer without a mirror: each transition is itself or its mirror image."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def replay(stack: int = 2) -> FrameReplay:
 
 
 def fill(*buffers: Buffer) -> None:
-    """The same 30 random steps of two environments for each."""
+    """Add the same 30 random steps of two environments to each buffer."""
     rng = np.random.default_rng(4)
     frames = rng.integers(256, size=(31, 2, 3, 5), dtype=np.uint8)
     for time in range(30):
@@ -75,7 +75,7 @@ def test_each_row_is_the_transition_or_its_mirror_image_whole(seed: int, stack: 
         ]
 
 
-def test_what_is_stored_is_never_turned() -> None:
+def test_stored_frames_are_never_mirrored() -> None:
     plain, mirrored = replay(), SegmentedMirroredBuffer(replay(), MIRROR, np.random.default_rng(0))
     fill(plain, mirrored)
     for _ in range(5):
@@ -87,7 +87,7 @@ def test_what_is_stored_is_never_turned() -> None:
 
 
 @pytest.mark.parametrize("in_segments", [False, True])
-def test_a_loaded_one_turns_the_same_rows(in_segments: bool) -> None:
+def test_a_loaded_buffer_mirrors_the_same_rows(in_segments: bool) -> None:
     first, second = (SegmentedMirroredBuffer(replay(), MIRROR, np.random.default_rng(seed)) for seed in (1, 2))
     fill(first, second)
     first.sample(5, Counters())
@@ -103,7 +103,7 @@ def test_a_loaded_one_turns_the_same_rows(in_segments: bool) -> None:
 
 
 class Corridor(gymnasium.Env[np.ndarray, int]):
-    """A walk from the middle of five places: it pays to reach either end, and left is right in the mirror."""
+    """A walk from the middle of five places. Either end pays 1, and the mirror exchanges left and right."""
 
     observation_space = gymnasium.spaces.Box(0, 1, (5,), np.float32)
     action_space = gymnasium.spaces.Discrete(2)
@@ -169,7 +169,7 @@ def test_pong_brings_it_in_and_it_can_be_taken_out() -> None:
     "declared",
     [{"axis": -3, "actions": [0, 1]}, {"axis": 0, "actions": [0, 1]}, {"axis": -1, "actions": [0, 0]}, {"axis": -1}, 7],
 )
-def test_a_mirror_that_cannot_be_is_refused(declared: Any) -> None:
+def test_an_invalid_mirror_is_refused(declared: Any) -> None:
     env: Any = gymnasium.make_vec("CartPole-v1", 1)
     env.metadata = {**env.metadata, "mirror": declared}
     with pytest.raises(UsageError, match=r"mirror = .* is not supported"):

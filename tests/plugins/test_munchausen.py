@@ -34,7 +34,7 @@ class OneSection:
 
 
 def target_of(options: MunchausenOptions, before, after, action, reward, discount) -> torch.Tensor:
-    """What the online value is compared with, read off the squared loss of a network whose values are all 0."""
+    """The absolute target: the priority of a network whose action values are all 0."""
     config: Config = OneSection(options)  # type: ignore[assignment]
     tensors = [torch.from_numpy(array) for array in (before, after, action, reward, discount)]
     now, nxt = Values(tensors[0]), Values(tensors[1])
@@ -46,7 +46,7 @@ def target_of(options: MunchausenOptions, before, after, action, reward, discoun
 
 
 def log_softmax(row: np.ndarray, temperature: float) -> list[float]:
-    """ln π, stably, one number at a time."""
+    """ln π of each action, computed stably."""
     top = max(row)
     total = math.fsum(math.exp((x - top) / temperature) for x in row)
     return [(x - top) / temperature - math.log(total) for x in row]
@@ -86,7 +86,7 @@ def test_the_log_policy_is_exact_where_a_naive_one_overflows() -> None:
     assert found.tolist() == [[0.0, -1e6, -2e6]]
 
 
-def test_nothing_behind_a_terminal_state_comes_through() -> None:
+def test_the_successor_of_a_terminal_state_has_no_effect() -> None:
     options = MunchausenOptions()
     zeros, rows = np.zeros((B, A)), np.arange(B)
     found = target_of(options, zeros, np.full((B, A), np.nan), rows % A, rows * 1.0, np.zeros(B))
@@ -101,7 +101,7 @@ def test_returns_of_several_steps_are_refused() -> None:
     assemble("dqn,munchausen,nstep,chain", {"nstep.n": 1}).close()
 
 
-def test_who_bootstraps_is_decided_once() -> None:
+def test_a_second_bootstrap_is_refused() -> None:
     with pytest.raises(UsageError, match="double and munchausen both provide dqn_bootstrap: keep one"):
         assemble("dqn,munchausen,double,chain")
 

@@ -1,4 +1,4 @@
-"""Noisy layers against their equations, and their stream."""
+"""Noisy layers against their equations, and their random stream."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_without_sigma_it_is_a_linear_layer_that_draws_nothing() -> None:
     assert noisy.random.generator.bit_generator.state == before
 
 
-def test_a_copy_draws_on_from_the_same_stream() -> None:
+def test_a_copy_draws_from_the_same_stream() -> None:
     """A target network with a stream of its own would repeat the online network's noise."""
     noisy = layer(4, 3, 0.5)
     twin = copy.deepcopy(noisy)
@@ -131,7 +131,7 @@ def test_a_restored_policy_draws_what_the_first_would_have_drawn(names: str) -> 
         assert np.array_equal(found, first.policy.action_values(obs, explore=True))
 
 
-def test_no_noise_changes_nothing_but_the_numbers_drawn() -> None:
+def test_without_noise_values_are_those_of_a_plain_network() -> None:
     """σ = 0: the values of the same weights are those of a plain network, in training and out of it."""
     parts = trained(**{"noisy.sigma": 0.0})
     obs = np.arange(5)

@@ -1,4 +1,4 @@
-"""Packed frames are the frames: in an array, in a replay that wraps round, in a run, and in far less memory."""
+"""Packed frames equal unpacked frames in arrays and in runs, and take far less memory."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def sampler_of(priorities: np.ndarray, **options: float) -> Prioritized:
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
 def test_frequencies_and_weights_are_the_papers(alpha: float) -> None:
-    """200 000 draws, stratified, so closer than independent ones: 5 standard errors is a probability below 1e-5."""
+    """200 000 stratified draws vary less than independent ones: 5 standard errors have a probability below 1e-5."""
     priorities = np.array([1.0, 2.0, 0.5, 4.0, 3.0])
     probability = priorities**alpha / (priorities**alpha).sum()
     sampler = sampler_of(priorities, alpha=alpha, beta=0.4, beta_horizon=100)

@@ -1,4 +1,4 @@
-"""PQN: λ-returns against brute force, the rollout against what was added, the agent against exact optima."""
+"""PQN: λ-returns against brute force, and the rollout against the transitions that were added."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GAMMA = 0.9
 
 
 def brute_force(t: int, reward, discount, value, ended, lam: float) -> float:
-    """(1 − λ) Σ_n λ^(n−1) G^(n) over the n-step returns of one environment's row t; the longest takes what is left."""
+    """(1 − λ) Σ_n λ^(n−1) G^(n), with the n-step returns of row t of one environment; the longest gets the rest."""
     horizon = t
     while horizon < len(reward) - 1 and not ended[horizon]:
         horizon += 1
@@ -85,7 +85,7 @@ def worth(obs: np.ndarray) -> np.ndarray:
 
 
 def test_it_bootstraps_from_the_online_network_in_evaluation_mode(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Never from the average that plays evaluations, though it is asked for without exploration."""
+    """Never from the average, although the average acts where nothing is explored."""
     asked: list[tuple[object, bool]] = []
 
     def values_of(self: DQNPolicy, network: Any, obs: np.ndarray) -> np.ndarray:
@@ -109,7 +109,7 @@ def spaces(num_envs: int) -> Spaces:
     num_envs=st.integers(1, 3), rounds=st.integers(1, 3), epochs=st.integers(1, 3), lam=st.floats(0, 1), data=st.data()
 )
 def test_a_rollout_gives_every_transition_once_an_epoch_with_its_return(num_envs, rounds, epochs, lam, data) -> None:
-    """Whatever ends, and even where environments miss steps (as those that reset alone do)."""
+    """For every kind of end, and also if environments miss steps, as those that reset themselves do."""
     options = PQNOptions(rollout=4, lam=lam, epochs=epochs, minibatches=2)
     generator = np.random.default_rng(0)
     rollout = Rollout(spaces(num_envs), worth, options, GAMMA, generator)

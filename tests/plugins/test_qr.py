@@ -47,7 +47,7 @@ def test_one_quantile_and_small_errors_is_half_the_squared_loss() -> None:
 
 
 @pytest.mark.usefixtures("float64")
-def test_nothing_behind_a_terminal_state_comes_through() -> None:
+def test_the_successor_of_a_terminal_state_has_no_effect() -> None:
     check_the_successor_of_a_terminal_state_has_no_effect(QuantileHead(5, 1.0))
 
 

@@ -67,7 +67,7 @@ def test_sarsa_is_the_textbooks_to_the_last_bit(seed: int, max_steps: int) -> No
 
 
 def n_step_sarsa(walk: PlainRun, num_envs: int, n: int) -> list[list[float]]:
-    """Sutton & Barto 2018, section 7.2, in environments side by side: all act, then each learns what it can."""
+    """Sutton & Barto 2018, section 7.2, in several environments: all of them act, then each learns what it can."""
     envs, table, t = [walk.make() for _ in range(num_envs)], walk.table, 0
     episodes, done = [0] * num_envs, [0] * num_envs
     histories: list[list[tuple[int, int, float]]] = [[] for _ in envs]
@@ -135,7 +135,7 @@ def test_a_greedy_sarsa_and_a_greedy_expectation_are_q_learning(table: np.ndarra
     assert targets(ExpectedSarsa(policy, exploration)(greedy_batch, NOW)) == expected
 
 
-def test_nothing_behind_a_terminal_state_comes_through() -> None:
+def test_the_successor_of_a_terminal_state_has_no_effect() -> None:
     policy = QTable(2, 2, 0.0)
     policy.table[1] = np.nan
     batch = batch_of(np.array([0]), np.array([0]), np.array([2.0]), np.array([0.0]), np.array([1]))
@@ -158,9 +158,8 @@ def test_what_does_not_go_together_is_named(names: str, problem: str) -> None:
     assert caught.value.problems == (problem,)
 
 
-def test_who_fills_what() -> None:
+def test_with_nstep_its_windows_are_one_step_longer() -> None:
     parts = assemble("tabular,sarsa,nstep,chain")
-    assert parts.filled["make_loss"] == "sarsa"
     assert parts.filled["make_returns"] == "nstep"
     assert parts.returns is not None
     assert parts.returns.horizon == 3 + 1

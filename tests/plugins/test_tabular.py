@@ -1,4 +1,4 @@
-"""Tabular Q-learning: its update against a reference, the chapter's run, and exact optima."""
+"""Tabular Q-learning: its update against a reference, and exact optima."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_learning_rate_of_one_is_an_assignment_to_the_last_bit() -> None:
     assert policy.table[0, 1] == 0.1
 
 
-def test_nothing_behind_a_terminal_state_comes_through() -> None:
+def test_the_successor_of_a_terminal_state_has_no_effect() -> None:
     policy = QTable(2, 2, 0.0)
     policy.table[1] = np.nan
     batch = batch_of(np.array([0]), np.array([0]), np.array([2.0]), np.array([0.0]), np.array([1]))
@@ -60,9 +60,9 @@ def test_nothing_behind_a_terminal_state_comes_through() -> None:
 @pytest.mark.parametrize("num_envs", [1, 4])
 @pytest.mark.parametrize("names", ["tabular", "tabular,nstep"])
 def test_it_learns_the_exact_optimum_of_the_grid(names: str, num_envs: int) -> None:
-    """Deterministic moves and α = 1: once every pair has been tried often enough, the table is exact.
+    """Moves are deterministic and α = 1: the table is exact once every action was tried often enough in every state.
 
-    With more than one step the returns of exploring moves are part of the target, so only one step is exact.
+    With several steps the target holds the rewards of exploring moves, so the table is not exact.
     """
     parts = assemble(
         f"{names},grid,framework.testing",

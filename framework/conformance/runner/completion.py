@@ -16,6 +16,7 @@ from framework.assembly.discovery import installed, providers
 from framework.assembly.loading import expand
 from framework.assembly.manager import ENGINE, Implementation, implementations, owner_of
 from framework.config import Source
+from framework.defaults import plugin as defaults
 from framework.conformance.subject import Subject
 from framework.errors import UsageError
 from framework.hooks import PROJECT
@@ -23,8 +24,12 @@ from framework.hooks import PROJECT
 ENVIRONMENT = "chain"
 """The environment that is added if the named plugins have none."""
 
-AGENT = ("make_policy", "make_loss", "make_optimizer")
-"""The slots that a family fills, because the engine has no default for them."""
+AGENT = tuple(
+    name
+    for name, hook in vars(hookspecs).items()
+    if name.startswith("make_") and name != "make_env" and not hasattr(defaults, name) and callable(hook)
+)
+"""The slots that a family fills, because the engine has no default for them: policy, loss and optimiser."""
 
 
 @dataclass(frozen=True)

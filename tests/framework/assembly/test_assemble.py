@@ -1,4 +1,4 @@
-"""Assembly: the order of hooks, who wins a slot, and that the order of names does not matter."""
+"""Assembly: the order of the hooks, which plugin wins a slot, and names in any order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).parents[3]
 
 
 def test_hooks_are_called_in_the_order_of_their_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The golden life cycle of `dqn,chain`."""
+    """Every hook of `dqn,chain`, in the order in which the engine calls them."""
     from framework.assembly import manager, slots
 
     calls: list[str] = []
@@ -152,5 +152,5 @@ def test_every_hook_is_documented_and_has_an_implementation() -> None:
             if hasattr(hook, f"{PROJECT}_spec"):
                 assert hook.__doc__, name
                 assert f"`{name}" in page, f"docs/architecture.md does not mention {name}"
-                if name != "env_wrapper":  # for strangers; the tests above implement it
+                if name != "env_wrapper":  # no shipped plugin implements it; tests above do
                     assert name in engine or name in providers(), name

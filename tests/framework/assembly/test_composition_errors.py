@@ -1,4 +1,4 @@
-"""What people read when a composition is wrong: one clear message for each problem, all of them at once."""
+"""The messages for a wrong composition: one for each problem, and all of them at once."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def test_a_file_that_is_missing_or_broken(tmp_path: Path) -> None:
 def test_a_name_that_two_distributions_provide(monkeypatch: pytest.MonkeyPatch) -> None:
     clash = [EntryPoint("tabular", value, discovery.GROUP) for value in ("plugins.tabular", "other.tabular")]
     monkeypatch.setattr(discovery, "entry_points", lambda group: clash)
-    monkeypatch.setattr(discovery, "installed", discovery.installed.__wrapped__)  # what was read before counts not
+    monkeypatch.setattr(discovery, "installed", discovery.installed.__wrapped__)  # do not use what was read before
     assert "plugin 'tabular' is provided by" in problems("tabular,chain")[0]
 
 
@@ -230,7 +230,7 @@ def test_a_local_folder_that_hides_the_shipped_plugins(tmp_path: Path, monkeypat
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins" / "__init__.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
-    # an editable install finds the shipped modules by a hook of its own; a wheel does not
+    # an editable install finds the shipped modules through an import hook; a wheel has no such hook
     monkeypatch.setattr(
         sys, "meta_path", [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
     )
@@ -260,10 +260,10 @@ class TestBundles:
         assert parts.filled["make_returns"] == "engine"
         assert parts.notes == ["trio sets nstep.n, whose plugins are not loaded: ignored"]
 
-    def test_no_that_takes_nothing_out(self) -> None:
+    def test_no_without_a_matching_part_is_refused(self) -> None:
         assert problems("tabular,chain,no:nstep") == ["no:nstep has no effect: no named bundle brings in 'nstep'"]
 
-    def test_no_of_what_is_named(self) -> None:
+    def test_no_cannot_take_out_a_plugin_that_is_named(self) -> None:
         assert "drop one of the two" in problems("tabular,chain,nstep,no:nstep")[0]
 
     def test_two_bundles_that_disagree(self, tmp_path: Path) -> None:

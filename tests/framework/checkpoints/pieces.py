@@ -1,4 +1,4 @@
-"""What a run leaves behind, so that runs made in one piece and in several can be compared."""
+"""What a run has learnt, to compare a run in one piece with a run in several."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TIMES = ("seconds", "evaluation_seconds", "updates_per_second", "steps_per_secon
 
 
 def left_behind(run: Path) -> dict[str, Any]:
-    """All that a run's folder says of what was learnt, times aside."""
+    """The metrics, weights and facts in a run's folder, without the times."""
     rows = [{key: value for key, value in row.items() if key not in TIMES} for row in read_rows(run / "metrics.jsonl")]
     weights = {
         str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest()

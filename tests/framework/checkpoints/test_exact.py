@@ -1,4 +1,4 @@
-"""N + M steps are N steps, everything made anew, and M steps: the same metrics, the same weights, bit for bit."""
+"""A run in several pieces equals the run in one piece: the same metrics and weights, bit for bit."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def in_pieces(names: str, values: dict[str, Any], ends: list[int], run: Path) ->
 
 @pytest.fixture(autouse=True, scope="module")
 def _no_figures() -> Iterator[None]:
-    """They take most of the time of a short run."""
+    """Draw no figures: they take most of the time of a short run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("framework.recording.figures.draw_figures", lambda folder: [])
         yield
@@ -90,7 +90,7 @@ def test_every_shipped_composition_in_two_pieces_is_that_in_one(names: str, env:
 
 
 def assert_same_state(one: Path, other: Path) -> None:
-    """Of everything, not just of the weights; where the replay was cut depends on when it was saved."""
+    """Compare the whole states, without the places where the replay was cut, which depend on the saves."""
     states = []
     for run in (one, other):
         state = CheckpointFolder(run).read()[0].state()
@@ -104,10 +104,10 @@ def assert_same_state(one: Path, other: Path) -> None:
 
 @given(ends=st.sets(st.integers(1, 80), min_size=2, max_size=4).map(sorted), every=st.integers(1, 100))
 @settings(max_examples=12)
-def test_wherever_it_is_cut(ends: list[int], every: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_run_can_be_cut_anywhere(ends: list[int], every: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("runs")
     values = {**SMALL, "replay.capacity": 40, "run.num_envs": 2, "checkpoint.every": every, "evaluation.every": 50}
-    ends = [2 * end for end in ends]  # of two environments
+    ends = [2 * end for end in ends]  # two environments make two steps at once
     in_one_piece("tabular,nstep,grid", values, ends[-1], folder / "one")
     in_pieces("tabular,nstep,grid", values, ends, folder / "several")
     assert left_behind(folder / "several") == left_behind(folder / "one")
@@ -124,7 +124,7 @@ def test_a_fresh_process_goes_on_bit_for_bit(tmp_path: Path) -> None:
 
 
 class CtrlC(Callback):
-    """Presses it at a step, or while an evaluation plays."""
+    """Presses Ctrl-C at a step."""
 
     def __init__(self, at: int) -> None:
         self.at = at
@@ -137,7 +137,7 @@ class CtrlC(Callback):
 @pytest.mark.parametrize("at", [55, 70, 71])
 @pytest.mark.parametrize("names", ["tabular,grid", "dqn,grid"])
 def test_an_interrupted_run_goes_on_bit_for_bit(names: str, at: int, tmp_path: Path) -> None:
-    """At step 70 an evaluation is due, which is then made when the run goes on."""
+    """At step 70 an evaluation is due. The resumed run makes it."""
     in_one_piece(names, DEEP if "dqn" in names else SMALL, 200, tmp_path / "one")
     parts = framework.assemble(names, {**(DEEP if "dqn" in names else SMALL), "run.steps": 200})
     assert framework.train(parts, tmp_path / "two", callbacks=[CtrlC(at)]).interrupted

@@ -1,4 +1,4 @@
-"""A folder of checkpoints: whole or not there, verified to the byte, the last two kept, frames written once."""
+"""The folder of checkpoints: each is whole or absent, every byte is verified, and two are kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def segment(number: int) -> Callable[[], Mapping[str, Any]]:
 
 
 def write(run: Path, number: int, base: Checkpoint | None) -> Checkpoint:
-    """The state of moment `number`, with the segments of the last three moments."""
+    """Write checkpoint `number`, with the last three segments."""
     segments = {f"buffer-{past}": segment(past) for past in range(max(0, number - 2), number + 1)}
     return CheckpointFolder(run).write({"moment": number, "weights": np.arange(3.0)}, segments, {"steps": number}, base)
 
@@ -79,9 +79,9 @@ def test_a_run_without_checkpoints_is_told_so(tmp_path: Path) -> None:
 
 
 def test_every_damaged_byte_is_refused_and_the_checkpoint_before_takes_its_place(tmp_path: Path) -> None:
-    """Each byte of the manifest, of `LATEST` and of every file; one of the bits of each, in turn."""
+    """One bit of each byte of the manifest, of `LATEST` and of every file, one after another."""
     last = written(tmp_path, 3)
-    own = [path for path in last.path.iterdir() if path.stat().st_nlink == 1]  # damage in what both share is in both
+    own = [path for path in last.path.iterdir() if path.stat().st_nlink == 1]  # both checkpoints share the others
     assert {path.name for path in own} == {"manifest.json", "state.safetensors", "buffer-2.safetensors"}
     for path in [*own, tmp_path / "checkpoints" / "LATEST"]:
         whole = path.read_bytes()
@@ -89,7 +89,7 @@ def test_every_damaged_byte_is_refused_and_the_checkpoint_before_takes_its_place
             path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :])
             found, problems = CheckpointFolder(tmp_path).read()
             assert problems, (path, place)
-            # where LATEST alone is damaged, the newest is still whole
+            # if only LATEST is damaged, the newest checkpoint is still whole
             assert path.name == "LATEST" or found.state()["moment"] == 1
             assert str(path) in problems[0] or "LATEST" in problems[0]
         path.write_bytes(whole)
@@ -134,7 +134,7 @@ def test_where_none_is_whole_each_damage_is_named(tmp_path: Path) -> None:
         CheckpointFolder(tmp_path).read()
 
 
-def test_what_was_begun_and_not_finished_is_left_aside(tmp_path: Path) -> None:
+def test_an_unfinished_checkpoint_is_ignored(tmp_path: Path) -> None:
     base = written(tmp_path, 2)
     begun = tmp_path / "checkpoints" / "000003"
     shutil.copytree(base.path, begun)
@@ -146,7 +146,7 @@ def test_what_was_begun_and_not_finished_is_left_aside(tmp_path: Path) -> None:
 
 
 class Failing:
-    """A function of the system whose k-th call fails."""
+    """A function that fails at its k-th call, as on a full disk."""
 
     def __init__(self, real: Callable[..., Any], fails_at: int) -> None:
         self.real, self.fails_at, self.calls = real, fails_at, 0
@@ -165,7 +165,7 @@ class Failing:
     ("owner", "name"), [(os, "fsync"), (os, "replace"), (os, "link"), (Path, "mkdir"), (Path, "write_bytes")]
 )
 def test_whatever_call_of_the_system_fails_a_whole_checkpoint_is_left(owner: Any, name: str, tmp_path: Path) -> None:
-    """The k-th, for every k; the next checkpoint then succeeds. Without links, none fails."""
+    """Fail the k-th call, for every k. The next checkpoint then succeeds. A checkpoint also succeeds without links."""
     fails_at = 0
     while True:
         fails_at += 1

@@ -22,7 +22,7 @@ def checkpoint(tmp_path: Path) -> Checkpoint:
 
 
 def forged(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """A manifest that is at one with itself, as whoever means harm would write it."""
+    """Change a manifest together with its checksums, as an attacker would."""
     body = json.loads((folder / "manifest.json").read_bytes())["body"]
     change(body)
     (folder / "manifest.json").write_bytes(_rendered(body))
@@ -47,14 +47,14 @@ def test_a_manifest_of_something_else_is_refused(checkpoint: Checkpoint, body: A
 
 
 @pytest.mark.parametrize("entry", [{"size": -1}, {"size": True}, {"size": "1"}, {"size": 1e3}, {"more": 1}])
-def test_an_entry_that_is_none_is_refused(checkpoint: Checkpoint, entry: dict[str, Any]) -> None:
+def test_an_invalid_entry_is_refused(checkpoint: Checkpoint, entry: dict[str, Any]) -> None:
     forged(checkpoint.path, lambda body: body["files"].update(x={"size": 1, "sha256": "0" * 64, **entry}))
     with pytest.raises(FrameworkError, match=r"manifest.json: damaged"):
         read_manifest(checkpoint.path)
 
 
 @pytest.mark.parametrize("bomb", [b"[" * 200_000, b'{"body": ' * 50_000, b"9" * 100_000, b" " * (1 << 24) + b"{}"])
-def test_a_bomb_for_a_manifest_is_refused(checkpoint: Checkpoint, bomb: bytes) -> None:
+def test_a_manifest_that_would_exhaust_memory_is_refused(checkpoint: Checkpoint, bomb: bytes) -> None:
     (checkpoint.path / "manifest.json").write_bytes(bomb)
     with pytest.raises(FrameworkError, match=r"manifest.json: damaged"):
         read_manifest(checkpoint.path)

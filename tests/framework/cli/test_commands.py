@@ -1,4 +1,4 @@
-"""The command line, as a person meets it: in a process of its own, from a folder that is not the checkout."""
+"""The command line, in processes of its own, started in a folder outside of the checkout."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_a_wrong_input_ends_with_code_2_one_message_and_nothing_written(
 
 
 def test_help_and_a_tabular_run_never_import_torch(tmp_path: Path) -> None:
-    """And so they start at once; what costs time is measured in benchmarks, not here."""
+    """The import of torch takes seconds. The benchmarks measure such times; tests do not."""
     code = (
         "import sys; sys.argv[1:] = {words}\n"
         "from framework.cli.main import main\n"

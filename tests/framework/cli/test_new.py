@@ -1,4 +1,4 @@
-"""The command `new`: for every slot a plugin that works as it is written; nothing at all for a wrong request."""
+"""The command `new`: for every slot it writes a plugin that works; for a wrong request it writes nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_every_slot_has_a_template_with_a_test() -> None:
 
 
 @pytest.mark.parametrize("slot", SLOTS)
-def test_what_is_written_claims_the_slot_and_trains(slot: str, tmp_path: Path) -> None:
+def test_each_template_claims_its_slot_and_trains(slot: str, tmp_path: Path) -> None:
     created = create("my_variant", [slot], tmp_path)
     plugin = created.files[1]
     composition = [*templates()[slot].completed_by(), str(plugin)]

@@ -1,4 +1,4 @@
-"""Whose options win, and what becomes of examples that nothing can be made of."""
+"""Whose options win in a composition under check, and examples that do not suit it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def bundle(names):
 
 
 def gammas(subject: Subject) -> list[float]:
-    """On a probe, and on the builder."""
+    """The discount factor on a probe and on the builder."""
     with subject.probed("ledger") as parts:
         return [parts.config[ReturnsOptions].gamma, subject.builder().config[ReturnsOptions].gamma]
 
 
-def test_the_users_options_go_before_what_suits_the_harness() -> None:
+def test_the_users_options_override_the_values_of_the_harness() -> None:
     names = ("tabular", "chain")
     assert gammas(Subject(names)) == [SUITABLE["returns.gamma"]] * 2
     subject = Subject(names, {"returns.gamma": 0.6, "run.num_envs": 3, "chain.length": 7})
@@ -38,7 +38,7 @@ def test_the_users_options_go_before_what_suits_the_harness() -> None:
     assert subject.builder().config[RunOptions].num_envs == 3
 
 
-def test_the_users_options_go_before_those_of_a_bundle_for_one_environment(tmp_path: Path) -> None:
+def test_the_users_options_override_those_of_a_bundle_for_one_environment(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(BOUND)
     names = (str(path), "chain")
@@ -46,13 +46,13 @@ def test_the_users_options_go_before_those_of_a_bundle_for_one_environment(tmp_p
     assert gammas(Subject(names, {"returns.gamma": 0.6})) == [0.6, 0.6]
 
 
-def test_what_a_check_asks_for_goes_before_the_users_options() -> None:
+def test_the_values_of_a_check_override_the_users_options() -> None:
     subject = Subject(("tabular", "chain"), {"returns.gamma": 0.6})
     assert subject.builder({"returns.gamma": 0.3}).config[ReturnsOptions].gamma == 0.3
     with subject.probed("ledger", {"returns.gamma": 0.3}) as parts:
         assert parts.config[ReturnsOptions].gamma == 0.3
 
 
-def test_examples_of_which_none_can_be_served_are_no_failure() -> None:
+def test_a_check_without_a_suitable_example_does_not_fail() -> None:
     with pytest.raises(NotApplicable, match="none of the examples"):
         Subject(("tabular", "chain")).for_all(lambda number: assume(False), number=st.integers())  # type: ignore[arg-type]

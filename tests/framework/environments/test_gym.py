@@ -1,3 +1,5 @@
+"""Environments of gymnasium: images with the channels last become images with the channels first."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ ID = "Snapshots-v0"
 
 
 class Snapshots(gymnasium.Env[np.ndarray, np.int64]):
-    """Random pictures, and the newest as it was drawn."""
+    """Shows random pictures, and keeps the newest."""
 
     drawn: np.ndarray
 
@@ -69,6 +71,6 @@ def test_a_network_sees_three_colours_and_not_forty(register: None) -> None:
     [pictures((3, 40, 48)), pictures((40, 48)), pictures((40, 48, 7)), pictures((40, 48, 3), np.float32)],
     indirect=True,
 )
-def test_what_has_no_channels_last_is_left_alone(register: None) -> None:
+def test_other_observations_are_unchanged(register: None) -> None:
     env = GymEnvironment(ID).make_env("train")()
     assert np.array_equal(env.reset(seed=0)[0], Snapshots.drawn)

@@ -1,4 +1,4 @@
-"""Environments are brought back to where they were by their episodes' seeds and actions alone."""
+"""A restored stream repeats the running episodes from their seeds and actions, and goes on from there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from framework.errors import FrameworkError
 
 
 class Walk(gymnasium.Env[np.ndarray, int]):
-    """A random walk whose every step, reward and end depends on the episode's seed and on all actions so far."""
+    """A random walk: each step, reward and end depends on the episode's seed and on all actions so far."""
 
     observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (2,), np.float64)
     action_space = gymnasium.spaces.Discrete(3)
@@ -37,7 +37,7 @@ class Walk(gymnasium.Env[np.ndarray, int]):
 
 
 class Forgetful(Walk):
-    """Goes on drawing from the stream of the episode before: a seed is not all that an episode depends on."""
+    """Ignores the seed of a new episode, and draws on from the stream of the episode before."""
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
         if not hasattr(self, "array"):
@@ -47,7 +47,7 @@ class Forgetful(Walk):
 
 
 class Countdown(VectorEnv[np.ndarray, np.ndarray, Any]):
-    """Resets itself, and says what a checkpoint must know of it."""
+    """Resets itself, and has a state of its own for checkpoints."""
 
     def __init__(self) -> None:
         self.num_envs = 2
@@ -94,7 +94,7 @@ def opened(mean_lengths: list[float], stack: int, kind: type[Walk] = Walk) -> Tr
 )
 @settings(max_examples=60)
 def test_a_stream_goes_on_where_it_was(data: st.DataObject, mean_lengths: list[float], before: int, stack: int) -> None:
-    """Whatever the episodes' lengths; a second time, too, from what was restored."""
+    """For episodes of any length, and again for a stream that was restored itself."""
     generator = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     rows = generator.integers(0, 3, (before + 40, len(mean_lengths))).tolist()
     one, other, third = (opened(mean_lengths, stack) for _ in range(3))
@@ -111,7 +111,7 @@ def test_a_history_is_no_longer_than_the_running_episodes() -> None:
     assert len(stream.state_dict()["environments"]["actions"]) < 100
 
 
-def test_environments_that_do_not_repeat_themselves_are_found_out() -> None:
+def test_environments_that_ignore_their_seeds_are_detected() -> None:
     rows = [[0, 1]] * 50
     one, other = (opened([4.0, 9.0], 1, Forgetful) for _ in range(2))
     play(one, rows)
@@ -119,7 +119,7 @@ def test_environments_that_do_not_repeat_themselves_are_found_out() -> None:
         other.load_state_dict(one.state_dict())
 
 
-def test_a_state_of_the_environments_own_comes_before_repeating_episodes() -> None:
+def test_an_environments_own_state_is_used_instead_of_repeating_episodes() -> None:
     one, other = (TransitionStream(Countdown(), lambda env_id, episode: 0) for _ in range(2))
     assert one.restorable
     play(one, [[0, 1]] * 9)

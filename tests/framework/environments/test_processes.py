@@ -1,4 +1,4 @@
-"""Environments in processes of their own give the same transitions; one that crashes or hangs is named, in time."""
+"""Environments in processes give the same transitions; an environment that crashes or hangs is named in time."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_run_in_processes_is_the_run_without(names: str, tmp_path: Path) -> No
     assert left_behind(tmp_path / "True") == left_behind(tmp_path / "False")
 
 
-@pytest.mark.filterwarnings("ignore:.*ERROR")  # gymnasium logs what an environment raised as a warning
+@pytest.mark.filterwarnings("ignore:.*ERROR")  # gymnasium logs the error of an environment as a warning
 @pytest.mark.parametrize(
     ("misbehaviour", "message"),
     [
@@ -66,10 +66,10 @@ def test_a_run_in_processes_is_the_run_without(names: str, tmp_path: Path) -> No
         ("raise ValueError('no way')", "ValueError: no way"),
     ],
 )
-def test_what_becomes_of_an_environment_is_told_and_the_run_goes_on_later(
+def test_an_environment_that_fails_is_named_and_the_run_can_be_resumed(
     misbehaviour: str, message: str, tmp_path: Path
 ) -> None:
-    plugin, marker = tmp_path / "mine.py", tmp_path / "mended"
+    plugin, marker = tmp_path / "mine.py", tmp_path / "fixed"
     plugin.write_text(MISBEHAVES.format(misbehaviour=misbehaviour, marker=str(marker)))
     values = {"run.num_envs": 2, "run.steps": 120, "run.env_processes": True, "run.watchdog": 2, "checkpoint.every": 20}
     began = time.monotonic()
@@ -90,7 +90,7 @@ def command(plugin: Path, run: Path, *more: str) -> list[str]:
     return [*words, "--num-envs", "2", "--steps", "1000000", "--set", "run.env_processes=true", *more]
 
 
-def test_the_command_names_the_environment_that_hangs_before_its_watchdog_bites(tmp_path: Path) -> None:
+def test_the_command_names_the_environment_that_hangs_before_its_watchdog_ends_it(tmp_path: Path) -> None:
     plugin = tmp_path / "mine.py"
     plugin.write_text(MISBEHAVES.format(misbehaviour="time.sleep(600)", marker=str(tmp_path / "never")))
     words = command(plugin, tmp_path / "run", "--set", "run.watchdog=2")
@@ -101,10 +101,10 @@ def test_the_command_names_the_environment_that_hangs_before_its_watchdog_bites(
 
 
 def test_ctrl_c_finishes_the_step_and_saves(tmp_path: Path) -> None:
-    """A terminal sends it to every process, the environments' too."""
+    """A terminal sends Ctrl-C to every process, also to those of the environments."""
     plugin, run = tmp_path / "mine.py", tmp_path / "run"
     plugin.write_text(MISBEHAVES.format(misbehaviour="pass", marker=str(tmp_path / "never")))
-    words = command(plugin, run, "--set", "checkpoint.every=1000000")  # so the only one is that of the end
+    words = command(plugin, run, "--set", "checkpoint.every=1000000")  # so the only checkpoint is the last
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True) as process:
         deadline = time.monotonic() + 60
         while not (run / "metrics.jsonl").exists() or not (run / "metrics.jsonl").stat().st_size:
@@ -137,7 +137,7 @@ def cartpole() -> gymnasium.Env[np.ndarray, int]:
     return gymnasium.make("CartPole-v1")
 
 
-def test_one_that_dies_between_two_steps_is_named_and_the_others_are_ended() -> None:
+def test_an_environment_that_dies_between_two_steps_is_named_and_the_others_are_ended() -> None:
     envs = EnvProcesses(cartpole, 2, 10)
     envs.reset(seed=[0, 1])
     envs.processes[0].kill()
@@ -154,12 +154,12 @@ def never() -> gymnasium.Env[np.ndarray, int]:
 
 
 @pytest.mark.filterwarnings("ignore:Exception ignored")
-def test_one_that_is_never_made_is_not_waited_for() -> None:
+def test_an_environment_that_is_never_made_times_out() -> None:
     calls: list[int] = []
 
     def factory() -> gymnasium.Env[np.ndarray, int]:
         calls.append(1)
-        return never() if os.getpid() != here else cartpole()  # the first is made here, to see its spaces
+        return never() if os.getpid() != here else cartpole()  # this process makes one, to see its spaces
 
     here = os.getpid()
     with pytest.raises(EnvironmentProcessError, match="an environment was not made within 2 seconds"):

@@ -1,4 +1,4 @@
-"""The stream of true transitions: three autoreset modes, each against a plain loop over single environments."""
+"""The stream gives true transitions: three autoreset modes, each against a plain loop over single environments."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ MODES = [AutoresetMode.DISABLED, AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STE
 
 
 class ScriptedEnv(gymnasium.Env[np.ndarray, int]):
-    """Episodes of scripted lengths and ends; each observation is (episode, step), each reward tells all.
+    """Episodes of scripted lengths and ends. An observation is (episode, step); a reward also holds the action.
 
-    Unless `careful`, it hands out its one internal array, as many environments do.
+    Unless `careful`, every observation is the same internal array, as in many environments.
     """
 
     observation_space = gymnasium.spaces.Box(0, 1_000, (2,), np.int64)
@@ -74,7 +74,7 @@ def test_every_mode_gives_the_transitions_of_a_plain_loop(
     data: st.DataObject, mode: AutoresetMode, several: list[list[tuple[int, bool, bool]]]
 ) -> None:
     n = len(several)
-    # under SAME_STEP gymnasium itself keeps a reference to the last observation, which a careless reset overwrites
+    # under SAME_STEP gymnasium keeps a reference to the last observation, which a reset must not overwrite
     careful = mode is AutoresetMode.SAME_STEP
     env = SyncVectorEnv([lambda s=script: ScriptedEnv(s, careful=careful) for script in several], autoreset_mode=mode)
     stream = TransitionStream(env, lambda env_id, episode: env_id)

@@ -1,4 +1,4 @@
-"""Processes that run side by side, and that all end."""
+"""Jobs run side by side in processes, and all of them end."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ while len(list(folder.iterdir())) < 2:
 
 
 def test_jobs_run_side_by_side(tmp_path: Path) -> None:
-    """Each waits for the other, so one after the other they would never end."""
+    """Each job waits for the other. One after the other, they would never end."""
     (meeting := tmp_path / "meeting").mkdir()
     scripts = [Script(MEET.format(folder=str(meeting), number=n), tmp_path / f"{n}.txt") for n in range(2)]
     spy = JobsSpy()
@@ -100,7 +100,7 @@ def test_output_exit_codes_and_threads(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "1.txt").read_text() == "1\n"
 
 
-def test_an_error_here_ends_them(tmp_path: Path) -> None:
+def test_an_error_in_the_parent_ends_the_jobs(tmp_path: Path) -> None:
     class Raises(JobsSpy):
         def tick(self, running: Sequence[Script]) -> None:
             if (tmp_path / "pid").exists() and (tmp_path / "pid").read_text():
@@ -132,7 +132,7 @@ print(interrupted, spy.codes, flush=True)
 
 
 def host(folder: Path, obey: str) -> tuple[subprocess.Popen[str], list[int]]:
-    """A process that runs three jobs, two at once, and the ids of the two that it started."""
+    """Start a process that runs three jobs, two at once. Returns it and the process ids of the first two jobs."""
     code = HOST.format(tests=str(Path(__file__).parent), folder=str(folder), obey=textwrap.dedent(obey))
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     wait_for(lambda: len(list(folder.glob("pid-*"))) == 2 or process.poll() is not None)

@@ -1,4 +1,4 @@
-"""A scripted run: episodes, updates and evaluations with known numbers, told to callbacks as the loop tells them."""
+"""A scripted run: it calls callbacks as the loop does, with known episodes, updates and evaluations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class HalvingExploration:
 
 
 class FakePolicy:
-    """Its weights say which version they are."""
+    """A policy whose weights are its version."""
 
     def __init__(self) -> None:
         self.version = 0
@@ -36,7 +36,7 @@ class FakePolicy:
 
 @dataclass
 class ScriptedRun:
-    """Drives callbacks. Time stands still except for what the script says."""
+    """Calls callbacks. Time passes only where the script says so."""
 
     exploration: HalvingExploration = field(default_factory=HalvingExploration)
     counters: Counters = field(default_factory=Counters)
@@ -56,7 +56,7 @@ class ScriptedRun:
             callback.on_start(self.counters)
 
     def episode(self, raw_return: float, length: int = 10) -> None:
-        """`length` steps of a second each, then the end of an episode."""
+        """Make `length` steps of a second each, then end the episode."""
         self.now += length
         self.counters.env_steps += length
         self.counters.frames += 4 * length
@@ -78,7 +78,7 @@ class ScriptedRun:
     def evaluation(
         self, *returns: float, seconds: float = 5.0, distinct: int = 1, confirmation: float | None = None
     ) -> None:
-        """One evaluation of so many seconds, and another, which confirms it, of so many."""
+        """Make an evaluation of `seconds`; with `confirmation`, make another of so many seconds that confirms it."""
         self.begin_evaluation()
         took = [seconds] if confirmation is None else [seconds, confirmation]
         self.now += sum(took)

@@ -1,3 +1,5 @@
+"""The figures of a run: which curves they show, and when they are drawn."""
+
 from __future__ import annotations
 
 import subprocess

@@ -1,3 +1,5 @@
+"""The rows of metrics.jsonl, and the same scalars in TensorBoard's files."""
+
 from __future__ import annotations
 
 import json
@@ -160,7 +162,7 @@ def test_a_resumed_run_writes_what_an_unbroken_one_would(scripted: Callable[...,
     run.start(killed)
     begin(run)
     saved = killed.state_dict(), run.statistics.state_dict(), run.counters.state_dict()
-    run.episode(99.0)  # after the checkpoint, and so undone
+    run.episode(99.0)  # after the checkpoint, so the resumed run removes it
     with (broken / "metrics.jsonl").open("a") as file:
         file.write('{"kind": "ep')
 

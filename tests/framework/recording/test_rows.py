@@ -1,3 +1,5 @@
+"""Files of JSON rows: they are read back unchanged, and a kill loses at most the row that is being written."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""The standard callbacks: which files a run leaves."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""States in files: they are loaded unchanged, and damaged files are refused."""
+
 from __future__ import annotations
 
 import contextlib

@@ -1,3 +1,5 @@
+"""Statistics of episodes against numpy and exact fractions."""
+
 from __future__ import annotations
 
 import math
@@ -16,7 +18,7 @@ from framework.recording import EpisodeStatistics
 from framework.types import Counters
 
 NO_EXPLORATION: Any = None
-# Arrays, as hypothesis draws their lengths evenly; its lists would hardly ever be longer than the window.
+# Arrays: hypothesis draws their lengths evenly. Its lists are hardly ever longer than the window.
 returns = hnp.arrays(np.float64, st.integers(1, 350), elements=st.floats(-1e6, 1e6)).map(np.ndarray.tolist)
 
 

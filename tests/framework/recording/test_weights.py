@@ -1,3 +1,5 @@
+"""When the best and the last weights are saved."""
+
 from __future__ import annotations
 
 import json
@@ -16,13 +18,13 @@ from hypothesis.extra import numpy as hnp
 from framework.errors import FrameworkError
 from framework.recording import BestWeights, load_state
 
-# Small integers: equal means, of which the later is kept, are common.
+# Small integers make equal means common. The later of two equal ones is kept.
 scores = hnp.arrays(np.float64, st.integers(95, 130), elements=st.integers(-3, 3)).map(np.ndarray.tolist)
 
 
 @pytest.fixture
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The running mean counts from the first episode, so that few episodes tell."""
+    """The running mean counts from the first episode, so few episodes are enough."""
     monkeypatch.setattr("framework.recording.weights.WINDOW", 1)
 
 
@@ -32,7 +34,7 @@ def version(path: Path) -> int:
     return int(state["version"])
 
 
-# `scripted` only makes runs, so that sharing it among examples shares nothing.
+# `scripted` makes a new run for each example, so examples share nothing.
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(scores)
 def test_saved_exactly_when_the_running_mean_is_the_best_so_far(

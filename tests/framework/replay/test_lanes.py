@@ -29,7 +29,7 @@ def spaces_for(num_envs: int, stack: int, padding: str = "repeat") -> Spaces:
 
 @dataclass
 class Transition:
-    """What a plain list knows of one transition: the frames seen so far in its episode, and what followed."""
+    """One transition in a plain list: the frames of its episode so far, and what followed."""
 
     position: int
     seen: list[int]
@@ -41,7 +41,7 @@ class Transition:
 
 
 class PlainHistory:
-    """One environment's whole history, nothing ever overwritten; frames are numbered in the order of their arrival."""
+    """The whole history of one environment. Nothing is overwritten; frames are numbered in their order of arrival."""
 
     def __init__(self) -> None:
         self.transitions: list[Transition] = []
@@ -73,7 +73,7 @@ class PlainHistory:
         return self.transitions[following].action
 
     def eligible(self, length: int, n: int, k: int) -> dict[int, list[Transition]]:
-        """position → window of the starts that may be sampled, when only the last `length` frames are kept."""
+        """The windows that may be sampled from the last `length` frames, by the position of their start."""
         oldest = self.frames - length
         found = {}
         for index, start in enumerate(self.transitions):
@@ -114,7 +114,7 @@ class ReplayMachine(RuleBasedStateMachine):
         self.acting.push(self.pixels(self.obs), self.first)
 
     def fresh(self, count: int) -> np.ndarray:
-        """Numbers that were never used before, so that any mix-up shows; 0 is kept for padding."""
+        """New numbers, so that any mix-up shows. 0 is left for padding."""
         self.tag += count
         return np.arange(self.tag - count + 1, self.tag + 1) % 65535
 
@@ -145,7 +145,7 @@ class ReplayMachine(RuleBasedStateMachine):
             next_obs=self.pixels(successor),
         )
         self.replay.add(step)
-        step.obs[...] = step.next_obs[...] = 0  # the buffer must have copied
+        step.obs[...] = step.next_obs[...] = 0  # the buffer must have made copies
         for row, env_id in enumerate(rows):
             self.plain[env_id].add(
                 bool(self.first[env_id]),

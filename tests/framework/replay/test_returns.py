@@ -1,4 +1,4 @@
-"""Returns against a slow reference that walks each window."""
+"""n-step returns against a slow reference that goes through each window step by step."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_every_window_folds_as_if_walked(data: st.DataObject, n: int, gamma: flo
         assert found[2][row] == expected[2]
 
 
-def test_what_lies_behind_an_end_cannot_come_through() -> None:
+def test_rewards_after_an_end_have_no_effect() -> None:
     reward = np.array([[1.0, 2.0, np.nan, np.inf]])
     total, discount, length = NStepReturns(0.5, 4).fold(
         reward, np.array([[False, False, True, True]]), np.array([[False, True, False, False]])

@@ -1,4 +1,4 @@
-"""Samplers against sets and queues."""
+"""The uniform sampler and the sampler in order, against plain lists of ids."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CAPACITY = 13
 
 
 class SamplerMachine(RuleBasedStateMachine):
-    """Ids come as a replay gives them: each once, the oldest retired before its key comes again."""
+    """Ids come as from a replay: each id once, and an old id is retired before a new one takes its slot."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A replay in segments: what is cut off never changes, and what is joined is what was there."""
+"""A replay in segments: a segment never changes, and the joined segments are the whole replay."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def replay(num_envs: int, capacity: int) -> FrameReplay:
 
 
 class Feeder:
-    """Endless numbered frames, a new episode now and then, in some of the lanes at a time."""
+    """Adds numbered frames to some of the lanes at a time, and now and then begins an episode."""
 
     def __init__(self, seed: int, num_envs: int) -> None:
         self.generator = np.random.default_rng(seed)
@@ -59,7 +59,7 @@ def assert_same(one: Any, other: Any) -> None:
 def test_segments_written_once_hold_every_frame(
     seed: int, num_envs: int, length: int, pauses: list[int], most: int
 ) -> None:
-    """What an incremental writer has after each cut, reading each segment only when it first appears, is the replay."""
+    """A writer that reads each segment only once has the whole replay after each cut."""
     buffer, feeder = replay(num_envs, num_envs * length), Feeder(seed, num_envs)
     kept: dict[str, Any] = {}
     with pytest.MonkeyPatch.context() as patch:

@@ -20,7 +20,7 @@ def bundle(names):
 
 @pytest.fixture
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A bundle that brings in a family and a part, in the folder that the test starts from."""
+    """A bundle file in the current folder that brings in a family and a part."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "both.py").write_text(BUNDLE.format(plugins=("tabular", "nstep"), values={"nstep.n": 2}))
     return "./both.py"
@@ -81,7 +81,7 @@ def test_a_composition_that_is_wrong_is_refused_as_ever(bundle: str) -> None:
         ablation(f"{bundle},chain", [Source("--set", {"run.until": 1.0})])
 
 
-def test_a_stronger_end_is_the_only_one() -> None:
+def test_a_stronger_end_replaces_a_weaker_one() -> None:
     said = [Source("file", {"run.steps": 50}), Source("command line", {"run.episodes": 5})]
     assert check_arm(Arm("mine", "tabular,chain"), said).values == {"run.episodes": 5}
 

@@ -15,7 +15,7 @@ from framework.study.runs import Run
 RUN = Run(CheckedArm("mine", ("tabular", "chain"), {}, 0, 1), 3, Path("s/mine/seed-3"))
 
 
-def test_a_terminal_sees_how_far_the_running_ones_are(tmp_path: Path) -> None:
+def test_a_terminal_shows_how_far_the_runs_are(tmp_path: Path) -> None:
     run = replace(RUN, folder=tmp_path)
     (tmp_path / "metrics.jsonl").write_text('{"env_steps": 5}\n{"env_steps": 1234}\n{"env_st')
     file = io.StringIO()
@@ -27,7 +27,7 @@ def test_a_terminal_sees_how_far_the_running_ones_are(tmp_path: Path) -> None:
     assert "3/9" in file.getvalue()
 
 
-def test_elsewhere_a_line_a_run(tmp_path: Path) -> None:
+def test_without_a_terminal_each_run_is_a_line(tmp_path: Path) -> None:
     file = io.StringIO()
     with StudyDisplay(2, 0, Console(file=file, force_terminal=False)) as display:
         display.show_running([RUN])
@@ -35,7 +35,7 @@ def test_elsewhere_a_line_a_run(tmp_path: Path) -> None:
     assert file.getvalue() == "1 of 2 | mine, seed 3 | as it should\n"
 
 
-def test_steps_before_there_are_any(tmp_path: Path) -> None:
+def test_without_a_readable_row_there_are_no_steps(tmp_path: Path) -> None:
     assert steps_so_far(tmp_path) == 0
     for text in ("", "\n", '{"env_st', "no json\n", "[]\n"):
         (tmp_path / "metrics.jsonl").write_text(text)

@@ -66,7 +66,7 @@ def test_runs_of_different_lengths_are_remarked() -> None:
 
 
 @pytest.mark.parametrize("arms", [1, 5])
-def test_plots_of_what_is_unknown_single_or_many(arms: int, tmp_path: Path) -> None:
+def test_plots_show_any_number_of_arms_and_unknown_results(arms: int, tmp_path: Path) -> None:
     results = [result(f"arm {number}", 0, 1.0) for number in range(arms - 1)] + [result("none", 0, None)]
     summaries = summarise(results)
     assert draw_summary(summaries, tmp_path / "study.png").exists()

@@ -19,7 +19,7 @@ RETURNS = st.floats(-1e6, 1e6)
 
 @st.composite
 def curves(draw: st.DrawFn, fewest: int = 1) -> Curve:
-    """Step functions as runs make them: of episodes side by side, several may end at the same step."""
+    """Step functions as runs make them. Several episodes may end at the same step, as environments run side by side."""
     values = draw(st.lists(RETURNS, min_size=fewest, max_size=12))
     first = draw(st.integers(1, 9))
     gaps = draw(st.lists(st.integers(0, 9), min_size=len(values), max_size=len(values)))
@@ -29,7 +29,7 @@ def curves(draw: st.DrawFn, fewest: int = 1) -> Curve:
 
 
 def slow_area(curve: Curve) -> float:
-    """The value that stands during each single step, averaged."""
+    """The average over all steps of the value at each step."""
     total = 0.0
     for step in range(curve.end):
         ended = [value for end, value in zip(curve.steps, curve.values, strict=True) if end <= step]
@@ -105,5 +105,5 @@ def test_a_folder_that_is_no_run_or_no_study_is_named(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").touch()
     with pytest.raises(FrameworkError, match=r"last\.json"):
         read_run(tmp_path, "mine", 0)
-    with pytest.raises(UsageError, match=r"is no study's folder"):
+    with pytest.raises(UsageError, match=r"is not a study folder"):
         read_study(tmp_path)

@@ -1,4 +1,4 @@
-"""The interquartile mean by hand; the interval against every resample there is."""
+"""The interquartile mean against a mean by hand, and its interval against all resamples."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_an_estimate_holds_its_value_and_does_not_depend_on_the_order(values: li
 
 @pytest.mark.parametrize("values", [[0.0, 1.0, 5.0], [1.0, 2.0, 4.0, 8.0], [0.0, 0.0, 3.0, 4.0, 11.0]])
 def test_the_interval_is_that_of_every_resample(values: list[float]) -> None:
-    """Its bounds lie at the 2.5 and 97.5 % of all n^n equally likely resamples, to the accuracy of 10,000 of them."""
+    """Its bounds are the 2.5 and 97.5 % quantiles of all n^n resamples, up to the accuracy of 10,000 draws."""
     means = np.array([by_hand(list(resample)) for resample in itertools.product(values, repeat=len(values))])
     found = estimate(values)
     assert found.low is not None and found.high is not None
@@ -57,7 +57,7 @@ def test_the_interval_is_that_of_every_resample(values: list[float]) -> None:
         assert below - 0.006 <= wanted <= up_to + 0.006, "four standard deviations of the fraction"
 
 
-def test_why_there_is_no_interval_is_said() -> None:
+def test_an_estimate_without_an_interval_says_why() -> None:
     assert str(estimate([1.5])) == "1.50 (one seed)"
     assert str(estimate([1.5, 2.5])) == "2.00 (two seeds)"
     assert str(estimate([-21.0, -21.0, -21.0])) == "-21.00 (all equal)"

@@ -1,4 +1,4 @@
-"""Whole studies, of real runs in processes of their own."""
+"""Whole studies of real runs, each run in a process of its own."""
 
 from __future__ import annotations
 
@@ -156,10 +156,10 @@ def test_a_run_that_fails_stops_no_other_and_is_shown_at_the_end(tmp_path: Path)
     assert [run.seed for run in read_study(tmp_path / "s")] == [0, 2]
     assert "tabular,chain,slow, seed 1" in (tmp_path / "s" / "summary.md").read_text()
     (tmp_path / "fail").unlink()
-    mended = command(*words, cwd=tmp_path)
-    assert mended.returncode == 0, mended.stderr
-    assert "runs     3, 2 there already | 1 at once" in mended.stdout
-    assert "it is now seed-1.unfinished-1" in mended.stdout
+    repeated = command(*words, cwd=tmp_path)
+    assert repeated.returncode == 0, repeated.stderr
+    assert "runs     3, 2 there already | 1 at once" in repeated.stdout
+    assert "it is now seed-1.unfinished-1" in repeated.stdout
 
 
 def test_ctrl_c_ends_a_study_in_good_order_and_it_goes_on(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_ctrl_c_ends_a_study_in_good_order_and_it_goes_on(tmp_path: Path) -> Non
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert "interrupted: 0 of 3 runs are complete; the same command with --study-dir s goes on" in out
+    assert "interrupted: 0 of 3 runs are complete; the same command with --study-dir s continues" in out
     for seed in (0, 1):
         assert "interrupted after" in (runs / f"seed-{seed}.output.txt").read_text()
         assert (runs / f"seed-{seed}" / "last.safetensors").exists()

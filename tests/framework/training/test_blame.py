@@ -28,7 +28,7 @@ def test_a_plugin_that_raises_is_named_with_its_hook_and_its_line(hook: str, slo
     assert (tmp_path / "run" / "last.safetensors").exists(), "what was learnt is kept"
 
 
-def test_what_no_plugin_raised_is_raised_as_it_is() -> None:
+def test_an_error_outside_of_plugins_is_raised_unchanged() -> None:
     class Breaks(Callback):
         def on_episode(self, episode: Episode, counters: Counters) -> None:
             raise RuntimeError("my own")

@@ -1,4 +1,4 @@
-"""Evaluations: so many episodes, shared out among the environments, the same for the same name."""
+"""Evaluations: the environments share the episodes, and the same name gives the same episodes."""
 
 from __future__ import annotations
 

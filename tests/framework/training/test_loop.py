@@ -1,4 +1,4 @@
-"""The loop against hand-written ones, in both orders, and a spy that proves that nothing is lost."""
+"""The loop against a loop written by hand, and what it reports to its callbacks."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ CHECKED = "framework.testing"
 
 
 def hash_of(parts: Parts) -> bytes:
-    """Everything that learning moves."""
+    """The bytes of all learnt weights."""
     state = parts.policy.state_dict()
     tables = state.get("online", state)
     return b"".join(np.ascontiguousarray(tables[name]).tobytes() for name in sorted(tables))
 
 
 def by_hand(parts: Parts, steps: int) -> None:
-    """The whole of training, written out."""
+    """Training, written out by hand."""
     counters, cadence = parts.counters, parts.cadence
 
     def learn() -> None:
@@ -156,7 +156,7 @@ def test_each_end_ends_the_run() -> None:
 
 
 def test_a_lucky_evaluation_ends_nothing_where_more_episodes_must_confirm_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run ends at the first evaluation that is good enough *and* whose confirmation is."""
+    """The run ends when an evaluation and its confirmation are both good enough."""
     asked: list[tuple[str | None, int | None]] = []
     means = {"periodic/1": 1.0, "periodic/2": 1.9, "confirmation/2": 1.8, "periodic/3": 2.0, "confirmation/3": 1.9}
 

@@ -1,4 +1,4 @@
-"""A recorded run can be repeated up to any moment; a step that is another is named, with what is."""
+"""A recorded run is repeated up to any step, and the first step that differs is named."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def damaged(recorded: Path, tmp_path: Path, row: int, aspect: str) -> Path:
-    """A copy whose trace says something else of one step."""
+    """A copy of the run whose trace differs in one step."""
     rows = read_trace(recorded).copy()
     rows[aspect][row] ^= 1
     run = tmp_path / "damaged"
@@ -112,7 +112,7 @@ def test_the_trace_of_a_run_in_two_pieces_is_that_of_one(recorded: Path, tmp_pat
     np.testing.assert_array_equal(read_trace(tmp_path / "run"), read_trace(recorded))
 
 
-def test_rows_that_are_gone_are_missed(tmp_path: Path) -> None:
+def test_missing_rows_are_detected(tmp_path: Path) -> None:
     framework.train(framework.assemble("tabular,chain", {**VALUES, "run.steps": 200}), tmp_path / "run")
     (tmp_path / "run" / FILE).write_bytes((tmp_path / "run" / FILE).read_bytes()[: -ROW.itemsize])
     with pytest.raises(FrameworkError, match=r"trace.bin: damaged: rows that the run had written are missing"):
@@ -157,7 +157,7 @@ def test_a_run_whose_evaluations_were_confirmed_is_repeated_with_them(tmp_path: 
     assert repeat(tmp_path / "other").compared == len(read_trace(tmp_path / "other"))
 
 
-def test_what_has_changed_since_is_told_with_the_difference(recorded: Path, tmp_path: Path) -> None:
+def test_a_difference_is_reported_with_what_has_changed_since(recorded: Path, tmp_path: Path) -> None:
     run = damaged(recorded, tmp_path, 5, "actions")
     manifest = (run / "manifest.json").read_text()
     (run / "manifest.json").write_text(manifest.replace('"numpy": "', '"numpy": "0.'))

@@ -1,4 +1,4 @@
-"""`run --resume`: what it refuses, what it says, and what it falls back to."""
+"""`run --resume`: what it refuses, what it prints, and which checkpoint it falls back to."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_force_says_what_differs_and_goes_on(run: Path, monkeypatch: Any, capsys
     code, out, _ = typed(arguments, monkeypatch, capsys)
     assert code == 0
     assert "changed  options.tabular.learning_rate: 1.0 then, 0.5 now" in out
-    # from here on, that is the run's own value
+    # from now on this is the run's own value
     assert typed(["--resume", str(run), "--steps", "120"], monkeypatch, capsys)[0] == 0
 
 
@@ -129,7 +129,7 @@ def test_a_plugin_whose_source_has_changed_is_refused(tmp_path: Path) -> None:
 
 def test_options_that_do_not_go_together(run: Path, monkeypatch: Any, capsys: Any) -> None:
     for arguments, said in (
-        (["--force", "--plugins", "tabular,chain"], "--force is for a run that goes on"),
+        (["--force", "--plugins", "tabular,chain"], "--force is for a run that continues"),
         (["--resume", str(run), "--seeds", "3"], "remove --seeds and --run-dir"),
         (["--resume", str(run), "--run-dir", "x"], "remove --seeds and --run-dir"),
         (["--resume", str(run / "nowhere")], "has no checkpoint to continue from"),
@@ -150,7 +150,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_goes_on(run: Path, mon
     assert not CheckpointFolder(run).read()[1]
 
 
-def test_metrics_that_are_gone_are_missed(run: Path) -> None:
+def test_missing_metrics_are_detected(run: Path) -> None:
     rows = (run / "metrics.jsonl").read_bytes()
     (run / "metrics.jsonl").write_bytes(rows[: len(rows) // 2])
     with pytest.raises(framework.FrameworkError, match=r"metrics.jsonl: damaged: \d+ bytes that the run"):
@@ -166,7 +166,7 @@ def test_what_was_written_after_the_checkpoint_is_written_again(run: Path) -> No
 
 
 def test_a_state_of_something_else_is_refused(run: Path) -> None:
-    """A checkpoint that is at one with itself, but none of this run."""
+    """A checkpoint with correct checksums whose state does not belong to this run."""
     folder = CheckpointFolder(run)
     base, _ = folder.read()
     state = base.state()

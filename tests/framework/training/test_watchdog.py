@@ -48,7 +48,7 @@ def test_a_process_that_was_stopped_for_a_while_does_not_hang(tmp_path: Path) ->
         assert run.wait(60) == 130
 
 
-def test_a_report_that_cannot_be_printed_does_not_keep_it_alive(tmp_path: Path) -> None:
+def test_a_hung_run_ends_even_if_its_report_cannot_be_printed(tmp_path: Path) -> None:
     path = plugin(tmp_path, EXPLORES, "time.sleep(600)")
     with Path("/dev/full").open("w") as full:
         words = command(path, tmp_path / "run", "--set", "run.watchdog=1")

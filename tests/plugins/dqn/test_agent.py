@@ -215,7 +215,7 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 
 @pytest.mark.parametrize("names", ["dqn,chain,framework.testing", "dqn,double,chain,framework.testing"])
 def test_a_linear_network_on_one_hot_states_is_the_table(names: str) -> None:
-    """Within 0.02 of the exact Q* of the chain, in every state that is not an end."""
+    """Within 0.02 of the exact Q* of the chain, in every state that is not terminal."""
     torch.set_default_dtype(torch.float32)
     parts = assemble(
         names,
@@ -235,7 +235,7 @@ def test_a_linear_network_on_one_hot_states_is_the_table(names: str) -> None:
 
 
 def test_the_moments_of_convolutions_are_restored_in_their_order_in_memory() -> None:
-    """The fused optimiser walks weights and moments as they lie, and the weights of convolutions lie channels last."""
+    """The fused optimiser reads weights and moments in memory order, and weights of convolutions are channels-last."""
     values = {"run.steps": 160, "learning.starts": 40, "learning.batch_size": 8, "dqn.hidden": 16}
     parts = assemble("dqn,minatar", values)
     Loop(parts).run()

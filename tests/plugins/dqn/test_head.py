@@ -33,7 +33,7 @@ numbers = st.floats(-100, 100)
     double=st.booleans(),
 )
 def test_the_loss_is_the_papers(online, target, other, action, reward, discount, kind, double) -> None:
-    """ℓ(Q(s, a), r + γ · Q_target(s', argmax Q)), with the argmax the target's, or for double the online network's."""
+    """ℓ(Q(s, a), r + γ · Q_target(s', argmax Q)); the target network has the argmax, for double the online network."""
     q, q_target, q_next, a, r, g = tensors(online, target, other, action, reward, discount)
     choice = greedy(q_next if double else q_target)
     loss, priority = ScalarHead(kind).loss(Values(q), a, Values(q_target), choice, r, g)
@@ -47,7 +47,7 @@ def test_the_loss_is_the_papers(online, target, other, action, reward, discount,
 
 @pytest.mark.usefixtures("float64")
 def test_large_errors_keep_a_gradient() -> None:
-    """Clipping the error instead of its gradient would leave none."""
+    """If the error itself were clipped, its gradient would be 0."""
     for sign in (100.0, -100.0):
         value = torch.zeros(1, A, requires_grad=True)
         loss, _ = ScalarHead("huber").loss(

@@ -1,4 +1,4 @@
-"""In which floats layers compute: decided by what is declared, never by a timing, and near enough to float32."""
+"""The precision of layers follows from what the processor declares, and results are close to float32."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two back ends play the same game, and where they do not it is known and pinned."""
+"""The two back ends play the same game, and tests pin down the known differences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from plugins.pong.options import ACTION_SETS, PongOptions
 from plugins.pong.single import pong_env
 
 plain = partial(PongOptions, noop_max=0, view="screen", actions="moves")
-"""Options without the no-ops that both back ends draw in ways of their own."""
+"""Options without no-ops, which each back end draws differently."""
 
 BACKENDS = ["native", "wrappers"]
 
@@ -26,7 +26,7 @@ def make(backend: str, options: PongOptions, games: int = 1) -> Any:
 
 
 def compare(options: PongOptions, steps: int, games: int = 1, reseed: bool = True) -> tuple[list[bool], list[float]]:
-    """Drive both with the same random actions and seeds, and demand equality of all but the last frames.
+    """Step both with the same random actions and seeds. All but the last frames must be equal.
 
     Returns, for each episode that ended, whether its last frames were equal, and its return.
     """
@@ -39,7 +39,7 @@ def compare(options: PongOptions, steps: int, games: int = 1, reseed: bool = Tru
     seeds: list[int] = rng.integers(2**31, size=games).tolist()
     np.testing.assert_array_equal(native.reset(seed=seeds)[0], singles.reset(seed=seeds)[0])
     for _ in range(steps):
-        fresh = rng.random(games) < 0.15  # actions that last now and then lose sooner, and so end more games
+        fresh = rng.random(games) < 0.15  # repeated actions lose sooner, so more games end
         actions = np.where(fresh, rng.integers(len(ACTION_SETS[options.actions]), size=games), actions)
         ours, reward, terminated, truncated, info = native.step(actions)
         theirs, *rest, infos = singles.step(actions)
@@ -136,7 +136,7 @@ def test_the_seed_decides_the_game_where_anything_is_drawn_and_nothing_elsewhere
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_game_begun_again_is_as_good_as_a_new_one(backend: str) -> None:
-    """Nothing may survive a reset, above all where the emulator is not loaded anew (nothing is drawn)."""
+    """A reset must clear everything, also if it does not load the emulator again (where nothing is drawn)."""
     env, new = (make(backend, plain()) for _ in range(2))
     first = play(env, seed=1, steps=80)
     play(env, seed=2, steps=33)

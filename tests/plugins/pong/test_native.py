@@ -16,7 +16,7 @@ from plugins.pong.native import NativePong
 from plugins.pong.options import PongOptions
 
 plain = partial(PongOptions, noop_max=0, view="screen", actions="moves")
-"""Options without the no-ops that both back ends draw in ways of their own."""
+"""Options without no-ops, which each back end draws differently."""
 
 GAMES = 3
 
@@ -62,7 +62,7 @@ def test_a_masked_reset_starts_the_masked_games_and_leaves_the_others_alone(
     np.testing.assert_array_equal(after[masked], start[masked])
     np.testing.assert_array_equal(after[~masked], before[~masked])
     np.testing.assert_array_equal(info["episode_frame_number"], np.where(masked, 0, 4 * steps))
-    # the step after it is a true one for every game, with no row spent on a reset
+    # the next step is a true step for every game: no row is spent on a reset
     info = shared.step(np.zeros(GAMES, np.int64))[4]
     np.testing.assert_array_equal(info["episode_frame_number"], np.where(masked, 4, 4 * steps + 4))
 
@@ -119,7 +119,7 @@ def test_right_is_up_left_is_down_and_the_three_moves_differ(env: NativePong) ->
 
 
 def test_the_shared_metadata_of_gymnasium_stays_as_it_was(env: NativePong) -> None:
-    """ALE's constructor writes its autoreset mode into a dict; it must not be that of all vector environments."""
+    """ALE's constructor writes its autoreset mode into a dict. This must not be the dict of all vector environments."""
     assert "autoreset_mode" not in VectorEnv.metadata
 
 
@@ -129,7 +129,7 @@ def test_the_shared_metadata_of_gymnasium_stays_as_it_was(env: NativePong) -> No
 def test_actions_that_would_hang_the_emulator_are_refused(env: NativePong, actions: list[int]) -> None:
     with pytest.raises(ValueError, match="actions must"):
         env.step(np.array(actions))
-    env.step(np.zeros(GAMES, np.int64))  # and nothing is left half done
+    env.step(np.zeros(GAMES, np.int64))  # and the environment still works
 
 
 @pytest.mark.parametrize("seed", [[1, 2], [1, 2, -1], [1, 2, 2**31], 2**31 - 1], ids=["few", "low", "high", "overflow"])

@@ -44,7 +44,7 @@ def test_the_wrappers_back_end_is_a_factory_of_single_games() -> None:
 
 
 def test_what_it_recommends_depends_on_who_plays() -> None:
-    """Every recommendation is an option that exists, and those for networks are kept from others."""
+    """Every recommended option exists, and only networks get the options for networks."""
     _, config, _ = configure("dqn,pong")
     assert config.flat()["run.num_envs"] == 8
     assert config.sources["dqn.learning_rate"] == "recommended by pong"

@@ -62,7 +62,7 @@ def test_evaluation_is_training_without_the_clipping() -> None:
     assert "reward_clip" not in describe(PongOptions(clip_rewards=False), "train")
 
 
-def test_what_the_engine_reads() -> None:
+def test_the_metadata_that_the_engine_reads() -> None:
     found = describe(PongOptions(stack=3, padding="zero", frame_skip=2), "train")
     assert (found["frame_stack"], found["stack_padding"], found["frame_skip"]) == (3, "zero", 2)
 
@@ -91,7 +91,7 @@ def test_the_score_is_on_the_screen_and_not_in_the_court() -> None:
 
 
 def test_the_court_declares_its_mirror_and_the_screen_has_none() -> None:
-    """Upside down, up is down: an action's name has RIGHT where its image has LEFT."""
+    """In the mirror up is down: where an action has RIGHT, its mirror image has LEFT."""
     assert "mirror" not in describe(PongOptions(view="screen"), "train")
     for name, actions in ACTION_SETS.items():
         mirror = describe(PongOptions(actions=name, view="court"), "train")["mirror"]  # type: ignore[arg-type]
@@ -101,7 +101,7 @@ def test_the_court_declares_its_mirror_and_the_screen_has_none() -> None:
 
 
 def test_the_paddle_goes_down_as_it_goes_up() -> None:
-    """What the mirror promises, measured on the emulator: the same way, but for a pixel of the screen or two."""
+    """Measured on the emulator: the paddle goes as far up as down, up to two pixels of the screen."""
     where: list[float] = []
     for action in (0, 1, 2):
         env = pong_env(PongOptions(size=160, view="court", noop_max=0))

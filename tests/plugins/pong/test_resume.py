@@ -1,4 +1,4 @@
-"""A game goes on frame by frame where it was: the emulator is not saved, its seed and actions are."""
+"""A resumed game goes on frame by frame. Its seeds and actions are saved, and not the emulator."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def steps(stream: TransitionStream, actions: np.ndarray) -> list[Any]:
 def test_the_frames_after_a_restore_are_those_that_would_have_come(
     backend: str, sticky: float, noop_max: int, before: int
 ) -> None:
-    """After games that ended at times of their own, where the native back end can only step all of them at once."""
+    """Games end at different times, but the native back end always steps all of them."""
     actions = np.random.default_rng(0).integers(0, 3, (before + 150, 3))
     one, other = opened(backend, sticky, noop_max), opened(backend, sticky, noop_max)
     steps(one, actions[:before])

@@ -1,4 +1,4 @@
-"""The trained agent that comes with the package: small, described, found by the plugin's name, and a master of Pong."""
+"""The trained agent of the package: it is small and described, the plugin's name finds it, and it plays well."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_it_is_small_and_says_where_it_comes_from() -> None:
 
 @pytest.mark.parametrize("precision", ["float32", "auto"])
 def test_it_scores_eighteen_over_ten_games_whatever_it_computes_in(precision: str) -> None:
-    """Trained in bfloat16; a processor without units for it plays in float32."""
+    """The agent was trained in bfloat16. A processor without bfloat16 units plays in float32."""
     agent = framework.load("pong", values={"dqn.precision": precision})
     result = framework.evaluate(agent, name="shipped", episodes=10)
     assert result.mean >= 18
@@ -44,7 +44,7 @@ def test_it_is_evaluated_by_its_name(tmp_path: Path) -> None:
     assert command("evaluate", "pong", "--episodes", "1").startswith("mean ")
 
 
-def test_a_run_s_folder_of_that_name_comes_first_and_other_plugins_bring_none(
+def test_a_run_folder_of_that_name_comes_first_and_other_plugins_have_no_agent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

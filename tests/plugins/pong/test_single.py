@@ -1,4 +1,4 @@
-"""The single games: gymnasium's own checks, the chapter's stack, and gymnasium's preprocessing as a witness."""
+"""Single games: gymnasium's own checks, the chapter's wrappers, and gymnasium's preprocessing as a reference."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from plugins.pong.options import ACTION_SETS, PongOptions
 from plugins.pong.single import chapter_stack, pong_env
 
 plain = partial(PongOptions, noop_max=0, view="screen", actions="moves")
-"""Options without the no-ops that both back ends draw in ways of their own."""
+"""Options without no-ops, which each back end draws differently."""
 
 
 @pytest.mark.filterwarnings("ignore:.*different from the unwrapped version.*")
 @pytest.mark.parametrize("options", [{}, {"noop_max": 5, "fire_on_reset": True, "actions": "full"}])
 def test_gymnasium_accepts_it(options: dict[str, object]) -> None:
     env = pong_env(plain(**options))  # type: ignore[arg-type]
-    # the two checks left out make the environment anew from a registered name, which it has none of
+    # the two skipped checks make the environment from a registered name, and it has none
     check_env(env, skip_render_check=True, skip_close_check=True)
     env.close()
     env.close()
@@ -47,12 +47,12 @@ def test_the_picture_shown_is_the_console_s_screen_in_colour() -> None:
 def test_frames_are_those_of_gymnasium_s_preprocessing() -> None:
     gymnasium.register_envs(ale_py)
     emulator = gymnasium.make("ALE/Pong-v5", frameskip=1, repeat_action_probability=0.0, disable_env_checker=True)
-    witness = AtariPreprocessing(emulator, noop_max=0, frame_skip=4, screen_size=84)
+    reference = AtariPreprocessing(emulator, noop_max=0, frame_skip=4, screen_size=84)
     ours = pong_env(plain(size=84, actions="minimal"))
-    np.testing.assert_array_equal(ours.reset(seed=0)[0], witness.reset(seed=0)[0])
+    np.testing.assert_array_equal(ours.reset(seed=0)[0], reference.reset(seed=0)[0])
     rng = np.random.default_rng(0)
     for action in rng.integers(6, size=80):
-        left, right = ours.step(action), witness.step(action)
+        left, right = ours.step(action), reference.step(action)
         np.testing.assert_array_equal(left[0], right[0])
         assert left[1:4] == right[1:4]
 
@@ -76,7 +76,7 @@ def test_up_and_down_do_nothing_and_fire_matters_once_the_ball_is_hit() -> None:
     env = pong_env(plain(actions="full"))
 
     def play(*names: str) -> list[bytes]:
-        """The frames of the same still, rising and sinking moves, made with the actions of these names."""
+        """The frames of the same random moves (none, up, down), made with the actions of these names."""
         actions = [ACTION_SETS["full"].index(name) for name in names]
         rng = np.random.default_rng(0)
         env.reset(seed=0)

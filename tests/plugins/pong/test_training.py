@@ -1,4 +1,4 @@
-"""DQN on the real game: it runs, repeats itself bit for bit, records what it played, and comes back from its folder."""
+"""DQN on the real game: runs are repeated bit for bit, record what was played, and can be loaded."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_same_seed_gives_the_same_run_bit_for_bit(backend: str) -> None:
         parts = assemble("dqn,pong,framework.testing", {**SHORT, "run.seed": seed, "pong.backend": backend})
         Loop(parts).run()
         parts.close()
-        assert parts.counters.updates == 44  # the update that the last three steps owe is left to a next step
+        assert parts.counters.updates == 44  # the update after the last three steps would come with the next step
         assert parts.counters.frames == 960
         return weights(parts)
 
@@ -45,7 +45,7 @@ def test_the_same_seed_gives_the_same_run_bit_for_bit(backend: str) -> None:
 
 
 def test_both_back_ends_train_the_same_agent() -> None:
-    """Without no-ops, which they draw differently, and within an episode, whose last frame differs."""
+    """Without no-ops, which the back ends draw differently, and within one episode, as the last frames differ."""
 
     def trained(backend: str) -> dict[str, np.ndarray]:
         parts = assemble("dqn,pong", {**SHORT, "pong.backend": backend, "pong.noop_max": 0})

@@ -1,4 +1,4 @@
-"""Each wrapper against environments written by hand, where the answer is known."""
+"""Each wrapper on scripted environments, where the answer is known."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from plugins.pong.wrappers import ChannelFirst, FireReset, FrameSkip, NoopReset,
 class ScriptedEnv(gymnasium.Env[Any, Any]):
     """Frame t (from 0 at the reset) is a 3 × 5 picture with one bright pixel, at t, of brightness 100 + t.
 
-    Reward t at step t, and the episode ends after `length` steps. All frames come in one array, as those
-    of careless environments do. Records its actions.
+    The reward of step t is t, and the episode ends after `length` steps. Every frame is the same array, as in many
+    environments. The environment records its actions.
     """
 
     def __init__(

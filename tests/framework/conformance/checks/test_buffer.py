@@ -1,4 +1,4 @@
-"""A buffer may refuse to be small; that is no reason to accuse it."""
+"""The checks of buffers do not accuse a buffer that refuses small capacities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collectors of others: who acts on what."""
+"""The checks of the loop on two collectors: one is correct, and one acts on the values of older observations."""
 
 from __future__ import annotations
 

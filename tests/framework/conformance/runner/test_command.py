@@ -41,7 +41,7 @@ def test_a_list_can_be_had_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("only_list", [False, True])
-def test_what_is_left_out_is_told(only_list: bool, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compositions_that_are_not_checked_are_listed(only_list: bool, capsys: pytest.CaptureFixture[str]) -> None:
     request = Request("cartpole", pattern="discount_is")
     assert check_command(request, as_json=False, only_list=only_list) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -1,4 +1,4 @@
-"""A plugin alone is given what it needs, and nothing else."""
+"""A plugin that is checked alone gets the plugins that it needs, and no others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from framework.conformance.runner.completion import complete
 from framework.errors import UsageError
 
 
-def closed(names: str, beside: str | None = None) -> list[set[str]]:
+def completed(names: str, beside: str | None = None) -> list[set[str]]:
     fitting, _ = complete(names, beside)
     return [set(subject.names) for subject in fitting]
 
@@ -33,11 +33,11 @@ def closed(names: str, beside: str | None = None) -> list[set[str]]:
     ],
 )
 def test_what_is_missing_is_added(names: str, compositions: list[str]) -> None:
-    assert sorted(map(sorted, closed(names))) == sorted(sorted(text.split(",")) for text in compositions)
+    assert sorted(map(sorted, completed(names))) == sorted(sorted(text.split(",")) for text in compositions)
 
 
-def test_beside_is_all_that_is_added() -> None:
-    assert closed("nstep", "tabular,grid") == [{"nstep", "tabular", "grid"}]
+def test_only_the_plugins_of_beside_are_added() -> None:
+    assert completed("nstep", "tabular,grid") == [{"nstep", "tabular", "grid"}]
     with pytest.raises(UsageError, match="nothing provides make_env"):
         complete("nstep", "tabular")
 
@@ -53,7 +53,7 @@ def dqn_bootstrap():
 """
 
 
-def test_what_was_tried_and_does_not_fit_is_told() -> None:
+def test_compositions_that_do_not_fit_are_returned_with_the_reason() -> None:
     fitting, refused = complete("cartpole")
     assert [subject.names for subject in fitting] == [("dqn", "cartpole")]
     (left,) = refused
@@ -70,7 +70,7 @@ def recommended_values():
 """
 
 
-def test_what_fits_only_with_options_is_closed_with_them(tmp_path: Path) -> None:
+def test_options_decide_what_fits(tmp_path: Path) -> None:
     for count in (2, 3):
         (tmp_path / f"wants_{count}.py").write_text(RECOMMENDED.format(count=count))
     names = f"tabular,chain,{tmp_path / 'wants_2.py'},{tmp_path / 'wants_3.py'}"
@@ -88,18 +88,18 @@ def test_an_option_that_a_composition_lacks_refuses_it() -> None:
     assert "no loaded plugin has a section 'tabular'" in refused[0].problems[0]
 
 
-def test_a_file_is_closed_like_an_installed_plugin(tmp_path: Path) -> None:
+def test_a_file_is_completed_like_an_installed_plugin(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(VARIANT.format(wish=""))
-    assert closed(str(path)) == [{str(path), "dqn", "chain"}]
+    assert completed(str(path)) == [{str(path), "dqn", "chain"}]
 
 
 def test_a_plugin_says_with_what_it_is_to_be_checked(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(VARIANT.format(wish='CHECK_WITH = "dqn,nstep,grid"'))
-    assert closed(str(path)) == [{str(path), "dqn", "nstep", "grid"}]
-    assert closed(str(path), "dqn,chain") == [{str(path), "dqn", "chain"}]
-    assert closed(f"{path},dqn,chain") == [{str(path), "dqn", "chain"}]
+    assert completed(str(path)) == [{str(path), "dqn", "nstep", "grid"}]
+    assert completed(str(path), "dqn,chain") == [{str(path), "dqn", "chain"}]
+    assert completed(f"{path},dqn,chain") == [{str(path), "dqn", "chain"}]
     path.write_text(VARIANT.format(wish="CHECK_WITH = 3"))
     with pytest.raises(UsageError, match="CHECK_WITH must be names"):
         complete(str(path))
@@ -116,6 +116,6 @@ def test_a_plugin_says_with_what_it_is_to_be_checked(tmp_path: Path) -> None:
         ("tabular,pong", "tabular needs Discrete observations"),
     ],
 )
-def test_what_fits_nowhere_is_told_why(names: str, message: str) -> None:
+def test_plugins_that_fit_nowhere_are_refused_with_the_reason(names: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         complete(names)

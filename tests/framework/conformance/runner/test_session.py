@@ -1,4 +1,4 @@
-"""However badly a plugin behaves, there is a finding for each check, and the harness goes on."""
+"""A plugin that misbehaves: the harness reports a finding for each check, and continues."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def findings(session: Session) -> dict[str, Finding]:
 
 
 ESCAPE = "(os.setsid(), os.fork() and os._exit(0), time.sleep(15), os._exit(0))"
-"""A child goes into a session of its own and has a child there, whose parent ends."""
+"""A child process starts a session of its own, starts a child there, and ends."""
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ ESCAPE = "(os.setsid(), os.fork() and os._exit(0), time.sleep(15), os._exit(0))"
         ("time.sleep(60)", "the composition did not end within 4 seconds"),
         ("while True: pass", "the composition did not end within 4 seconds"),
         ("x = [bytes([1]) * 2**26 for _ in range(20)]; time.sleep(9)", "the composition took more than 0.5 GB"),
-        # children that have their parent's end of the pipe, and outlive it
+        # children that keep their parent's end of the pipe open, and live longer than it
         ("os.fork() or time.sleep(30); os._exit(3)", "the composition ended the process (exit code 3)"),
         ("os.fork() or os.setsid() or time.sleep(30); time.sleep(60)", "did not end within 4 seconds"),
         (f"os.fork() or {ESCAPE}; time.sleep(60)", "did not end within 4 seconds"),
@@ -108,7 +108,7 @@ def test_misbehaviour_is_a_finding_and_the_rest_goes_on(
     assert not session.passed
 
 
-def test_what_a_plugin_prints_is_no_answer(tmp_path: Path) -> None:
+def test_the_output_of_a_plugin_is_not_taken_for_a_result(tmp_path: Path) -> None:
     noise = "print('{}'); os.write(1, b'{\"verdict\": 1}\\n'); sys.stdout.flush()"
     session = session_of(tmp_path, noise, body="print('hello')")
     assert session.passed and len(findings(session)) == 4
@@ -127,7 +127,7 @@ def test_a_plugin_that_cannot_even_be_loaded_is_a_finding(
     assert found.seconds > 0
 
 
-def test_with_what_it_could_not_be_loaded_is_in_the_command_that_repeats_it(tmp_path: Path) -> None:
+def test_the_command_that_repeats_a_failed_load_names_its_plugins_and_options(tmp_path: Path) -> None:
     session = session_of(tmp_path, body="os._exit(4)", beside="tabular,grid", assignments=("grid.seed=4",))
     (group,) = session.findings
     words = shlex.split(session.again(group, "assembles"))
@@ -161,7 +161,7 @@ def test_what_cannot_be_built_fails_whatever_is_chosen(tmp_path: Path) -> None:
     assert list(findings(session)) == ["assembles"]
 
 
-def test_a_lost_worker_tells_nothing_of_the_checks_before(tmp_path: Path) -> None:
+def test_the_finding_of_a_lost_worker_leaves_out_the_checks_before(tmp_path: Path) -> None:
     noisy = plugin(tmp_path, "os._exit(3)")
     noisy.write_text(noisy.read_text().replace('What is true."""', 'What is true."""\n    print("of another check")'))
     session = plan(Request(str(noisy), pattern="aaa_holds|misbehaves"))
@@ -191,7 +191,7 @@ def test_workers_and_what_they_started_end_with_the_command(number: int, tmp_pat
         time.sleep(0.05)
 
 
-def test_checks_that_a_plugin_cannot_bring_are_a_finding_and_the_others_go_on(tmp_path: Path) -> None:
+def test_checks_that_cannot_be_imported_are_a_finding_and_the_others_go_on(tmp_path: Path) -> None:
     path = plugin(tmp_path)
     path.write_text(path.read_text().replace("    return [aaa", "    from nowhere_checks import x\n    return [aaa"))
     session = plan(Request(str(path), pattern="mine_brings|^discount_is_gamma"))
@@ -206,8 +206,8 @@ def test_checks_that_a_plugin_cannot_bring_are_a_finding_and_the_others_go_on(tm
     assert "(at mine.py:" in why
 
 
-def test_checks_that_a_plugin_cannot_bring_fail_whatever_was_chosen(tmp_path: Path) -> None:
-    """They may be the very ones that were asked for."""
+def test_checks_that_cannot_be_imported_fail_whatever_was_chosen(tmp_path: Path) -> None:
+    """The checks that were asked for may be among them."""
     path = plugin(tmp_path)
     path.write_text(path.read_text().replace("    return [aaa", "    from nowhere_checks import x\n    return [aaa"))
     for request in (
@@ -285,7 +285,7 @@ def test_options_are_repeated_as_they_were_typed(tmp_path: Path) -> None:
         ({"assignments": ("nowhere.length=5",)}, "no loaded plugin has a section 'nowhere'"),
     ],
 )
-def test_wrong_choices_are_told(tmp_path: Path, more: dict[str, object], message: str) -> None:
+def test_wrong_choices_are_refused(tmp_path: Path, more: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         session_of(tmp_path, **more)
 
@@ -322,7 +322,7 @@ def make_returns():
         ),
     ],
 )
-def test_where_it_was_lost_is_told_and_the_rest_is_left_after_a_few(
+def test_a_lost_worker_names_its_place_and_after_a_few_the_rest_is_skipped(
     tmp_path: Path, how: str, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Session, "_limit", lambda session, task: 2.0)
@@ -362,7 +362,7 @@ def test_what_was_found_before_ctrl_c_is_reported(tmp_path: Path) -> None:
     assert printed.splitlines()[-1].startswith(f"{tmp_path / 'mine.py'},tabular,chain: 1 passed, 2 not run, ")
 
 
-def test_a_composition_that_was_not_reached_is_told(tmp_path: Path) -> None:
+def test_a_composition_that_was_not_reached_is_reported(tmp_path: Path) -> None:
     session = plan(Request("nstep", pattern="discount_is_gamma", jobs=1))
     first, second = session.tasks
     first.finding = Finding(**first.failed, seconds=0.1)

@@ -1,4 +1,4 @@
-"""The same checks in a plugin author's own pytest suite."""
+"""The checks as tests in the pytest suite of a plugin's author."""
 
 from __future__ import annotations
 

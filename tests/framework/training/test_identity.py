@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framework.checkpoints.identity import differences
+from framework.training.identity import differences
 
 
 def test_differences_are_of_leaves() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from framework.checkpoints.contents import gather
 from framework.checkpoints.folder import Checkpoint, CheckpointFolder
-from framework.checkpoints.identity import about
+from framework.training.contents import gather
+from framework.training.identity import about
 from framework.training.loop import Loop
 
 
