@@ -20,10 +20,10 @@ from measuring import UNENDING, show
 
 from framework.assembly.assemble import assemble
 from framework.assembly.parts import Parts
-from framework.training.contents import restore
 from framework.checkpoints.folder import CheckpointFolder
-from framework.training.saver import PeriodicSaver
+from framework.training.contents import restore
 from framework.training.loop import Loop
+from framework.training.saver import PeriodicSaver
 
 
 def agent(frames: int, seed: int) -> Parts:

@@ -55,7 +55,7 @@ def check(
     """
     from framework.conformance.runner.command import check_command
     from framework.conformance.runner.session import Request
-    from framework.processes.jobs import usable_cores
+    from framework.processes.limits import usable_cores
 
     jobs = jobs or usable_cores()
     chosen = tuple(component or ())

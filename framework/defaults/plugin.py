@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import psutil
-
 from framework.config import Config, Section
 from framework.defaults.collector import InProcess
 from framework.defaults.exploration import EpsilonGreedy, epsilon_schedule
@@ -25,6 +23,7 @@ from framework.options import (
     RunOptions,
     TargetOptions,
 )
+from framework.processes.limits import available_memory, require_memory
 from framework.replay.lanes import FrameReplay, bytes_needed
 from framework.replay.returns import NStepReturns
 from framework.replay.samplers import UniformSampler
@@ -78,13 +77,10 @@ def make_sampler(seeds: Seeds) -> Sampler:
 @hookimpl
 def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, config: Config) -> Buffer:
     capacity = config[ReplayOptions].capacity
-    needed, free = bytes_needed(spaces, capacity), psutil.virtual_memory().available
-    fits = capacity * free // needed // 2
-    if needed > free:
-        raise UsageError(
-            f"replay.capacity = {capacity} needs {needed / 1e9:.2f} GB for {spaces.describe()}, and "
-            f"{free / 1e9:.2f} GB of memory are free: lower it with --set replay.capacity={fits}"
-        )
+    needed = bytes_needed(spaces, capacity)
+    fits = capacity * available_memory() // needed // 2
+    what = f"replay.capacity = {capacity} with {spaces.describe()}"
+    require_memory(needed, what, f"lower it with --set replay.capacity={fits}")
     return FrameReplay(spaces, capacity, sampler, returns)
 
 

@@ -51,11 +51,6 @@ class Watcher(Protocol[J]):
 T = TypeVar("T", bound=Job)
 
 
-def usable_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def run_jobs(jobs: Sequence[T], at_once: int, watcher: Watcher[T]) -> bool:
     """Run every job, at most `at_once` at a time. Return whether Ctrl-C interrupted them.
 

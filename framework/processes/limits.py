@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psutil
 
+from framework.errors import UsageError
+
 CGROUPS = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
 
@@ -25,6 +27,22 @@ def available_memory() -> int:
                 # the page cache counts as used and is given back when somebody needs it
                 free.append(max(0, most - (used or 0) + _page_cache(folder)))
     return min(free)
+
+
+def require_memory(needed: int, what: str, fix: str) -> None:
+    """Refuse what would not fit into memory, before it is allocated.
+
+    Args:
+        needed: bytes.
+        what: what takes them, as the beginning of a sentence.
+        fix: what the user can do.
+
+    Raises:
+        UsageError: if fewer bytes are free.
+    """
+    free = available_memory()
+    if needed > free:
+        raise UsageError(f"{what} needs {needed / 1e9:,.2f} GB, and {free / 1e9:.2f} GB of memory are free: {fix}")
 
 
 def usable_cores() -> int:

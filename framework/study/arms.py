@@ -10,10 +10,12 @@ from framework.assembly.assemble import assemble_tolerantly
 from framework.assembly.configuration import absolute, gather_sections, plugin_names, without_void_values
 from framework.assembly.loading import load_plugins
 from framework.assembly.manager import Plugins
+from framework.assembly.parts import Parts
 from framework.config import Config, Source
 from framework.errors import UsageError
 from framework.options import RunOptions
 from framework.training.run import check_ends
+from framework.types import Described
 
 FULL = "full"
 """The label of the complete composition in an ablation."""
@@ -44,6 +46,8 @@ class CheckedArm:
     """The seed in its options."""
     threads: int
     """Threads of one of its runs: the largest of its options called `threads`, and at least one."""
+    memory: int = 0
+    """Bytes that the replay of one of its runs takes when full, as far as the replay says."""
     notes: tuple[str, ...] = ()
     """Messages for the user about its assembly, for example values for a section that is not loaded."""
     unread: Mapping[str, str] = field(default_factory=dict)
@@ -75,6 +79,7 @@ def check_arm(arm: Arm, sources: Sequence[Source] = ()) -> CheckedArm:
         values={path: values[path] for path in values if path not in OF_THE_STUDY and path not in parts.unread},
         seed=parts.config[RunOptions].seed,
         threads=_threads(parts.config),
+        memory=_replay_bytes(parts),
         notes=tuple(parts.notes),
         unread=parts.unread,
     )
@@ -139,6 +144,11 @@ def _section_names(plugins: Plugins) -> set[str]:
 def _less(source: Source, sections: set[str]) -> Source:
     kept = {path: value for path, value in source.values.items() if path.partition(".")[0] not in sections}
     return replace(source, values=kept)
+
+
+def _replay_bytes(parts: Parts) -> int:
+    described = parts.buffer.manifest() if isinstance(parts.buffer, Described) else {}
+    return int(described.get("bytes", 0))
 
 
 def _threads(config: Config) -> int:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from framework.config import Source
 from framework.errors import UsageError
-from framework.processes.jobs import run_jobs, usable_cores
+from framework.processes.jobs import run_jobs
+from framework.processes.limits import available_memory, usable_cores
 from framework.recording.files import replacing
 from framework.recording.rows import to_json
 from framework.study.arms import OF_THE_STUDY, Arm, CheckedArm, check_arm, refuse_unread
@@ -117,7 +118,8 @@ def run_checked(
     with open_study(path, arms):
         waiting = [run for run in runs if not run.is_complete]
         threads = max(arm.threads for arm in arms)
-        at_once = min(jobs or max(1, usable_cores() // threads), max(1, len(waiting)))
+        room = available_memory() // max(1, *(arm.memory for arm in arms))
+        at_once = max(1, min(jobs or usable_cores() // threads, room, len(waiting)))
         with _display(len(runs), len(runs) - len(waiting), show_progress) as display:
             progress = _Progress(display)
             progress.say(_plan(len(runs), len(waiting), at_once, threads))

@@ -17,6 +17,7 @@ from framework.config import Config
 from framework.conformance.check import Check, checks_in
 from framework.errors import UnsupportedSpace, UsageError
 from framework.hooks import hookimpl
+from framework.processes.limits import require_memory
 from framework.seeding import Seeds
 from framework.types import Batch, Counters, Loss, Policy, Spaces, State, TDErrors
 from plugins.tabular import TabularOptions, restore, temporal_difference
@@ -26,6 +27,8 @@ class TwoTables:
     """Two tables of action values: `table`, float64 [2, S, A]. The agent acts on their mean."""
 
     def __init__(self, states: int, actions: int, initial: float) -> None:
+        needed = 2 * states * actions * 8
+        require_memory(needed, f"a pair of tables of {states:,} states", "use an environment with fewer states")
         self.table: Float64[np.ndarray, "2 S A"] = np.full((2, states, actions), initial, np.float64)
 
     def action_values(self, obs: Int64[np.ndarray, " N"], explore: bool) -> Float64[np.ndarray, "N A"]:

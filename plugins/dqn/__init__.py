@@ -17,6 +17,7 @@ from framework.config import Config, Section
 from framework.conformance.check import Check, Purpose
 from framework.hooks import hookimpl
 from framework.options import RunOptions
+from framework.processes.limits import require_memory
 from framework.seeding import Seeds
 from framework.types import Loss, Optimizer, Policy, Spaces
 from plugins.dqn import hookspecs
@@ -34,6 +35,9 @@ from plugins.dqn.maths import greedy
 from plugins.dqn.networks import ActionStream, QNetwork, torso_for
 from plugins.dqn.options import DQNOptions
 from plugins.dqn.precision import computing
+
+COPIES = 5
+"""Arrays of the size of a layer's weights: online, target, gradient and two moments of Adam."""
 
 
 @hookimpl
@@ -62,6 +66,9 @@ def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> P
     def build() -> QNetwork:
         body = torso()
         top = head(body.features)
+        units = options.hidden or spaces.num_actions * top.width
+        what = f"a layer from {body.features:,} features to {units:,} units, with its target and Adam's moments,"
+        require_memory(COPIES * body.features * units * 4, what, "use smaller observations, or lower dqn.hidden")
         return QNetwork(body, stream(body.features, spaces.num_actions, top.width), top, dtype)
 
     return DQNPolicy(build, device, seeds)

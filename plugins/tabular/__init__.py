@@ -20,6 +20,7 @@ from framework.defaults.pacing import NoSync, ReplayRatio
 from framework.errors import UnsupportedSpace, UsageError
 from framework.hooks import hookimpl
 from framework.options import LearningOptions
+from framework.processes.limits import require_memory
 from framework.replay.samplers import InOrderSampler
 from framework.types import (
     Batch,
@@ -53,6 +54,7 @@ class QTable:
     """The value of every action in every state: `table`, float64 [S, A]."""
 
     def __init__(self, states: int, actions: int, initial: float) -> None:
+        require_memory(states * actions * 8, f"a table of {states:,} states", "use an environment with fewer states")
         self.table: Float64[np.ndarray, "S A"] = np.full((states, actions), initial, np.float64)
 
     def action_values(self, obs: Int64[np.ndarray, " N"], explore: bool) -> Float64[np.ndarray, "N A"]:

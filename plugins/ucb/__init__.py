@@ -17,6 +17,7 @@ from framework.config import Config, Field, Section
 from framework.conformance.check import Check
 from framework.errors import UnsupportedSpace
 from framework.hooks import hookimpl
+from framework.processes.limits import require_memory
 from framework.types import Counters, Exploration, Spaces, State
 
 
@@ -35,6 +36,9 @@ class UCB:
     """
 
     def __init__(self, states: int, actions: int, confidence: float) -> None:
+        require_memory(
+            states * actions * 8, f"a table of counts of {states:,} states", "use an environment with fewer states"
+        )
         self._counts = np.zeros((states, actions), np.int64)
         self._confidence = confidence
 

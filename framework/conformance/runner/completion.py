@@ -16,8 +16,8 @@ from framework.assembly.discovery import installed, providers
 from framework.assembly.loading import expand
 from framework.assembly.manager import ENGINE, Implementation, implementations, owner_of
 from framework.config import Source
-from framework.defaults import plugin as defaults
 from framework.conformance.subject import Subject
+from framework.defaults import plugin as defaults
 from framework.errors import UsageError
 from framework.hooks import PROJECT
 

@@ -304,5 +304,22 @@ def test_continuous_actions_and_dict_observations_are_refused_by_name(tmp_path: 
 
 def test_a_replay_that_cannot_fit_is_refused_with_the_numbers() -> None:
     (problem,) = problems("dqn,pong", {"replay.capacity": 10**11})
-    assert "replay.capacity = 100000000000 needs 178" in problem
+    assert "replay.capacity = 100000000000 with 2 stacked (42, 42) uint8 frames needs 178," in problem
     assert "GB of memory are free" in problem
+
+
+@pytest.mark.parametrize("names", ["tabular", "tabular,double_q", "tabular,ucb", "dqn"])
+def test_states_that_cannot_fit_are_refused_with_the_numbers(names: str, tmp_path: Path) -> None:
+    body = """
+        import gymnasium
+        from framework.hooks import hookimpl
+
+        class Boards(gymnasium.Env):
+            observation_space, action_space = gymnasium.spaces.Discrete(3**23), gymnasium.spaces.Discrete(2)
+            def reset(self, *, seed=None, options=None): return 0, {}
+
+        @hookimpl
+        def make_env(): return Boards
+    """
+    (problem,) = problems(f"{names},{plugin(tmp_path, 'boards', body)}")
+    assert "94,143,178,827" in problem and "GB of memory are free" in problem
