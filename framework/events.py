@@ -57,6 +57,12 @@ class EvaluationResult:
     """Number of different episodes among them, compared by actions, rewards and length."""
     epsilon: float
     seconds: float
+    unfinished: int = 0
+    """Number of episodes that were cut off at `evaluation.max_steps`, or not played because of that."""
+    confirmation: bool = False
+    """Whether this evaluation is the one with fresh episodes that decides whether `run.until` was reached."""
+    confirmed: bool | None = None
+    """Whether the confirmation reached `run.until`; None if there was none. Both results of the pair have it."""
 
     @property
     def mean(self) -> float:
@@ -65,3 +71,12 @@ class EvaluationResult:
     @property
     def deviation(self) -> float:
         return float(np.std(self.returns))
+
+    def describe(self) -> str:
+        """The result in words: "mean 2.00 ± 0.00 over 10 episodes (4 distinct)"."""
+        count = len(self.returns)
+        cut = f", {self.unfinished} unfinished: cut off at evaluation.max_steps" if self.unfinished else ""
+        return (
+            f"mean {self.mean:.2f} ± {self.deviation:.2f} over {count} episode{'' if count == 1 else 's'} "
+            f"({self.distinct} distinct{cut})"
+        )

@@ -46,6 +46,12 @@ class EvaluationOptions(Section, name="evaluation"):
     )
     epsilon: float = Field(0.001, ge=0, le=1, description="probability of a uniformly random action")
     num_envs: int = Field(5, ge=1, le=1024, description="environments side by side, at most one for each episode")
+    max_steps: int = Field(
+        27_000,
+        ge=1,
+        description="steps after which an episode is cut off and counted as unfinished, in evaluations, 'evaluate' and "
+        "'watch'; 27,000 steps are half an hour of an Atari game",
+    )
 
 
 class ExplorationOptions(Section, name="exploration"):

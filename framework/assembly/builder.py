@@ -15,7 +15,7 @@ from framework.assembly.slots import Slots
 from framework.config import Config, Source, build_config
 from framework.environments.stream import TransitionStream, vectorise
 from framework.errors import FrameworkError, UnsupportedSpace, UsageError
-from framework.options import RunOptions
+from framework.options import EvaluationOptions, RunOptions
 from framework.seeding import Seeds
 from framework.types import (
     Buffer,
@@ -159,7 +159,8 @@ class Builder:
             if env.num_envs != num_envs:
                 env.close()
                 raise UsageError(f"make_env made {env.num_envs} environments instead of {num_envs}")
-            return TransitionStream(env, lambda env_id, episode: self.seeds.episode(name, env_id, episode))
+            limit = 0 if role == "train" else self.config[EvaluationOptions].max_steps
+            return TransitionStream(env, lambda env_id, episode: self.seeds.episode(name, env_id, episode), limit)
         except UsageError as error:
             raise UsageError([f"{owner}: {problem}" for problem in error.problems]) from error
         except FrameworkError:

@@ -36,7 +36,6 @@ def evaluate(
     with Console(stderr=True).status(f"playing {episodes} episodes"):
         result = play(agent, name=f"command/{seed}", episodes=episodes, epsilon=epsilon)
     typer.echo(
-        f"mean {result.mean:.2f} ± {result.deviation:.2f} over {episodes} episodes "
-        f"(min {min(result.returns):g}, max {max(result.returns):g}, {result.distinct} distinct episodes, "
-        f"epsilon {result.epsilon:g}, {result.seconds:.1f} s)"
+        f"{result.describe()} | min {min(result.returns):g} | max {max(result.returns):g} | "
+        f"epsilon {result.epsilon:g} | {result.seconds:.1f} s"
     )

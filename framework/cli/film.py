@@ -22,8 +22,8 @@ FORMATS = (".mp4", ".gif")
 FRAMES_PER_SECOND = 15
 
 
-def show(agent: Agent, episodes: int, video: Path | None, seed: int = 0) -> Iterator[float]:
-    """Play episodes in a window or into a video, and yield the raw return of each.
+def show(agent: Agent, episodes: int, video: Path | None, seed: int = 0) -> Iterator[tuple[float, bool]]:
+    """Play episodes in a window or into a video. Yield the raw return of each, and whether it was cut off.
 
     Args:
         video: the file to write (.mp4 or .gif); None opens a window.
@@ -48,16 +48,17 @@ def show(agent: Agent, episodes: int, video: Path | None, seed: int = 0) -> Iter
     try:
         stream = agent.open_stream("watch", 1, name, [wrapper])
         try:
-            counters, total = Counters(), 0.0
-            while counters.episodes < episodes:
+            counters, total, played = Counters(), 0.0, 0
+            while played < episodes:
                 obs = stream.observations
                 stream.begin(exploration.choose(agent.policy.action_values(obs, explore=False), obs, counters))
                 step = stream.finish()
                 counters.advance(step)
                 total += float(step.raw_reward.sum())
-                if step.ended.any():
-                    yield total
+                if step.ended.any() or stream.cut.any():
+                    yield total, bool(stream.cut.any())
                     total = 0.0
+                    played += 1
         finally:
             stream.close()
     finally:

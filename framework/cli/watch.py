@@ -30,7 +30,7 @@ def watch(
     from framework.training.run_folder import load
 
     agent = load(run, weights, assigned(assignments))
-    for number, total in enumerate(show(agent, episodes, video, seed), start=1):
-        typer.echo(f"episode {number} | return {total:.1f}")
+    for number, (total, cut) in enumerate(show(agent, episodes, video, seed), start=1):
+        typer.echo(f"episode {number} | return {total:.1f}{' | cut off at evaluation.max_steps' if cut else ''}")
     if video:
         typer.echo(f"wrote {video}")

@@ -97,8 +97,22 @@ class TransitionStream:
     Environments with `step_async` and `step_wait` work between the two calls.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], episode_seed: EpisodeSeed) -> None:
+    def __init__(self, env: VectorEnv[Any, Any, Any], episode_seed: EpisodeSeed, max_steps: int = 0) -> None:
+        """
+        Args:
+            env: the environments. The stream closes them.
+            episode_seed: the seed of each episode.
+            max_steps: cut off episodes after this many steps; 0: never. See `cut`.
+        """
         self.env = env
+        self.cut: Bool[np.ndarray, " N"] = np.zeros(env.num_envs, np.bool_)
+        """The environments whose episode reached `max_steps` in the last step and did not end by itself.
+
+        Under DISABLED, the stream truncates such an episode and begins the next one. Environments that reset themselves
+        play on.
+        """
+        self._max_steps = max_steps
+        self._lengths = np.zeros(env.num_envs, np.int64)
         self.spaces = spaces_of(env)
         self.metadata = dict(env.metadata)
         self._mode = AutoresetMode(self.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP))
@@ -135,6 +149,8 @@ class TransitionStream:
         successors = self._copy(frames)
         rewards = np.array(rewards, np.float64)
         terminated, truncated = np.array(terminated, np.bool_), np.array(truncated, np.bool_)
+        if self._max_steps:
+            self._cut_off(terminated, truncated)
         ended = terminated | truncated
         current, first = successors, self._resetting
         if self._mode is AutoresetMode.NEXT_STEP:
@@ -168,6 +184,16 @@ class TransitionStream:
         self._frames, self._first = current, first
         self._stack.push(current, first)
         return step
+
+    def _cut_off(self, terminated: Bool[np.ndarray, " N"], truncated: Bool[np.ndarray, " N"]) -> None:
+        """Find the episodes that reach `max_steps`. Truncate them where the stream can begin the next episode."""
+        self._lengths = np.where(self._resetting, 0, self._lengths + 1)
+        ended = terminated | truncated
+        self.cut = (self._lengths >= self._max_steps) & ~ended
+        self._lengths[ended] = 0
+        if self._mode is AutoresetMode.DISABLED:
+            truncated |= self.cut
+            self._lengths[self.cut] = 0
 
     def close(self) -> None:
         self.env.close()

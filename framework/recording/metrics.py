@@ -95,6 +95,8 @@ class MetricsWriter(Callback):
             "max": float(max(result.returns)),
             "distinct": result.distinct,
         }
+        if result.unfinished:
+            scalars["unfinished"] = result.unfinished
         details = {
             "episode": counters.episodes,
             "episodes": len(result.returns),

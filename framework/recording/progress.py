@@ -56,11 +56,8 @@ class EpisodeLines(Callback):
         self._print(line if figures.epsilon is None else f"{line} | epsilon {figures.epsilon:.3f}")
 
     def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
-        count = len(result.returns)
-        self._print(
-            f"evaluation at {counters.env_steps} steps | mean {result.mean:.2f} ± {result.deviation:.2f}"
-            f" over {count} episode{'' if count == 1 else 's'} ({result.distinct} distinct)"
-        )
+        kind = "confirmation" if result.confirmation else "evaluation"
+        self._print(f"{kind} at {counters.env_steps} steps | {result.describe()}")
 
     def _print(self, line: str) -> None:
         # The console would break long lines, so print. A "±" that the encoding lacks must not end the run.

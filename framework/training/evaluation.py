@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from framework.assembly.parts import Agent
 from framework.defaults.exploration import EpsilonGreedy
+from framework.errors import UsageError
 from framework.events import EvaluationResult
 from framework.options import EvaluationOptions
-from framework.types import Counters
+from framework.types import Counters, Step
 
 
 def evaluate(
@@ -31,21 +33,23 @@ def evaluate(
         episodes: how many in all; default: the option evaluation.episodes.
         epsilon: the probability of a random action; default: the option evaluation.epsilon.
         after_step: called after each step; an exception that it raises ends the evaluation.
+
+    Raises:
+        UsageError: for fewer than one episode, or an epsilon outside of [0, 1].
     """
     options = agent.config[EvaluationOptions]
     episodes = options.episodes if episodes is None else episodes
     epsilon = options.epsilon if epsilon is None else epsilon
+    if episodes < 1 or not 0 <= epsilon <= 1:
+        raise UsageError(f"an evaluation needs episodes ≥ 1 and 0 ≤ epsilon ≤ 1, not {episodes} and {epsilon:g}")
     began = time.monotonic()
     num_envs = min(options.num_envs, episodes)
-    quota = [episodes // num_envs + (env_id < episodes % num_envs) for env_id in range(num_envs)]
+    games = [_Games(episodes // num_envs + (env_id < episodes % num_envs)) for env_id in range(num_envs)]
     exploration = EpsilonGreedy(lambda counters: epsilon, agent.seeds.generator(f"evaluation/{name}"))
     counters = Counters()
-    finished: list[list[tuple[float, int, bytes]]] = [[] for _ in range(num_envs)]
     stream = agent.open_stream("evaluate", num_envs, name)
     try:
-        total, length = [0.0] * num_envs, [0] * num_envs
-        games = [hashlib.blake2b(digest_size=8) for _ in range(num_envs)]
-        while any(len(done) < wanted for done, wanted in zip(finished, quota, strict=True)):
+        while any(game.playing for game in games):
             obs = stream.observations
             values = agent.policy.action_values(obs, explore=False)
             stream.begin(exploration.choose(values, obs, counters))
@@ -54,20 +58,55 @@ def evaluate(
             if after_step is not None:
                 after_step()
             for row, env_id in enumerate(step.env_id.tolist()):
-                total[env_id] += step.raw_reward[row]
-                length[env_id] += 1
-                games[env_id].update(bytes([step.action[row] % 256]) + step.raw_reward[row].tobytes())
-                if step.ended[row]:
-                    finished[env_id].append((float(total[env_id]), length[env_id], games[env_id].digest()))
-                    total[env_id], length[env_id] = 0.0, 0
-                    games[env_id] = hashlib.blake2b(digest_size=8)
+                games[env_id].add(step, row, bool(stream.cut[env_id]))
     finally:
         stream.close()
-    played = [game for done, wanted in zip(finished, quota, strict=True) for game in done[:wanted]]
+    played = [episode for game in games for episode in game.finished]
     return EvaluationResult(
-        returns=tuple(game[0] for game in played),
-        lengths=tuple(game[1] for game in played),
-        distinct=len({game[2] for game in played}),
+        returns=tuple(episode.total for episode in played),
+        lengths=tuple(episode.length for episode in played),
+        distinct=len({episode.digest for episode in played}),
         epsilon=epsilon,
         seconds=time.monotonic() - began,
+        unfinished=episodes - len(played) + sum(episode.cut for episode in played),
     )
+
+
+class _Episode(NamedTuple):
+    total: float
+    length: int
+    digest: bytes
+    cut: bool
+
+
+class _Games:
+    """The episodes of one environment, at most `quota`."""
+
+    def __init__(self, quota: int) -> None:
+        self.finished: list[_Episode] = []
+        self._quota = quota
+        self._stuck = False
+        self._begin()
+
+    @property
+    def playing(self) -> bool:
+        return len(self.finished) < self._quota and not self._stuck
+
+    def add(self, step: Step, row: int, cut: bool) -> None:
+        """Add a transition. An episode that is cut off counts with its return so far.
+
+        An environment that resets itself cannot begin another episode then, so it plays no more.
+        """
+        if not self.playing:
+            return
+        self._total += step.raw_reward[row]
+        self._length += 1
+        self._hash.update(bytes([step.action[row] % 256]) + step.raw_reward[row].tobytes())
+        if step.ended[row] or cut:
+            self.finished.append(_Episode(float(self._total), self._length, self._hash.digest(), cut))
+            self._stuck = not step.ended[row]
+            self._begin()
+
+    def _begin(self) -> None:
+        self._total, self._length = 0.0, 0
+        self._hash = hashlib.blake2b(digest_size=8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Protocol
 
 import numpy as np
@@ -168,7 +168,12 @@ class Loop:
         try:
             results = [self._play(f"periodic/{number}", options.episodes)]
             if until is not None and results[0].mean >= until and options.confirm:
-                results.append(self._play(f"confirmation/{number}", options.confirm))
+                deciding = self._play(f"confirmation/{number}", options.confirm)
+                confirmed = deciding.mean >= until
+                results = [
+                    replace(results[0], confirmed=confirmed),
+                    replace(deciding, confirmation=True, confirmed=confirmed),
+                ]
         except _Stopped:
             return None
         self._evaluations = number

@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from framework.config import parse_assignment
 from framework.conformance.checks.assembly import assembles
 from framework.conformance.runner.collection import collect
-from framework.conformance.runner.completion import candidates, require_fit, require_options
+from framework.conformance.runner.completion import candidates, require_fit
 from framework.conformance.runner.execution import failed, run_check
 from framework.conformance.runner.workers import WHERE
 from framework.conformance.subject import Subject
@@ -45,12 +45,10 @@ def plan(request: dict[str, Any]) -> dict[str, Any]:
 
 def _planned(subject: Subject) -> dict[str, Any]:
     """The checks, and the first findings: the composition can be built or not, its plugins bring checks or not."""
-    require_options(subject)
+    require_fit(subject)
     settled = [run_check(assembles, subject)]
     checks = [assembles]
-    if settled[0].verdict != "passed":
-        require_fit(subject)
-    else:
+    if settled[0].verdict == "passed":
         checks = collect(subject.plugins)
         others = [check for check in checks if check.component == assembles.component and check is not assembles]
         settled += [run_check(check, subject) for check in others]

@@ -87,6 +87,13 @@ class ScriptedRun:
             for callback in self.callbacks:
                 callback.on_evaluation(result, self.counters)
 
+    def result(self, returns: tuple[float, ...], **more: Any) -> None:
+        """Report an evaluation of 5 seconds with these returns and these fields of its result."""
+        self.now += 5.0
+        result = EvaluationResult(returns, (7,) * len(returns), 1, 0.001, 5.0, **more)
+        for callback in self.callbacks:
+            callback.on_evaluation(result, self.counters)
+
     def end(self) -> None:
         for callback in self.callbacks:
             callback.on_end(self.counters)
