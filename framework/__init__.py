@@ -50,6 +50,10 @@ def __getattr__(name: str) -> Any:
     """Import each name on first use, so that `python -m framework --help` starts fast."""
     import importlib
 
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("pluggable-q")
     if name not in _MODULES:
         raise AttributeError(f"module 'framework' has no attribute '{name}'")
     return getattr(importlib.import_module(f"framework.{_MODULES[name]}"), name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 
 from framework.assembly.builder import Builder, Wrapper
@@ -68,7 +69,12 @@ class Agent:
             ValueError: if `obs` has another shape.
         """
         observation = np.asarray(obs)
-        shape = self.spaces.observation.shape or ()
+        space = self.spaces.observation
+        shape = space.shape or ()
+        if isinstance(space, gymnasium.spaces.Discrete) and not (
+            observation.dtype.kind in "iu" and ((observation >= 0) & (observation < space.n)).all()
+        ):
+            raise ValueError(f"observations are integers from 0 to {space.n - 1}; got {obs!r}")
         if observation.shape == shape:
             return int(self.policy.action_values(observation[None], explore=False).argmax())
         if observation.shape[1:] == shape:

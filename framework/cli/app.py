@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from framework.cli.ablate import ablate
@@ -24,6 +26,24 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from framework import __version__
+
+        typer.echo(f"pluggable-q {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Value-based reinforcement learning in which an algorithm is a list of plugins."""
+
 
 for command in (run, repeat, ablate, new, check, evaluate, watch):
     app.command()(command)

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 from framework.cli.main import main
 from framework.processes.lifeline import end_with_parent
 
+GRACE_SECONDS = 10.0
+"""How long a run may take to end normally before it is killed."""
+
+
+def end() -> None:
+    """End the run normally; kill it if it does not end in time."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 if __name__ == "__main__":
-    end_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    end_with_parent(end)
     main()

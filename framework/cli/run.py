@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from framework.training.resume import Reopened
     from framework.training.run import Outcome
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as in shells."""
-
 
 @trains
 def run(
@@ -50,7 +47,8 @@ def run(
 ) -> None:
     """Train an agent and record the run: metrics, TensorBoard events, best weights, checkpoints, curves.
 
-    Ctrl-C ends the run after the current step and writes a checkpoint (exit code 130).
+    Ctrl-C ends the run after the current step and writes a checkpoint (exit code 130), and so do SIGTERM (143) and
+    SIGHUP (129).
 
     Examples:
 
@@ -125,7 +123,7 @@ def _run(parts: Parts, folder: Path | None, reopened: Reopened | None) -> int:
     finally:
         parts.close()
     _conclude(outcome, place, stood_still=reopened is not None and outcome.counters.env_steps == before)
-    return INTERRUPTED if outcome.interrupted else 0
+    return 0 if outcome.stopped_by is None else 128 + outcome.stopped_by
 
 
 def _introduce(parts: Parts, folder: Path, reopened: Reopened | None) -> None:

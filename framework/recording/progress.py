@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from framework.events import Callback, Episode, EvaluationResult
 from framework.recording.statistics import EpisodeStatistics
-from framework.types import Counters, Exploration
+from framework.types import Counters, Exploration, Step
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,12 +42,27 @@ def progress_callback(
     return LiveProgress(statistics, exploration, steps, episodes, until, console)
 
 
-class EpisodeLines(Callback):
-    """Prints one line for each episode, with its number, returns and ε, and one for each evaluation."""
+SILENCE_SECONDS = 30.0
+"""After this time without a line, a line says how far the run is."""
 
-    def __init__(self, statistics: EpisodeStatistics, console: Console) -> None:
+
+class EpisodeLines(Callback):
+    """Prints one line for each episode, with its number, returns and ε, and one for each evaluation.
+
+    If neither comes for half a minute, a line says how many steps and updates the run has made.
+    """
+
+    def __init__(
+        self, statistics: EpisodeStatistics, console: Console, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._statistics = statistics
         self._console = console
+        self._clock = clock
+        self._spoke = clock()
+
+    def on_step(self, step: Step, counters: Counters) -> None:
+        if self._clock() - self._spoke >= SILENCE_SECONDS:
+            self._print(f"{counters.env_steps} steps | {counters.updates} updates | {counters.episodes} episodes")
 
     def on_episode(self, episode: Episode, counters: Counters) -> None:
         figures = self._statistics.of(episode, counters)
@@ -60,6 +77,7 @@ class EpisodeLines(Callback):
         self._print(f"{kind} at {counters.env_steps} steps | {result.describe()}")
 
     def _print(self, line: str) -> None:
+        self._spoke = self._clock()
         # The console would break long lines, so print. A "±" that the encoding lacks must not end the run.
         file = self._console.file
         encoding = getattr(file, "encoding", None) or "utf-8"

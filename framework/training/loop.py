@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,8 +30,22 @@ class Saver(Protocol):
 class Loop:
     """Runs assembled parts until an end is reached. `counters` and `last_evaluation` show the progress."""
 
-    def __init__(self, parts: Parts, callbacks: Sequence[Callback] = (), saver: Saver | None = None) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        callbacks: Sequence[Callback] = (),
+        saver: Saver | None = None,
+        dispensable: Callable[[Callback, Exception], bool] = lambda callback, error: False,
+    ) -> None:
+        """
+        Args:
+            parts: what the loop runs.
+            callbacks: listeners, called in this order.
+            saver: writes checkpoints.
+            dispensable: asked when a callback raises: whether the run continues without it.
+        """
         self.parts = parts
+        self._dispensable = dispensable
         self.counters = parts.counters
         self.last_evaluation: EvaluationResult | None = None
         self._evaluations = 0
@@ -41,7 +55,7 @@ class Loop:
         self._stopping = False
         self._returns = np.zeros(parts.spaces.num_envs)
         self._lengths = np.zeros(parts.spaces.num_envs, np.int64)
-        self.callbacks = callbacks
+        self.callbacks = list(callbacks)
         self._saver = saver
         self._on_step = _listeners(callbacks, "on_step")
         self._on_update = _listeners(callbacks, "on_update")
@@ -56,9 +70,8 @@ class Loop:
         overlap = parts.cadence.overlap
         with ExitStack() as ends:
             for callback in reversed(self.callbacks):
-                ends.callback(callback.on_end, counters)
-            for callback in self.callbacks:
-                callback.on_start(counters)
+                ends.callback(self._end, callback)
+            self._tell(self.callbacks, "on_start", counters)
             self.running = True
             ends.callback(self._rest)  # runs before the callbacks' on_end
             if self._evaluation_is_due():  # a resumed run was stopped during this evaluation
@@ -133,12 +146,12 @@ class Loop:
             parts.buffer.reprioritize(batch.ids, errors.priority)
             counters.updates += 1
             parts.target_sync.tick(counters)
-            for listen in self._on_update:
-                listen(batch, errors, counters)
+            if self._on_update:
+                self._call(self._on_update, batch, errors, counters)
 
     def _report(self, step: Step) -> None:
-        for listen in self._on_step:
-            listen(step, self.counters)
+        if self._on_step:
+            self._call(self._on_step, step, self.counters)
         self._returns[step.env_id] += step.raw_reward
         self._lengths[step.env_id] += 1
         if step.ended.any():
@@ -147,8 +160,7 @@ class Loop:
                 number += 1
                 episode = Episode(number, env_id, float(self._returns[env_id]), int(self._lengths[env_id]))
                 self._returns[env_id], self._lengths[env_id] = 0.0, 0
-                for listen in self._on_episode:
-                    listen(episode, self.counters)
+                self._call(self._on_episode, episode, self.counters)
 
     def _evaluation_is_due(self) -> bool:
         every = self.parts.config[EvaluationOptions].every
@@ -163,8 +175,7 @@ class Loop:
         """
         options, until = self.parts.config[EvaluationOptions], self.parts.config[RunOptions].until
         number = self.counters.env_steps // options.every if options.every else self._evaluations + 1
-        for callback in self.callbacks:
-            callback.on_evaluation_start(self.counters)
+        self._tell(self.callbacks, "on_evaluation_start", self.counters)
         try:
             results = [self._play(f"periodic/{number}", options.episodes)]
             if until is not None and results[0].mean >= until and options.confirm:
@@ -178,16 +189,34 @@ class Loop:
             return None
         self._evaluations = number
         for result in results:
-            self._tell(result)
+            self.last_evaluation = result
+            self._tell(self.callbacks, "on_evaluation", result, self.counters)
         return self.last_evaluation
 
     def _play(self, name: str, episodes: int) -> EvaluationResult:
         return evaluate(self.parts, name=name, episodes=episodes, after_step=self._after_evaluation_step)
 
-    def _tell(self, result: EvaluationResult) -> None:
-        self.last_evaluation = result
-        for callback in self.callbacks:
-            callback.on_evaluation(result, self.counters)
+    def _tell(self, callbacks: Sequence[Callback], event: str, *arguments: Any) -> None:
+        self._call([getattr(callback, event) for callback in callbacks], *arguments)
+
+    def _call(self, listeners: Sequence[Any], *arguments: Any) -> None:
+        """Call bound methods of callbacks. One that raises is called no more if the run can do without it."""
+        for listen in tuple(listeners):
+            try:
+                listen(*arguments)
+            except Exception as error:
+                if not self._dispensable(listen.__self__, error):
+                    raise
+                self._leave_out(listen.__self__)
+
+    def _leave_out(self, callback: Callback) -> None:
+        self.callbacks = [kept for kept in self.callbacks if kept is not callback]
+        for listeners in (self._on_step, self._on_update, self._on_episode):
+            listeners[:] = [listen for listen in listeners if listen.__self__ is not callback]
+
+    def _end(self, callback: Callback) -> None:
+        if callback in self.callbacks:
+            self._tell([callback], "on_end", self.counters)
 
     def _after_evaluation_step(self) -> None:
         self._played += 1
@@ -230,7 +259,7 @@ def _non_finite(batch: Batch, errors: TDErrors) -> NonFiniteLoss:
     )
 
 
-def _listeners(callbacks: Sequence[Callback], event: str) -> list[Callable[..., None]]:
+def _listeners(callbacks: Sequence[Callback], event: str) -> list[Any]:
     """The bound methods of the callbacks that override this event."""
     return [
         getattr(callback, event)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from traceback import walk_tb
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from framework.assembly.configuration import ENDS
-from framework.assembly.manager import Expected
+from framework.assembly.manager import ENGINE, Expected
 from framework.assembly.parts import Parts, RunInfo
 from framework.errors import FrameworkError, NonFiniteLoss, UsageError
 from framework.events import Callback, EvaluationResult
@@ -35,6 +37,9 @@ CALLBACKS = Expected(
 )
 
 
+STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Signals that end a run normally: Ctrl-C, batch systems and containers, a lost terminal."""
+
 NON_FINITE = "non_finite.safetensors"
 """The file in the run folder for the batch whose loss was not finite."""
 
@@ -45,9 +50,14 @@ class Outcome:
 
     counters: Counters
     last_evaluation: EvaluationResult | None
-    interrupted: bool
+    stopped_by: int | None
+    """The signal that stopped the run, such as SIGINT after Ctrl-C; None if the run reached its end."""
     longest_save: float
     """The longest time that training waited for a checkpoint, in seconds."""
+
+    @property
+    def interrupted(self) -> bool:
+        return self.stopped_by is not None
 
 
 def check_ends(parts: Parts) -> None:
@@ -78,7 +88,8 @@ def train(
 ) -> Outcome:
     """Train with assembled parts until the run ends.
 
-    The first Ctrl-C ends the run normally after the current step. A second Ctrl-C stops it at once.
+    The first Ctrl-C, SIGTERM or SIGHUP ends the run normally after the current step, with a checkpoint. A second one
+    stops it at once.
 
     Args:
         parts: from `assemble`; their training environments are closed at the end.
@@ -105,21 +116,39 @@ def train(
                 create_run_folder(path, parts)
             at_the_end.enter_context(locked(path))
         info = RunInfo(parts, path, show_progress)
-        made = [
-            callback
-            for _, given in parts.plugins.gather("make_callbacks", CALLBACKS, config=parts.config, run=info)
-            for callback in given
-        ]
+        gathered = parts.plugins.gather("make_callbacks", CALLBACKS, config=parts.config, run=info)
+        made = [callback for _, given in gathered for callback in given]
+        owners = {id(callback): plugin for plugin, given in gathered for callback in given}
         saver = _saver(parts, path, checkpoint)
-        loop = Loop(parts, [*made, *callbacks], saver)
+        loop = Loop(parts, [*made, *callbacks], saver, partial(_dispensable, owners))
         if checkpoint is not None:
             from framework.training.contents import restore
 
             restore(loop, checkpoint)
         patience = parts.config[RunOptions].watchdog if watchdog and sys.gettrace() is None else 0
-        with _interruptible(loop) as interrupted, watched(loop, patience, path), _explained(loop, path):
+        with _interruptible(loop) as received, watched(loop, patience, path), _explained(loop, path):
             loop.run()
-    return Outcome(loop.counters, loop.last_evaluation, bool(interrupted), saver.longest if saver else 0.0)
+    stopped_by = received[0] if received else None
+    return Outcome(loop.counters, loop.last_evaluation, stopped_by, saver.longest if saver else 0.0)
+
+
+def _dispensable(owners: Mapping[int, str], callback: Callback, error: Exception) -> bool:
+    """Whether a run continues without a callback that raised: one that a plugin brought, such as a tracker.
+
+    The engine's own callbacks record the run, and those that the caller gave may end it on purpose.
+    """
+    plugin = owners.get(id(callback), ENGINE)
+    if plugin == ENGINE or isinstance(error, FrameworkError):
+        return False
+    frames = [(frame, line) for frame, line in walk_tb(error.__traceback__)]
+    frame, line = frames[-1]
+    print(
+        f"warning: plugin '{plugin}' raised {type(error).__name__}: {error} (at {Path(frame.f_code.co_filename).name}:"
+        f"{line}); the run continues without its {type(callback).__name__}",
+        file=sys.stderr,
+        flush=True,
+    )
+    return True
 
 
 @contextmanager
@@ -158,21 +187,27 @@ def _saver(parts: Parts, folder: Path | None, base: Checkpoint | None) -> Period
 
 @contextmanager
 def _interruptible(loop: Loop) -> Iterator[list[int]]:
-    """Let the first SIGINT stop the loop; the list then contains it. Outside the main thread, do nothing."""
+    """Let the first of `STOP_SIGNALS` stop the loop; the list then contains it. A second one ends the process at once.
+
+    Outside the main thread, do nothing. A signal that the process ignores, as under nohup, stays ignored.
+    """
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield received
         return
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
 
     def stop(number: int, frame: FrameType | None) -> None:
         if received:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
         received.append(number)
         loop.stop()
 
-    signal.signal(signal.SIGINT, stop)
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stop)
     try:
         yield received
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from framework.config import Field, Section
 from plugins.dqn.precision import Precision
@@ -12,7 +12,9 @@ class DQNOptions(Section, name="dqn"):
     """The network, its loss and its optimiser."""
 
     hidden: int = Field(256, ge=0, description="units of the hidden layer before the action values; 0: no hidden layer")
-    mlp: tuple[int, ...] = Field((64,), description="units of each layer of the torso for flat observations")
+    mlp: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (64,), description="units of each layer of the torso for flat observations"
+    )
     loss: Literal["squared", "huber"] = Field(
         "huber",
         description="of the temporal-difference error δ; squared: δ²; huber: δ²/2 up to |δ| = 1, |δ| − ½ beyond",

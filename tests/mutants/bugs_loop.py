@@ -96,7 +96,7 @@ MUTANTS = (
         row="not in the catalogue: forgotten",
         plugins="tabular,chain",
         module=LOOP,
-        old="ends.callback(callback.on_end, counters)",
+        old="ends.callback(self._end, callback)",
         new="ends.callback(lambda: None)",
     ),
     Mutant(
@@ -270,10 +270,10 @@ MUTANTS = (
         row="not in the catalogue: random numbers of the training are used up",
         plugins="dqn,chain",
         module="framework.training.loop",
-        old="        self.last_evaluation = result\n",
-        new="        self.last_evaluation = result\n        parts = self.parts\n"
-        "        obs = parts.stream.observations\n"
-        "        parts.exploration.choose(parts.policy.action_values(obs, explore=False), obs, self.counters)\n",
+        old="            self.last_evaluation = result\n",
+        new="            self.last_evaluation = result\n            parts = self.parts\n"
+        "            obs = parts.stream.observations\n"
+        "            parts.exploration.choose(parts.policy.action_values(obs, explore=False), obs, self.counters)\n",
     ),
     Mutant(
         name="nan_trains_on",

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from framework.events import Callback
 from framework.recording.live import LiveProgress
+from framework.recording.progress import EpisodeLines
 from tests.framework.recording.consoles import progress, shown
 
 
@@ -70,7 +71,16 @@ def test_a_terminal_that_cannot_redraw_gets_lines(scripted: Callable[..., Any]) 
     assert not isinstance(progress(run, dumb), LiveProgress)
 
 
-def test_lines_listen_to_nothing_a_step(scripted: Callable[..., Any]) -> None:
-    lines = progress(scripted(), Console(file=io.StringIO()))
-    assert type(lines).on_step is Callback.on_step
-    assert type(lines).on_update is Callback.on_update
+def test_lines_listen_to_no_update(scripted: Callable[..., Any]) -> None:
+    assert type(progress(scripted(), Console(file=io.StringIO()))).on_update is Callback.on_update
+
+
+def test_something_is_said_every_half_minute_though_no_episode_ends(scripted: Callable[..., Any]) -> None:
+    run, output = scripted(), io.StringIO()
+    lines = EpisodeLines(run.statistics, Console(file=output), run.clock)
+    run.start(lines)
+    for _ in range(100):
+        run.now += 1.0
+        run.counters.env_steps += 10
+        lines.on_step(None, run.counters)  # type: ignore[arg-type]  # nothing reads the step
+    assert output.getvalue().splitlines() == [f"{steps} steps | 0 updates | 0 episodes" for steps in (300, 600, 900)]
