@@ -71,15 +71,15 @@ class Agent:
         observation = np.asarray(obs)
         space = self.spaces.observation
         shape = space.shape or ()
+        if shape not in (observation.shape, observation.shape[1:]):
+            raise ValueError(f"observations have shape {shape}, or (n, *{shape}) for several; got {observation.shape}")
         if isinstance(space, gymnasium.spaces.Discrete) and not (
             observation.dtype.kind in "iu" and ((observation >= 0) & (observation < space.n)).all()
         ):
             raise ValueError(f"observations are integers from 0 to {space.n - 1}; got {obs!r}")
         if observation.shape == shape:
             return int(self.policy.action_values(observation[None], explore=False).argmax())
-        if observation.shape[1:] == shape:
-            return self.policy.action_values(observation, explore=False).argmax(axis=1)
-        raise ValueError(f"observations have shape {shape}, or (n, *{shape}) for several; got {observation.shape}")
+        return self.policy.action_values(observation, explore=False).argmax(axis=1)
 
 
 @dataclass
