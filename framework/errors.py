@@ -20,7 +20,9 @@ class UsageError(FrameworkError):
 
     exit_code = 2
 
-    def __init__(self, problems: str | Sequence[str]) -> None:
+    def __init__(self, problems: str | Sequence[str] | Exception) -> None:
+        if isinstance(problems, Exception):  # gymnasium makes an error of the same type around a process's error
+            problems = getattr(problems, "problems", str(problems))
         self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
         super().__init__("\n".join(self.problems))
 

@@ -25,7 +25,8 @@ Arguments of more than one hook:
     policy        the part from `make_policy`
     exploration   the part from `make_exploration`
     slots         fills slots of your own: `slots.constructor("dqn_head", …)` or `slots.fill("mine_part", Part, …)`,
-                  with every argument that the slot declares; a decorator that has nothing to do calls `slots.idle`
+                  with every argument that the slot declares; `slots.note(text)` tells the user something, and a
+                  decorator that has nothing to do calls `slots.idle`
 
 Conventions beside the hooks:
 

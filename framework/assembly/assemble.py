@@ -60,7 +60,7 @@ def assemble_tolerantly(names: str | Sequence[str], sources: Sequence[Source] = 
         owner = builder.slots.filled["make_env"]
         notes.append(f"no checkpoints: the environments of '{owner}' reset themselves and have no state_dict()")
     try:
-        parts = replace(_build(watched, stream, notes), builder=builder)
+        parts = replace(_build(watched, stream, notes), builder=builder, notes=[*notes, *builder.slots.notes])
     except BaseException:
         stream.close()
         raise

@@ -175,7 +175,8 @@ class Builder:
     ) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
         options = self.config[RunOptions]
         processes = options.env_processes and role != "watch" and name != SPACES
-        return vectorise(factory, num_envs, processes, SILENT_SHARE * options.watchdog)
+        global_seeds = [self.seeds.integer(f"process/{name}", number) for number in range(num_envs)]
+        return vectorise(factory, num_envs, processes, SILENT_SHARE * options.watchdog, global_seeds)
 
     def _fill(self, slot: str, expected: type[T], **arguments: Any) -> T:
         return self.slots.fill(slot, expected, config=self.config, seeds=self.seeds, slots=self.slots, **arguments)

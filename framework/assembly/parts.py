@@ -58,6 +58,11 @@ class Agent:
     def slots(self) -> Slots:
         return self.builder.slots
 
+    @property
+    def filled(self) -> Mapping[str, str]:
+        """slot → the plugin that filled it."""
+        return self.slots.filled
+
     def open_stream(self, role: Role, num_envs: int, name: str, wrappers: Sequence[Wrapper] = ()) -> TransitionStream:
         """Open environments for the agent. The seeds of their episodes depend on `name`. Close the stream after use."""
         return self.builder.stream(role, num_envs, name, wrappers)
@@ -103,11 +108,6 @@ class Parts(Agent):
     unread: Mapping[str, str] = field(default_factory=dict)
     """Every option that nothing reads, although the user set it → why. `Source.unread` decides which are reported."""
     counters: Counters = field(default_factory=Counters)
-
-    @property
-    def filled(self) -> Mapping[str, str]:
-        """slot → the plugin that filled it."""
-        return self.slots.filled
 
     def stateful(self) -> dict[str, Stateful]:
         """Every part whose state belongs in a checkpoint, by its name here; also the counters and the stream."""

@@ -22,6 +22,8 @@ class Slots:
         self._guarded: set[str] = set()
         self.filled: dict[str, str] = {}
         """slot → the plugin that filled it."""
+        self.notes: list[str] = []
+        """What the user should know about the parts."""
         self.without_effect: dict[str, str] = {}
         """Plugin that has no effect → why."""
 
@@ -68,6 +70,10 @@ class Slots:
         }
         codes = [frame.f_code for frame, _ in walk_tb(error.__traceback__)]
         return next((functions[code] for code in reversed(codes) if code in functions), winner.plugin)
+
+    def note(self, text: str) -> None:
+        """Tell the user something about a part: a run prints it first."""
+        self.notes.append(text)
 
     def idle(self, plugin: str, why: str) -> None:
         """A decorator with nothing to do calls this and says why. `assemble` refuses a plugin that the user named."""

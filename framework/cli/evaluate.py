@@ -29,11 +29,12 @@ def evaluate(
     """
     from rich.console import Console
 
+    from framework.training.blame import plugins_named
     from framework.training.evaluation import evaluate as play
     from framework.training.run_folder import load
 
     agent = load(run, weights, assigned(assignments))
-    with Console(stderr=True).status(f"playing {episodes} episodes"):
+    with plugins_named(agent), Console(stderr=True).status(f"playing {episodes} episodes"):
         result = play(agent, name=f"command/{seed}", episodes=episodes, epsilon=epsilon)
     typer.echo(
         f"{result.describe()} | min {min(result.returns):g} | max {max(result.returns):g} | "

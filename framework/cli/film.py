@@ -19,7 +19,8 @@ from framework.options import EvaluationOptions
 from framework.types import Counters
 
 FORMATS = (".mp4", ".gif")
-FRAMES_PER_SECOND = 15
+PICTURES_PER_SECOND = 15
+"""Where the environment's metadata declare no `render_fps`."""
 
 
 def show(agent: Agent, episodes: int, video: Path | None, seed: int = 0) -> Iterator[tuple[float, bool]]:
@@ -37,11 +38,11 @@ def show(agent: Agent, episodes: int, video: Path | None, seed: int = 0) -> Iter
         if not has_screen():
             raise UsageError("there is no screen here: write a video instead with --video game.mp4")
         _need("pygame", "a window")
-        writer = None
+        film = None
         wrapper: Callable[[Any], gymnasium.Env[Any, Any]] = gymnasium.wrappers.HumanRendering
     else:
-        writer = _writer(video)
-        wrapper = partial(Film, write=writer.append_data)
+        film = _VideoFile(video)
+        wrapper = partial(Film, write=film.add)
     name = f"watch/{seed}"
     epsilon = agent.config[EvaluationOptions].epsilon
     exploration = EpsilonGreedy(lambda counters: epsilon, agent.seeds.generator(f"evaluation/{name}"))
@@ -62,16 +63,17 @@ def show(agent: Agent, episodes: int, video: Path | None, seed: int = 0) -> Iter
         finally:
             stream.close()
     finally:
-        if writer is not None:
-            writer.close()
+        if film is not None:
+            film.close()
 
 
 class Film(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Passes a picture to `write` after each reset and each step, also after the last step of an episode."""
 
-    def __init__(self, env: gymnasium.Env[Any, Any], write: Callable[[Any], None]) -> None:
+    def __init__(self, env: gymnasium.Env[Any, Any], write: Callable[[np.ndarray, float], None]) -> None:
         super().__init__(env)
         self._write = write
+        self._rate = float(env.metadata.get("render_fps") or PICTURES_PER_SECOND)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         result = super().reset(seed=seed, options=options)
@@ -84,10 +86,13 @@ class Film(gymnasium.Wrapper[Any, Any, Any, Any]):
         return result
 
     def _take(self) -> None:
-        picture = self.env.render()
+        try:
+            picture: Any = self.env.render()
+        except NotImplementedError:
+            picture = None
         if not isinstance(picture, np.ndarray):
             raise UsageError("draws no pictures: its render_mode must be 'rgb_array' for the role 'watch'")
-        self._write(picture)
+        self._write(picture, self._rate)
 
 
 def has_screen() -> bool:
@@ -95,22 +100,59 @@ def has_screen() -> bool:
     return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _writer(video: Path) -> Any:
-    if video.suffix.lower() not in FORMATS:
-        raise UsageError(f"--video {video}: the name must end in {' or '.join(FORMATS)}")
-    _need("imageio", "a video")
-    import imageio
+class _VideoFile:
+    """A video that is begun with its first picture.
 
-    # the codec needs even sizes; imageio's default, multiples of 16, would rescale most pictures
-    options = (
-        {"duration": 1000 / FRAMES_PER_SECOND, "loop": 0}
-        if video.suffix.lower() == ".gif"
-        else {"fps": FRAMES_PER_SECOND, "macro_block_size": 2}
-    )
-    try:
-        return imageio.get_writer(video, **options)
-    except OSError as error:
-        raise UsageError(f"--video {video} cannot be written: {error.strerror or error}") from error
+    Raises:
+        UsageError: if the file's name or folder will not do, or a library is missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if path.suffix.lower() not in FORMATS:
+            raise UsageError(f"--video {path}: the name must end in {' or '.join(FORMATS)}")
+        if not path.parent.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise UsageError(f"--video {path} cannot be written: {path.parent} is missing or may not be written to")
+        _need("imageio", "a video")
+        self._path = path
+        self._writer: Any = None
+        self._size: tuple[int, ...] = ()
+
+    def add(self, picture: np.ndarray, rate: float) -> None:
+        """Add a picture [H, W, 3]; `rate` pictures are shown in a second.
+
+        Raises:
+            UsageError: if the file cannot be written, or holds pictures of one size and this one has another.
+        """
+        if self._writer is None:
+            self._size = picture.shape
+            self._writer = self._begin(rate)
+        if picture.shape != self._size and self._path.suffix.lower() != ".gif":
+            self.close()
+            self._path.unlink(missing_ok=True)
+            raise UsageError(
+                f"--video {self._path}: a picture of {picture.shape[:2]} follows pictures of {self._size[:2]}, and a "
+                "video has one size: write a .gif, whose pictures may differ"
+            )
+        try:
+            self._writer.append_data(picture)
+        except OSError as error:
+            raise UsageError(f"--video {self._path} cannot be written: {error.strerror or error}") from error
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _begin(self, rate: float) -> Any:
+        import imageio
+
+        # the codec needs even sizes; imageio's default, multiples of 16, would rescale most pictures
+        gif = self._path.suffix.lower() == ".gif"
+        options: Any = {"duration": 1000 / rate, "loop": 0} if gif else {"fps": rate, "macro_block_size": 2}
+        try:
+            return imageio.get_writer(self._path, **options)
+        except OSError as error:
+            raise UsageError(f"--video {self._path} cannot be written: {error.strerror or error}") from error
 
 
 def _need(module: str, what: str) -> None:

@@ -27,10 +27,12 @@ def watch(
       python -m framework watch pong
     """
     from framework.cli.film import show
+    from framework.training.blame import plugins_named
     from framework.training.run_folder import load
 
     agent = load(run, weights, assigned(assignments))
-    for number, (total, cut) in enumerate(show(agent, episodes, video, seed), start=1):
-        typer.echo(f"episode {number} | return {total:.1f}{' | cut off at evaluation.max_steps' if cut else ''}")
+    with plugins_named(agent):
+        for number, (total, cut) in enumerate(show(agent, episodes, video, seed), start=1):
+            typer.echo(f"episode {number} | return {total:.1f}{' | cut off at evaluation.max_steps' if cut else ''}")
     if video:
         typer.echo(f"wrote {video}")

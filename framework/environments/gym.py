@@ -1,21 +1,21 @@
-"""The plugin `gym:ID`: any registered gymnasium environment with discrete actions, as in `gym:CartPole-v1`."""
+"""The plugin `gym:ID`: a registered gymnasium environment with discrete actions, as in `gym:CartPole-v1`.
+
+`gym:MODULE:ID` imports the module first, as gymnasium does, so that it can register the environment.
+"""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import gymnasium
-import numpy as np
 
 from framework.errors import UsageError
 from framework.hooks import hookimpl
 from framework.types import Role
 
 PREFIX = "gym:"
-
-COLOURS = (1, 3, 4)
-"""The numbers of channels of an image in gymnasium: grey, RGB, RGBA."""
 
 
 class GymEnvironment:
@@ -26,11 +26,14 @@ class GymEnvironment:
     """
 
     def __init__(self, env_id: str) -> None:
+        module, _, name = env_id.rpartition(":")
         try:
-            gymnasium.spec(env_id)
-        except (gymnasium.error.Error, ModuleNotFoundError) as error:
+            if module:
+                importlib.import_module(module)  # it registers the environment
+            gymnasium.spec(name)
+        except (gymnasium.error.Error, ImportError) as error:
             raise UsageError(f"{PREFIX}{env_id}: {error}") from error
-        self._id = env_id
+        self._id = name
 
     @hookimpl
     def recommended_values(self) -> Mapping[str, Any]:
@@ -38,15 +41,10 @@ class GymEnvironment:
 
     @hookimpl
     def make_env(self, role: Role) -> Callable[[], gymnasium.Env[Any, Any]]:
-        return lambda: channels_first(gymnasium.make(self._id, render_mode="rgb_array" if role == "watch" else None))
+        return self._make_drawing if role == "watch" else lambda: gymnasium.make(self._id)
 
-
-def channels_first(env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
-    """The environment. If it shows uint8 images [H, W, C], as in gymnasium, a wrapper turns them into [C, H, W]."""
-    space = env.observation_space
-    if not isinstance(space, gymnasium.spaces.Box) or space.dtype != np.uint8 or len(space.shape) != 3:
-        return env
-    if space.shape[-1] not in COLOURS or space.shape[0] in COLOURS:
-        return env
-    turned = gymnasium.spaces.Box(np.moveaxis(space.low, -1, 0), np.moveaxis(space.high, -1, 0), dtype=np.uint8)
-    return gymnasium.wrappers.TransformObservation(env, lambda image: np.moveaxis(image, -1, 0), turned)
+    def _make_drawing(self) -> gymnasium.Env[Any, Any]:
+        try:
+            return gymnasium.make(self._id, render_mode="rgb_array")
+        except TypeError as error:  # its constructor does not know the argument
+            raise UsageError(f"draws no pictures: {error}") from error

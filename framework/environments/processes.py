@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import random
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import gymnasium
+import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 from gymnasium.vector.async_vector_env import AsyncState
 
@@ -27,24 +30,35 @@ class EnvProcesses(AsyncVectorEnv):
     The processes end when the process that made them ends. They ignore Ctrl-C, which that process handles.
     """
 
-    def __init__(self, factory: Callable[[], gymnasium.Env[Any, Any]], num_envs: int, seconds: float) -> None:
+    def __init__(
+        self,
+        factory: Callable[[], gymnasium.Env[Any, Any]],
+        num_envs: int,
+        seconds: float,
+        global_seeds: Sequence[int] = (),
+    ) -> None:
         """Args:
         factory: makes one environment; where processes are not forked, it must be importable.
         num_envs: the number of environments.
         seconds: limit for making the environments, a reset, a step and closing; 0: no limit.
+        global_seeds: for the global random state of each process, of numpy and of Python; see `vectorise`.
         """
         self._seconds, self._lost, self._overdue = seconds or None, False, False
 
         parent = os.getpid()
 
-        def make() -> gymnasium.Env[Any, Any]:
+        def make(number: int) -> gymnasium.Env[Any, Any]:
             if os.getpid() != parent:  # gymnasium also makes one in this process, to read its spaces
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                for ignored in (signal.SIGINT, signal.SIGHUP):  # of a terminal, whose whole group gets them
+                    signal.signal(ignored, signal.SIG_IGN)
                 threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+                _forget_the_parent(global_seeds[number] if global_seeds else number)
             return factory()
 
         context = "fork" if sys.platform == "linux" else None
-        super().__init__([make] * num_envs, context=context, autoreset_mode=AutoresetMode.DISABLED)
+        super().__init__(
+            [partial(make, n) for n in range(num_envs)], context=context, autoreset_mode=AutoresetMode.DISABLED
+        )
 
     def _check_spaces(self) -> None:
         """gymnasium calls this once all environments are made."""
@@ -136,6 +150,18 @@ class EnvProcesses(AsyncVectorEnv):
             if code is not None
         ]
         return ", ".join(messages) or "an environment's process cannot be reached"
+
+
+def _forget_the_parent(seed: int) -> None:
+    """Give a forked process a global random state of its own, and one thread of torch.
+
+    The threads of the parent's torch do not exist after a fork, and an operation that waits for them never ends.
+    """
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002  # an environment may use the global generator
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+        sys.modules["torch"].manual_seed(seed)
 
 
 def _end_with(parent: int) -> None:

@@ -10,7 +10,7 @@ The three autoreset modes give the same transitions as a plain loop over single 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gymnasium
@@ -18,6 +18,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from jaxtyping import Bool, Int64, Shaped
 
+from framework.environments.edge import Edge
 from framework.environments.frames import FrameStack, stacked_space
 from framework.environments.history import History, play_again
 from framework.environments.processes import EnvProcesses
@@ -29,19 +30,28 @@ EpisodeSeed = Callable[[int, int], int]
 
 
 def vectorise(
-    factory: Callable[[], gymnasium.Env[Any, Any]], num_envs: int, processes: bool = False, seconds: float = 0
+    factory: Callable[[], gymnasium.Env[Any, Any]],
+    num_envs: int,
+    processes: bool = False,
+    seconds: float = 0,
+    global_seeds: Sequence[int] = (),
 ) -> VectorEnv[Any, Any, Any]:
-    """Put single environments side by side: in this process, or each in a process of its own.
+    """Put single environments side by side, in this process or each in a process of its own. Each is behind an `Edge`.
 
     Args:
         factory: makes one environment.
         num_envs: the number of environments.
-        processes: give each environment a process of its own.
-        seconds: time within which such a process must answer; 0: no limit.
+        processes: whether each environment gets a process of its own.
+        seconds: limit for every answer of such a process; 0: no limit.
+        global_seeds: for the global random state of each process. Without them, forked processes would draw the same.
     """
+
+    def make() -> gymnasium.Env[Any, Any]:
+        return Edge(factory())
+
     if processes:
-        return EnvProcesses(factory, num_envs, seconds)
-    return SyncVectorEnv([factory] * num_envs, autoreset_mode=AutoresetMode.DISABLED)
+        return EnvProcesses(make, num_envs, seconds, global_seeds)
+    return SyncVectorEnv([make] * num_envs, autoreset_mode=AutoresetMode.DISABLED)
 
 
 def spaces_of(env: VectorEnv[Any, Any, Any]) -> Spaces:
@@ -164,6 +174,11 @@ class TransitionStream:
                 current = self._next_episodes(ended, frames)
                 if self._mode is AutoresetMode.SAME_STEP:
                     successors = successors.copy()
+                    if "final_obs" not in info:
+                        raise FrameworkError(
+                            "the environments declare the autoreset mode SAME_STEP, and their info has no 'final_obs' "
+                            "where an episode ends: declare the mode that they have, or give gymnasium's final_obs"
+                        )
                     for env_id in np.flatnonzero(ended):
                         successors[env_id] = info["final_obs"][env_id]
             else:

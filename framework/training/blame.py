@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sysconfig
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from framework.assembly.manager import ENGINE, PluginError
-from framework.assembly.parts import Parts
+from framework.assembly.parts import Agent, Parts
+from framework.errors import FrameworkError
 
 CALLBACKS_HOOK = "make_callbacks"
 
@@ -28,16 +30,17 @@ class Culprit:
     place: str
 
 
-def culprit(frames: Iterable[tuple[FrameType, int]], parts: Parts, callbacks: Sequence[object] = ()) -> Culprit | None:
+def culprit(frames: Iterable[tuple[FrameType, int]], parts: Agent, callbacks: Sequence[object] = ()) -> Culprit | None:
     """Find the plugin and the hook whose code was running.
 
-    The hook is that of the innermost part on the stack; without a part on the stack, it is `make_callbacks`. The plugin
-    is the one whose file contains the innermost line of any plugin, because several plugins may contribute to a part.
+    The hook is that of the innermost part on the stack. Without a part on the stack, it is `make_callbacks` in a run,
+    and `make_env` where an agent only plays. The plugin is the one whose file contains the innermost line of any
+    plugin, because several plugins may contribute to a part.
     If there is no such line, it is the plugin that filled the hook.
 
     Args:
         frames: the frames of a stack with their current lines, the outermost first.
-        parts: the parts of the run.
+        parts: the parts of the run, or an agent.
         callbacks: the callbacks of the run.
 
     Returns:
@@ -51,7 +54,7 @@ def culprit(frames: Iterable[tuple[FrameType, int]], parts: Parts, callbacks: Se
     own = [(homes[home], frame, line) for frame, line in stack if (home := _home_of(frame, homes))]
     if not own and not at_work:
         return None
-    hook = at_work[-1] if at_work else CALLBACKS_HOOK
+    hook = at_work[-1] if at_work else CALLBACKS_HOOK if isinstance(parts, Parts) else "make_env"
     if own:
         plugin, frame, line = own[-1]
     else:
@@ -60,7 +63,7 @@ def culprit(frames: Iterable[tuple[FrameType, int]], parts: Parts, callbacks: Se
     return Culprit(plugin, hook, f"{Path(frame.f_code.co_filename).name}:{line}, in {frame.f_code.co_name}")
 
 
-def blamed(error: Exception, parts: Parts, callbacks: Sequence[object] = ()) -> PluginError | None:
+def blamed(error: Exception, parts: Agent, callbacks: Sequence[object] = ()) -> PluginError | None:
     """The error with the plugin's name and hook added to its message, or None if no plugin was involved."""
     found = culprit(traceback.walk_tb(error.__traceback__), parts, callbacks)
     if found is None or found.plugin not in parts.plugins.names:
@@ -71,7 +74,21 @@ def blamed(error: Exception, parts: Parts, callbacks: Sequence[object] = ()) -> 
     )
 
 
-def _slots(parts: Parts) -> list[tuple[str, str]]:
+@contextmanager
+def plugins_named(agent: Agent) -> Iterator[None]:
+    """Turn a plugin's error, while an agent plays, into one that names the plugin, as in training."""
+    try:
+        yield
+    except FrameworkError:
+        raise
+    except Exception as error:
+        explained = blamed(error, agent)
+        if explained is None:
+            raise
+        raise explained from error
+
+
+def _slots(parts: Agent) -> list[tuple[str, str]]:
     """Pairs of a slot and the attribute of `Parts` that holds its part."""
     names = {"make_env": "stream"}
     pairs = [(slot, names.get(slot, slot.removeprefix("make_"))) for slot in parts.filled]

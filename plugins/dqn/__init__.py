@@ -5,9 +5,11 @@ A variant of DQN fills one or more of these hooks; see `plugins.dqn.hookspecs`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -61,6 +63,12 @@ def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> P
     linear = slots.constructor("dqn_linear", config=config, seeds=seeds)
     stream = slots.constructor("dqn_stream", linear=linear, config=config)
     head = slots.constructor("dqn_head", spaces=spaces, config=config, seeds=seeds)
+    shape = spaces.frame.shape or ()
+    if len(shape) > 1 and spaces.frame.dtype != np.uint8:
+        slots.note(
+            f"observations of shape {shape} are {spaces.frame.dtype}, so they are flattened to {math.prod(shape):,} "
+            "numbers; convolutions are for images of uint8 [channels, height, width]"
+        )
     dtype = computing(options.precision, device, spaces)
 
     def build() -> QNetwork:

@@ -125,7 +125,7 @@ def test_env_wrappers_are_applied_in_the_order_of_the_names(tmp_path: Path) -> N
         )
     paths = [str(tmp_path / "second.py"), str(tmp_path / "first.py")]
     parts = assemble(["tabular", "chain", *paths])
-    inner = parts.stream.env.envs[0]
+    inner = parts.stream.env.envs[0].env
     assert [type(inner).__name__, type(inner.env).__name__] == ["First", "Second"]
 
 

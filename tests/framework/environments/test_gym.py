@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from framework.assembly.assemble import assemble
+from framework.environments.edge import Edge
 from framework.environments.gym import GymEnvironment
 from framework.environments.stream import TransitionStream, vectorise
 
@@ -72,5 +73,5 @@ def test_a_network_sees_three_colours_and_not_forty(register: None) -> None:
     indirect=True,
 )
 def test_other_observations_are_unchanged(register: None) -> None:
-    env = GymEnvironment(ID).make_env("train")()
+    env = Edge(GymEnvironment(ID).make_env("train")())
     assert np.array_equal(env.reset(seed=0)[0], Snapshots.drawn)

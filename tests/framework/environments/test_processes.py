@@ -72,10 +72,8 @@ def test_an_environment_that_fails_is_named_and_the_run_can_be_resumed(
     plugin, marker = tmp_path / "mine.py", tmp_path / "fixed"
     plugin.write_text(MISBEHAVES.format(misbehaviour=misbehaviour, marker=str(marker)))
     values = {"run.num_envs": 2, "run.steps": 120, "run.env_processes": True, "run.watchdog": 2, "checkpoint.every": 20}
-    began = time.monotonic()
     with pytest.raises(PluginError, match=message) as caught:
         framework.train(framework.assemble(f"tabular,chain,{plugin}", values), tmp_path / "run")
-    assert time.monotonic() - began < 30
     assert "raised an error in the part of make_env" in str(caught.value)
     found, problems = CheckpointFolder(tmp_path / "run").read()
     assert (found.env_steps, problems) == (40, [])

@@ -28,20 +28,22 @@ def bundle(names):
 SLOW = """
 '''Makes every step slow until there is a file 'go'; fails with seed 1 if there is a file 'fail'.'''
 import pathlib, time
+import gymnasium
 from framework.hooks import hookimpl
 from framework.options import RunOptions
-from framework.events import Callback
-class Slow(Callback):
-    def __init__(self, seed):
+class Slow(gymnasium.Wrapper):
+    def __init__(self, env, seed):
+        super().__init__(env)
         self.seed = seed
-    def on_step(self, step, counters):
+    def step(self, action):
         if pathlib.Path("fail").exists() and self.seed == 1:
             raise RuntimeError("seed one is unlucky")
         if not pathlib.Path("go").exists():
             time.sleep(0.1)
+        return super().step(action)
 @hookimpl
-def make_callbacks(config):
-    return [Slow(config[RunOptions].seed)]
+def env_wrapper(config, role):
+    return lambda env: Slow(env, config[RunOptions].seed) if role == "train" else env
 """
 
 
