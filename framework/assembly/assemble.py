@@ -54,16 +54,8 @@ def assemble_tolerantly(names: str | Sequence[str], sources: Sequence[Source] = 
     """
     plugins, config, notes = configure(names, sources)
     builder, readings = Builder.of(plugins, config), Readings(config)
-    watched = replace(builder, config=readings.config)
-    stream = watched.stream("train", config[RunOptions].num_envs, "train")
-    if config[CheckpointOptions].every and not stream.restorable:
-        owner = builder.slots.filled["make_env"]
-        notes.append(f"no checkpoints: the environments of '{owner}' reset themselves and have no state_dict()")
-    try:
-        parts = replace(_build(watched, stream, notes), builder=builder, notes=[*notes, *builder.slots.notes])
-    except BaseException:
-        stream.close()
-        raise
+    parts = _open_and_build(replace(builder, config=readings.config), notes)
+    parts = replace(parts, builder=builder, notes=[*parts.notes, *builder.slots.notes])
     owners = {section.section_name: owner for section, owner in gather_sections(plugins).items()}
     parts.read = read_options(plugins, owners, config, readings)
     parts.unread = {
@@ -83,6 +75,18 @@ def assemble_agent(names: str | Sequence[str], sources: Sequence[Source] = ()) -
     stream = builder.stream("evaluate", 1, SPACES)
     stream.close()
     return Agent(builder, stream.spaces, builder.policy(stream.spaces))
+
+
+def _open_and_build(builder: Builder, notes: list[str]) -> Parts:
+    stream = builder.stream("train", builder.config[RunOptions].num_envs, "train")
+    if builder.config[CheckpointOptions].every and not stream.restorable:
+        owner = builder.slots.filled["make_env"]
+        notes.append(f"no checkpoints: the environments of '{owner}' reset themselves and have no state_dict()")
+    try:
+        return _build(builder, stream, notes)
+    except BaseException:
+        stream.close()
+        raise
 
 
 def _build(builder: Builder, stream: TransitionStream, notes: Sequence[str]) -> Parts:

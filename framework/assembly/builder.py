@@ -160,7 +160,8 @@ class Builder:
                 env.close()
                 raise UsageError(f"make_env made {env.num_envs} environments instead of {num_envs}")
             limit = 0 if role == "train" else self.config[EvaluationOptions].max_steps
-            return TransitionStream(env, lambda env_id, episode: self.seeds.episode(name, env_id, episode), limit)
+            seeds = self.seeds  # the stream must not keep the builder, whose configuration may be a recorded one
+            return TransitionStream(env, lambda env_id, episode: seeds.episode(name, env_id, episode), limit)
         except UsageError as error:
             raise UsageError([f"{owner}: {problem}" for problem in error.problems]) from error
         except FrameworkError:

@@ -31,13 +31,22 @@ class Readings:
     """Notes which options of a configuration are read.
 
     `config` is for the parts and behaves like the original. A part may keep a section and read it later, so every
-    option of a section that some object still refers to counts as read.
+    option of a section that some object still refers to counts as read. If a part keeps the whole configuration, every
+    option counts as read.
     """
 
     def __init__(self, config: Config) -> None:
         self._recorded: set[str] = set()
         self._handed_out: list[weakref.ref[_RecordedSection]] = []
-        self.config: Config = _RecordedConfig(config, self)
+        self._original = config
+        self._config: Config | None = _RecordedConfig(config, self)
+        self._kept = weakref.ref(self._config)
+
+    @property
+    def config(self) -> Config:
+        """The configuration that is recorded, for the parts."""
+        assert self._config is not None, "the readings have been read"
+        return self._config
 
     def record(self, section: Section, keys: Iterable[str]) -> None:
         """Count these options of a section as read."""
@@ -50,7 +59,10 @@ class Readings:
         return cast(S, watched)
 
     def read(self) -> set[str]:
-        """Every option that was read so far or can still be read, as "section.key"."""
+        """Every option that was read so far or can still be read, as "section.key". Call it when all parts are built."""
+        self._config = None
+        if self._kept() is not None:
+            return set(self._original.flat())
         for handed_out in self._handed_out:
             kept = handed_out()
             if kept is not None:

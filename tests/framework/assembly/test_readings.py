@@ -118,6 +118,35 @@ def HOOK
 """
 
 
+KEEPS = """
+from framework.hooks import hookimpl
+from framework.options import TargetOptions
+from framework.types import Targeted
+
+
+class Late:
+    def __init__(self, policy, config):
+        self.policy, self.config = policy, config
+
+    def tick(self, counters):
+        if counters.updates % self.config[TargetOptions].every == 0:
+            self.policy.update_target(1.0)
+
+
+@hookimpl
+def make_target_sync(policy, config):
+    return Late(policy, config)
+"""
+
+
+def test_a_part_that_keeps_the_configuration_may_read_any_option(tmp_path: Path) -> None:
+    file = tmp_path / "keeps.py"
+    file.write_text(KEEPS)
+    parts = assemble(f"dqn,chain,{file}", {"target.every": 3})
+    parts.close()
+    assert "target.every" in parts.read
+
+
 @pytest.mark.parametrize(
     "hook",
     [
@@ -153,9 +182,14 @@ def test_only_what_is_asked_for_is_read() -> None:
     readings = Readings(config)
     assert readings.config[TargetOptions].every == 250
     assert readings.read() == {"target.every"}
+    readings = Readings(config)
     kept = readings.config[ReplayOptions]
-    assert readings.read() == {"target.every", "replay.capacity"}
+    assert readings.read() == {"replay.capacity"}
     del kept
+    readings = Readings(config)
+    whole = readings.config
+    assert readings.read() == {"replay.capacity", "target.every", "target.unit"}
+    del whole
 
 
 def test_a_study_refuses_what_no_arm_reads(tmp_path: Path) -> None:
