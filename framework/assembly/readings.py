@@ -59,7 +59,7 @@ class Readings:
         return cast(S, watched)
 
     def read(self) -> set[str]:
-        """Every option that was read so far or can still be read, as "section.key". Call it when all parts are built."""
+        """Every option that was read or can still be read, as "section.key". Call it when all parts are built."""
         self._config = None
         if self._kept() is not None:
             return set(self._original.flat())
