@@ -123,9 +123,14 @@ def _disagreements(recommendations: Sequence[Source], stronger: set[str]) -> Ite
                 yield f"{others} recommend {before!r} and {value!r} for {path}: choose with --set {path}=…"
 
 
+def is_file(name: str) -> bool:
+    """Whether the name of a plugin is the path of a file."""
+    return name.endswith(".py") and not name.startswith("no:")
+
+
 def absolute(name: str) -> str:
     """The absolute path of a plugin file, so that the run can be loaded from any folder. Other names do not change."""
-    return str(Path(name).resolve()) if name.endswith(".py") and not name.startswith("no:") else name
+    return str(Path(name).resolve()) if is_file(name) else name
 
 
 def _without_ends(weaker: Sequence[Source], stronger: Mapping[str, Any]) -> list[Source]:

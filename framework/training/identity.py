@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from framework.assembly.configuration import ENDS
+from framework.assembly.configuration import ENDS, is_file
 from framework.assembly.discovery import installed
 from framework.assembly.manager import Plugins
 from framework.assembly.parts import Parts
@@ -31,6 +31,8 @@ def identity(parts: Parts) -> dict[str, Any]:
     """Everything that must be the same for a run to continue bit for bit. The machine and the command may change."""
     described = {key: value for key, value in manifest(parts).items() if key not in ("machine", "command")}
     options = {path: value for path, value in parts.config.flat().items() if path not in FREE}
+    # a file may lie elsewhere, or be the run's own copy: its content is compared below
+    options["run.plugins"] = [Path(name).name if is_file(name) else name for name in options["run.plugins"]]
     return _as_json({**described, "options": options, "sources": _sources(parts.plugins)})
 
 

@@ -15,7 +15,7 @@ from framework.errors import UsageError
 from framework.recording.trace import Difference, TraceComparer, read_trace
 from framework.training.identity import differences
 from framework.training.run import train
-from framework.training.run_folder import manifest, recorded_manifest, recorded_options
+from framework.training.run_folder import located, manifest, recorded_manifest, recorded_options
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def repeat(
     # run.until stays, because it decides which evaluations are confirmed; the other options only end the run
     ends: dict[str, Any] = {"run.steps": end, "run.episodes": None}
     sources = [Source(f"run {origin}", recorded), Source("repeat", ends)]
-    parts = assemble(recorded["run.plugins"], sources=sources)
+    parts = assemble(located(origin, recorded["run.plugins"], changed=False), sources=sources)
     changes = _changes(origin, parts)
     comparer = TraceComparer(rows, parts.policy)
     try:

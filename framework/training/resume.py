@@ -16,6 +16,7 @@ from framework.config import Source
 from framework.errors import FrameworkError, UsageError
 from framework.training.identity import differences, identity
 from framework.training.run import Outcome, train
+from framework.training.run_folder import located
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def reopen(
         own_names, _ = list(options.pop("run.plugins")), checkpoint.env_steps
     except (KeyError, TypeError, ValueError) as error:
         raise FrameworkError(f"{checkpoint.path}: its manifest does not describe a run: {error!r}") from error
-    given = own_names if names is None else names
+    given = located(folder, own_names, changed=False) if names is None else names
     known = _known_options(given)
     own = Source(f"checkpoint {checkpoint.path}", {path: options[path] for path in options if path in known})
     parts = assemble(given, sources=[own, *sources])

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import platform
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from framework.assembly.assemble import assemble_agent
+from framework.assembly.configuration import is_file
 from framework.assembly.discovery import installed
 from framework.assembly.manager import Expected, Plugins
 from framework.assembly.parts import Agent, Parts
@@ -34,6 +36,9 @@ LIBRARIES = Expected(
 )
 
 CONFIG, MANIFEST, LOCK = "config.toml", "manifest.json", ".lock"
+SOURCES = "plugins"
+"""In a run folder: copies of the plugins that are files, so that the folder is enough on any machine."""
+
 CONFIG_HASH = "config_sha256"
 
 WEIGHTS = {
@@ -71,11 +76,34 @@ def create_run_folder(folder: Path, parts: Parts) -> Path:
         described = {**manifest(parts), CONFIG_HASH: hashlib.sha256(options).hexdigest()}
         text = json.dumps(described, indent=2, default=str)
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        for origin in parts.plugins.origins.values():
+            if is_file(origin.text):
+                (folder / SOURCES).mkdir(exist_ok=True)
+                shutil.copyfile(origin.text, folder / SOURCES / Path(origin.text).name)
     except FileExistsError:
-        raise UsageError(f"the run folder '{folder}' is in use: choose another with --run-dir") from None
+        raise UsageError(f"the run folder '{folder}' has files in it: choose another with --run-dir") from None
     except OSError as error:
         raise UsageError(f"the run folder '{folder}' cannot be created: {error.strerror}") from error
     return folder
+
+
+def located(folder: Path, names: Sequence[str], *, changed: bool = True) -> list[str]:
+    """The plugins of a recorded run, with the run's own copy of a file that is gone.
+
+    Args:
+        folder: the run folder.
+        names: the plugins as they were named.
+        changed: use the copy of a file that has changed since, too.
+    """
+    found = []
+    for name in names:
+        original, kept = Path(name), folder / SOURCES / Path(name).name
+        if is_file(name) and kept.is_file():
+            gone = not original.is_file()
+            if gone or (changed and original.read_bytes() != kept.read_bytes()):
+                name = str(kept.resolve())
+        found.append(name)
+    return found
 
 
 @contextmanager
@@ -138,7 +166,7 @@ def load(run: str | Path, weights: str | None = None, values: Mapping[str, Any] 
         )
     recorded = recorded_options(folder)
     sources = [Source(f"file {folder / CONFIG}", recorded), Source("values", values or {})]
-    agent = assemble_agent(recorded.get("run.plugins", ()), sources)
+    agent = assemble_agent(located(folder, recorded.get("run.plugins", ())), sources)
     try:
         agent.policy.load_state_dict(load_state(path))
     except UsageError as error:

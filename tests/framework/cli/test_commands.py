@@ -117,7 +117,7 @@ WRONG = [
     (["run", "-p", "tabular,chain", "--device", "tpu"], "run.device = 'tpu'"),
     (["run", "-p", "tabular,chain", "--until", "1"], "run.until = 1.0 (from command line) needs evaluations"),
     (["run", "-p", "tabular,chain", "--config", "none.toml"], "none.toml: No such file"),
-    (["run", "-p", "tabular,chain", "--run-dir", "full"], "is in use: choose another"),
+    (["run", "-p", "tabular,chain", "--run-dir", "full"], "has files in it: choose another"),
     (["run", "-p", "tabular,chain", "--set", "replay.capacity=1"], "replay.capacity = 1"),
     (["run", "-p", "tabular,chain", "--seeds", "0"], "Invalid value for '--seeds'"),
     (["run", "-p", "tabular,chain", "--jobs", "2"], "--jobs is for several runs: add --seeds"),
