@@ -56,8 +56,9 @@ MUTANTS = (
         row="not in the catalogue: short episodes are favoured",
         plugins="tabular,chain",
         module=EVALUATION,
-        old="while any(game.playing for game in games):",
-        new="while sum(len(game.finished) for game in games) < episodes:",
+        old="        while any(game.playing for game in games):\n",
+        new="        for game in games:\n            game._quota = episodes\n"
+        "        while sum(len(game.finished) for game in games) < episodes:\n",
     ),
     Mutant(
         name="an_evaluation_plays_too_few_episodes",
