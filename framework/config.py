@@ -53,8 +53,8 @@ S = TypeVar("S", bound=Section)
 class Source:
     """A group of values. `label` says where they come from, in messages and in the run's config.toml.
 
-    `unread` says what happens to a value that no part reads: "allowed" accepts it, "defaults" accepts it only if it
-    equals the option's default, and "refused" reports it as an error.
+    `unread` says what happens to a value that no part reads: "allowed" accepts it, "defaults" accepts it only if the
+    composition would have the same value without it, and "refused" reports it as an error.
     """
 
     label: str
@@ -76,6 +76,10 @@ class Config:
         value = self._sections[section]
         assert isinstance(value, section)
         return value
+
+    def for_later(self) -> Config:
+        """This configuration for a hook that the engine calls again after the assembly."""
+        return self
 
     def __iter__(self) -> Iterator[Section]:
         return iter(self._sections.values())

@@ -59,6 +59,8 @@ class EvaluationResult:
     seconds: float
     unfinished: int = 0
     """Number of episodes that were cut off at `evaluation.max_steps`, or not played because of that."""
+    not_played: int = 0
+    """Number of unfinished episodes that have no return: an environment that resets itself was stuck before."""
     confirmation: bool = False
     """Whether this evaluation is the one with fresh episodes that decides whether `run.until` was reached."""
     confirmed: bool | None = None
@@ -75,7 +77,8 @@ class EvaluationResult:
     def describe(self) -> str:
         """The result in words: "mean 2.00 ± 0.00 over 10 episodes (4 distinct)"."""
         count = len(self.returns)
-        cut = f", {self.unfinished} unfinished: cut off at evaluation.max_steps" if self.unfinished else ""
+        cut = f"; {self.unfinished - self.not_played} cut off at evaluation.max_steps" if self.unfinished else ""
+        cut += f", {self.not_played} more not played" if self.not_played else ""
         return (
             f"mean {self.mean:.2f} ± {self.deviation:.2f} over {count} episode{'' if count == 1 else 's'} "
             f"({self.distinct} distinct{cut})"

@@ -88,14 +88,16 @@ def families() -> Sequence[str]:
 
 
 @gathered
-def bundle(names: Sequence[str], families: Sequence[str]) -> Bundle:
+def bundle(names: Sequence[str], families: Sequence[str], plugins: Sequence[str]) -> Bundle:
     """Other plugins that this plugin brings into the composition, and values for their options.
 
-    The engine calls this hook of each plugin before it verifies the hooks. The user takes a part out with `no:NAME`.
+    The engine calls this hook of each plugin before it verifies the hooks, and again when bundles have added plugins.
+    The user takes a part out with `no:NAME`. So does a bundle: "no:averaging" keeps out what another bundle adds.
 
     Args:
         names: the plugins that the user named, in that order.
         families: the families of the environments among them.
+        plugins: every plugin of the composition so far.
     """
     raise NotImplementedError
 

@@ -48,9 +48,9 @@ class EvaluationOptions(Section, name="evaluation"):
     num_envs: int = Field(5, ge=1, le=1024, description="environments side by side, at most one for each episode")
     max_steps: int = Field(
         27_000,
-        ge=1,
+        ge=0,
         description="steps after which an episode is cut off and counted as unfinished, in evaluations, 'evaluate' and "
-        "'watch'; 27,000 steps are half an hour of an Atari game",
+        "'watch'; 27,000 steps are half an hour of an Atari game; 0: never",
     )
 
 

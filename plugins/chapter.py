@@ -23,7 +23,7 @@ CHAIN = Bundle(
 )
 
 ATARI = Bundle(
-    plugins=("dqn",),
+    plugins=("dqn", "no:mirror", "no:averaging"),
     values={
         "run.episodes": 2_000,
         "run.num_envs": 1,

@@ -15,7 +15,7 @@ from framework.types import Spaces
 from plugins.dqn.hookspecs import TorsoConstructor
 from plugins.dqn.networks import Convolutional, image_shape, torso_for
 from plugins.dqn.options import DQNOptions
-from plugins.rainbow import OF_PARTS, ON_ATARI, PARTS
+from plugins.rainbow import OF_PARTS, ON_ATARI, PARTS, WITHOUT
 
 LAYERS = ((32, 5, 5), (64, 5, 5))
 """(channels, kernel, stride) of each convolution. Images with a side of fewer than 25 pixels get the torso of `dqn`."""
@@ -40,7 +40,7 @@ ATARI_VALUES: Mapping[str, Any] = {
 
 @hookimpl
 def bundle(families: Sequence[str]) -> Bundle:
-    return Bundle(PARTS, ATARI_VALUES if "atari" in families else VALUES)
+    return Bundle((*PARTS, *WITHOUT), ATARI_VALUES) if "atari" in families else Bundle(PARTS, VALUES)
 
 
 @hookimpl

@@ -9,22 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from jaxtyping import Float64
-
 from framework.assembly.slots import Slots
 from framework.conformance.check import Check, checks_in
 from framework.hooks import hookimpl
 from framework.types import Batch, Counters, Exploration, Loss, Policy, TDErrors
-from plugins.tabular import QTable, table_of, temporal_difference
-
-
-def expectation(
-    policy: QTable, exploration: Exploration, batch: Batch, counters: Counters
-) -> Float64[np.ndarray, " B"]:
-    """Return Σ_a π(a|s') Q(s', a) for each transition."""
-    values = policy.action_values(batch.next_obs, explore=True)
-    return (exploration.probabilities(values, batch.next_obs, counters) * values).sum(axis=1)
+from plugins.tabular import QTable, expectation, table_of, temporal_difference
 
 
 class ExpectedSarsa:

@@ -13,6 +13,9 @@ from framework.hooks import Bundle, hookimpl
 
 PARTS = ("dqn", "double", "dueling", "nstep", "per", "noisy", "c51")
 
+WITHOUT = ("no:mirror", "no:averaging")
+"""What an environment would add, and the papers' agents do not have."""
+
 OF_PARTS: Mapping[str, Any] = {
     "nstep.n": 3,
     "per.alpha": 0.5,
@@ -51,4 +54,4 @@ ON_ATARI: Mapping[str, Any] = {
 
 @hookimpl
 def bundle(families: Sequence[str]) -> Bundle:
-    return Bundle(PARTS, ON_ATARI if "atari" in families else OF_PARTS)
+    return Bundle((*PARTS, *WITHOUT), ON_ATARI) if "atari" in families else Bundle(PARTS, OF_PARTS)

@@ -34,16 +34,21 @@ def assemble(
     """
     given = [*sources, Source("values", values, unread="refused")] if values else sources
     parts = assemble_tolerantly(names, given)
-    origins = parts.plugins.origins
-    idle = [
-        f"{plugin} has no effect: {why}. Drop {plugin}"
-        for plugin, why in parts.slots.without_effect.items()
-        if plugin in origins and origins[plugin].bundle is None
-    ]
+    idle = idle_plugins(parts)
     if idle or parts.unread:
         parts.close()
         raise UsageError([*idle, *parts.unread.values()])
     return parts
+
+
+def idle_plugins(parts: Parts) -> list[str]:
+    """One message for each plugin that the user named and that says that it has nothing to do here."""
+    origins = parts.plugins.origins
+    return [
+        f"{plugin} has no effect: {why}. Drop {plugin}"
+        for plugin, why in parts.slots.without_effect.items()
+        if plugin in origins and origins[plugin].bundle is None
+    ]
 
 
 def assemble_tolerantly(names: str | Sequence[str], sources: Sequence[Source] = ()) -> Parts:
@@ -55,12 +60,13 @@ def assemble_tolerantly(names: str | Sequence[str], sources: Sequence[Source] = 
     plugins, config, notes = configure(names, sources)
     builder, readings = Builder.of(plugins, config), Readings(config)
     parts = _open_and_build(replace(builder, config=readings.config), notes)
-    parts = replace(parts, builder=builder, notes=[*parts.notes, *builder.slots.notes])
+    brought = {name for name, origin in plugins.origins.items() if origin.bundle is not None}
+    idle = [f"{name} has no effect: {why}" for name, why in builder.slots.without_effect.items() if name in brought]
+    parts = replace(parts, builder=builder, notes=[*parts.notes, *builder.slots.notes, *idle])
     owners = {section.section_name: owner for section, owner in gather_sections(plugins).items()}
     parts.read = read_options(plugins, owners, config, readings)
-    parts.unread = {
-        path: explain(path, plugins, owners, config, parts.filled) for path in unread(sources, config, parts.read)
-    }
+    ignored = unread(sources, config, parts.read, lambda: configure(names)[1])
+    parts.unread = {path: explain(path, plugins, owners, config, parts.filled) for path in ignored}
     return parts
 
 

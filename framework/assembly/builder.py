@@ -73,7 +73,8 @@ class Builder:
 
     def environments(self, role: Role, num_envs: int) -> Any:
         """What `make_env` returns: a vector environment, or a factory of single ones."""
-        return self._fill("make_env", object, role=role, num_envs=num_envs)
+        given = {"seeds": self.seeds, "slots": self.slots, "role": role, "num_envs": num_envs}
+        return self.slots.fill("make_env", object, config=self.config.for_later(), **given)
 
     def policy(self, spaces: Spaces) -> Policy:
         with self._name_unsupported_spaces("make_policy", spaces):
@@ -125,7 +126,7 @@ class Builder:
             UsageError: if `make_env` returns anything else, or plugins wrap a vector environment.
         """
         made = self.environments(role, num_envs)
-        gathered = self.plugins.gather("env_wrapper", WRAPPER, config=self.config, role=role)
+        gathered = self.plugins.gather("env_wrapper", WRAPPER, config=self.config.for_later(), role=role)
         wrappers = [*(wrap for _, wrap in gathered), *more_wrappers]
         owner = self.slots.filled["make_env"]
         if isinstance(made, gymnasium.vector.VectorEnv):

@@ -56,7 +56,9 @@ def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tup
         recommendations.append(Source(f"recommended by {plugin}", kept))
     bundles: list[Source] = []
     for bundle, values in plugins.values:
-        given = _family_values_resolved(values, plugins, sections)
+        given, lost = _family_values_resolved(values, plugins, sections)
+        if lost:
+            notes.append(f"{bundle} sets {', '.join(lost)}, which no environment here has: left out")
         dropped = [path for path in given if path.partition(".")[0] not in loaded]
         if dropped:
             notes.append(f"{bundle} sets {', '.join(dropped)}, whose plugins are not loaded: ignored")
@@ -76,15 +78,23 @@ def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tup
 
 def _family_values_resolved(
     values: Mapping[str, Any], plugins: Plugins, sections: Mapping[type[Section], str]
-) -> dict[str, Any]:
-    """A bundle's values. A value for a family of environments goes to the sections of the family's members."""
-    found = {}
+) -> tuple[dict[str, Any], list[str]]:
+    """A bundle's values, with those for a family of environments given to the sections of the family's members.
+
+    Returns:
+        The values, and the options of a family that no member has.
+    """
+    found, lost = {}, []
     for path, value in values.items():
         family, _, key = path.partition(".")
-        members = plugins.families.get(family, ())
+        members = plugins.families.get(family)
+        if members is None:
+            found[path] = value
+            continue
         own = [section for section, owner in sections.items() if owner in members and key in section.model_fields]
-        found.update({f"{section.section_name}.{key}": value for section in own} if members else {path: value})
-    return found
+        found.update({f"{section.section_name}.{key}": value for section in own})
+        lost += [] if own else [path]
+    return found, lost
 
 
 def without_void_values(sources: Iterable[Source]) -> list[Source]:

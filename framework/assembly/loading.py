@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -64,29 +64,38 @@ def expand(names: Sequence[str]) -> Expanded:
             name, plugin = found[text] = resolve(text)
             for family in families_of(name, plugin):
                 families.setdefault(family, []).append(name)
-    while queue:
-        text, bringer = queue.pop(0)
-        if text in removed:
-            taken_out.add(text)
-            continue
-        try:
-            name, plugin = found.get(text) or resolve(text)
-        except UsageError as error:
-            problems.extend(error.problems)
-            continue
-        if plugins.setdefault(name, plugin) is not plugin:
-            problems.append(f"two plugins are called '{name}': rename one")
-            continue
-        origins.setdefault(name, Origin(text, bringer))
-        try:
-            bundle = bundle_of(name, plugin, wanted, list(families))
-        except UsageError as error:
-            problems.extend(error.problems)
-            continue
-        queued = [text for text, _ in queue]
-        queue.extend((part, name) for part in bundle.plugins if part not in plugins and part not in queued)
-        if bundle.values:
-            values.append((name, dict(bundle.values)))
+    excluded: set[str] = set()
+    while True:
+        while queue:
+            text, bringer = queue.pop(0)
+            if text in removed:
+                taken_out.add(text)
+                continue
+            try:
+                name, plugin = found.get(text) or resolve(text)
+            except UsageError as error:
+                problems.extend(error.problems)
+                continue
+            if plugins.setdefault(name, plugin) is not plugin:
+                problems.append(f"two plugins are called '{name}': rename one")
+                continue
+            origins.setdefault(name, Origin(text, bringer))
+            try:
+                bundle = bundle_of(name, plugin, wanted, list(families), list(plugins))
+            except UsageError as error:
+                problems.extend(error.problems)
+                continue
+            excluded.update(part.removeprefix("no:") for part in bundle.plugins if part.startswith("no:"))
+            queue.extend((part, name) for part in _new_parts(bundle, plugins, queue))
+            if bundle.values:
+                values.append((name, dict(bundle.values)))
+        # what a bundle brings in may depend on what others have brought in since
+        queue = [] if problems else _later_parts(plugins, wanted, list(families), taken_out)
+        if not queue:
+            break
+    for name in excluded:
+        if name in origins and origins[name].bundle is not None:
+            del plugins[name], origins[name]
     for name in removed:
         if name in wanted:
             problems.append(f"no:{name} takes out '{name}', which you also named: drop one of the two")
@@ -96,6 +105,24 @@ def expand(names: Sequence[str]) -> Expanded:
     if problems:
         raise UsageError(problems)
     return Expanded(plugins, values, origins, families)
+
+
+def _new_parts(bundle: Bundle, plugins: Container[str], queue: Sequence[tuple[str, str | None]]) -> list[str]:
+    queued = [text for text, _ in queue]
+    return [
+        part for part in bundle.plugins if part not in plugins and part not in queued and not part.startswith("no:")
+    ]
+
+
+def _later_parts(
+    plugins: Mapping[str, object], wanted: Sequence[str], families: Sequence[str], taken_out: Container[str]
+) -> list[tuple[str, str | None]]:
+    """The parts that bundles bring in now that more plugins are known, and that are not there yet."""
+    found: list[tuple[str, str | None]] = []
+    for name, plugin in plugins.items():
+        bundle = bundle_of(name, plugin, wanted, families, list(plugins))
+        found += [(part, name) for part in _new_parts(bundle, plugins, found) if part not in taken_out]
+    return found
 
 
 def families_of(name: str, plugin: object) -> Sequence[str]:
@@ -112,13 +139,15 @@ def families_of(name: str, plugin: object) -> Sequence[str]:
     return list(result)
 
 
-def bundle_of(name: str, plugin: object, wanted: Sequence[str], families: Sequence[str] = ()) -> Bundle:
+def bundle_of(
+    name: str, plugin: object, wanted: Sequence[str], families: Sequence[str] = (), plugins: Sequence[str] = ()
+) -> Bundle:
     """The plugins and values that a plugin adds to the composition: none if it has no hook `bundle`.
 
     Raises:
         UsageError: if its hook takes an unknown argument, or does not return a `Bundle` of names and values.
     """
-    result = _call_early(name, plugin, "bundle", names=wanted, families=families)
+    result = _call_early(name, plugin, "bundle", names=wanted, families=families, plugins=plugins)
     if result is None:
         return Bundle()
     fits = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, TypeVar, cast
 
 from framework.assembly.manager import ENGINE, Plugins
@@ -23,8 +24,8 @@ READ_BY_RUNS = {
 """Options that training and evaluation read, whatever the parts are."""
 
 
-TRUE_WITHOUT_READER = {"run.device": "cpu"}
-"""Option → the value that is true even if nothing reads the option: tables always live on the CPU."""
+TRUE_WITHOUT_READER: Mapping[str, tuple[Any, ...]] = {"run.device": ("auto", "cpu")}
+"""Option → values that need no reader, because they are true without one: tables always live on the CPU."""
 
 
 class Readings:
@@ -54,7 +55,7 @@ class Readings:
 
     def recorded(self, section: S) -> S:
         """The section, wrapped so that its readings are recorded."""
-        watched = _RecordedSection(section, self)
+        watched = _class_for(type(section))(section, self)
         self._handed_out.append(weakref.ref(watched))
         return cast(S, watched)
 
@@ -77,6 +78,36 @@ class _RecordedConfig(Config):
 
     def __getitem__(self, section: type[S]) -> S:
         return self._readings.recorded(super().__getitem__(section))
+
+    def for_later(self) -> Config:
+        return _LateConfig(Config(super().__iter__(), self.sources), self._readings)
+
+    def __iter__(self) -> Iterator[Section]:
+        for section in super().__iter__():
+            self._readings.record(section, type(section).model_fields)
+            yield section
+
+    def __reduce__(self) -> tuple[type[Config], tuple[list[Section], dict[str, str]]]:
+        return Config, (list(self), self.sources)
+
+
+class _LateConfig(Config):
+    """Records each section that is asked for as read whole, because its reader may be called again later.
+
+    Keeping this configuration counts for nothing: a factory of environments always does.
+    """
+
+    def __init__(self, config: Config, readings: Readings) -> None:
+        super().__init__(config, config.sources)
+        self._readings = readings
+
+    def __getitem__(self, section: type[S]) -> S:
+        found = super().__getitem__(section)
+        self._readings.record(found, type(found).model_fields)
+        return found
+
+    def __reduce__(self) -> tuple[type[Config], tuple[list[Section], dict[str, str]]]:
+        return Config, (list(self), self.sources)
 
 
 class _RecordedSection:
@@ -121,6 +152,13 @@ class _RecordedSection:
         return _itself, (self._section,)
 
 
+@cache
+def _class_for(section: type[Section]) -> type[_RecordedSection]:
+    """A class of wrappers with the class attributes that readers of a section ask for."""
+    shown = {"model_fields": section.model_fields, "section_name": section.section_name, "__slots__": ()}
+    return type(f"Recorded{section.__name__}", (_RecordedSection,), shown)
+
+
 def _itself(section: Section) -> Section:
     return section
 
@@ -132,33 +170,42 @@ def read_options(plugins: Plugins, owners: Mapping[str, str], config: Config, re
         owners: section → the plugin that declares it.
         readings: the readings of the finished assembly.
     """
-    late = {found.plugin for hook in READ_LATER for found in plugins.implementing(hook)} - {ENGINE}
-    own = {path for path in config.flat() if owners[path.partition(".")[0]] in late}
+    late = [found for hook in READ_LATER for found in plugins.implementing(hook) if found.plugin != ENGINE]
+    callers = {found.plugin for found in late}
+    # sections of other plugins that such a hook names in its code may be read in another role
+    named = {name for found in late for name in getattr(getattr(found.function, "__code__", None), "co_names", ())}
+    classes = {section.section_name: type(section).__name__ for section in config}
+    own = {
+        path
+        for path in config.flat()
+        if owners[path.partition(".")[0]] in callers or classes[path.partition(".")[0]] in named
+    }
     return frozenset(READ_BY_RUNS | own | readings.read())
 
 
-def unread(sources: Iterable[Source], config: Config, read: frozenset[str]) -> list[str]:
+def unread(sources: Iterable[Source], config: Config, read: frozenset[str], without: Callable[[], Config]) -> list[str]:
     """The options that nothing reads, although the user set them (`Source.unread` decides which are reported).
 
     Args:
         sources: the user's values, weakest first.
         config: the values in force.
         read: see `read_options`.
+        without: makes the configuration that the composition has without the sources.
     """
-    defaults = {
-        f"{section.section_name}.{key}": info.default
-        for section in config
-        for key, info in type(section).model_fields.items()
-    }
+    known = set(config.flat())
+    anyway: dict[str, Any] | None = None
     strongest = {path: source for source in sources for path in source.values}
-    return [
-        path
-        for path, source in strongest.items()
-        if path in defaults
-        and path not in read
-        and TRUE_WITHOUT_READER.get(path) != source.values[path]
-        and (source.unread == "refused" or (source.unread == "defaults" and source.values[path] != defaults[path]))
-    ]
+    found = []
+    for path, source in strongest.items():
+        if path not in known or path in read or source.values[path] in TRUE_WITHOUT_READER.get(path, ()):
+            continue
+        if source.unread == "defaults":
+            anyway = anyway or {**without().flat()}
+            if config.flat()[path] == anyway[path]:
+                continue
+        if source.unread != "allowed":
+            found.append(path)
+    return found
 
 
 def explain(path: str, plugins: Plugins, owners: Mapping[str, str], config: Config, filled: Mapping[str, str]) -> str:
@@ -178,5 +225,8 @@ def explain(path: str, plugins: Plugins, owners: Mapping[str, str], config: Conf
                 continue
             rival = filled.get(slot) or next((filled[user] for user in plugins.users(slot) if user in filled), None)
             if rival is not None:
-                return f"{stated}: {rival} fills {slot} in place of {owner}, which would read it. Drop one of the two"
-    return f"{stated}: no part of this composition reads it. Drop it"
+                reads = "the engine" if owner == ENGINE else owner
+                return (
+                    f"{stated}: {rival} fills {slot} in place of {reads}, which would read it. Drop {path} or {rival}"
+                )
+    return f"{stated}: no part of this composition reads it. Drop {path}"

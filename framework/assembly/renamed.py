@@ -53,6 +53,11 @@ def translate(
             f"warning: {path} is the plugin '{renamed.plugin}' now{option}; the next version will not know the old name"
         )
     kept = {path for path, value in given.items() if RENAMED[path].wants(value)}
+    gone = {RENAMED[path].plugin for path, value in given.items() if not value}
+    sources = [
+        replace(source, values={p: v for p, v in source.values.items() if p.partition(".")[0] not in gone})
+        for source in sources
+    ]
     return named, [_translated(source, kept) for source in sources], warnings
 
 

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     from framework.config import Section
 
-QUIET = {"config_sections", "recommended_values", "add_hookspecs", "bundle"}
+QUIET = {
+    *("add_hookspecs", "bundle", "config_sections", "conformance_checks", "conformance_values"),
+    *("families", "libraries", "recommended_values"),
+}
 """Hooks that fill no part of a run. The list leaves them out."""
 
 

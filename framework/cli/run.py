@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -122,7 +123,9 @@ def _run(parts: Parts, folder: Path | None, reopened: Reopened | None) -> int:
         outcome = train(parts, place, show_progress=True, checkpoint=checkpoint, watchdog=True)
     finally:
         parts.close()
-    _conclude(outcome, place, stood_still=reopened is not None and outcome.counters.env_steps == before)
+    # after a lost terminal, nobody can be told
+    with suppress(OSError) if outcome.interrupted else nullcontext():
+        _conclude(outcome, place, stood_still=reopened is not None and outcome.counters.env_steps == before)
     return 0 if outcome.stopped_by is None else 128 + outcome.stopped_by
 
 
@@ -131,7 +134,7 @@ def _introduce(parts: Parts, folder: Path, reopened: Reopened | None) -> None:
     from framework.types import Described
 
     for note in [*parts.notes, *(reopened.notes if reopened else ())]:
-        typer.echo(note)
+        typer.echo(note, err=True)
     seed = parts.config[RunOptions].seed
     typer.echo(f"plugins  {', '.join(parts.plugins.names)} | seed {seed} | {parts.spaces.describe()}")
     size = parts.buffer.manifest() if isinstance(parts.buffer, Described) else {}

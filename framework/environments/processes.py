@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import random
@@ -9,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -49,13 +51,15 @@ class EnvProcesses(AsyncVectorEnv):
 
         def make(number: int) -> gymnasium.Env[Any, Any]:
             if os.getpid() != parent:  # gymnasium also makes one in this process, to read its spaces
-                for ignored in (signal.SIGINT, signal.SIGHUP):  # of a terminal, whose whole group gets them
+                # a whole group of processes may get these; the parent ends the run, and this process ends with it
+                for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
                     signal.signal(ignored, signal.SIG_IGN)
                 threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
                 _forget_the_parent(global_seeds[number] if global_seeds else number)
             return factory()
 
         context = "fork" if sys.platform == "linux" else None
+        _RUNNING.add(self)
         super().__init__(
             [partial(make, n) for n in range(num_envs)], context=context, autoreset_mode=AutoresetMode.DISABLED
         )
@@ -150,6 +154,17 @@ class EnvProcesses(AsyncVectorEnv):
             if code is not None
         ]
         return ", ".join(messages) or "an environment's process cannot be reached"
+
+
+_RUNNING: weakref.WeakSet[EnvProcesses] = weakref.WeakSet()
+
+
+@atexit.register
+def _kill_what_was_not_closed() -> None:
+    """multiprocessing would terminate these processes, which ignore that, and wait for them."""
+    for env in list(_RUNNING):
+        for process in getattr(env, "processes", ()):
+            process.kill()
 
 
 def _forget_the_parent(seed: int) -> None:

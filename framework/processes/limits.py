@@ -78,11 +78,11 @@ def _groups(controller: str) -> Iterator[Path]:
 
 
 def _page_cache(folder: Path) -> int:
-    for line in _text(folder / "memory.stat").splitlines():
-        name, _, value = line.partition(" ")
-        if name in ("inactive_file", "total_inactive_file") and value.isdigit():
-            return int(value)
-    return 0
+    """Bytes of files that the kernel keeps in memory and gives back when somebody needs the room."""
+    figures = dict(line.partition(" ")[::2] for line in _text(folder / "memory.stat").splitlines())
+    prefix = "total_" if "total_inactive_file" in figures else ""
+    found = [figures.get(f"{prefix}{kind}_file", "") for kind in ("inactive", "active")]
+    return sum(int(text) for text in found if text.isdigit())
 
 
 def _number(file: Path) -> int | None:

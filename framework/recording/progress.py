@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from framework.events import Callback, Episode, EvaluationResult
@@ -81,4 +82,5 @@ class EpisodeLines(Callback):
         # The console would break long lines, so print. A "±" that the encoding lacks must not end the run.
         file = self._console.file
         encoding = getattr(file, "encoding", None) or "utf-8"
-        print(line.encode(encoding, "replace").decode(encoding), file=file, flush=True)
+        with suppress(OSError):  # nobody reads: the terminal is gone, or the pipe was closed
+            print(line.encode(encoding, "replace").decode(encoding), file=file, flush=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from framework.assembly.assemble import assemble_tolerantly
+from framework.assembly.assemble import assemble_tolerantly, idle_plugins
 from framework.assembly.configuration import absolute, gather_sections, plugin_names, without_void_values
 from framework.assembly.loading import load_plugins
 from framework.assembly.manager import Plugins
@@ -70,6 +70,9 @@ def check_arm(arm: Arm, sources: Sequence[Source] = ()) -> CheckedArm:
     parts = assemble_tolerantly(names, given)
     try:
         check_ends(parts)
+        idle = idle_plugins(parts)
+        if idle:
+            raise UsageError(idle)
     finally:
         parts.close()
     values = {path: value for source in without_void_values(given) for path, value in source.values.items()}

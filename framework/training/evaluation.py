@@ -69,6 +69,7 @@ def evaluate(
         epsilon=epsilon,
         seconds=time.monotonic() - began,
         unfinished=episodes - len(played) + sum(episode.cut for episode in played),
+        not_played=episodes - len(played),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from typing import Any, Protocol
 
@@ -55,7 +55,8 @@ class Loop:
         self._stopping = False
         self._returns = np.zeros(parts.spaces.num_envs)
         self._lengths = np.zeros(parts.spaces.num_envs, np.int64)
-        self.callbacks = list(callbacks)
+        self.callbacks = callbacks
+        self._left_out: list[Callback] = []
         self._saver = saver
         self._on_step = _listeners(callbacks, "on_step")
         self._on_update = _listeners(callbacks, "on_update")
@@ -197,7 +198,7 @@ class Loop:
         return evaluate(self.parts, name=name, episodes=episodes, after_step=self._after_evaluation_step)
 
     def _tell(self, callbacks: Sequence[Callback], event: str, *arguments: Any) -> None:
-        self._call([getattr(callback, event) for callback in callbacks], *arguments)
+        self._call([getattr(one, event) for one in callbacks if one not in self._left_out], *arguments)
 
     def _call(self, listeners: Sequence[Any], *arguments: Any) -> None:
         """Call bound methods of callbacks. One that raises is called no more if the run can do without it."""
@@ -210,12 +211,17 @@ class Loop:
                 self._leave_out(listen.__self__)
 
     def _leave_out(self, callback: Callback) -> None:
-        self.callbacks = [kept for kept in self.callbacks if kept is not callback]
+        """Call the callback no more. It stays among `callbacks`, so that checkpoints hold its state as before."""
+        self._left_out.append(callback)
         for listeners in (self._on_step, self._on_update, self._on_episode):
             listeners[:] = [listen for listen in listeners if listen.__self__ is not callback]
 
     def _end(self, callback: Callback) -> None:
-        if callback in self.callbacks:
+        """Call `on_end`, also of a callback that was left out: it may have files open. Its errors are ignored."""
+        if any(callback is left_out for left_out in self._left_out):
+            with suppress(Exception):
+                callback.on_end(self.counters)
+        else:
             self._tell([callback], "on_end", self.counters)
 
     def _after_evaluation_step(self) -> None:

@@ -11,6 +11,7 @@ from framework.assembly.assemble import assemble
 from framework.assembly.configuration import gather_sections, plugin_names
 from framework.assembly.loading import load_plugins
 from framework.assembly.parts import Parts
+from framework.assembly.renamed import RENAMED
 from framework.checkpoints.folder import Checkpoint, CheckpointFolder
 from framework.config import Source
 from framework.errors import FrameworkError, UsageError
@@ -89,7 +90,7 @@ def resume(
 def _known_options(names: str | Sequence[str]) -> set[str]:
     """The options that exist now. An option that no longer exists is reported as a change, not refused as a value."""
     sections = gather_sections(load_plugins(plugin_names(names)))
-    return {f"{section.section_name}.{key}" for section in sections for key in section.model_fields}
+    return {f"{section.section_name}.{key}" for section in sections for key in section.model_fields} | set(RENAMED)
 
 
 _MEND = "undo the changes, or continue anyway with --force: the run may then differ from an uninterrupted one"

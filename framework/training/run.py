@@ -187,7 +187,7 @@ def _saver(parts: Parts, folder: Path | None, base: Checkpoint | None) -> Period
 
 @contextmanager
 def _interruptible(loop: Loop) -> Iterator[list[int]]:
-    """Let the first of `STOP_SIGNALS` stop the loop; the list then contains it. A second one ends the process at once.
+    """Let one of `STOP_SIGNALS` stop the loop; the list then begins with it. The same again ends the process at once.
 
     Outside the main thread, do nothing. A signal that the process ignores, as under nohup, stays ignored.
     """
@@ -198,9 +198,9 @@ def _interruptible(loop: Loop) -> Iterator[list[int]]:
     before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if received:
+        if number in received:
             raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
-        received.append(number)
+        received.append(number)  # a batch system may send two kinds at once
         loop.stop()
 
     for number, handler in before.items():

@@ -45,8 +45,10 @@ def make_policy(config: Config) -> Generator[None, Policy, Policy]:
 
 
 @hookimpl(wrapper=True)
-def make_optimizer(policy: AveragedPolicy) -> Generator[None, Optimizer, Optimizer]:
+def make_optimizer(policy: Policy) -> Generator[None, Optimizer, Optimizer]:
     optimizer = yield
+    if not isinstance(policy, AveragedPolicy):
+        raise UsageError("another plugin decorates the averaged policy: name averaging behind it")
     return AveragingOptimizer(optimizer, policy)
 
 

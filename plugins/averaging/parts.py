@@ -9,18 +9,19 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from framework.types import Batch, Optimizer, State, Stateful, TDErrors
+from framework.types import Batch, Described, Optimizer, State, Stateful, TDErrors
 from plugins.dqn.agent import DQNPolicy
 from plugins.dqn.weights import NetworkTensors, as_arrays, follow, load_arrays
 
 
-class AveragedPolicy:
+class AveragedPolicy(DQNPolicy):
     """A policy that acts with averaged weights where it does not explore.
 
     `learner` is the policy that learns. This class passes on every attribute that it does not define to `learner`.
     """
 
     def __init__(self, learner: DQNPolicy, rate: float) -> None:
+        # no networks of its own: those of the learner, by `__getattr__`
         self.learner = learner
         self._rate, self._updates = rate, 0
         self.average = copy.deepcopy(learner.target).eval()
@@ -81,3 +82,7 @@ class AveragingOptimizer:
     def load_state_dict(self, state: State) -> None:
         if isinstance(self._optimizer, Stateful):
             self._optimizer.load_state_dict(state)
+
+    def manifest(self) -> Mapping[str, Any]:
+        """What the other optimiser says of itself."""
+        return self._optimizer.manifest() if isinstance(self._optimizer, Described) else {}

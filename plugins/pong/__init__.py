@@ -39,9 +39,6 @@ if TYPE_CHECKING:
     import gymnasium
 
 
-ADDED_PLUGINS: dict[str, tuple[str, ...]] = {"dqn": ("nstep", "per", "mirror", "averaging"), "pqn": ("averaging",)}
-"""Named plugin → the plugins that `bundle` adds to it."""
-
 RECOMMENDED: dict[str, Any] = {
     "run.num_envs": 8,
     "run.steps": 1_000_000,
@@ -80,14 +77,17 @@ def families() -> Sequence[str]:
 
 
 @hookimpl
-def bundle(names: Sequence[str]) -> Bundle:
+def bundle(names: Sequence[str], plugins: Sequence[str]) -> Bundle:
     """Add plugins with which `dqn` and `pqn` learn Pong faster; `no:nstep`, for example, drops one.
 
     Actions decide a point long before it is scored: n-step returns help. Few transitions are near a point: prioritised
     replay helps. The court is its own mirror image: mirrored transitions help. Averaged weights make evaluations
-    steadier.
+    steadier. The first two are for a `dqn` that the user named, the others for every agent of dqn's family.
     """
-    return Bundle([part for family, parts in ADDED_PLUGINS.items() if family in names for part in parts])
+    added = ["nstep", "per"] if "dqn" in names else []
+    if "dqn" in plugins:
+        added += ["averaging"] if "pqn" in plugins else ["mirror", "averaging"]
+    return Bundle(added)
 
 
 @hookimpl

@@ -16,8 +16,7 @@ from framework.assembly.slots import Slots
 from framework.conformance.check import Check, checks_in
 from framework.hooks import hookimpl
 from framework.types import Batch, Counters, Exploration, Loss, Policy, Returns, TDErrors
-from plugins.expected_sarsa import expectation
-from plugins.tabular import QTable, table_of, temporal_difference
+from plugins.tabular import QTable, expectation, table_of, temporal_difference
 
 
 class Sarsa:

@@ -26,6 +26,7 @@ from framework.types import (
     Batch,
     Cadence,
     Counters,
+    Exploration,
     Loss,
     Optimizer,
     Policy,
@@ -110,6 +111,14 @@ def temporal_difference(
     target = batch.reward + np.where(batch.discount == 0, 0.0, batch.discount * bootstrap)
     error = target - policy.table[cells]
     return TDErrors(loss=error**2, priority=np.abs(error), update=(cells, target))
+
+
+def expectation(
+    policy: QTable, exploration: Exploration, batch: Batch, counters: Counters
+) -> Float64[np.ndarray, " B"]:
+    """Return Σ_a π(a|s') Q(s', a) for each transition."""
+    values = policy.action_values(batch.next_obs, explore=True)
+    return (exploration.probabilities(values, batch.next_obs, counters) * values).sum(axis=1)
 
 
 class QLearning:
