@@ -5,7 +5,7 @@ A plugin is a module (or any object) with functions marked `@hookimpl`. There ar
 * A **slot** holds one part. `@hookimpl` *claims* the slot. `@hookimpl(trylast=True)` offers a *family default*, as
   `dqn` and `tabular` do; a claim overrides it. The engine's own default comes last. Two plugins of the same rank are an
   error. `@hookimpl(wrapper=True)` *decorates* the part that fills the slot: `part = yield`, then return the part or
-  something around it.
+  something around it. Of several decorators, the plugin that was named last is the outermost.
 * A **gathered** hook collects what every plugin returns.
 
 The engine calls every hook while it assembles the run, never in the training loop. An implementation names the
