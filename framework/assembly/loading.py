@@ -61,9 +61,13 @@ def expand(names: Sequence[str]) -> Expanded:
     families: dict[str, list[str]] = {}
     for text in wanted:
         with suppress(UsageError):  # the loop below reports a name that cannot be resolved
-            name, plugin = found[text] = resolve(text)
+            found[text] = resolve(text)
+    for name, plugin in found.values():
+        try:
             for family in families_of(name, plugin):
                 families.setdefault(family, []).append(name)
+        except UsageError as error:
+            problems.extend(error.problems)
     excluded: set[str] = set()
     while True:
         while queue:
@@ -86,11 +90,12 @@ def expand(names: Sequence[str]) -> Expanded:
                 problems.extend(error.problems)
                 continue
             excluded.update(part.removeprefix("no:") for part in bundle.plugins if part.startswith("no:"))
-            queue.extend((part, name) for part in _new_parts(bundle, plugins, queue))
+            known = {*plugins, *(origin.text for origin in origins.values())}
+            queue.extend((part, name) for part in _new_parts(bundle, known, queue))
             if bundle.values:
                 values.append((name, dict(bundle.values)))
         # what a bundle brings in may depend on what others have brought in since
-        queue = [] if problems else _later_parts(plugins, wanted, list(families), taken_out)
+        queue = [] if problems else _later_parts(plugins, origins, wanted, list(families), taken_out)
         if not queue:
             break
     for name in excluded:
@@ -107,21 +112,24 @@ def expand(names: Sequence[str]) -> Expanded:
     return Expanded(plugins, values, origins, families)
 
 
-def _new_parts(bundle: Bundle, plugins: Container[str], queue: Sequence[tuple[str, str | None]]) -> list[str]:
+def _new_parts(bundle: Bundle, known: Container[str], queue: Sequence[tuple[str, str | None]]) -> list[str]:
     queued = [text for text, _ in queue]
-    return [
-        part for part in bundle.plugins if part not in plugins and part not in queued and not part.startswith("no:")
-    ]
+    return [part for part in bundle.plugins if part not in known and part not in queued and not part.startswith("no:")]
 
 
 def _later_parts(
-    plugins: Mapping[str, object], wanted: Sequence[str], families: Sequence[str], taken_out: Container[str]
+    plugins: Mapping[str, object],
+    origins: Mapping[str, Origin],
+    wanted: Sequence[str],
+    families: Sequence[str],
+    taken_out: Iterable[str],
 ) -> list[tuple[str, str | None]]:
     """The parts that bundles bring in now that more plugins are known, and that are not there yet."""
+    known = {*plugins, *(origin.text for origin in origins.values()), *taken_out}
     found: list[tuple[str, str | None]] = []
     for name, plugin in plugins.items():
         bundle = bundle_of(name, plugin, wanted, families, list(plugins))
-        found += [(part, name) for part in _new_parts(bundle, plugins, found) if part not in taken_out]
+        found += [(part, name) for part in _new_parts(bundle, known, found)]
     return found
 
 

@@ -134,7 +134,7 @@ def _introduce(parts: Parts, folder: Path, reopened: Reopened | None) -> None:
     from framework.types import Described
 
     for note in [*parts.notes, *(reopened.notes if reopened else ())]:
-        typer.echo(note, err=True)
+        typer.echo(note, err=note.startswith("warning:"))
     seed = parts.config[RunOptions].seed
     typer.echo(f"plugins  {', '.join(parts.plugins.names)} | seed {seed} | {parts.spaces.describe()}")
     size = parts.buffer.manifest() if isinstance(parts.buffer, Described) else {}

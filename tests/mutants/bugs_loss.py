@@ -172,7 +172,7 @@ MUTANTS = (
         component="loss",
         row="not in the catalogue: asking for the behaviour policy draws an action",
         plugins="tabular,expected_sarsa,chain",
-        module="plugins.expected_sarsa",
+        module="plugins.tabular",
         old="    return (exploration.probabilities(values, batch.next_obs, counters) * values).sum(axis=1)",
         new="    exploration.choose(values, batch.next_obs, counters)\n"
         "    return (exploration.probabilities(values, batch.next_obs, counters) * values).sum(axis=1)",

@@ -116,7 +116,7 @@ RETURNS = [
     ("def recommended_values(): return [1]", "mine.recommended_values must return a mapping"),
     ("def env_wrapper(): return 5", "mine.env_wrapper must return a function"),
     ("def bundle(): return Bundle('nstep')", "mine.bundle must return Bundle([names]"),
-    ("def bundle(nams): return Bundle()", "mine.bundle takes nams; the hook's arguments: names and families"),
+    ("def bundle(nams): return Bundle()", "mine.bundle takes nams; the hook's arguments: names, families and plugins"),
     ("def make_env(): return 3", "make_env"),
 ]
 

@@ -62,14 +62,15 @@ def test_endless_episodes_are_cut_off_and_counted(mode: str, tmp_path: Path) -> 
     assert result.lengths == (6,) * (4 if restarts else 2), "what resets itself cannot begin another episode"
     assert result.unfinished == 4
     assert result.mean == 6
-    assert "4 unfinished: cut off at evaluation.max_steps" in result.describe()
+    assert result.not_played == 4 - len(result.lengths)
+    assert f"; {len(result.lengths)} cut off at evaluation.max_steps" in result.describe()
 
 
 @pytest.mark.parametrize("mode", ["", "DISABLED", "NEXT_STEP", "SAME_STEP"])
 def test_episodes_that_end_are_whole(mode: str, tmp_path: Path) -> None:
     result = result_of(tmp_path, [3, 6, 5], mode, episodes=6, num_envs=2)
     assert sorted(result.lengths) == [3, 3, 5, 5, 6, 6], "one that ends at the limit has ended"
-    assert result.unfinished == 0 and "unfinished" not in result.describe()
+    assert result.unfinished == 0 and "cut off" not in result.describe()
 
 
 def test_an_endless_one_does_not_keep_others_from_their_games(tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""Bundles that depend on what other bundles bring in, and that keep each other's parts out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from framework.assembly.configuration import configure
+from framework.assembly.loading import load_plugins
+from framework.errors import UsageError
+
+
+def bundle(folder: Path, name: str, body: str) -> str:
+    file = folder / f"{name}.py"
+    file.write_text(f"from framework.hooks import Bundle, hookimpl\n@hookimpl\n{body}\n")
+    return str(file)
+
+
+def test_a_bundle_sees_what_others_bring_in_whatever_the_order(tmp_path: Path) -> None:
+    late = bundle(tmp_path, "late", "def bundle(plugins): return Bundle(['nstep'] if 'dqn' in plugins else [])")
+    brings = bundle(tmp_path, "brings", "def bundle(): return Bundle(['dqn', 'double'])")
+    for names in ([late, brings, "chain"], [brings, late, "chain"]):
+        assert set(load_plugins(names).names) == {"late", "brings", "chain", "dqn", "double", "nstep"}
+    assert set(load_plugins([late, "tabular", "chain"]).names) == {"late", "tabular", "chain"}
+    assert "nstep" not in load_plugins([late, brings, "chain", "no:nstep"]).names
+
+
+def test_a_bundle_keeps_out_what_another_adds_and_not_what_the_user_names(tmp_path: Path) -> None:
+    adds = bundle(tmp_path, "adds", "def bundle(): return Bundle(['nstep'])")
+    keeps = bundle(tmp_path, "keeps", "def bundle(): return Bundle(['no:nstep'])")
+    for names in ([adds, keeps], [keeps, adds]):
+        assert "nstep" not in load_plugins([*names, "dqn", "chain"]).names
+        assert "nstep" in load_plugins([*names, "nstep", "dqn", "chain"]).names
+
+
+def test_files_that_a_bundle_brings_in_are_brought_in_once(tmp_path: Path) -> None:
+    part = tmp_path / "part.py"
+    part.write_text((Path(__file__).parents[3] / "plugins" / "double.py").read_text())
+    brings = bundle(tmp_path, "brings", f"def bundle(plugins): return Bundle(['dqn', {str(part)!r}])")
+    assert set(load_plugins([brings, "chain"]).names) == {"brings", "chain", "dqn", "part"}
+
+
+@pytest.mark.parametrize(
+    ("names", "there", "not_there"),
+    [
+        ("dqn,pong", {"nstep", "per", "mirror", "averaging"}, set()),
+        ("dqn,double,pong", {"nstep", "per", "mirror", "averaging"}, set()),
+        ("pqn,pong", {"averaging"}, {"mirror", "nstep", "per"}),
+        ("rainbow,pong", {"nstep", "per"}, {"mirror", "averaging"}),
+        ("rainbow,dqn,pong", {"nstep", "per"}, {"mirror", "averaging"}),
+        ("data_efficient,pong", {"nstep", "per"}, {"mirror", "averaging"}),
+        ("chapter,pong", {"dqn"}, {"mirror", "averaging", "nstep", "per"}),
+        ("dqn,pong,no:mirror", {"averaging"}, {"mirror"}),
+    ],
+)
+def test_what_pong_adds(names: str, there: set[str], not_there: set[str]) -> None:
+    loaded = set(load_plugins(names.split(",")).names)
+    assert there <= loaded and not not_there & loaded
+
+
+def test_an_agent_that_a_bundle_brings_gets_what_pong_adds_to_dqn(tmp_path: Path) -> None:
+    brings = bundle(tmp_path, "brings", "def bundle(): return Bundle(['dqn', 'double'])")
+    loaded = set(load_plugins([brings, "pong"]).names)
+    assert {"mirror", "averaging"} <= loaded and not {"nstep", "per"} & loaded
+
+
+def test_values_for_a_family_reach_its_environment_or_are_noted(tmp_path: Path) -> None:
+    sets = bundle(tmp_path, "sets", "def bundle(): return Bundle(['dqn'], {'atari.stack': 3, 'atari.stak': 4})")
+    _, config, notes = configure([sets, "pong"])
+    assert config.flat()["pong.stack"] == 3
+    assert any("atari.stak" in note for note in notes)
+    with pytest.raises(UsageError, match="families must return a sequence of names"):
+        load_plugins([bundle(tmp_path, "odd", "def families(): return 'atari'"), "dqn", "chain"])
