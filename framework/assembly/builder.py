@@ -167,6 +167,8 @@ class Builder:
             raise UsageError([f"{owner}: {problem}" for problem in error.problems]) from error
         except FrameworkError:
             raise
+        except (ImportError, gymnasium.error.DependencyNotInstalled) as error:
+            raise UsageError(f"the environment of '{owner}' needs a library that is not installed: {error}") from error
         except Exception as error:
             raise PluginError(
                 f"the environment of '{owner}' cannot be made: {type(error).__name__}: {error}"

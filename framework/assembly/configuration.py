@@ -98,10 +98,15 @@ def _family_values_resolved(
 
 
 def without_void_values(sources: Iterable[Source]) -> list[Source]:
-    """The sources, weakest first, without the values that a stronger source makes void (see `_without_ends`)."""
+    """The sources, weakest first, without the values that a stronger source makes void (see `_without_ends`).
+
+    Those that the user gave for this run (`Source.unread` is "refused") all count: --set and --steps go together.
+    """
     settled: list[Source] = []
     for source in sources:
-        settled = [*_without_ends(settled, source.values), source]
+        kept = [other for other in settled if source.unread == other.unread == "refused"]
+        weaker = settled[: len(settled) - len(kept)]
+        settled = [*_without_ends(weaker, source.values), *kept, source]
     return settled
 
 

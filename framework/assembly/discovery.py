@@ -125,7 +125,8 @@ def _import_file(path: Path) -> ModuleType:
 def providers() -> dict[str, tuple[str, ...]]:
     """Hook → the installed plugins that could provide it, read from their source without importing them.
 
-    If families offer defaults for a hook, only the families are listed: the other plugins are variants of them.
+    If families offer defaults for a hook, only the families are listed: the other plugins are variants of them. For
+    `make_env`, the environments of gymnasium are listed as one.
     """
     claims: dict[str, list[str]] = {}
     families: dict[str, list[str]] = {}
@@ -133,7 +134,8 @@ def providers() -> dict[str, tuple[str, ...]]:
         for hook, marks in _implemented(points[0].module).items():
             if "wrapper" not in marks:
                 (families if "trylast" in marks else claims).setdefault(hook, []).append(name)
-    return {hook: tuple(names) for hook, names in (claims | families).items()}
+    found = {hook: tuple(names) for hook, names in (claims | families).items()}
+    return {**found, "make_env": (*found.get("make_env", ()), f"{PREFIX}ID")}
 
 
 def _implemented(module: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,22 @@ import typer
 
 if TYPE_CHECKING:
     from framework.config import Source
+
+
+def whole(text: str) -> int:
+    """A whole number below 2⁶³, also as 1e6 or 1_000_000. The options themselves check its range.
+
+    Raises:
+        typer.BadParameter: if it is not one.
+    """
+    try:
+        number = Decimal(text)
+        if number == number.to_integral_value() and abs(number) < 2**63:
+            return int(number)
+    except ArithmeticError:  # not a number, or infinite
+        pass
+    raise typer.BadParameter(f"{text!r} is not a whole number: write 1000000 or 1e6")
+
 
 NAMES_HELP = (
     "Plugins, separated by commas: installed names (see the command 'plugins'), gym:ID, dotted modules or .py files. "
@@ -29,10 +46,17 @@ SetOption = Annotated[
 SeedOption = Annotated[
     int | None, typer.Option(help="Seed of all random generators, or the first of --seeds: --set run.seed=…", min=0)
 ]
-StepsOption = Annotated[int | None, typer.Option(help="Stop after this many environment steps.", min=1)]
-EpisodesOption = Annotated[int | None, typer.Option(help="Stop after this many episodes.", min=1)]
+StepsOption = Annotated[
+    int | None, typer.Option(help="Stop after this many environment steps.", parser=whole, metavar="NUMBER")
+]
+EpisodesOption = Annotated[
+    int | None, typer.Option(help="Stop after this many episodes.", parser=whole, metavar="NUMBER")
+]
 UntilOption = Annotated[float | None, typer.Option(help="Stop when an evaluation's mean return reaches this.")]
-EveryOption = Annotated[int | None, typer.Option(help="Environment steps between evaluations; 0: never.", min=0)]
+EveryOption = Annotated[
+    int | None,
+    typer.Option(help="Environment steps between evaluations; 0: never.", parser=whole, metavar="NUMBER"),
+]
 NumEnvsOption = Annotated[int | None, typer.Option(help="Number of environments side by side.", min=1)]
 DeterministicOption = Annotated[
     bool | None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,21 +73,28 @@ def _print_plugin(console: Console, name: str, plugin: Any) -> None:
             table.add_row(
                 escape(f"{section.section_name}.{key}"),
                 escape(_type(kind)),
-                escape(repr(info.default)),
+                escape(_shown(info.default)),
                 escape(info.description or ""),
             )
         console.print(table)
     console.print()
 
 
+def _shown(default: Any) -> str:
+    """A default as one writes it after --set: `none`, `true`, `[64]`, `huber`."""
+    if default is None:
+        return "none"
+    return default if isinstance(default, str) else json.dumps(default)
+
+
 def _type(schema: dict[str, Any]) -> str:
-    """A JSON schema as words: "integer ≥ 1", "linear or exponential", "number or nothing"."""
+    """A JSON schema as words: "integer ≥ 1", "linear or exponential", "number or none"."""
     if "enum" in schema:
         return " or ".join(str(value) for value in schema["enum"])
     if "const" in schema:
         return str(schema["const"])
     if "anyOf" in schema:
-        return " or ".join("nothing" if part.get("type") == "null" else _type(part) for part in schema["anyOf"])
+        return " or ".join("none" if part.get("type") == "null" else _type(part) for part in schema["anyOf"])
     words = [str(schema.get("type", "any"))]
     for key, sign in (("exclusiveMinimum", ">"), ("minimum", "≥"), ("exclusiveMaximum", "<"), ("maximum", "≤")):
         if key in schema:

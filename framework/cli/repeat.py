@@ -26,11 +26,11 @@ def repeat(
 
     Examples:
 
-      python -m framework run --plugins dqn,chain --deterministic --run-dir runs/first
+      python -m framework run --plugins dqn,chain --deterministic --run-dir runs/dqn
 
-      python -m framework repeat runs/first --to 5000 --run-dir runs/first-at-5000
+      python -m framework repeat runs/dqn --to 5000 --run-dir runs/dqn-at-5000
 
-      python -m framework watch runs/first-at-5000
+      python -m framework watch runs/dqn-at-5000
     """
     from framework.training.repeat import repeat as repeat_run
 

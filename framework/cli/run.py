@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -140,9 +141,24 @@ def _introduce(parts: Parts, folder: Path, reopened: Reopened | None) -> None:
     size = parts.buffer.manifest() if isinstance(parts.buffer, Described) else {}
     if {"capacity", "bytes"} <= set(size):
         typer.echo(f"replay   {size['capacity']:,} frames, {size['bytes'] / 1e9:.3f} GB when full")
+    typer.echo(f"ends     {_ends(parts)}")
     typer.echo(f"folder   {folder}")
     if reopened:
         typer.echo(f"resumed  after {reopened.checkpoint.env_steps:,} steps, from {reopened.checkpoint.path}")
+
+
+def _ends(parts: Parts) -> str:
+    from framework.options import RunOptions
+
+    options = parts.config[RunOptions]
+    ends = []
+    if options.until is not None:
+        ends.append(f"when an evaluation reaches {options.until:g}")
+    if options.steps is not None:
+        ends.append(f"after {options.steps:,} steps")
+    if options.episodes is not None:
+        ends.append(f"after {options.episodes:,} episodes")
+    return " or ".join(ends)
 
 
 def _conclude(outcome: Outcome, folder: Path, stood_still: bool) -> None:
@@ -151,6 +167,8 @@ def _conclude(outcome: Outcome, folder: Path, stood_still: bool) -> None:
         f"{'interrupted' if outcome.interrupted else 'finished'} after {counters.env_steps:,} steps, "
         f"{counters.episodes:,} episodes and {counters.updates:,} updates: {folder}"
     )
+    if outcome.interrupted:
+        typer.echo(f"continue  python -m framework run --resume {shlex.quote(str(folder))}")
     if outcome.longest_save >= 1:
         typer.echo(f"training waited for a checkpoint for up to {outcome.longest_save:.1f} s")
     if stood_still and not outcome.interrupted:

@@ -24,7 +24,7 @@ from framework.assembly.discovery import installed
 from framework.assembly.manager import Expected, Plugins
 from framework.assembly.parts import Agent, Parts
 from framework.config import Source, read_toml
-from framework.errors import FrameworkError, UsageError
+from framework.errors import FrameworkError, UsageError, listed
 from framework.hooks import API_VERSION
 from framework.types import Described
 
@@ -81,7 +81,10 @@ def create_run_folder(folder: Path, parts: Parts) -> Path:
                 (folder / SOURCES).mkdir(exist_ok=True)
                 shutil.copyfile(origin.text, folder / SOURCES / Path(origin.text).name)
     except FileExistsError:
-        raise UsageError(f"the run folder '{folder}' has files in it: choose another with --run-dir") from None
+        raise UsageError(
+            f"the run folder '{folder}' has files in it: choose another with --run-dir, or continue its run "
+            "with --resume"
+        ) from None
     except OSError as error:
         raise UsageError(f"the run folder '{folder}' cannot be created: {error.strerror}") from error
     return folder
@@ -161,9 +164,10 @@ def load(run: str | Path, weights: str | None = None, values: Mapping[str, Any] 
     saved = [folder / WEIGHTS[name] for name in ([weights] if weights else WEIGHTS)]
     path = next((candidate for candidate in saved if candidate.is_file()), None)
     if path is None:
-        raise UsageError(
-            f"'{folder}' has no saved weights ({', '.join(str(name.relative_to(folder)) for name in saved)})"
-        )
+        others = [name for name, place in WEIGHTS.items() if (folder / place).is_file()]
+        instead = f"; it has {listed([repr(name) for name in others])}" if others else ""
+        wanted = ", ".join(str(place.relative_to(folder)) for place in saved)
+        raise UsageError(f"'{folder}' has no saved weights ({wanted}){instead}")
     recorded = recorded_options(folder)
     sources = [Source(f"file {folder / CONFIG}", recorded), Source("values", values or {})]
     agent = assemble_agent(located(folder, recorded.get("run.plugins", ())), sources)

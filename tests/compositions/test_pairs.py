@@ -117,7 +117,7 @@ class Composition:
         if gaps and not extending:
             yield f"nothing provides {listed(gaps, 'or')}: add dqn or tabular"
         if not self.names & set(ENVIRONMENTS):
-            yield f"nothing provides make_env: add {listed(ENVIRONMENTS, 'or')}"
+            yield f"nothing provides make_env: add {listed([*ENVIRONMENTS, 'gym:ID'], 'or')}"
 
 
 def found(names: Iterable[str]) -> set[str]:

@@ -37,7 +37,7 @@ def test_everything_that_is_missing_is_named_with_what_could_help() -> None:
     assert problems("c51,qr") == [
         "c51 and qr both provide dqn_head: keep one",
         "c51 and qr both extend 'dqn': add dqn",
-        "nothing provides make_env: add cartpole, chain, grid, minatar or pong",
+        "nothing provides make_env: add cartpole, chain, grid, minatar, pong or gym:ID",
     ]
 
 

@@ -70,6 +70,14 @@ def test_none_unsets_and_a_stronger_end_replaces_a_weaker_one_whatever_its_sourc
     assert (flat["run.episodes"], flat["run.steps"]) == (None, 5)
 
 
+def test_the_ends_that_one_person_sets_in_two_ways_all_count() -> None:
+    file = Source("file", {"run.until": 3})
+    assigned = Source("--set", {"run.episodes": 500}, unread="refused")
+    flag = Source("command line", {"run.steps": 5}, unread="refused")
+    flat = configure("tabular,chain", [file, assigned, flag])[1].flat()
+    assert (flat["run.until"], flat["run.episodes"], flat["run.steps"]) == (None, 500, 5)
+
+
 def test_without_evaluations_no_recommended_evaluation_ends_the_run() -> None:
     assert settle({}, names="dqn,pong")["run.until"] == 18
     assert settle({"evaluation.every": 0}, names="dqn,pong")["run.until"] is None

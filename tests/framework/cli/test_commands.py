@@ -113,7 +113,10 @@ WRONG = [
     (["run", "-p", "tabular,chain", "--set", "tabular.alpha=1"], "'tabular' has no option 'alpha'"),
     (["run", "-p", "tabular,chain", "--set", "nonsense"], "write it as --set section.key=value"),
     (["run", "-p", "tabular,chain", "--seed", "many"], "Invalid value for '--seed'"),
-    (["run", "-p", "tabular,chain", "--steps", "0"], "Invalid value for '--steps'"),
+    (["run", "-p", "tabular,chain", "--steps", "0"], "run.steps = 0 (from command line)"),
+    (["run", "-p", "tabular,chain", "--steps", "1.5"], "'1.5' is not a whole number: write 1000000 or 1e6"),
+    (["run", "-p", "tabular,chain", "--steps", "1e99999999"], "is not a whole number"),
+    (["run", "-p", "tabular,chain", "--episodes", "nan"], "is not a whole number"),
     (["run", "-p", "tabular,chain", "--device", "tpu"], "run.device = 'tpu'"),
     (["run", "-p", "tabular,chain", "--until", "1"], "run.until = 1.0 (from command line) needs evaluations"),
     (["run", "-p", "tabular,chain", "--config", "none.toml"], "none.toml: No such file"),
@@ -133,7 +136,7 @@ WRONG = [
     (["evaluate", "nowhere"], "is not a run folder"),
     (["watch", "nowhere"], "is not a run folder"),
     (["plugins", "nothing"], "unknown plugin 'nothing'"),
-    (["config", "-p", "dqn"], "nothing provides make_env: add cartpole, chain, grid, minatar or pong"),
+    (["config", "-p", "dqn"], "nothing provides make_env: add cartpole, chain, grid, minatar, pong or gym:ID"),
 ]
 
 
@@ -150,6 +153,18 @@ def test_a_wrong_input_ends_with_code_2_one_message_and_nothing_written(
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["full", "mine.txt"]
+
+
+def test_a_run_says_when_it_ends_and_a_folder_which_weights_it_has(tmp_path: Path) -> None:
+    done = command("run", "-p", "tabular,chain", "--set", "run.episodes=50", "--steps", "2e1", cwd=tmp_path)
+    assert "ends     after 20 steps or after 50 episodes\n" in done.stdout
+    (run,) = (tmp_path / "runs").iterdir()
+    done = command("evaluate", str(run), "--weights", "evaluation", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "(best/evaluation.safetensors); it has 'last'" in done.stderr, done.stderr
+    done = command("run", "-p", "tabular,chain", "--run-dir", str(run), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--resume" in done.stderr
 
 
 def test_help_and_a_tabular_run_never_import_torch(tmp_path: Path) -> None:
@@ -186,6 +201,7 @@ def test_ctrl_c_ends_a_run_in_good_order(tmp_path: Path) -> None:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "interrupted after" in out
+    assert "continue  python -m framework run --resume r\n" in out
     assert (tmp_path / "r" / "curves.png").exists()
     assert (tmp_path / "r" / "last.safetensors").exists()
 
