@@ -74,6 +74,17 @@ class EvaluationResult:
     def deviation(self) -> float:
         return float(np.std(self.returns))
 
+    def summary(self) -> dict[str, float]:
+        """Mean, standard deviation, extremes and number of different episodes, and how many were unfinished if any."""
+        found = {
+            "mean": self.mean,
+            "deviation": self.deviation,
+            "min": float(min(self.returns)),
+            "max": float(max(self.returns)),
+            "distinct": self.distinct,
+        }
+        return {**found, "unfinished": self.unfinished} if self.unfinished else found
+
     def describe(self) -> str:
         """The result in words: "mean 2.00 ± 0.00 over 10 episodes (4 distinct)"."""
         count = len(self.returns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -17,6 +18,9 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed gives other episodes.", min=0)] = 0,
     weights: WeightsOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, with the return and length of each episode.")
+    ] = False,
     assignments: SetOption = None,
 ) -> None:
     """Let a trained agent play without learning, and report its raw returns.
@@ -36,6 +40,11 @@ def evaluate(
     agent = load(run, weights, assigned(assignments))
     with plugins_named(agent), Console(stderr=True).status(f"playing {episodes} episodes"):
         result = play(agent, name=f"command/{seed}", episodes=episodes, epsilon=epsilon)
+    if as_json:
+        fields = ("returns", "lengths", "epsilon", "seconds")
+        figures = {**result.summary(), **{field: getattr(result, field) for field in fields}}
+        typer.echo(json.dumps(figures))
+        return
     typer.echo(
         f"{result.describe()} | min {min(result.returns):g} | max {max(result.returns):g} | "
         f"epsilon {result.epsilon:g} | {result.seconds:.1f} s"

@@ -88,15 +88,7 @@ class MetricsWriter(Callback):
         if self._paused is not None:
             self._origin += self._clock() - self._paused
             self._paused = None
-        scalars = {
-            "mean": result.mean,
-            "deviation": result.deviation,
-            "min": float(min(result.returns)),
-            "max": float(max(result.returns)),
-            "distinct": result.distinct,
-        }
-        if result.unfinished:
-            scalars["unfinished"] = result.unfinished
+        scalars = result.summary()
         details = {
             "episode": counters.episodes,
             "episodes": len(result.returns),

@@ -65,6 +65,9 @@ def test_a_run_leaves_its_folder_and_can_be_evaluated_watched_and_loaded(tmp_pat
     assert played.stdout.startswith("mean 2.00 ± 0.00 over 20 episodes"), played.stderr
     played = command("evaluate", "r", "--episodes", "20", "--set", "evaluation.epsilon=1", cwd=tmp_path)
     assert "| epsilon 1 |" in played.stdout, played.stderr
+    played = command("evaluate", "r", "--episodes", "3", "--epsilon", "0", "--weights", "last", "--json", cwd=tmp_path)
+    figures = json.loads(played.stdout)
+    assert (figures["mean"], figures["returns"], figures["lengths"]) == (2, [2, 2, 2], [2, 2, 2])
     longer = command("evaluate", "r", "--set", "chain.length=7", cwd=tmp_path)
     assert (longer.returncode, "the weights are not a table of 7 states" in longer.stderr) == (2, True)
     seen = command("watch", "r", "--video", "walk.gif", "--weights", "last", cwd=tmp_path)
