@@ -50,13 +50,25 @@ WEIGHTS = {
 
 
 def default_folder(plugins: Sequence[str], what: str) -> Path:
-    """runs/<plugins>-<what>-<date and time>, with a number at the end if that exists already."""
+    """Create the folder runs/<plugins>-<what>-<date and time>, with a number at the end if that exists already.
+
+    Two commands that start in the same second get two folders.
+
+    Raises:
+        UsageError: if it cannot be created.
+    """
     names = "-".join("".join(sign if sign.isalnum() else "_" for sign in Path(name).stem) for name in plugins)
     stem = f"{names}-{what}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
     taken = 0
-    while (folder := Path("runs") / (f"{stem}-{taken}" if taken else stem)).exists():
-        taken += 1
-    return folder
+    while True:
+        folder = Path("runs") / (f"{stem}-{taken}" if taken else stem)
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            taken += 1
+        except OSError as error:
+            raise UsageError(f"the folder '{folder}' cannot be created: {error.strerror}") from error
 
 
 def create_run_folder(folder: Path, parts: Parts) -> Path:

@@ -1,14 +1,17 @@
-"""A run folder is enough: it plays and continues without the plugin files that it was made with."""
+"""A run folder is one command's own, and enough: it plays and continues without the plugin files it was made with."""
 
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import framework
+from framework.errors import UsageError
+from framework.training.run_folder import default_folder
 
 PLUGIN = """
 from framework.config import Field, Section
@@ -66,3 +69,18 @@ def test_a_run_continues_where_the_file_is_gone_and_names_one_that_has_changed(r
         framework.resume(folder, {"run.steps": 80})
     file.unlink()
     assert framework.resume(folder, {"run.steps": 80}).counters.env_steps == 80
+
+
+def test_commands_that_start_together_get_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        folders = list(pool.map(lambda _: default_folder(["dqn", "chain"], "seed0"), range(40)))
+    assert len(set(folders)) == 40
+    assert all(folder.is_dir() for folder in folders)
+
+
+def test_a_file_in_the_way_of_runs_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").write_text("mine")
+    with pytest.raises(UsageError, match="cannot be created: Not a directory"):
+        default_folder(["dqn"], "seed0")
