@@ -85,7 +85,7 @@ class ChainEnv(ModelEnv):
 class ChainOptions(Section, name="chain"):
     """The chain's options."""
 
-    length: int = Field(default=5, ge=3, description="number of states, the two ends included")
+    length: int = Field(default=5, ge=3, le=1_000_000, description="number of states, the two ends included")
     rewards: tuple[float, ...] | None = Field(
         default=None,
         description="reward on entering each state; not set: -1 at the lower end, +2 at the upper, 0 between",

@@ -48,6 +48,10 @@ def test_an_end_that_the_user_names_replaces_the_recommended_ones() -> None:
         ({"returns.gamma": float("nan")}, "returns.gamma = nan (from --set): Input should be a finite number"),
         ({"exploration.unit": "days"}, "exploration.unit = 'days' (from --set): Input should be 'env_steps'"),
         ({"chain.length": 2}, "chain.length = 2 (from --set)"),
+        (
+            {"chain.length": 10**12},
+            "chain.length = 1000000000000 (from --set): Input should be less than or equal to 1000000",
+        ),
     ],
 )
 def test_a_wrong_value_is_named_with_its_source(values: dict[str, object], message: str) -> None:
