@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -45,8 +47,14 @@ def main(
     """Value-based reinforcement learning in which an algorithm is a list of plugins."""
 
 
+def _help(command: Callable[..., object]) -> str:
+    """The docstring with each paragraph on one line, because rich keeps breaks in a paragraph."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(text if text.startswith(" ") else " ".join(text.split()) for text in paragraphs)
+
+
 for command in (run, repeat, ablate, new, check, evaluate, watch):
-    app.command()(command)
-app.command("plugins")(list_plugins)
-app.command("config")(show_config)
-app.command(hidden=True)(replay)
+    app.command(help=_help(command))(command)
+app.command("plugins", help=_help(list_plugins))(list_plugins)
+app.command("config", help=_help(show_config))(show_config)
+app.command(hidden=True, help=_help(replay))(replay)

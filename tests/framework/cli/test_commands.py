@@ -18,6 +18,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import framework
+from framework.cli.app import app
 
 
 def command(*words: str, cwd: Path, timeout: float = 90, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -168,6 +169,12 @@ def test_a_run_says_when_it_ends_and_a_folder_which_weights_it_has(tmp_path: Pat
     done = command("run", "-p", "tabular,chain", "--run-dir", str(run), cwd=tmp_path)
     assert done.returncode == 2
     assert "--resume" in done.stderr
+
+
+def test_the_paragraphs_of_help_flow() -> None:
+    for registered in app.registered_commands:
+        assert registered.help
+        assert "\n" not in registered.help.replace("\n\n", ""), registered.help
 
 
 def test_help_and_a_tabular_run_never_import_torch(tmp_path: Path) -> None:
