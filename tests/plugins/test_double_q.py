@@ -16,7 +16,6 @@ from framework.testing import enforce
 from framework.types import Batch, Loss, Optimizer, Policy
 from plugins.double_q import DoubleQLearning, TwoTables
 from plugins.tabular import Assignment, QLearning, QTable
-from tests.plugins.optima import check_the_policy_is_optimal
 from tests.plugins.tabular_runs import (
     GAMMA,
     NOW,
@@ -27,7 +26,6 @@ from tests.plugins.tabular_runs import (
     S,
     batch_of,
     batches,
-    check_saved_parts_go_on_identically,
     limits,
     move,
     policy_with,
@@ -155,30 +153,6 @@ def test_weights_of_another_size_are_refused() -> None:
         TwoTables(S, A, 0.0).load_state_dict({"table": np.zeros((S, A))})
 
 
-@pytest.mark.parametrize(
-    ("names", "problem"),
-    [
-        ("dqn,double_q,chain", "double_q extends 'tabular': add tabular"),
-        ("double_q,chain", "nothing provides make_optimizer: add dqn or tabular"),
-        ("tabular,sarsa,double_q,chain", "double_q and sarsa both provide make_loss: keep one"),
-    ],
-)
-def test_what_does_not_go_together_is_named(names: str, problem: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        assemble(names, {"run.steps": 1})
-    assert caught.value.problems == (problem,)
-
-
 def test_it_fills_the_policy_and_the_loss() -> None:
     filled = assemble("tabular,double_q,chain").filled
     assert {slot for slot, plugin in filled.items() if plugin == "double_q"} == {"make_policy", "make_loss"}
-
-
-def test_saved_parts_go_on_identically() -> None:
-    check_saved_parts_go_on_identically("tabular,double_q")
-
-
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(("env", "steps"), [("chain", 1_000), ("grid", 12_000)])
-def test_it_finds_the_optimal_policy(env: str, steps: int, seed: int) -> None:
-    check_the_policy_is_optimal("tabular,double_q", env, steps, seed)

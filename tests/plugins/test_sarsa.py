@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.assembly.assemble import assemble
-from framework.errors import UsageError
 from framework.replay.returns import NStepReturns
 from framework.testing import enforce
 from framework.types import Batch, Loss
 from plugins.expected_sarsa import ExpectedSarsa
 from plugins.sarsa import Sarsa
-from plugins.tabular import QLearning, QTable
-from tests.plugins.optima import check_the_policy_is_optimal
+from plugins.tabular import QLearning
 from tests.plugins.tabular_runs import (
     GAMMA,
     NOW,
@@ -23,7 +20,6 @@ from tests.plugins.tabular_runs import (
     PlainRun,
     batch_of,
     batches,
-    check_saved_parts_go_on_identically,
     greedy_with,
     limits,
     move,
@@ -135,41 +131,8 @@ def test_a_greedy_sarsa_and_a_greedy_expectation_are_q_learning(table: np.ndarra
     assert targets(ExpectedSarsa(policy, exploration)(greedy_batch, NOW)) == expected
 
 
-def test_the_successor_of_a_terminal_state_has_no_effect() -> None:
-    policy = QTable(2, 2, 0.0)
-    policy.table[1] = np.nan
-    batch = batch_of(np.array([0]), np.array([0]), np.array([2.0]), np.array([0.0]), np.array([1]))
-    assert targets(Sarsa(policy, greedy_with(0.5))(batch, NOW)) == [2.0]
-
-
-@pytest.mark.parametrize(
-    ("names", "problem"),
-    [
-        (
-            "dqn,sarsa,chain",
-            "sarsa learns the Q-table of 'tabular', and dqn makes a DQNPolicy: replace dqn by tabular, or drop sarsa",
-        ),
-        ("sarsa,chain", "nothing provides make_policy or make_optimizer: add dqn or tabular"),
-    ],
-)
-def test_what_does_not_go_together_is_named(names: str, problem: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        assemble(names, {"run.steps": 1})
-    assert caught.value.problems == (problem,)
-
-
 def test_with_nstep_its_windows_are_one_step_longer() -> None:
     parts = assemble("tabular,sarsa,nstep,chain")
     assert parts.filled["make_returns"] == "nstep"
     assert parts.returns is not None
     assert parts.returns.horizon == 3 + 1
-
-
-def test_saved_parts_go_on_identically() -> None:
-    check_saved_parts_go_on_identically("tabular,sarsa")
-
-
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(("env", "steps"), [("chain", 1_000), ("grid", 12_000)])
-def test_it_finds_the_optimal_policy(env: str, steps: int, seed: int) -> None:
-    check_the_policy_is_optimal("tabular,sarsa", env, steps, seed)

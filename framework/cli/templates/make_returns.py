@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float64, Int64
 from framework.config import Config, Field, Section
 from framework.hooks import hookimpl
 from framework.options import ReturnsOptions
+from framework.replay.returns import NStepReturns
 from framework.types import Returns
 
 
@@ -23,12 +24,11 @@ class MyVariantOptions(Section, name="my_variant"):
     longest: int = Field(3, ge=1, le=1000, description="n: the largest number of steps in a return")
 
 
-class MyVariantReturns:
-    """`horizon` is n: the buffer waits for n steps, or for the end of the episode, before it samples a transition."""
+class MyVariantReturns(NStepReturns):
+    """n-step returns (R, discount, k) whose windows [B, n] also end with their first reward.
 
-    def __init__(self, gamma: float, longest: int) -> None:
-        self.horizon = longest
-        self._powers = gamma ** np.arange(longest + 1, dtype=np.float64)
+    The engine's n-step returns end a window at a step that is truncated, and bootstrap there: a reward counts as such.
+    """
 
     def fold(
         self,
@@ -36,13 +36,8 @@ class MyVariantReturns:
         terminated: Bool[np.ndarray, "B n"],
         truncated: Bool[np.ndarray, "B n"],
     ) -> tuple[Float64[np.ndarray, " B"], Float64[np.ndarray, " B"], Int64[np.ndarray, " B"]]:
-        last = terminated | truncated | (reward != 0)
-        used = np.ones_like(last)
-        used[:, 1:] = np.cumsum(last[:, :-1], axis=1) == 0  # no step after the first one that ends the window
-        length = used.sum(axis=1)
-        returns = np.where(used, reward, 0.0) @ self._powers[:-1]
-        discount = np.where((terminated & used).any(axis=1), 0.0, self._powers[length])
-        return returns, discount, length
+        """(return, discount of the bootstrap, length) of each window; see `framework.types.Returns`."""
+        return super().fold(reward, terminated, truncated | (reward != 0))
 
 
 @hookimpl
