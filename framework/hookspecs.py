@@ -91,8 +91,9 @@ def families() -> Sequence[str]:
 def bundle(names: Sequence[str], families: Sequence[str], plugins: Sequence[str]) -> Bundle:
     """Other plugins that this plugin brings into the composition, and values for their options.
 
-    The engine calls this hook of each plugin before it verifies the hooks, and again when bundles have added plugins.
-    The user takes a part out with `no:NAME`. So does a bundle: "no:averaging" keeps out what another bundle adds.
+    The engine calls this hook of each plugin before it verifies the hooks, and again until nothing changes. The last
+    result counts. The user takes a part out with `no:NAME`, and so does a bundle: "no:averaging" keeps out what
+    another bundle adds. What only that part brings in stays out with it.
 
     Args:
         names: the plugins that the user named, in that order.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from framework import hookspecs
@@ -40,8 +42,14 @@ class Expanded:
     """A family of environments → the plugins that belong to it."""
 
 
+ROUNDS = 50
+"""A bundle may depend on what others bring in. If it still changes after so many rounds, it changes without end."""
+
+
 def expand(names: Sequence[str]) -> Expanded:
     """Resolve names and expand bundles.
+
+    Every bundle is asked with all the plugins of the composition, so rounds follow until one changes nothing.
 
     Args:
         names: as for `load_plugins`.
@@ -52,85 +60,102 @@ def expand(names: Sequence[str]) -> Expanded:
     wanted = list(dict.fromkeys(name for name in names if not name.startswith("no:")))
     removed = [name.removeprefix("no:") for name in names if name.startswith("no:")]
     problems: list[str] = [] if wanted else ["no plugins were named; for example: --plugins tabular,chain"]
-    plugins: dict[str, object] = {ENGINE: defaults}
-    values: list[tuple[str, dict[str, Any]]] = []
-    origins: dict[str, Origin] = {}
-    taken_out: set[str] = set()
-    queue: list[tuple[str, str | None]] = [(name, None) for name in wanted]
-    found: dict[str, tuple[str, object]] = {}
+    resolved = cache(resolve)  # a file must be imported only once
     families: dict[str, list[str]] = {}
+    found: dict[str, object] = {}
     for text in wanted:
-        with suppress(UsageError):  # the loop below reports a name that cannot be resolved
-            found[text] = resolve(text)
-    for name, plugin in found.values():
+        with suppress(UsageError):  # the first round reports a name that cannot be resolved
+            name, plugin = resolved(text)
+            found[name] = plugin
+    for name, plugin in found.items():
         try:
             for family in families_of(name, plugin):
                 families.setdefault(family, []).append(name)
         except UsageError as error:
             problems.extend(error.problems)
-    excluded: set[str] = set()
-    while True:
-        while queue:
-            text, bringer = queue.pop(0)
-            if text in removed:
-                taken_out.add(text)
-                continue
-            try:
-                name, plugin = found.get(text) or resolve(text)
-            except UsageError as error:
-                problems.extend(error.problems)
-                continue
-            if plugins.setdefault(name, plugin) is not plugin:
-                problems.append(f"two plugins are called '{name}': rename one")
-                continue
-            origins.setdefault(name, Origin(text, bringer))
-            try:
-                bundle = bundle_of(name, plugin, wanted, list(families), list(plugins))
-            except UsageError as error:
-                problems.extend(error.problems)
-                continue
-            excluded.update(part.removeprefix("no:") for part in bundle.plugins if part.startswith("no:"))
-            known = {*plugins, *(origin.text for origin in origins.values())}
-            queue.extend((part, name) for part in _new_parts(bundle, known, queue))
-            if bundle.values:
-                values.append((name, dict(bundle.values)))
-        # what a bundle brings in may depend on what others have brought in since
-        queue = [] if problems else _later_parts(plugins, origins, wanted, list(families), taken_out)
-        if not queue:
+    known = [ENGINE, *found]
+    kept_out: set[str] = set()
+    reached = _Reached()
+    for _ in range(ROUNDS):
+        before = reached, kept_out
+        reached = _reach(wanted, {*removed, *kept_out}, resolved, list(families), known)
+        known, kept_out = list(reached.plugins), kept_out | reached.kept_out
+        if reached.problems or before == (reached, kept_out):
             break
-    for name in excluded:
-        if name in origins and origins[name].bundle is not None:
-            del plugins[name], origins[name]
+    else:
+        changing = [name for name, given in reached.bundles.items() if before[0].bundles.get(name) != given]
+        problems.append(f"what {listed(changing)} adds depends on itself, and changes without end: drop it")
+    problems.extend(reached.problems)
     for name in removed:
         if name in wanted:
             problems.append(f"no:{name} takes out '{name}', which you also named: drop one of the two")
-        elif name not in taken_out:
+        elif name not in reached.left_out:
             problems.append(f"no:{name} has no effect: no named bundle brings in '{name}'")
+    values = [(name, dict(bundle.values)) for name, bundle in reached.bundles.items() if bundle.values]
     problems.extend(_clashes(values))
     if problems:
         raise UsageError(problems)
-    return Expanded(plugins, values, origins, families)
+    return Expanded(reached.plugins, values, reached.origins, families)
 
 
-def _new_parts(bundle: Bundle, known: Container[str], queue: Sequence[tuple[str, str | None]]) -> list[str]:
-    queued = [text for text, _ in queue]
-    return [part for part in bundle.plugins if part not in known and part not in queued and not part.startswith("no:")]
+@dataclass
+class _Reached:
+    """What one round found, starting from the plugins that the user named."""
+
+    plugins: dict[str, object] = field(default_factory=lambda: {ENGINE: defaults})
+    origins: dict[str, Origin] = field(default_factory=dict)
+    bundles: dict[str, Bundle] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
+    """The parts that some bundle adds and that are out."""
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def kept_out(self) -> set[str]:
+        """The parts that bundles keep out."""
+        parts = [part for bundle in self.bundles.values() for part in bundle.plugins]
+        return {part.removeprefix("no:") for part in parts if part.startswith("no:")}
 
 
-def _later_parts(
-    plugins: Mapping[str, object],
-    origins: Mapping[str, Origin],
+def _reach(
     wanted: Sequence[str],
+    out: Container[str],
+    resolved: Callable[[str], tuple[str, object]],
     families: Sequence[str],
-    taken_out: Iterable[str],
-) -> list[tuple[str, str | None]]:
-    """The parts that bundles bring in now that more plugins are known, and that are not there yet."""
-    known = {*plugins, *(origin.text for origin in origins.values()), *taken_out}
-    found: list[tuple[str, str | None]] = []
-    for name, plugin in plugins.items():
-        bundle = bundle_of(name, plugin, wanted, families, list(plugins))
-        found += [(part, name) for part in _new_parts(bundle, known, found)]
-    return found
+    known: Sequence[str],
+) -> _Reached:
+    """Follow the bundles from the named plugins, breadth first, without the parts that are out.
+
+    Args:
+        known: the plugins of the composition, as far as the round before found them.
+    """
+    reached = _Reached()
+    queue: deque[tuple[str, str | None]] = deque((text, None) for text in wanted)
+    seen = set(wanted)
+    while queue:
+        text, bringer = queue.popleft()
+        if bringer and text in out:
+            reached.left_out.add(text)
+            continue
+        try:
+            name, plugin = resolved(text)
+            if bringer and name in out:
+                reached.left_out.add(name)
+                continue
+            if reached.plugins.setdefault(name, plugin) is not plugin:
+                reached.problems.append(f"two plugins are called '{name}': rename one")
+                continue
+            if name in reached.origins:
+                continue
+            reached.origins[name] = Origin(text, bringer)
+            bundle = reached.bundles[name] = bundle_of(name, plugin, wanted, families, known)
+        except UsageError as error:
+            reached.problems.extend(error.problems)
+            continue
+        for part in bundle.plugins:
+            if part not in seen and not part.startswith("no:"):
+                seen.add(part)
+                queue.append((part, name))
+    return reached
 
 
 def families_of(name: str, plugin: object) -> Sequence[str]:

@@ -34,6 +34,34 @@ def test_a_bundle_keeps_out_what_another_adds_and_not_what_the_user_names(tmp_pa
         assert "nstep" in load_plugins([*names, "nstep", "dqn", "chain"]).names
 
 
+def test_what_is_kept_out_takes_its_own_parts_and_values_with_it(tmp_path: Path) -> None:
+    """As the user's no:NAME does."""
+    inner = bundle(tmp_path, "inner", "def bundle(): return Bundle(['nstep'], {'nstep.n': 7})")
+    adds = bundle(tmp_path, "adds", f"def bundle(): return Bundle([{inner!r}])")
+    keeps = bundle(tmp_path, "keeps", "def bundle(): return Bundle(['no:inner'])")
+    for names in ([adds, keeps], [keeps, adds]):
+        loaded = load_plugins([*names, "dqn", "chain"])
+        assert not {"inner", "nstep"} & set(loaded.names)
+        assert loaded.values == []
+    assert loaded.values == load_plugins([adds, "no:inner", "dqn", "chain"]).values
+
+
+def test_values_and_refusals_may_depend_on_what_others_bring_in(tmp_path: Path) -> None:
+    body = "return Bundle(['no:nstep'], {'dqn.hidden': 32}) if 'double' in plugins else Bundle(['nstep'])"
+    late = bundle(tmp_path, "late", f"def bundle(plugins): {body}")
+    brings = bundle(tmp_path, "brings", "def bundle(): return Bundle(['dqn', 'double'])")
+    for names in ([late, brings, "chain"], [brings, late, "chain"]):
+        loaded = load_plugins(names)
+        assert "nstep" not in loaded.names
+        assert loaded.values == [("late", {"dqn.hidden": 32})]
+
+
+def test_a_bundle_that_changes_without_end_is_refused(tmp_path: Path) -> None:
+    odd = bundle(tmp_path, "odd", "def bundle(plugins): return Bundle([] if 'nstep' in plugins else ['nstep'])")
+    with pytest.raises(UsageError, match="what odd adds depends on itself"):
+        load_plugins([odd, "dqn", "chain"])
+
+
 def test_files_that_a_bundle_brings_in_are_brought_in_once(tmp_path: Path) -> None:
     part = tmp_path / "part.py"
     part.write_text((Path(__file__).parents[3] / "plugins" / "double.py").read_text())
