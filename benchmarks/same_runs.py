@@ -96,31 +96,36 @@ def main(
         print(f"| composition | steps | `{commits[0]}` and `{commits[1]}` |\n| --- | ---: | --- |")
         for composition in COMPOSITIONS:
             runs = [folder / commit / "runs" / composition.folder for commit in commits]
-            problem = next(differences(*runs), "")
-            differing += bool(problem)
-            print(f"| `{composition.plugins}` | {composition.steps:,} | {problem or 'equal'} |", flush=True)
+            found = "; ".join(differences(*runs))
+            differing += bool(found)
+            print(f"| `{composition.plugins}` | {composition.steps:,} | {found or 'equal'} |", flush=True)
         print(f"\n{foot(['torch'], compositions=len(COMPOSITIONS))}")
         raise typer.Exit(int(differing > 0))
 
 
 def differences(one: Path, other: Path) -> Iterator[str]:
-    """Yields the differences between two runs: metrics first, then weights."""
+    """Yields the differences between two runs: the first row of the metrics, then each file of weights."""
     rows = [_metrics(run / "metrics.jsonl") for run in (one, other)]
     for number, (row, its) in enumerate(zip(*rows, strict=False), start=1):
         if row != its:
             yield f"row {number} of the metrics: {row} and {its}"
+            break
     if len(rows[0]) != len(rows[1]):
         yield f"{len(rows[0])} and {len(rows[1])} rows of metrics"
     files = [sorted(file.relative_to(run) for file in _weights(run)) for run in (one, other)]
     if files[0] != files[1]:
         yield f"weights in {files[0]} and {files[1]}"
-    for file in files[0]:
+    for file in sorted(set(files[0]) & set(files[1])):
         arrays, others = load_file(one / file), load_file(other / file)
         if sorted(arrays) != sorted(others):
             yield f"{file}: {sorted(set(arrays) ^ set(others))} in only one of them"
-        for name in sorted(set(arrays) & set(others)):
-            if not np.array_equal(arrays[name], others[name], equal_nan=arrays[name].dtype.kind == "f"):
-                yield f"{file}: {name}"
+        unequal = [
+            name
+            for name in sorted(set(arrays) & set(others))
+            if not np.array_equal(arrays[name], others[name], equal_nan=arrays[name].dtype.kind == "f")
+        ]
+        if unequal:
+            yield f"{file}: {unequal[0]}"
 
 
 def _weights(run: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pluggy
 
-API_VERSION = 1
+API_VERSION = 2
 
 PROJECT = "framework"
 

@@ -8,9 +8,10 @@ A plugin is a module (or any object) with functions marked `@hookimpl`. There ar
   something around it. Of several decorators, the plugin that was named last is the outermost.
 * A **gathered** hook collects what every plugin returns.
 
-The engine calls every hook while it assembles the run, never in the training loop. An implementation names the
-arguments that it needs and leaves out the others. The engine does not build a part that no later hook takes as an
-argument, and refuses a plugin that claims such a slot. It refuses an option that the user set and that no part reads.
+The engine calls hooks while it assembles a run and when it opens environments, never for a step or an update. An
+implementation names the arguments that it needs and leaves out the others. The engine does not build a part that no
+later hook takes as an argument, and refuses a plugin that claims such a slot. It refuses an option that the user set
+and that no part reads.
 
 A minor version may add hooks, and arguments to hooks. It removes none and changes the meaning of none; that takes a new
 `framework.hooks.API_VERSION`.
@@ -139,8 +140,8 @@ def make_env(
 ) -> gymnasium.vector.VectorEnv[Any, Any, Any] | Callable[[], gymnasium.Env[Any, Any]]:
     """A gymnasium vector environment, or a factory of single environments that the engine puts side by side.
 
-    The engine calls this hook once for each role that it needs. Evaluations want raw rewards and whole episodes.
-    "watch" wants `render_mode="rgb_array"`. No engine default.
+    The engine calls this hook for training, for each evaluation and to watch. Evaluations want raw rewards and whole
+    episodes. "watch" wants `render_mode="rgb_array"`. No engine default.
 
     The engine reads these keys of the environment's metadata:
 
@@ -150,6 +151,9 @@ def make_env(
         reward_clip     (low, high): bounds of the reward that the learner gets; reported returns stay raw
         mirror          {"axis": of a frame, negative, "actions": action → the action that the mirror shows}
         protocol        dict for the manifest
+
+    It also reads gymnasium's own `autoreset_mode` and, to watch, `render_fps`. Images [H, W, C] of a single environment
+    become [C, H, W], and the mirror's axis turns with them.
 
     To resume from a checkpoint, the engine plays the running episodes again from their seeds and actions. If a vector
     environment has `state_dict()` and `load_state_dict()`, the engine saves and loads its state instead.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from framework.assembly.builder import SPACES, Builder
+from framework.assembly.builder import Builder
 from framework.assembly.configuration import configure, gather_sections
 from framework.assembly.parts import Agent, Parts
 from framework.assembly.readings import Readings, explain, read_options, unread
@@ -78,9 +78,8 @@ def assemble_agent(names: str | Sequence[str], sources: Sequence[Source] = ()) -
     """
     plugins, config, _ = configure(names, sources)
     builder = Builder.of(plugins, config)
-    stream = builder.stream("evaluate", 1, SPACES)
-    stream.close()
-    return Agent(builder, stream.spaces, builder.policy(stream.spaces))
+    spaces = builder.spaces("evaluate")
+    return Agent(builder, spaces, builder.policy(spaces))
 
 
 def _open_and_build(builder: Builder, notes: list[str]) -> Parts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, TypeVar
@@ -38,9 +38,6 @@ Wrapper = Callable[[Any], gymnasium.Env[Any, Any]]
 
 WRAPPER = Expected("a function from an environment to an environment", callable)
 """What `env_wrapper` must return."""
-
-SPACES = "spaces"
-"""The name of a stream that the engine opens only to read its spaces."""
 
 SILENT_SHARE = 0.8
 """An environment's process must answer within this share of run.watchdog, so that it is named before the run ends."""
@@ -140,12 +137,26 @@ class Builder:
             raise UsageError(f"{owner}.make_env must return a VectorEnv or a factory, not {type(made).__name__}")
         return lambda: reduce(lambda env, wrap: wrap(env), wrappers, made())
 
-    def stream(self, role: Role, num_envs: int, name: str, wrappers: Sequence[Wrapper] = ()) -> TransitionStream:
+    def spaces(self, role: Role) -> Spaces:
+        """What an agent observes and which actions it has. An environment is opened for that, and closed."""
+        stream = self.stream(role, 1, "spaces", in_processes=False)
+        stream.close()
+        return stream.spaces
+
+    def stream(
+        self,
+        role: Role,
+        num_envs: int,
+        name: str,
+        wrappers: Sequence[Wrapper] = (),
+        in_processes: bool | None = None,
+    ) -> TransitionStream:
         """Open environments as a stream. Close it after use.
 
         Args:
             name: the seeds of the episodes depend on it.
             wrappers: wrap each single environment, after the wrappers of the plugins.
+            in_processes: whether each single environment gets a process; None: as run.env_processes says.
 
         Raises:
             UsageError: if the environments do not fit, or their number is wrong.
@@ -153,16 +164,20 @@ class Builder:
         """
         made = self.single_environments(role, num_envs, wrappers)
         owner = self.slots.filled["make_env"]
+        if in_processes is None:
+            in_processes = self.config[RunOptions].env_processes and role != "watch"
         try:
             env = (
-                made if isinstance(made, gymnasium.vector.VectorEnv) else self._side_by_side(made, role, num_envs, name)
+                made
+                if isinstance(made, gymnasium.vector.VectorEnv)
+                else self._side_by_side(made, num_envs, name, in_processes)
             )
-            if env.num_envs != num_envs:
-                env.close()
-                raise UsageError(f"make_env made {env.num_envs} environments instead of {num_envs}")
-            limit = 0 if role == "train" else self.config[EvaluationOptions].max_steps
-            seeds = self.seeds  # the stream must not keep the builder, whose configuration may be a recorded one
-            return TransitionStream(env, lambda env_id, episode: seeds.episode(name, env_id, episode), limit)
+            with _closed_on_error(env):
+                if env.num_envs != num_envs:
+                    raise UsageError(f"make_env made {env.num_envs} environments instead of {num_envs}")
+                limit = 0 if role == "train" else self.config[EvaluationOptions].max_steps
+                seeds = self.seeds  # the stream must not keep the builder, whose configuration may be a recorded one
+                return TransitionStream(env, lambda env_id, episode: seeds.episode(name, env_id, episode), limit)
         except UsageError as error:
             raise UsageError([f"{owner}: {problem}" for problem in error.problems]) from error
         except FrameworkError:
@@ -175,12 +190,11 @@ class Builder:
             ) from error
 
     def _side_by_side(
-        self, factory: Callable[[], gymnasium.Env[Any, Any]], role: Role, num_envs: int, name: str
+        self, factory: Callable[[], gymnasium.Env[Any, Any]], num_envs: int, name: str, processes: bool
     ) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
-        options = self.config[RunOptions]
-        processes = options.env_processes and role != "watch" and name != SPACES
         global_seeds = [self.seeds.integer(f"process/{name}", number) for number in range(num_envs)]
-        return vectorise(factory, num_envs, processes, SILENT_SHARE * options.watchdog, global_seeds)
+        patience = SILENT_SHARE * self.config[RunOptions].watchdog
+        return vectorise(factory, num_envs, processes, patience, global_seeds)
 
     def _fill(self, slot: str, expected: type[T], **arguments: Any) -> T:
         return self.slots.fill(slot, expected, config=self.config, seeds=self.seeds, slots=self.slots, **arguments)
@@ -193,3 +207,14 @@ class Builder:
         except UnsupportedSpace as error:
             owner, environment = self.slots.filled[slot], self.slots.filled.get("make_env", "the environment")
             raise UsageError(f"{owner} needs {error.needs}; {environment} gives {spaces.describe()}") from error
+
+
+@contextmanager
+def _closed_on_error(env: gymnasium.vector.VectorEnv[Any, Any, Any]) -> Iterator[None]:
+    """Close the environments, whose processes would outlive an error otherwise."""
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):  # the first error is the one to show
+            env.close()
+        raise

@@ -104,9 +104,11 @@ def without_void_values(sources: Iterable[Source]) -> list[Source]:
     """
     settled: list[Source] = []
     for source in sources:
-        kept = [other for other in settled if source.unread == other.unread == "refused"]
-        weaker = settled[: len(settled) - len(kept)]
-        settled = [*_without_ends(weaker, source.values), *kept, source]
+        settled = [
+            other if source.unread == other.unread == "refused" else _without_ends(other, source.values)
+            for other in settled
+        ]
+        settled.append(source)
     return settled
 
 
@@ -148,8 +150,8 @@ def absolute(name: str) -> str:
     return str(Path(name).resolve()) if is_file(name) else name
 
 
-def _without_ends(weaker: Sequence[Source], stronger: Mapping[str, Any]) -> list[Source]:
-    """The weaker sources, without the values that a stronger source makes void.
+def _without_ends(weaker: Source, stronger: Mapping[str, Any]) -> Source:
+    """The weaker source, without the values that a stronger source makes void.
 
     If the stronger source sets an end of the run, no weaker end counts. If it turns evaluations off, a weaker
     `run.until` does not count, because only an evaluation can reach it.
@@ -157,4 +159,4 @@ def _without_ends(weaker: Sequence[Source], stronger: Mapping[str, Any]) -> list
     void = set(ENDS) if not set(ENDS).isdisjoint(stronger) else set()
     if stronger.get("evaluation.every") == 0:
         void.add("run.until")
-    return [replace(source, values={p: v for p, v in source.values.items() if p not in void}) for source in weaker]
+    return replace(weaker, values={path: value for path, value in weaker.values.items() if path not in void})

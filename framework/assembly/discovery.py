@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections.abc import Mapping
 from functools import cache
+from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -65,6 +66,14 @@ def resolve(text: str) -> tuple[str, object]:
     raise UsageError(f"unknown plugin '{text}'.{hint}")
 
 
+def spec_of(dotted: str) -> ModuleSpec | None:
+    """Where a module is, without importing it; None if it cannot be found. The packages above it are imported."""
+    try:
+        return importlib.util.find_spec(dotted)
+    except Exception:  # a broken package may raise anything
+        return None
+
+
 def _find(dotted: str) -> bool:
     """Whether a module of this name exists outside the standard library."""
     if dotted.partition(".")[0] in sys.stdlib_module_names:
@@ -73,6 +82,8 @@ def _find(dotted: str) -> bool:
         spec = importlib.util.find_spec(dotted)
     except (ImportError, ValueError, AttributeError):
         return False
+    except Exception:  # it exists, and importing it will say what is wrong
+        return True
     return spec is not None and spec.origin is not None
 
 
@@ -140,10 +151,12 @@ def providers() -> dict[str, tuple[str, ...]]:
 
 def _implemented(module: str) -> dict[str, str]:
     """Hook → the source of its marker, such as "hookimpl(trylast=True)"."""
+    spec = spec_of(module)
+    if spec is None or spec.origin is None:
+        return {}
     try:
-        spec = importlib.util.find_spec(module)
-        tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8")) if spec and spec.origin else ast.parse("")
-    except (ImportError, OSError, SyntaxError):
+        tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError):
         return {}
     return {
         node.name: ast.unparse(decorator)

@@ -49,6 +49,8 @@ def translate(
             named = [name for name in named if name != renamed.plugin]
             named += [taken_out] if renamed.plugin in expand(named) else []
         option = f", with its option {renamed.option}" if renamed.option else ""
+        if value and not there and not renamed.wants(value):
+            option = f", which this composition does not have: add {renamed.plugin}"
         warnings.append(
             f"warning: {path} is the plugin '{renamed.plugin}' now{option}; the next version will not know the old name"
         )

@@ -85,7 +85,10 @@ RunArgument = Annotated[
 ]
 WeightsOption = Annotated[
     str | None,
-    typer.Option(help="evaluation or mean_100 (the best by that measure) or last. Default: evaluation, else last."),
+    typer.Option(
+        help="evaluation or mean_100 (the best by that measure) or last. Default: evaluation; without it, last; "
+        "without that, mean_100."
+    ),
 ]
 
 

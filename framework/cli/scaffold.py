@@ -7,7 +7,6 @@ beside its module. The user's name for the plugin replaces `my_variant` in their
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import keyword
 import re
@@ -17,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from framework.assembly.discovery import installed
+from framework.assembly.discovery import installed, spec_of
 from framework.assembly.manager import ENGINE
 from framework.defaults.plugin import config_sections
 from framework.errors import UsageError, did_you_mean, listed
@@ -108,10 +107,7 @@ def class_name(name: str) -> str:
 
 
 def _home(module: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(module)
-    except Exception:  # a broken package may raise anything, and the user does not need this plugin
-        return None
+    spec = spec_of(module)
     return Path(spec.origin).parent if spec and spec.origin else None
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
 import numpy as np
 
 from framework.errors import UsageError
+
+TURNED = {-3: -2, -2: -1, -1: -3}
+"""The axis of an image [H, W, C] → the same axis of [C, H, W], both counted from the end."""
 
 COLOURS = (1, 3, 4)
 """The numbers of channels of an image in gymnasium: grey, RGB, RGBA."""
@@ -17,7 +21,8 @@ class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
     """The outermost wrapper of a single environment.
 
     * The environment gets its actions as Python's int.
-    * An observation has the shape and the kind of dtype of its space. Images [H, W, C] of uint8 become [C, H, W].
+    * An observation has the shape and the kind of dtype of its space. Images [H, W, C] of uint8 become [C, H, W],
+      and the axis of a declared mirror turns with them.
     * A reward is a float. An array of one number is one number.
     * `info` is left out: nothing in the engine reads it, and gymnasium cannot batch every one.
 
@@ -39,6 +44,7 @@ class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
             box: Any = self._space
             low, high = (np.moveaxis(bound, -1, 0) for bound in (box.low, box.high))
             self.observation_space = gymnasium.spaces.Box(low, high, dtype=np.uint8)
+            self.metadata = {**env.metadata, **_turned(env.metadata.get("mirror"))}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         obs, _ = self.env.reset(seed=seed, options=options)
@@ -58,6 +64,12 @@ class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
         if array.dtype.kind not in "biuf" or (space.dtype.kind in "iu" and array.dtype.kind == "f"):
             raise UsageError(f"an observation is {array.dtype}, and its observation_space says {space.dtype}")
         return np.moveaxis(array, -1, 0) if self._channels_last else obs
+
+
+def _turned(mirror: Any) -> dict[str, Any]:
+    """The entry of the metadata for a mirror whose axis turns with the image. One that is malformed stays as it is."""
+    axis = mirror.get("axis") if isinstance(mirror, Mapping) else None
+    return {"mirror": {**mirror, "axis": TURNED[axis]}} if isinstance(axis, int) and axis in TURNED else {}
 
 
 def _number(reward: Any) -> float:

@@ -70,11 +70,10 @@ def _groups(controller: str) -> Iterator[Path]:
         if controllers and controller not in controllers.split(","):
             continue
         root = CGROUPS / controllers if controllers else CGROUPS
-        roots = [root] if root.exists() else [CGROUPS / controller]
-        for base in roots:
-            folder = base / path.lstrip("/")
-            # in a container, the path is often that of the host, and the group's files stand in the root
-            yield from (each for each in (folder, *folder.parents) if each == base or base in each.parents)
+        base = root if root.exists() else CGROUPS / controller
+        folder = base / path.lstrip("/")
+        # in a container, the path is often that of the host, and the group's files stand in the root
+        yield from (each for each in (folder, *folder.parents) if each.is_relative_to(base))
 
 
 def _page_cache(folder: Path) -> int:

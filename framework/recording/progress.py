@@ -50,7 +50,7 @@ SILENCE_SECONDS = 30.0
 class EpisodeLines(Callback):
     """Prints one line for each episode, with its number, returns and ε, and one for each evaluation.
 
-    If neither comes for half a minute, a line says how many steps and updates the run has made.
+    If neither comes for half a minute of training, a line says how many steps and updates the run has made.
     """
 
     def __init__(

@@ -63,7 +63,7 @@ def culprit(frames: Iterable[tuple[FrameType, int]], parts: Agent, callbacks: Se
     return Culprit(plugin, hook, f"{Path(frame.f_code.co_filename).name}:{line}, in {frame.f_code.co_name}")
 
 
-def blamed(error: Exception, parts: Agent, callbacks: Sequence[object] = ()) -> PluginError | None:
+def _blamed(error: Exception, parts: Agent, callbacks: Sequence[object] = ()) -> PluginError | None:
     """The error with the plugin's name and hook added to its message, or None if no plugin was involved."""
     found = culprit(traceback.walk_tb(error.__traceback__), parts, callbacks)
     if found is None or found.plugin not in parts.plugins.names:
@@ -75,14 +75,14 @@ def blamed(error: Exception, parts: Agent, callbacks: Sequence[object] = ()) -> 
 
 
 @contextmanager
-def plugins_named(agent: Agent) -> Iterator[None]:
-    """Turn a plugin's error, while an agent plays, into one that names the plugin, as in training."""
+def plugins_named(agent: Agent, callbacks: Sequence[object] = ()) -> Iterator[None]:
+    """Turn a plugin's error, in training or while an agent plays, into one that names the plugin."""
     try:
         yield
     except FrameworkError:
         raise
     except Exception as error:
-        explained = blamed(error, agent)
+        explained = _blamed(error, agent, callbacks)
         if explained is None:
             raise
         raise explained from error

@@ -16,6 +16,9 @@ from framework.options import EvaluationOptions, RunOptions
 from framework.training.evaluation import evaluate
 from framework.types import Batch, State, Step, TDErrors
 
+Listener = tuple[Callback, Callable[..., None]]
+"""A callback and its method for one event."""
+
 
 class Saver(Protocol):
     """Writes checkpoints. The loop calls it when no step, update or evaluation is running."""
@@ -42,7 +45,7 @@ class Loop:
             parts: what the loop runs.
             callbacks: listeners, called in this order.
             saver: writes checkpoints.
-            dispensable: asked when a callback raises: whether the run continues without it.
+            dispensable: called when a callback raises: says so and returns True if the run continues without it.
         """
         self.parts = parts
         self._dispensable = dispensable
@@ -198,27 +201,30 @@ class Loop:
         return evaluate(self.parts, name=name, episodes=episodes, after_step=self._after_evaluation_step)
 
     def _tell(self, callbacks: Sequence[Callback], event: str, *arguments: Any) -> None:
-        self._call([getattr(one, event) for one in callbacks if one not in self._left_out], *arguments)
+        self._call([(one, getattr(one, event)) for one in callbacks if not self._is_left_out(one)], *arguments)
 
-    def _call(self, listeners: Sequence[Any], *arguments: Any) -> None:
-        """Call bound methods of callbacks. One that raises is called no more if the run can do without it."""
-        for listen in tuple(listeners):
+    def _call(self, listeners: Sequence[Listener], *arguments: Any) -> None:
+        """Call callbacks. One that raises is called no more if the run can do without it."""
+        for callback, listen in tuple(listeners):
             try:
                 listen(*arguments)
             except Exception as error:
-                if not self._dispensable(listen.__self__, error):
+                if not self._dispensable(callback, error):
                     raise
-                self._leave_out(listen.__self__)
+                self._leave_out(callback)
+
+    def _is_left_out(self, callback: Callback) -> bool:
+        return any(callback is other for other in self._left_out)  # equal callbacks are not the same one
 
     def _leave_out(self, callback: Callback) -> None:
         """Call the callback no more. It stays among `callbacks`, so that checkpoints hold its state as before."""
         self._left_out.append(callback)
         for listeners in (self._on_step, self._on_update, self._on_episode):
-            listeners[:] = [listen for listen in listeners if listen.__self__ is not callback]
+            listeners[:] = [listener for listener in listeners if listener[0] is not callback]
 
     def _end(self, callback: Callback) -> None:
         """Call `on_end`, also of a callback that was left out: it may have files open. Its errors are ignored."""
-        if any(callback is left_out for left_out in self._left_out):
+        if self._is_left_out(callback):
             with suppress(Exception):
                 callback.on_end(self.counters)
         else:
@@ -265,10 +271,10 @@ def _non_finite(batch: Batch, errors: TDErrors) -> NonFiniteLoss:
     )
 
 
-def _listeners(callbacks: Sequence[Callback], event: str) -> list[Any]:
-    """The bound methods of the callbacks that override this event."""
+def _listeners(callbacks: Sequence[Callback], event: str) -> list[Listener]:
+    """The callbacks that override this event, with their methods."""
     return [
-        getattr(callback, event)
+        (callback, getattr(callback, event))
         for callback in callbacks
         if getattr(type(callback), event) is not getattr(Callback, event)
     ]

@@ -21,7 +21,7 @@ from framework.errors import FrameworkError, NonFiniteLoss, UsageError
 from framework.events import Callback, EvaluationResult
 from framework.options import CheckpointOptions, EvaluationOptions, RunOptions
 from framework.recording.states import save_state
-from framework.training.blame import blamed
+from framework.training.blame import culprit, plugins_named
 from framework.training.loop import Loop
 from framework.training.run_folder import create_run_folder, locked
 from framework.training.watchdog import watched
@@ -88,8 +88,8 @@ def train(
 ) -> Outcome:
     """Train with assembled parts until the run ends.
 
-    The first Ctrl-C, SIGTERM or SIGHUP ends the run normally after the current step, with a checkpoint. A second one
-    stops it at once.
+    The first Ctrl-C, SIGTERM or SIGHUP ends the run normally after the current step, with a checkpoint. The same
+    signal again ends the process at once.
 
     Args:
         parts: from `assemble`; their training environments are closed at the end.
@@ -120,7 +120,7 @@ def train(
         made = [callback for _, given in gathered for callback in given]
         owners = {id(callback): plugin for plugin, given in gathered for callback in given}
         saver = _saver(parts, path, checkpoint)
-        loop = Loop(parts, [*made, *callbacks], saver, partial(_dispensable, owners))
+        loop = Loop(parts, [*made, *callbacks], saver, partial(_dispensable, parts, owners))
         if checkpoint is not None:
             from framework.training.contents import restore
 
@@ -132,19 +132,18 @@ def train(
     return Outcome(loop.counters, loop.last_evaluation, stopped_by, saver.longest if saver else 0.0)
 
 
-def _dispensable(owners: Mapping[int, str], callback: Callback, error: Exception) -> bool:
-    """Whether a run continues without a callback that raised: one that a plugin brought, such as a tracker.
+def _dispensable(parts: Parts, owners: Mapping[int, str], callback: Callback, error: Exception) -> bool:
+    """Whether a run continues without a callback that raised: one that a plugin brought, such as a tracker. Then warn.
 
     The engine's own callbacks record the run, and those that the caller gave may end it on purpose.
     """
     plugin = owners.get(id(callback), ENGINE)
     if plugin == ENGINE or isinstance(error, FrameworkError):
         return False
-    frames = [(frame, line) for frame, line in walk_tb(error.__traceback__)]
-    frame, line = frames[-1]
+    found = culprit(walk_tb(error.__traceback__), parts, [callback])
     print(
-        f"warning: plugin '{plugin}' raised {type(error).__name__}: {error} (at {Path(frame.f_code.co_filename).name}:"
-        f"{line}); the run continues without its {type(callback).__name__}",
+        f"warning: plugin '{plugin}' raised {type(error).__name__}: {error}{f' (at {found.place})' if found else ''}; "
+        f"the run continues without its {type(callback).__name__}",
         file=sys.stderr,
         flush=True,
     )
@@ -155,7 +154,8 @@ def _dispensable(owners: Mapping[int, str], callback: Callback, error: Exception
 def _explained(loop: Loop, folder: Path | None) -> Iterator[None]:
     """Turn a plugin's error into one that names the plugin; save the batch of a loss that is not finite."""
     try:
-        yield
+        with plugins_named(loop.parts, loop.callbacks):
+            yield
     except NonFiniteLoss as error:
         if folder is None:
             raise
@@ -166,13 +166,6 @@ def _explained(loop: Loop, folder: Path | None) -> Iterator[None]:
         except (FrameworkError, OSError) as refusal:
             kept = f"The batch could not be saved: {refusal}"
         raise NonFiniteLoss(f"{error}. {kept}", error.ids, error.evidence) from None
-    except FrameworkError:
-        raise
-    except Exception as error:
-        explained = blamed(error, loop.parts, loop.callbacks)
-        if explained is None:
-            raise
-        raise explained from error
 
 
 def _saver(parts: Parts, folder: Path | None, base: Checkpoint | None) -> PeriodicSaver | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import platform
@@ -20,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from framework.assembly.assemble import assemble_agent
 from framework.assembly.configuration import is_file
-from framework.assembly.discovery import installed
+from framework.assembly.discovery import installed, spec_of
 from framework.assembly.manager import Expected, Plugins
 from framework.assembly.parts import Agent, Parts
 from framework.config import Source, read_toml
@@ -37,7 +36,7 @@ LIBRARIES = Expected(
 
 CONFIG, MANIFEST, LOCK = "config.toml", "manifest.json", ".lock"
 SOURCES = "plugins"
-"""In a run folder: copies of the plugins that are files, so that the folder is enough on any machine."""
+"""In a run folder: copies of the plugins that are files, for where the files are gone."""
 
 CONFIG_HASH = "config_sha256"
 
@@ -238,7 +237,7 @@ def _folder_of(run: str | Path) -> Path:
 
 def _places(package: str) -> Sequence[str]:
     """The folders of a package, found without importing it; empty for a module."""
-    spec = importlib.util.find_spec(package)
+    spec = spec_of(package)
     return spec.submodule_search_locations or [] if spec else []
 
 

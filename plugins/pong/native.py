@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -14,6 +13,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from jaxtyping import Bool, Float64, Int, Int64, UInt8
 
+from framework.processes.limits import usable_cores
 from framework.types import Role
 from plugins.pong.options import ACTION_SETS, PongOptions
 from plugins.pong.protocol import describe, picture
@@ -62,7 +62,7 @@ class NativePong(VectorEnv[Frames, Int64[np.ndarray, " N"], Any]):
             "pong",
             num_envs,
             batch_size=num_envs,
-            num_threads=options.threads or min(num_envs, _cores()),
+            num_threads=options.threads or min(num_envs, usable_cores()),
             max_num_frames_per_episode=options.max_frames,
             repeat_action_probability=options.sticky,
             full_action_space=options.actions == "full",
@@ -174,11 +174,6 @@ class NativePong(VectorEnv[Frames, Int64[np.ndarray, " N"], Any]):
         if any(value is not None and not 0 <= value < 2**31 for value in given):
             raise ValueError(f"seeds must lie in [0, 2³¹), not {given}")
         return np.array([NO_SEED if value is None else value for value in given], np.int32)
-
-
-def _cores() -> int:
-    """Return the number of cores that this process may use. A container may allow fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _without_lifetime(info: Infos) -> Infos:

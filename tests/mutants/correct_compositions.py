@@ -14,6 +14,7 @@ NETWORKS = (
     *(
         f"dqn,{name}"
         for name in (
+            "averaging",
             "boltzmann",
             "c51",
             "double",
@@ -31,9 +32,12 @@ NETWORKS = (
         )
     ),
     "dqn,double,dueling,nstep,per,polyak,qr",
+    "dqn,averaging,c51,layer_norm,noisy",
+    "dqn,averaging,iqn,munchausen",
     "rainbow",
     "data_efficient",
     "pqn",
+    "pqn,averaging",
 )
 ELSEWHERE = (
     "chapter,chain",
@@ -45,6 +49,7 @@ ELSEWHERE = (
     "dqn,impala,minatar",
     "pqn,minatar",
     "dqn,pong",
+    "dqn,no:per,packed,pong",
     "rainbow,pong",
 )
 """Compositions on other environments than the chain, with more shapes and wrappers."""

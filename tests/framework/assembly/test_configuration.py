@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.assembly.configuration import configure
+from framework.assembly.configuration import configure, without_void_values
 from framework.config import Source, parse_assignment
 from framework.errors import UsageError
 from framework.options import ReturnsOptions
@@ -80,6 +81,19 @@ def test_the_ends_that_one_person_sets_in_two_ways_all_count() -> None:
     flag = Source("command line", {"run.steps": 5}, unread="refused")
     flat = configure("tabular,chain", [file, assigned, flag])[1].flat()
     assert (flat["run.until"], flat["run.episodes"], flat["run.steps"]) == (None, 500, 5)
+
+
+@given(
+    unread=st.lists(st.sampled_from(["allowed", "defaults", "refused"]), max_size=5),
+    paths=st.lists(st.sampled_from(["run.steps", "run.seed"]), min_size=5, max_size=5),
+)
+def test_every_source_stays_in_its_place(unread: list[Any], paths: list[str]) -> None:
+    """Void ends go, and nothing else."""
+    sources = [Source(str(n), {path: n}, unread=how) for n, (how, path) in enumerate(zip(unread, paths, strict=False))]
+    settled = without_void_values(sources)
+    assert [source.label for source in settled] == [source.label for source in sources]
+    for source, before in zip(settled, sources, strict=True):
+        assert source.values in (before.values, {} if "run.steps" in before.values else before.values)
 
 
 def test_without_evaluations_no_recommended_evaluation_ends_the_run() -> None:

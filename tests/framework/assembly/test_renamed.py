@@ -33,3 +33,11 @@ def test_the_strongest_source_decides() -> None:
     weak, strong = Source("file", {"dqn.averaging": 0.5}), Source("--set", {"dqn.averaging": 0.125})
     assert configure("dqn,chain", [weak, strong])[1].flat()["averaging.rate"] == 0.125
     assert configure("dqn,chain", [weak, Source("--set", {"dqn.averaging": 0.0})])[0].names == ["dqn", "chain"]
+
+
+def test_a_mirror_that_is_not_there_any_more_is_said() -> None:
+    """An environment of one's own may declare a mirror, and the old option was on by default."""
+    (note,) = configure("dqn,cartpole", [Source("--set", {"replay.mirror": True})])[2]
+    assert "which this composition does not have: add mirror" in note
+    (note,) = configure("dqn,pong", [Source("--set", {"replay.mirror": True})])[2]
+    assert "add mirror" not in note

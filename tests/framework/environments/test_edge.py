@@ -99,6 +99,26 @@ def test_what_does_not_fit_is_refused_in_one_process_and_in_several(
     env.close()
 
 
+@pytest.mark.parametrize("axis", [-3, -2, -1])
+def test_a_declared_mirror_reverses_the_axis_that_its_author_meant(axis: int) -> None:
+    obs = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
+    env = Shows(gymnasium.spaces.Box(0, 255, obs.shape, np.uint8), obs)
+    env.metadata = {"mirror": {"axis": axis, "actions": [0, 2, 1]}, "render_fps": 4}
+    edge = Edge(env)
+    seen = edge.reset()[0]
+    mirrored = np.flip(seen, edge.metadata["mirror"]["axis"])
+    assert np.array_equal(mirrored, np.moveaxis(np.flip(obs, axis), -1, 0))
+    assert edge.metadata["mirror"]["actions"] == [0, 2, 1]
+    assert edge.metadata["render_fps"] == 4
+
+
+@pytest.mark.parametrize("declared", [None, {}, {"axis": 5}, {"axis": "x"}, [1], {"axis": [-1]}])
+def test_a_malformed_mirror_is_left_to_the_stream_which_refuses_it(declared: Any) -> None:
+    env = Shows(gymnasium.spaces.Box(0, 255, (6, 8, 3), np.uint8), np.zeros((6, 8, 3), np.uint8))
+    env.metadata = {"mirror": declared}
+    assert Edge(env).metadata["mirror"] == declared
+
+
 def test_spaces_of_another_package_are_refused() -> None:
     class Box:
         shape, dtype = (2,), np.dtype(np.float32)

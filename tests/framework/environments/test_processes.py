@@ -19,6 +19,7 @@ import framework
 from framework.assembly.manager import PluginError
 from framework.checkpoints.folder import CheckpointFolder
 from framework.environments.processes import EnvironmentProcessError, EnvProcesses
+from framework.errors import UsageError
 from tests.framework.checkpoints.pieces import left_behind
 
 MISBEHAVES = """
@@ -162,6 +163,25 @@ def test_an_environment_that_is_never_made_times_out() -> None:
     here = os.getpid()
     with pytest.raises(EnvironmentProcessError, match="an environment was not made within 2 seconds"):
         EnvProcesses(factory, 2, 2)
+
+
+def test_no_process_outlives_a_refusal(tmp_path: Path) -> None:
+    """The environments open; then the stream refuses their actions."""
+    plugin = tmp_path / "many.py"
+    plugin.write_text(
+        "import gymnasium\n"
+        "from framework.hooks import hookimpl\n"
+        "def changed(env):\n"
+        "    env.action_space = gymnasium.spaces.MultiDiscrete([2, 2])\n"
+        "    return env\n"
+        "@hookimpl\n"
+        "def env_wrapper(): return changed\n"
+    )
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    with pytest.raises(UsageError, match="MultiDiscrete"):
+        framework.assemble(f"dqn,cartpole,{plugin}", {"run.num_envs": 2, "run.env_processes": True})
+    after = {child.pid for child in psutil.Process().children(recursive=True) if child.status() != "zombie"}
+    assert after <= before
 
 
 def test_a_video_is_taken_of_a_run_with_processes(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from framework.recording.live import LiveProgress
+from framework.recording.live import REFRESH_SECONDS, LiveProgress
+from framework.types import Counters
 from tests.framework.recording.consoles import progress, shown, terminal
 
 NO_STEP: Any = None
@@ -73,3 +74,28 @@ def test_the_bar_goes_to_the_nearest_end(
     (task,) = live._progress.tasks
     assert (task.description, task.completed) == expected
     assert task.total == (1.0 if ends else None)
+
+
+def test_a_step_draws_nothing_until_the_display_is_due(
+    scripted: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step of the tabular agent takes microseconds, and a new text takes more."""
+    now, drawn = 0.0, 0
+    monkeypatch.setattr("framework.recording.live.monotonic", lambda: now)
+    run = scripted()
+    live = progress(run, terminal(), steps=10_000)
+    assert isinstance(live, LiveProgress)
+    refresh = live._refresh
+
+    def counted(counters: Counters) -> None:
+        nonlocal drawn
+        drawn += 1
+        refresh(counters)
+
+    monkeypatch.setattr(live, "_refresh", counted)
+    run.start(live)
+    for _ in range(1_000):
+        now += 0.001
+        live.on_step(NO_STEP, run.counters)
+    live.on_end(run.counters)
+    assert 2 <= drawn <= 3 + 1 / REFRESH_SECONDS

@@ -35,9 +35,58 @@ def test_a_run_continues_without_a_plugin_s_callback_that_raises(
     assert outcome.counters.env_steps == 100 and not outcome.interrupted
     assert capsys.readouterr().err == (
         "warning: plugin 'mine' raised ConnectionError: no network "
-        f"(at mine.py:{line_of(path, 'no network')}); the run continues without its Listener\n"
+        f"(at mine.py:{line_of(path, 'no network')}, in misbehave); the run continues without its Listener\n"
     )
     assert (tmp_path / "run" / "checkpoints" / "LATEST").exists()
+
+
+TWINS = """
+from dataclasses import dataclass, field
+from framework.events import Callback
+from framework.hooks import hookimpl
+
+def hears(event):
+    def method(self, *arguments):
+        print(event, file=self.heard)
+        if self.heard.first and event == EVENT:
+            raise ConnectionError
+    return method
+
+class Heard(list):
+    first = False
+    def write(self, text):
+        self.extend(text.split())
+
+@dataclass
+class Twin(Callback):
+    heard: Heard = field(compare=False)
+
+for event in EVENTS:
+    setattr(Twin, event, hears(event))
+
+MADE = [Twin(Heard()), Twin(Heard())]
+MADE[0].heard.first = True
+
+@hookimpl
+def make_callbacks():
+    return MADE
+"""
+
+EVENTS = ["on_start", "on_step", "on_update", "on_episode", "on_evaluation_start", "on_evaluation", "on_end"]
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_a_callback_that_raised_hears_only_the_end_and_an_equal_one_hears_everything(
+    event: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "twins.py"
+    path.write_text(f"EVENT, EVENTS = {event!r}, {EVENTS!r}\n{TWINS}")
+    parts = framework.assemble(f"tabular,chain,{path}", {"run.steps": 30, "evaluation.every": 10})
+    module = parts.plugins.manager.get_plugin("twins")
+    framework.train(parts)
+    raised, other = (list(twin.heard) for twin in module.MADE)
+    assert set(other) == set(EVENTS)
+    assert raised == other[: other.index(event) + 1] + (["on_end"] if event != "on_end" else [])
 
 
 def test_an_error_outside_of_plugins_is_raised_unchanged() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,13 @@ def test_a_run_continues_where_the_file_is_gone_and_names_one_that_has_changed(r
         framework.resume(folder, {"run.steps": 80})
     file.unlink()
     assert framework.resume(folder, {"run.steps": 80}).counters.env_steps == 80
+
+
+def test_a_plugin_whose_package_is_gone_has_no_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = {"gone": [EntryPoint("gone", "a_package_that_is_gone.inner", "framework.plugins")]}
+    monkeypatch.setattr("framework.training.run_folder.installed", lambda: gone)
+    with pytest.raises(UsageError, match="plugin 'gone' includes no trained agent"):
+        framework.load("gone")
 
 
 def test_commands_that_start_together_get_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
