@@ -68,10 +68,12 @@ class EvaluationResult:
 
     @property
     def mean(self) -> float:
+        """The mean of the returns."""
         return float(np.mean(self.returns))
 
     @property
     def deviation(self) -> float:
+        """Their population standard deviation."""
         return float(np.std(self.returns))
 
     def summary(self) -> dict[str, float]:

@@ -59,6 +59,7 @@ class Spaces:
 
     @property
     def num_actions(self) -> int:
+        """The number of actions."""
         return int(self.action.n)
 
     def describe(self) -> str:

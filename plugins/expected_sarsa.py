@@ -17,6 +17,8 @@ from plugins.tabular import QTable, expectation, table_of, temporal_difference
 
 
 class ExpectedSarsa:
+    """The loss of expected SARSA (Sutton & Barto 2018, eq. 6.9): y = r + discount · Σ_a' π(a'|s') Q(s', a')."""
+
     def __init__(self, policy: QTable, exploration: Exploration) -> None:
         self._policy, self._exploration = policy, exploration
 

@@ -74,17 +74,21 @@ class Builder:
         return self.slots.fill("make_env", object, config=self.config.for_later(), **given)
 
     def policy(self, spaces: Spaces) -> Policy:
+        """The part of `make_policy` for these spaces, with fresh weights."""
         with self._name_unsupported_spaces("make_policy", spaces):
             return self._fill("make_policy", Policy, spaces=spaces)
 
     def exploration(self, spaces: Spaces) -> Exploration:
+        """The part of `make_exploration`."""
         with self._name_unsupported_spaces("make_exploration", spaces):
             return self._fill("make_exploration", Exploration, spaces=spaces)
 
     def returns(self) -> Returns:
+        """The part of `make_returns`."""
         return self._fill("make_returns", Returns)
 
     def sampler(self) -> Sampler:
+        """The part of `make_sampler`. Each buffer needs its own."""
         return self._fill("make_sampler", Sampler)
 
     def buffer(
@@ -100,18 +104,23 @@ class Builder:
         return self._fill("make_buffer", Buffer, spaces=spaces, sampler=sampler, returns=returns, policy=policy)
 
     def loss(self, policy: Policy, exploration: Exploration) -> Loss:
+        """The part of `make_loss`."""
         return self._fill("make_loss", Loss, policy=policy, exploration=exploration)
 
     def optimizer(self, policy: Policy) -> Optimizer:
+        """The part of `make_optimizer`."""
         return self._fill("make_optimizer", Optimizer, policy=policy)
 
     def target_sync(self, policy: Policy) -> TargetSync:
+        """The part of `make_target_sync`."""
         return self._fill("make_target_sync", TargetSync, policy=policy)
 
     def cadence(self) -> Cadence:
+        """The part of `make_cadence`."""
         return self._fill("make_cadence", Cadence)
 
     def collector(self, stream: TransitionStream, policy: Policy, exploration: Exploration) -> Collector:
+        """The part of `make_collector`."""
         return self._fill("make_collector", Collector, stream=stream, policy=policy, exploration=exploration)
 
     # ── Environments as a stream ─────────────────────────────────────────────────────────────────

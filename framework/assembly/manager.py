@@ -113,6 +113,7 @@ class Plugins:
         return (spec.namespace.__name__, spec.function.__code__.co_firstlineno) if spec else ("", 0)
 
     def is_slot(self, hook: str) -> bool:
+        """Whether one plugin fills this hook; false for gathered hooks and for unknown names."""
         spec = self.spec(hook)
         return bool(spec and spec.opts["firstresult"])
 

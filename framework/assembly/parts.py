@@ -44,18 +44,22 @@ class Agent:
 
     @property
     def plugins(self) -> Plugins:
+        """The verified plugins."""
         return self.builder.plugins
 
     @property
     def config(self) -> Config:
+        """The options in force."""
         return self.builder.config
 
     @property
     def seeds(self) -> Seeds:
+        """The named random generators of the run."""
         return self.builder.seeds
 
     @property
     def slots(self) -> Slots:
+        """The slots, with who filled each."""
         return self.builder.slots
 
     @property

@@ -141,6 +141,7 @@ class TransitionStream:
 
     @property
     def observations(self) -> Shaped[np.ndarray, "N *obs"]:
+        """What a policy sees now. A stack has its oldest frame first."""
         return self._stack.observations
 
     def begin(self, actions: Int64[np.ndarray, " N"]) -> None:

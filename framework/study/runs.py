@@ -24,6 +24,7 @@ class Run:
 
     @property
     def label(self) -> str:
+        """The arm and the seed, for people."""
         return f"{self.arm.label}, seed {self.seed}"
 
     @property
@@ -33,6 +34,7 @@ class Run:
 
     @property
     def is_complete(self) -> bool:
+        """Whether the run has its result."""
         return (self.folder / RESULT).is_file()
 
     @property

@@ -22,7 +22,7 @@ ABSENT = "(absent)"
 
 def about(parts: Parts) -> dict[str, Any]:
     """What a checkpoint's manifest says about the run: its counters, options and identity."""
-    return _as_json(
+    return as_json(
         {"counters": parts.counters.state_dict(), "options": parts.config.flat(), "identity": identity(parts)}
     )
 
@@ -33,7 +33,7 @@ def identity(parts: Parts) -> dict[str, Any]:
     options = {path: value for path, value in parts.config.flat().items() if path not in FREE}
     # a file may lie elsewhere, or be the run's own copy: its content is compared below
     options["run.plugins"] = [Path(name).name if is_file(name) else name for name in options["run.plugins"]]
-    return _as_json({**described, "options": options, "sources": _sources(parts.plugins)})
+    return as_json({**described, "options": options, "sources": _sources(parts.plugins)})
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -67,7 +67,7 @@ def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, json.dumps(node, ensure_ascii=False)
 
 
-def _as_json(value: dict[str, Any]) -> dict[str, Any]:
+def as_json(value: dict[str, Any]) -> dict[str, Any]:
     """The value as JSON gives it back: tuples become lists, and values that JSON cannot store become text."""
     result: dict[str, Any] = json.loads(json.dumps(value, default=str))
     return result

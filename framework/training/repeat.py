@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from framework.assembly.parts import Parts
 from framework.config import Source
 from framework.errors import UsageError
 from framework.recording.trace import Difference, TraceComparer, read_trace
-from framework.training.identity import differences
+from framework.training.identity import as_json, differences
 from framework.training.run import train
 from framework.training.run_folder import located, manifest, recorded_manifest, recorded_options
 
@@ -69,6 +68,6 @@ def repeat(
 
 def _changes(run: Path, parts: Parts) -> list[str]:
     """The differences between the run's manifest and the manifest of the parts."""
-    before, now = recorded_manifest(run), json.loads(json.dumps(manifest(parts), default=str))
+    before, now = recorded_manifest(run), as_json(manifest(parts))
     compared = ("versions", "parts", "slots", "environment")
     return differences({key: before.get(key) for key in compared}, {key: now[key] for key in compared})

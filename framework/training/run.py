@@ -57,6 +57,7 @@ class Outcome:
 
     @property
     def interrupted(self) -> bool:
+        """Whether a signal stopped the run."""
         return self.stopped_by is not None
 
 

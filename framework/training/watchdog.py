@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import multiprocessing
 import os
+import shlex
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from framework.checkpoints.folder import FOLDER as CHECKPOINTS
 from framework.training.blame import culprit
 from framework.training.loop import Loop
 
@@ -78,6 +80,7 @@ def _report(loop: Loop, thread: int, seconds: float, folder: Path | None) -> Non
         with suppress(OSError), (folder / HANG_FILE).open("w", encoding="utf-8") as file:
             faulthandler.dump_traceback(file)
             lines.append(f"error: the stacks of all threads are in {folder / HANG_FILE}")
-        if (folder / "checkpoints").is_dir():
-            lines.append(f"error: continue from the last checkpoint: python -m framework run --resume {folder}")
+        if (folder / CHECKPOINTS).is_dir():
+            command = f"python -m framework run --resume {shlex.quote(str(folder))}"
+            lines.append(f"error: continue from the last checkpoint: {command}")
     print("\n".join(lines), file=sys.stderr, flush=True)

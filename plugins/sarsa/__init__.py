@@ -20,6 +20,11 @@ from plugins.tabular import QTable, expectation, table_of, temporal_difference
 
 
 class Sarsa:
+    """The loss of SARSA (Sutton & Barto 2018, eq. 6.7): y = r + discount · Q(s', a'), with a' the action taken.
+
+    Where a' is unknown (−1), at a truncation, the expectation over the exploration takes its place.
+    """
+
     def __init__(self, policy: QTable, exploration: Exploration) -> None:
         self._policy, self._exploration = policy, exploration
 
