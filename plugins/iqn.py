@@ -1,8 +1,9 @@
 """Implicit quantile networks (Dabney et al. 2018b) learn the quantiles of each action's return at any levels τ.
 
 Z_τ(s, a) = f(ψ(s) ⊙ φ(τ))_a with φ_j(τ) = ReLU(Σ_{i<n} cos(π i τ) w_ij + b_j) (eq. 4): the torso is ψ, the stream f.
-In training, the levels are drawn from U[0, 1) for each row of a batch. Evaluations always use the same evenly spaced
-levels.
+In training, the levels are drawn from U[0, 1) for each row of a batch. Those of the action values (K of them, eq. 2) are
+drawn apart from those of the loss (N and N', eq. 3): one sample that both selects an action and evaluates it makes the
+target too large. Evaluations always use the same evenly spaced levels.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from collections.abc import Callable, Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from framework.config import Config, Field, Section
 from framework.conformance.check import Check, checks_in
@@ -27,7 +27,10 @@ from plugins.dqn.sources import RandomSource
 class IQNOptions(Section, name="iqn"):
     """The levels, their embedding and the loss."""
 
-    samples: int = Field(8, ge=1, description="random levels for each row in training: N, N' and K of eqs. 2 and 3")
+    samples: int = Field(8, ge=1, description="N and N' of eq. 3: random levels of the loss for each row")
+    policy_samples: int = Field(
+        32, ge=1, description="K of eq. 2: random levels for each row in training whose mean is the action value"
+    )
     even: int = Field(32, ge=1, description="evenly spaced levels in an evaluation")
     cosines: int = Field(64, ge=1, description="n, the number of cosines that embed a level")
     kappa: float = Field(1.0, gt=0, description="κ of the Huber loss: larger errors count linearly")
@@ -39,7 +42,7 @@ def cosines(levels: Float[Tensor, "B N"], count: int) -> Float[Tensor, "B N coun
 
 
 class ImplicitQuantileHead(QuantileLoss):
-    """Quantiles at the levels of the method `levels`. The loss is eq. 3."""
+    """Quantiles at random levels in training, at evenly spaced ones otherwise. The loss is eq. 3."""
 
     width = 1
 
@@ -47,26 +50,31 @@ class ImplicitQuantileHead(QuantileLoss):
         super().__init__(options.kappa)
         self.random = random
         self._options = options
-        self.embedding = nn.Linear(options.cosines, features)
+        self.embedding = nn.Sequential(nn.Linear(options.cosines, features), nn.ReLU())
 
     def forward(self, features: Float[Tensor, "B F"], stream: Callable[[Tensor], Tensor]) -> Quantiles:
-        return self.at(self.levels(features), features, stream)
+        if not self.training:
+            count = self._options.even
+            even = ((torch.arange(count).to(features) + 0.5) / count).expand(len(features), count)
+            return Quantiles(self.at(even, features, stream), even)
+        levels = self._random_levels(self._options.samples, features)
 
-    def levels(self, features: Float[Tensor, "B F"]) -> Float[Tensor, "B N"]:
-        """Return the levels τ of each row: random in training, evenly spaced otherwise."""
-        if self.training:
-            return self.random.uniform(len(features), self._options.samples, like=features)
-        count = self._options.even
-        return ((torch.arange(count).to(features) + 0.5) / count).expand(len(features), count)
+        def mean() -> Float[Tensor, "B A"]:
+            others = self._random_levels(self._options.policy_samples, features)
+            return self.at(others, features, stream).mean(dim=2)
+
+        return Quantiles(self.at(levels, features, stream), levels, mean)
+
+    def _random_levels(self, count: int, features: Float[Tensor, "B F"]) -> Float[Tensor, "B N"]:
+        return self.random.uniform(len(features), count, like=features)
 
     def at(
         self, levels: Float[Tensor, "B N"], features: Float[Tensor, "B F"], stream: Callable[[Tensor], Tensor]
-    ) -> Quantiles:
+    ) -> Float[Tensor, "B A N"]:
         """Return the quantiles at these levels."""
-        embedded = functional.relu(self.embedding(cosines(levels, self._options.cosines)))
-        rows = (features[:, None, :] * embedded).flatten(0, 1)
+        rows = (features[:, None, :] * self.embedding(cosines(levels, self._options.cosines))).flatten(0, 1)
         quantiles: Tensor = stream(rows).reshape(*levels.shape, -1)
-        return Quantiles(quantiles.transpose(1, 2), levels)
+        return quantiles.transpose(1, 2)
 
 
 @hookimpl

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int64
@@ -14,14 +16,18 @@ from plugins.dqn.maths import bootstrapped, taken
 
 @dataclass(frozen=True)
 class Quantiles:
-    """Quantiles [B, A, N] at the levels τ [B or 1, N], and their means [B, A]."""
+    """Quantiles [B, A, N] at the levels τ [B or 1, N], and action values [B, A].
+
+    The action values are the means of the quantiles, or what `mean` computes when they are first read.
+    """
 
     quantiles: Float[Tensor, "B A N"]
     levels: Float[Tensor, "R N"]
+    mean: Callable[[], Tensor] | None = None
 
-    @property
+    @cached_property
     def values(self) -> Float[Tensor, "B A"]:
-        return self.quantiles.mean(dim=2)
+        return self.quantiles.mean(dim=2) if self.mean is None else self.mean()
 
 
 def quantile_huber(

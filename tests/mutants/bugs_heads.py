@@ -307,8 +307,8 @@ LEVELS = (
         row="Stable-Baselines-Team/stable-baselines3-contrib#17",
         plugins="dqn,qr,chain",
         module=QUANTILES,
-        old="return self.quantiles.mean(dim=2)",
-        new="return self.quantiles.median(dim=2).values",
+        old="return self.quantiles.mean(dim=2) if",
+        new="return self.quantiles.median(dim=2).values if",
     ),
     Mutant(
         name="iqn_values_are_the_best_quantiles",
@@ -316,8 +316,26 @@ LEVELS = (
         row="JuliaReinforcementLearning/ReinforcementLearningZoo.jl#53",
         plugins="dqn,iqn,chain",
         module=QUANTILES,
-        old="return self.quantiles.mean(dim=2)",
-        new="return self.quantiles.amax(dim=2)",
+        old="return self.quantiles.mean(dim=2) if",
+        new="return self.quantiles.amax(dim=2) if",
+    ),
+    Mutant(
+        name="one_sample_selects_and_evaluates",
+        component="loss",
+        row="google/dopamine: its K samples are apart; re-enacted without them",
+        plugins="dqn,iqn,chain",
+        module="plugins.iqn",
+        old="return Quantiles(self.at(levels, features, stream), levels, mean)",
+        new="return Quantiles(self.at(levels, features, stream), levels)",
+    ),
+    Mutant(
+        name="the_samples_that_select_are_those_of_the_loss_again",
+        component="loss",
+        row="not in the catalogue: K levels, and the first N of them are the loss's",
+        plugins="dqn,iqn,chain",
+        module="plugins.iqn",
+        old="            others = self._random_levels(self._options.policy_samples, features)\n",
+        new="            others = levels\n",
     ),
     Mutant(
         name="quantiles_let_nan_through_a_terminal",
@@ -370,10 +388,10 @@ LEVELS = (
         row="Kaixhin/Rainbow#2 (of τ)",
         plugins="dqn,iqn,chain",
         module="plugins.iqn",
-        old="return self.random.uniform(len(features), self._options.samples, like=features)",
-        new="if len(features) != len(getattr(self, 'kept', ())):\n"
-        "                self.kept = self.random.uniform(len(features), self._options.samples, like=features)\n"
-        "            return self.kept",
+        old="return self.random.uniform(len(features), count, like=features)",
+        new="if (len(features), count) != getattr(self, 'kept', torch.empty(0)).shape:\n"
+        "            self.kept = self.random.uniform(len(features), count, like=features)\n"
+        "        return self.kept",
     ),
     Mutant(
         name="rows_share_their_levels",
@@ -381,8 +399,8 @@ LEVELS = (
         row="not in the catalogue: one τ for the whole batch",
         plugins="dqn,iqn,chain",
         module="plugins.iqn",
-        old="return self.random.uniform(len(features), self._options.samples, like=features)",
-        new="return self.random.uniform(1, self._options.samples, like=features).expand(len(features), -1)",
+        old="return self.random.uniform(len(features), count, like=features)",
+        new="return self.random.uniform(1, count, like=features).expand(len(features), -1)",
     ),
     Mutant(
         name="evaluation_draws_its_levels",
@@ -390,8 +408,8 @@ LEVELS = (
         row="IntelLabs/coach#368 (of τ)",
         plugins="dqn,iqn,chain",
         module="plugins.iqn",
-        old="if self.training:",
-        new="if True:",
+        old="if not self.training:",
+        new="if False:",
     ),
     Mutant(
         name="cosines_without_pi",
@@ -417,8 +435,8 @@ LEVELS = (
         row="not in the catalogue: an activation is left out",
         plugins="dqn,iqn,chain",
         module="plugins.iqn",
-        old="functional.relu(self.embedding(cosines(levels, self._options.cosines)))",
-        new="self.embedding(cosines(levels, self._options.cosines))",
+        old="nn.Sequential(nn.Linear(options.cosines, features), nn.ReLU())",
+        new="nn.Sequential(nn.Linear(options.cosines, features))",
     ),
     Mutant(
         name="quantiles_of_the_wrong_rows",

@@ -100,8 +100,8 @@ MUTANTS = (
         row="IntelLabs/coach#368",
         plugins="dqn,iqn,chain",
         module="plugins.iqn",
-        old="        if self.training:\n",
-        new="        if True:\n",
+        old="        if not self.training:\n",
+        new="        if False:\n",
     ),
     Mutant(
         name="normalised_over_the_batch",

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
 
 from framework.seeding import Seeds
 from plugins.dqn.maths import greedy
@@ -43,7 +43,7 @@ def test_the_quantiles_are_those_of_equation_4(samples, cosines, training, seed,
     count = samples if training else samples + 1
     assert output.quantiles.shape == (B, A, count)
     assert output.levels.shape == (B, count)
-    weight, bias = (parameter.detach().numpy() for parameter in (made.embedding.weight, made.embedding.bias))
+    weight, bias = (parameter.detach().numpy() for parameter in (made.embedding[0].weight, made.embedding[0].bias))
     row, column = data.draw(st.integers(0, B - 1)), data.draw(st.integers(0, count - 1))
     level = output.levels[row, column].item()
     product = np.zeros(F)
@@ -52,17 +52,52 @@ def test_the_quantiles_are_those_of_equation_4(samples, cosines, training, seed,
         product[j] = features[row, j].item() * max(phi, 0.0)
     expected = top(torch.from_numpy(product)[None])[0, :, 0]
     assert torch.allclose(output.quantiles[row, :, column], expected, atol=1e-12)
-    assert torch.allclose(output.values, output.quantiles.mean(dim=2))
+    assert training or torch.equal(output.values, output.quantiles.mean(dim=2))
 
 
 def test_levels_are_random_for_each_row_in_training_and_even_otherwise() -> None:
-    made = head(samples=7, even=4)
+    made, top = head(samples=7, even=4), stream()
     features = torch.randn(B, F, dtype=torch.float64)
-    first, second = made.levels(features), made.levels(features)
+    first, second = made(features, top).levels, made(features, top).levels
     assert ((first >= 0) & (first < 1)).all()
     assert len(torch.unique(torch.cat([first, second]))) == 2 * B * 7
     made.eval()
-    assert torch.equal(made.levels(features), torch.tensor([[0.125, 0.375, 0.625, 0.875]] * B, dtype=torch.float64))
+    even = torch.tensor([[0.125, 0.375, 0.625, 0.875]] * B, dtype=torch.float64)
+    assert torch.equal(made(features, top).levels, even)
+
+
+@pytest.mark.parametrize("policy_samples", [1, 8, 32])
+def test_action_values_are_means_over_as_many_levels_as_the_option_says(policy_samples: int) -> None:
+    """Each row has the same features, so the values vary as means of that many samples do: σ² / K."""
+    made = head(samples=1, policy_samples=policy_samples)
+    output = made(torch.ones(20_000, F, dtype=torch.float64), stream())
+    ratio = output.quantiles[:, :, 0].var(dim=0) / output.values.var(dim=0)
+    assert torch.allclose(ratio, torch.full((A,), float(policy_samples), dtype=torch.float64), rtol=0.1)
+
+
+def test_the_maximum_over_fair_gambles_is_no_gain() -> None:
+    """Two actions, a certain 0 and a fair ±1: a target that selects and evaluates with one sample gains by choosing."""
+    made = head(samples=8, policy_samples=8)
+
+    def two_actions(rows: Tensor) -> Tensor:
+        gamble = torch.where(rows[:, :1] < 0.5, -1.0, 1.0)
+        return torch.stack([torch.zeros_like(gamble), gamble], dim=1)
+
+    made.embedding = nn.Identity()
+    made._options = IQNOptions(samples=8, policy_samples=8, cosines=2)
+    rows = 20_000
+    features = torch.ones(rows, 2, dtype=torch.float64)
+
+    def through_levels(given: Tensor) -> Tensor:
+        # the second cosine is cos(π τ), which falls from 1 to −1: positive for the lower half of the levels
+        return two_actions((given[:, 1:] < 0).to(given))
+
+    output = made(features, through_levels)
+    chosen = greedy(output.values)
+    target = (chosen[:, :, None] * output.quantiles).sum(dim=1).mean()
+    assert abs(target.item()) < 0.01
+    shared = (greedy(output.quantiles.mean(dim=2))[:, :, None] * output.quantiles).sum(dim=1).mean()
+    assert shared.item() > 0.1
 
 
 def test_with_the_levels_of_qr_the_loss_is_that_of_qr() -> None:

@@ -12,7 +12,7 @@ from framework.conformance.fixtures.batches import A, B
 from framework.conformance.subject import Subject
 from plugins.dqn.conformance.rig import FEATURES, AffineStream, numbers, rigged
 
-OPTIONS = {"iqn.samples": 5, "iqn.even": 4, "iqn.cosines": 6}
+OPTIONS = {"iqn.samples": 5, "iqn.policy_samples": 3, "iqn.even": 4, "iqn.cosines": 6}
 
 
 @check(
@@ -41,6 +41,25 @@ def levels_are_fresh_in_training(subject: Subject) -> None:
             expect(len(np.unique(drawn)), drawn.size, example=example)
 
 
+@check(
+    "loss",
+    "dqn_head",
+    Cause("the samples that select the next action also evaluate it: the target is the maximum of noise"),
+)
+def values_have_samples_of_their_own(subject: Subject) -> None:
+    """In training, action values are means over K levels that are drawn apart from those of the loss (eq. 2)."""
+    options = {**OPTIONS, "iqn.samples": 8, "iqn.policy_samples": 8}
+    with rigged(subject, options) as rig:
+        head = rig.head().train()
+        stream, rows = AffineStream(rig, head.width), 4_000
+        output = head(rig.normal(1, FEATURES).expand(rows, FEATURES), stream)
+        values, means = numbers(output.values), numbers(output.quantiles.mean(dim=2))
+        example = {"compared": f"action values and means of the quantiles of one observation, {rows} times"}
+        for action in range(A):
+            both = np.corrcoef(values[:, action], means[:, action])[0, 1]
+            require(abs(both) < 0.1, example=example, expected="no correlation", got=both)
+
+
 @check("policy", "dqn_head", Cause("an evaluation draws random levels"))
 def levels_are_even_in_evaluation(subject: Subject) -> None:
     """In evaluation, the levels of every row are the midpoints (i + ½) / N of N equal parts, in every pass."""
@@ -63,9 +82,9 @@ def quantiles_are_those_of_the_embedding(subject: Subject) -> None:
     """Z_τ(s, a) = f(ψ(s) ⊙ ReLU(Σ_i w_ij cos(π i τ) + b_j)), with i from 0 (Dabney et al. 2018b, eq. 4)."""
     with rigged(subject, OPTIONS) as rig:
         head = rig.head()
-        layer = getattr(head, "embedding", None)
+        layer = next(iter(getattr(head, "embedding", ())), None)
         if not isinstance(layer, torch.nn.Linear):
-            raise NotApplicable("the head has no linear layer `embedding`")
+            raise NotApplicable("the head has no layers `embedding` that begin with a linear one")
         stream, features = AffineStream(rig, head.width), rig.normal(B, FEATURES)
         weight, bias = numbers(layer.weight), numbers(layer.bias)
         for training in (True, False):

@@ -226,13 +226,19 @@ def with_changed_tensors(output: Any, change: Callable[[Tensor], Tensor]) -> Any
     found = {name: change(tensor) for name, tensor in tensors_of(output).items() if tensor.shape[:2] == (B, A)}
     if not found:
         raise NotApplicable("the head's output has no tensor [B, A, …]")
-    return replace(output, **found)
+    return _replaced(output, found)
 
 
 def row_of(output: Any, row: int) -> Any:
     """Return an output of one row. Tensors that all rows share are kept."""
     found = {name: tensor[row : row + 1] for name, tensor in tensors_of(output).items() if len(tensor) == B}
-    return replace(output, **found)
+    return _replaced(output, found)
+
+
+def _replaced(output: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """Return the output with other tensors, and without functions, which would compute from those before."""
+    functions = {field.name: None for field in fields(output) if callable(getattr(output, field.name))}
+    return replace(output, **functions, **tensors)
 
 
 def one_hot(actions: Tensor) -> Tensor:
