@@ -243,7 +243,7 @@ def make_optimizer(policy: Policy, config: Config) -> Optimizer:
 
 
 @slot
-def make_target_sync(policy: Policy, config: Config) -> TargetSync:
+def make_target_sync(policy: Policy, config: Config, slots: Slots) -> TargetSync:
     """The part that decides when the target network follows. Engine default: an exact copy every `target.every`."""
     raise NotImplementedError
 

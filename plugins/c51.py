@@ -57,8 +57,9 @@ class Categorical:
 class CategoricalHead(nn.Module):
     """A distribution over the atoms for each action.
 
-    The loss is the cross-entropy between the projected target and the distribution of the action taken. It is also
-    the priority.
+    The loss is the cross-entropy between the projected target and the distribution of the action taken. The priority is
+    their Kullback-Leibler divergence (Hessel et al. 2018), the cross-entropy without the entropy of the target: it is 0
+    where nothing is left to learn.
     """
 
     def __init__(self, atoms: int, v_min: float, v_max: float) -> None:
@@ -80,14 +81,15 @@ class CategoricalHead(nn.Module):
         reward: Float[Tensor, " B"],
         discount: Float[Tensor, " B"],
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-        """Return (cross-entropy, the same as the priority) of each transition."""
+        """Return (cross-entropy, Kullback-Leibler divergence) of each transition."""
         following = (next_distribution[:, :, None] * target.logs.exp()).sum(dim=1)
         # with a discount of 0 all atoms move to the reward, so the distribution does not matter: replace possible NaNs
         following = torch.where(discount[:, None] == 0, torch.full_like(following, 1 / self.width), following)
         positions = bootstrapped(reward[:, None], discount[:, None], self.support[None, :].expand_as(following))
         goal = project(following, positions, self.support)
         loss = -(goal * taken(online.logs, action)).sum(dim=1)
-        return loss, loss.detach()
+        entropy = torch.special.entr(goal).sum(dim=1)
+        return loss, (loss - entropy).detach().clamp(min=0)
 
 
 @hookimpl

@@ -43,6 +43,7 @@ ATARI = Bundle(
         "dqn.learning_rate": 1e-4,
         "dqn.hidden": 512,
         "dqn.max_grad_norm": 0.0,
+        "dqn.precision": "float32",
         "atari.view": "screen",
         "atari.size": 84,
         "atari.actions": "minimal",

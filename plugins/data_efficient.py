@@ -27,7 +27,7 @@ ATARI_VALUES: Mapping[str, Any] = {
     **VALUES,
     "run.steps": 100_000,
     "per.beta_horizon": 100_000,
-    "replay.capacity": 100_000,
+    "replay.capacity": 110_000,  # of frames: 100,000 transitions, and the last frame of each episode
     "learning.starts": 1_600,
     "learning.updates_per_step": 1.0,
     "target.every": 2_000,

@@ -1,5 +1,9 @@
 """Dueling networks (Wang et al. 2016, eq. 9) estimate a state value and advantages, and combine them for each output:
-Q(s, a) = V(s) + A(s, a) − mean of A(s, ·)."""
+Q(s, a) = V(s) + A(s, a) − mean of A(s, ·).
+
+The paper also scales the gradient that enters its last convolution by 1/√2. Here it is not scaled: the steps of Adam do
+not depend on the scale of a layer's gradients, and Rainbow, which has dueling networks and Adam, does not mention it.
+"""
 
 from __future__ import annotations
 

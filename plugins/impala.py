@@ -15,7 +15,6 @@ from typing import cast
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
-from torch.nn import functional
 
 from framework.config import Config, Field, Section
 from framework.errors import UnsupportedSpace
@@ -39,16 +38,15 @@ class ImpalaOptions(Section, name="impala"):
     )
 
 
-class Residual(nn.Module):
+class Residual(nn.Sequential):
     """x + conv(ReLU(conv(ReLU(x)))), shapes unchanged."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        convolutions = [nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2)]
+        super().__init__(nn.ReLU(), convolutions[0], nn.ReLU(), convolutions[1])
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        return x + cast(Tensor, self.second(functional.relu(self.first(functional.relu(x)))))
+        return x + cast(Tensor, super().forward(x))  # type: ignore[no-untyped-call]
 
 
 class Impala(nn.Module):

@@ -1,9 +1,9 @@
 """Implicit quantile networks (Dabney et al. 2018b) learn the quantiles of each action's return at any levels τ.
 
 Z_τ(s, a) = f(ψ(s) ⊙ φ(τ))_a with φ_j(τ) = ReLU(Σ_{i<n} cos(π i τ) w_ij + b_j) (eq. 4): the torso is ψ, the stream f.
-In training, the levels are drawn from U[0, 1) for each row of a batch. Those of the action values (K of them, eq. 2) are
-drawn apart from those of the loss (N and N', eq. 3): one sample that both selects an action and evaluates it makes the
-target too large. Evaluations always use the same evenly spaced levels.
+In training, the levels are drawn from U[0, 1) for each row of a batch. Those of the action values (K of them, eq. 2)
+are drawn apart from those of the loss (N and N', eq. 3): one sample that both selects an action and evaluates it makes
+the target too large. Evaluations always use the same evenly spaced levels.
 """
 
 from __future__ import annotations

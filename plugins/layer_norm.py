@@ -2,9 +2,12 @@
 learning more stable.
 
 y = γ ⊙ (x − E[x]) / √(Var[x] + ε) + β, with E and Var over all units of a layer. For a convolution they are over all
-channels and pixels, and each channel has one γ and one β. Gallici et al. 2024 (section 4) show that layer normalisation
-bounds the divergence of temporal-difference learning without target networks. The plugin
-does not change the convolutions of `impala`: none of them is directly before an `nn.ReLU`.
+channels and pixels, and each channel has one γ and one β. (The published code of PQN takes them over the channels of
+each pixel. Here they are over the whole layer, whose output one normalisation then bounds.) Gallici et al. 2024
+(section 4) show that layer normalisation bounds the divergence of temporal-difference learning without target networks.
+
+In `impala` the convolution of each stage and the first one of each residual block are normalised. The second one of a
+block is not: its output is added to the block's input. In `iqn` the embedding of the levels is normalised, too.
 """
 
 from __future__ import annotations
@@ -16,26 +19,37 @@ from torch import nn
 
 from framework.conformance.check import Check, checks_in
 from framework.hooks import hookimpl
-from plugins.dqn.hookspecs import StreamConstructor, TorsoConstructor
+from plugins.dqn.hookspecs import HeadConstructor, StreamConstructor, TorsoConstructor
 
 M = TypeVar("M", bound=nn.Module)
 
 
 def normalised(module: M) -> M:
-    """Insert a normalisation between each linear layer or convolution and a ReLU directly after it; return the module.
+    """Insert a normalisation after each linear layer or convolution whose output goes to a ReLU; return the module.
 
-    It searches every `nn.Sequential`. Noisy layers count as linear layers.
+    It searches every `nn.Sequential`. A pooling may stand before the ReLU, and the ReLU may be the first module of a
+    nested `nn.Sequential`. Noisy layers count as linear layers.
     """
     for part in list(module.modules()):
         if not isinstance(part, nn.Sequential):
             continue
         layers = list(part)
         for index in reversed(range(len(layers) - 1)):
-            if isinstance(layers[index + 1], nn.ReLU):
+            if _activates(layers[index + 1 :]):
                 normaliser = _normaliser(layers[index])
                 if normaliser is not None:
                     part.insert(index + 1, normaliser)
     return module
+
+
+def _activates(layers: Sequence[nn.Module]) -> bool:
+    """Whether what these layers get goes to a ReLU, at most through poolings."""
+    for layer in layers:
+        if isinstance(layer, nn.Sequential):
+            return _activates(list(layer))
+        if not isinstance(layer, nn.MaxPool2d | nn.AvgPool2d | nn.AdaptiveMaxPool2d | nn.AdaptiveAvgPool2d):
+            return isinstance(layer, nn.ReLU)
+    return False
 
 
 def _normaliser(layer: nn.Module) -> nn.Module | None:
@@ -55,6 +69,12 @@ def dqn_torso() -> Generator[None, TorsoConstructor, TorsoConstructor]:
 def dqn_stream() -> Generator[None, StreamConstructor, StreamConstructor]:
     build: Callable[[int, int, int], nn.Module] = yield
     return lambda features, actions, width: normalised(build(features, actions, width))
+
+
+@hookimpl(wrapper=True)
+def dqn_head() -> Generator[None, HeadConstructor, HeadConstructor]:
+    build = yield
+    return lambda features: normalised(build(features))
 
 
 @hookimpl

@@ -19,7 +19,7 @@ from plugins.dqn.quantiles import QuantileLoss, Quantiles
 class QROptions(Section, name="qr"):
     """The quantiles and their loss."""
 
-    quantiles: int = Field(51, ge=1, description="quantiles for each action")
+    quantiles: int = Field(200, ge=1, description="quantiles for each action")
     kappa: float = Field(1.0, gt=0, description="κ of the Huber loss (eq. 9): larger errors count linearly")
 
 
@@ -49,7 +49,7 @@ def dqn_head(config: Config) -> HeadConstructor:
 
 @hookimpl
 def conformance_values(purpose: Purpose) -> Mapping[str, Any]:
-    return {"qr.quantiles": 20} if purpose == "parts" else {}
+    return {"qr.quantiles": 20 if purpose == "parts" else 51}
 
 
 @hookimpl

@@ -42,6 +42,7 @@ ON_ATARI: Mapping[str, Any] = {
     "dqn.learning_rate": 6.25e-5,
     "dqn.adam_epsilon": 1.5e-4,
     "dqn.max_grad_norm": 0.0,
+    "dqn.precision": "float32",
     "atari.view": "screen",
     "atari.size": 84,
     "atari.actions": "minimal",

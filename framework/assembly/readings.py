@@ -217,11 +217,14 @@ def explain(path: str, plugins: Plugins, owners: Mapping[str, str], config: Conf
     name, _, key = path.partition(".")
     section = next(type(section) for section in config if section.section_name == name)
     owner, stated = owners[name], f"{path} = {config.flat()[path]!r} (from {config.sources[path]}) has no effect"
-    for words in ({section.__name__, key}, {section.__name__}):
+    for by_name in (True, False):
         for slot in plugins.slots():
             reader = next((found for found in plugins.implementing(slot) if found.plugin == owner), None)
-            code = getattr(reader and reader.function, "__code__", None)
-            if code is None or not words <= {*code.co_names} or filled.get(slot) == owner:
+            words = {*getattr(getattr(reader and reader.function, "__code__", None), "co_names", ())}
+            if section.__name__ not in words or filled.get(slot) == owner:
+                continue
+            # a function that names no option of a section may hand the whole section on
+            if key not in words if by_name else words & {*section.model_fields}:
                 continue
             rival = filled.get(slot) or next((filled[user] for user in plugins.users(slot) if user in filled), None)
             if rival is not None:

@@ -24,7 +24,7 @@ class HardSync:
     """Copies the online network to the target network each time that `counters[unit]` passes a multiple of `every`.
 
     It counts the multiples that were passed and does not test a remainder, so the period stays exact when several
-    environments step at once.
+    environments step at once. Several multiples passed at once are one copy.
     """
 
     def __init__(self, policy: Targeted, every: int, unit: Unit) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from framework.assembly.slots import Slots
 from framework.config import Config, Section
 from framework.defaults.collector import InProcess
 from framework.defaults.exploration import EpsilonGreedy, epsilon_schedule
@@ -85,10 +86,15 @@ def make_buffer(spaces: Spaces, sampler: Sampler, returns: Returns, config: Conf
 
 
 @hookimpl
-def make_target_sync(policy: Policy, config: Config) -> TargetSync:
+def make_target_sync(policy: Policy, config: Config, slots: Slots) -> TargetSync:
     if not isinstance(policy, Targeted):
         raise UsageError(f"{type(policy).__name__} has no update_target, so its plugin must fill make_target_sync too")
-    options = config[TargetOptions]
+    options, envs = config[TargetOptions], config[RunOptions].num_envs
+    if options.unit == "env_steps" and options.every < envs:
+        slots.note(
+            f"target.every = {options.every} is less than run.num_envs = {envs}. The environments step together, so "
+            f"the target network is copied every {envs} steps"
+        )
     return HardSync(policy, options.every, options.unit)
 
 

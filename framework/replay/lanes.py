@@ -46,9 +46,14 @@ def _frame_bytes(spaces: Spaces) -> int:
     return math.prod(spaces.frame.shape) * np.dtype(spaces.frame.dtype).itemsize
 
 
+def _age_dtype(spaces: Spaces) -> np.dtype[Any]:
+    """The smallest dtype for ages. Adding a frame counts to the size of a stack before it is cut to one less."""
+    return np.min_scalar_type(spaces.frame_stack)
+
+
 def bytes_needed(spaces: Spaces, capacity: int) -> int:
     """Bytes that a replay of `capacity` frames takes, without the index of its sampler."""
-    return capacity * (_frame_bytes(spaces) + np.dtype(np.uint8).itemsize + 2 * np.dtype(np.float64).itemsize + 2)
+    return capacity * (_frame_bytes(spaces) + _age_dtype(spaces).itemsize + 2 * np.dtype(np.float64).itemsize + 2)
 
 
 class FrameReplay:
@@ -81,7 +86,7 @@ class FrameReplay:
         slots = lanes * length
         # the system provides pages of zeros only when they are first written, so a new buffer takes little memory
         self._frames = allocate((slots, *(spaces.frame.shape or ())), np.dtype(spaces.frame.dtype))
-        self._age = np.zeros(slots, np.uint8)
+        self._age = np.zeros(slots, _age_dtype(spaces))
         self._action = np.zeros(slots, np.int64)
         self._reward = np.zeros(slots, np.float64)
         self._terminated = np.zeros(slots, np.bool_)

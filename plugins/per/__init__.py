@@ -2,8 +2,9 @@
 errors more often.
 
 The probability of transition i is P(i) = p_i^α / Σ p^α with p_i = |δ_i| + ε (section 3.3). Its importance weight is
-w_i = (N · P(i))^−β, divided by the largest weight *of the batch* (section 3.4); β grows to 1. A new transition gets the
-largest priority so far.
+w_i = (N · P(i))^−β, divided by the largest weight *of the batch* (section 3.4); β grows to 1. A batch of one transition
+keeps its w_i: divided by itself it would be 1, whatever β is. (Divided by the largest weight of the whole replay it
+would be near 0 as soon as one transition has no error left.) A new transition gets the largest priority so far.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Prioritized:
         probability = self._tree[leaves] / self._tree.total
         beta = linear(self._options.beta, 1.0, self._options.beta_horizon, counters.env_steps)
         weights = (self._size * probability) ** -beta
-        return self._ids[leaves], weights / weights.max()
+        return self._ids[leaves], weights / weights.max() if n > 1 else weights
 
     def reprioritize(self, ids: Int64[np.ndarray, " B"], priorities: Float64[np.ndarray, " B"]) -> None:
         """Set the priorities of the ids that are still active.

@@ -1,12 +1,14 @@
 """Tabular Q-learning (Watkins 1989; Sutton & Barto 2018, section 6.5): a table of action values for discrete states.
 
 Q(s, a) ← Q(s, a) + α · [r + γ · max_a' Q(s', a') − Q(s, a)]. The agent learns the transitions one at a time and in
-order, each before it chooses the next action. With α = 1 the update sets Q(s, a) to its target.
+order, each before it chooses the next action. With α = 1 the update sets Q(s, a) to its target. After the first
+`learning.starts` steps it makes up for the updates that it had not made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +18,7 @@ from jaxtyping import Float64, Int64
 from framework.assembly.slots import Slots
 from framework.config import Config, Field, Section
 from framework.conformance.check import Check, Purpose, checks_in
-from framework.defaults.pacing import NoSync, ReplayRatio
+from framework.defaults.pacing import NoSync
 from framework.errors import UnsupportedSpace, UsageError
 from framework.hooks import hookimpl
 from framework.options import LearningOptions
@@ -133,7 +135,7 @@ class QLearning:
 
 
 class Assignment:
-    """table[cell] ← (1 − α w) · table[cell] + α w · y, row by row; w is the row's importance weight."""
+    """table[cell] ← (1 − α w) · table[cell] + α w · y, row by row, with the row's importance weight w and α w ≤ 1."""
 
     def __init__(self, policy: Tabular, learning_rate: float) -> None:
         self._policy, self._learning_rate = policy, learning_rate
@@ -141,9 +143,25 @@ class Assignment:
     def apply(self, batch: Batch, errors: TDErrors) -> None:
         table = self._policy.table
         cells, targets = errors.update
-        rates = self._learning_rate * batch.weights
+        rates = np.minimum(self._learning_rate * batch.weights, 1.0)
         for *cell, rate, target in zip(*cells, rates, targets, strict=True):
             table[*cell] = (1 - rate) * table[*cell] + rate * target
+
+
+@dataclass(frozen=True)
+class CatchingUp:
+    """No updates in the first `starts` environment steps, then `updates_per_step` updates for each step so far.
+
+    An agent that learns every transition once would otherwise always be `starts` transitions behind.
+    """
+
+    batch_size: int
+    starts: int
+    updates_per_step: float
+    overlap: bool = False
+
+    def due(self, counters: Counters) -> int:
+        return int(counters.env_steps * self.updates_per_step) if counters.env_steps > self.starts else 0
 
 
 @hookimpl
@@ -164,7 +182,14 @@ def make_policy(spaces: Spaces, config: Config) -> Policy:
 
 
 @hookimpl(trylast=True)
-def make_sampler() -> Sampler:
+def make_sampler(config: Config) -> Sampler:
+    options = config[LearningOptions]
+    if options.updates_per_step * options.batch_size < 1:
+        raise UsageError(
+            f"tabular learns every transition once, and {options.updates_per_step:g} updates per step of "
+            f"{options.batch_size} transitions each would fall ever further behind: set learning.updates_per_step or "
+            "learning.batch_size so that their product is at least 1"
+        )
     return InOrderSampler()
 
 
@@ -186,7 +211,7 @@ def make_target_sync() -> TargetSync:
 @hookimpl(trylast=True)
 def make_cadence(config: Config) -> Cadence:
     options = config[LearningOptions]
-    return ReplayRatio(options.batch_size, options.starts, options.updates_per_step, overlap=False)
+    return CatchingUp(options.batch_size, options.starts, options.updates_per_step)
 
 
 @hookimpl

@@ -65,7 +65,7 @@ def cells_move_row_by_row(subject: Subject) -> None:
     made = family(subject, "tabular", "sarsa", "expected_sarsa")
     for rate in (0.25, 1.0):
         builder = subject.builder({"tabular.learning_rate": rate})
-        for rows, weights in ((1, [1.0]), (1, [0.5]), (2, [1.0, 0.5]), (3, [0.5, 1.0, 0.25])):
+        for rows, weights in ((1, [1.0]), (1, [0.5]), (1, [3.0]), (1, [50.0]), (2, [1.0, 0.5]), (3, [0.5, 1.0, 0.25])):
             learner = learner_with_table(replace(made, builder=builder), np.array([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]]))
             wanted = table_of_learner(learner)
             rewards, states = 64.0 * np.arange(1, rows + 1), np.array([0, 0, 1])[:rows]

@@ -91,8 +91,8 @@ MUTANTS = (
         row="not in the catalogue: a stack is flattened from its end",
         plugins="dqn,cartpole",
         module="plugins.dqn.networks",
-        old="        return cast(Tensor, self.layers(obs.to(torch.get_default_dtype())))",
+        old="        numbers = obs.to(torch.get_default_dtype())\n",
         new="        if obs.ndim > 2:\n            obs = obs[:, -1:].expand_as(obs)\n"
-        "        return cast(Tensor, self.layers(obs.to(torch.get_default_dtype())))",
+        "        numbers = obs.to(torch.get_default_dtype())\n",
     ),
 )

@@ -379,8 +379,8 @@ LEVELS = (
         row="anthonytorlucci/rlevo#889 (of the quantiles)",
         plugins="dqn,qr,chain",
         module="plugins.qr",
-        old="Field(51, ge=1,",
-        new="Field(51, ge=0,",
+        old="Field(200, ge=1,",
+        new="Field(200, ge=0,",
     ),
     Mutant(
         name="levels_are_drawn_once",

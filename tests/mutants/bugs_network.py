@@ -74,9 +74,9 @@ LAYERS = (
         row="facebookresearch/ReAgent#256 (in a stream)",
         plugins="dqn,chain",
         module=NETWORKS,
-        old="return cast(Tensor, self.layers(features).unflatten(1, self.shape))",
-        new="out = self.layers(features)\n"
-        "        return cast(Tensor, (out - 0.1 * out.mean(dim=0, keepdim=True)).unflatten(1, self.shape))",
+        old="return _in_full_precision(last, features).reshape(len(features), *self.shape)",
+        new="out = _in_full_precision(last, features)\n"
+        "        return (out - 0.1 * out.mean(dim=0, keepdim=True)).reshape(len(features), *self.shape)",
     ),
     Mutant(
         name="features_name_the_wrong_layer",

@@ -146,8 +146,8 @@ MUTANTS = (
         row="not in the catalogue: the caller's observations are normalised in their place",
         plugins="dqn,cartpole",
         module="plugins.dqn.networks",
-        old="return cast(Tensor, self.layers(obs.to(torch.get_default_dtype())))",
-        new="return cast(Tensor, self.layers(obs.to(torch.get_default_dtype()).div_(4.8)))",
+        old="numbers = obs.to(torch.get_default_dtype())\n",
+        new="numbers = obs.to(torch.get_default_dtype()).div_(4.8)\n",
     ),
     Mutant(
         name="loads_the_online_network_alone",

@@ -103,8 +103,15 @@ MUTANTS = (
     _bug(
         "weights_not_normalised",
         "takoika/PrioritizedExperienceReplay#1",
-        "        return self._ids[leaves], weights / weights.max()\n",
-        "        return self._ids[leaves], weights\n",
+        "weights / weights.max() if n > 1 else weights\n",
+        "weights\n",
+    ),
+    _bug(
+        "a_batch_of_one_is_its_own_largest_weight",
+        "not in the catalogue: β has no effect on learning one transition at a time",
+        "weights / weights.max() if n > 1 else weights\n",
+        "weights / weights.max()\n",
+        plugins="tabular,per,chain",
     ),
     _bug(
         "priorities_stay_when_observations_rotate",

@@ -100,7 +100,7 @@ MUTANTS = (
         row="thu-ml/tianshou: weights dropped in one branch of the loss",
         plugins="tabular,per,chain",
         module="plugins.tabular",
-        old="rates = self._learning_rate * batch.weights",
+        old="rates = np.minimum(self._learning_rate * batch.weights, 1.0)",
         new="rates = np.full(len(batch), self._learning_rate)",
     ),
     Mutant(
@@ -137,8 +137,8 @@ MUTANTS = (
         row="not in the catalogue: the last transition is learnt after the next action is chosen",
         plugins="tabular,chain",
         module="plugins.tabular",
-        old="options.updates_per_step, overlap=False)",
-        new="options.updates_per_step, overlap=True)",
+        old="overlap: bool = False\n",
+        new="overlap: bool = True\n",
     ),
     Mutant(
         name="sarsa_is_q_learning",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch import nn
 
 from framework.assembly.assemble import assemble
 from framework.training.loop import Loop
+from plugins.impala import Impala
 from plugins.layer_norm import normalised
 
 
@@ -36,9 +39,35 @@ def test_units_have_mean_0_and_variance_1() -> None:
 def test_it_finds_the_layers_of_every_composition(names: str) -> None:
     parts = assemble(f"{names},layer_norm,gym:CartPole-v1", {"run.steps": 80, "learning.starts": 40})
     streams = 2 if "dueling" in names else 1
-    # one layer of the torso and one of each stream has an activation
-    assert kinds(parts.policy.online).count("LayerNorm") == 1 + streams
+    # one layer of the torso, one of each stream and the embedding of iqn have an activation
+    assert kinds(parts.policy.online).count("LayerNorm") == 1 + streams + ("iqn" in names)
     Loop(parts).run()
     assert np.isfinite(parts.policy.action_values(np.zeros((2, 4), np.float32), explore=False)).all()
     state = parts.policy.state_dict()
     parts.policy.load_state_dict(state)
+
+
+def test_it_normalises_the_residual_network_and_the_embedding_of_levels() -> None:
+    """One for each stage and each residual block; the output of a block is a sum, which nothing normalises."""
+    parts = assemble("dqn,impala,layer_norm,minatar")
+    assert kinds(parts.policy.online.torso).count("GroupNorm") == 3 * (1 + 2)
+    parts.close()
+    parts = assemble("dqn,iqn,layer_norm,chain")
+    assert kinds(parts.policy.online.head) == ["Linear", "LayerNorm", "ReLU"]
+    parts.close()
+
+
+@pytest.mark.usefixtures("float64")
+def test_every_convolution_of_the_residual_network_sees_the_same_scale() -> None:
+    """Ten times larger weights in each layer that is normalised change nothing."""
+    torch.manual_seed(0)
+    torso = normalised(Impala((4, 20, 20))).double()
+    obs = torch.randint(0, 256, (3, 4, 20, 20), dtype=torch.uint8)
+    before = torso(obs)
+    for part in torso.modules():
+        layers = list(part) if isinstance(part, nn.Sequential) else []
+        for layer, following in pairwise(layers):
+            if isinstance(following, nn.GroupNorm):
+                layer.weight.data *= 10
+                layer.bias.data *= 10
+    assert torch.allclose(torso(obs), before, atol=1e-3)

@@ -134,3 +134,13 @@ def test_it_composes(names: str) -> None:
     Loop(parts).run()
     assert parts.filled["make_sampler"] == "per"
     assert parts.counters.updates > 0 or names.startswith("dqn")
+
+
+def test_the_weight_of_a_batch_of_one_corrects_the_bias() -> None:
+    """With β = 1 the mean over draws of w · x is the plain mean of x over all transitions; with β = 0 it is not."""
+    priorities = np.array([1.0, 2.0, 0.5, 4.0, 3.0])
+    for beta, wanted in ((1.0, priorities.mean()), (0.0, (priorities**2).sum() / priorities.sum())):
+        sampler = sampler_of(priorities, alpha=1.0, beta=beta)
+        draws = [sampler.sample(1, Counters()) for _ in range(20_000)]
+        mean = np.mean([weight[0] * priorities[ids[0]] for ids, weight in draws])
+        assert mean == pytest.approx(wanted, rel=0.02)

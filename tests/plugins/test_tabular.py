@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 from envs.chain import ChainEnv
 from envs.grid import GridEnv
 from framework.assembly.assemble import assemble
+from framework.errors import UsageError
 from framework.testing import enforce
 from framework.training.loop import Loop
 from framework.types import Counters, Loss, Optimizer
@@ -94,3 +95,19 @@ def test_chain_of_another_length() -> None:
     Loop(parts).run()
     exact = ChainEnv(length=9).q_star(0.9)
     assert np.abs(parts.policy.table - exact)[1:-1].max() < 1e-9
+
+
+@pytest.mark.parametrize(("starts", "num_envs"), [(0, 1), (37, 1), (500, 1), (50, 7)])
+def test_after_the_warm_up_it_makes_up_for_every_transition(starts: int, num_envs: int) -> None:
+    parts = assemble("tabular,chain", {"run.steps": 1_001, "learning.starts": starts, "run.num_envs": num_envs})
+    Loop(parts).run()
+    assert parts.counters.updates == parts.counters.env_steps
+    assert len(parts.buffer) == 0, "every transition was learnt"
+    parts.close()
+
+
+def test_falling_ever_further_behind_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"tabular learns every transition once.*learning\.updates_per_step"):
+        assemble("tabular,chain", {"learning.updates_per_step": 0.5})
+    assemble("tabular,chain", {"learning.updates_per_step": 0.5, "learning.batch_size": 2}).close()
+    assemble("tabular,per,chain", {"learning.updates_per_step": 0.5}).close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ def projection_shares_each_mass_between_its_neighbours(subject: Subject) -> None
 
 @check("loss", "dqn_head", Cause("the softmax runs over the actions"), Cause("prediction and target are swapped"))
 def categorical_loss_is_the_cross_entropy(subject: Subject) -> None:
-    """The loss and the priority are −Σ m ln p(s, a) with the projected target m, and the gradient is its slope."""
+    """The loss is −Σ m ln p(s, a) with the projected target m, the gradient its slope, the priority Σ m ln(m / p)."""
     with rigged(subject, OPTIONS) as rig:
         head = _head(rig)
         for action, reward in itertools.product(range(A), (0.3, -40.0)):
@@ -107,7 +108,10 @@ def categorical_loss_is_the_cross_entropy(subject: Subject) -> None:
 
             example = {"logits": logits[0], "action": action, "projected target": goal}
             expect(numbers(loss), np.array([entropy(logits[0])]), example=example, atol=1e3 * rig.tolerance)
-            expect(numbers(priority), numbers(loss), example={"priority": "", **example}, atol=1e3 * rig.tolerance)
+            divergence = entropy(logits[0]) + sum(mass * math.log(mass) for mass in goal if mass > 0)
+            expect(
+                numbers(priority), np.array([divergence]), example={"priority": "", **example}, atol=1e3 * rig.tolerance
+            )
             loss.sum().backward()
             assert stream.numbers.grad is not None
             gradient = numbers(stream.numbers.grad)[0]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framework.assembly.assemble import assemble
 from framework.defaults.pacing import HardSync, ReplayRatio
 from framework.types import Counters
 
@@ -69,3 +71,12 @@ class TestReplayRatio:
     ) -> None:
         due = ReplayRatio(32, starts, ratio, True).due(Counters(env_steps=steps))
         assert due == math.floor(max(0, steps - starts) * ratio)
+
+
+@pytest.mark.parametrize(
+    ("every", "unit", "told"), [(10, "env_steps", True), (64, "env_steps", False), (10, "updates", False)]
+)
+def test_a_period_shorter_than_a_step_of_all_environments_is_told(every: int, unit: str, told: bool) -> None:
+    parts = assemble("dqn,chain", {"target.every": every, "target.unit": unit, "run.num_envs": 64})
+    assert any("copied every 64 steps" in note for note in parts.notes) is told
+    parts.close()

@@ -258,3 +258,30 @@ def one_step(first: bool = True, tag: int = 1, terminated: bool = False) -> Step
         truncated=np.zeros(1, np.bool_),
         next_obs=np.full((1, 2), tag + 1, np.uint16),
     )
+
+
+@pytest.mark.parametrize("stack", [255, 256, 257, 300])
+def test_stacks_longer_than_a_byte_counts(stack: int) -> None:
+    """Long episodes, so that ages reach the size of the stack: every stack must be the numbers that were seen."""
+    spaces = spaces_for(1, stack)
+    buffer = FrameReplay(spaces, 3 * stack, UniformSampler(np.random.default_rng(0)), NStepReturns(GAMMA))
+    for number in range(2 * stack):
+        frames = np.full((2, 1, 2), [[[number]], [[number + 1]]], np.uint16)
+        one = np.zeros(1)
+        buffer.add(
+            Step(
+                env_id=np.zeros(1, np.int64),
+                first=np.array([number == 0]),
+                obs=frames[0],
+                action=np.zeros(1, np.int64),
+                reward=one,
+                raw_reward=one,
+                next_obs=frames[1],
+                terminated=one > 0,
+                truncated=one > 0,
+                frames=1,
+            )
+        )
+    batch = buffer.sample(len(buffer), Counters())
+    newest = batch.ids[:, None]
+    assert np.array_equal(batch.obs[:, :, 0], np.maximum(newest + np.arange(1 - stack, 1), 0))

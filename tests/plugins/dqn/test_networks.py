@@ -126,3 +126,10 @@ def test_other_observations() -> None:
 def test_images_that_no_torso_suits(shape: tuple[int, ...]) -> None:
     with pytest.raises(UnsupportedSpace, match="at least 3 pixels"):
         torso_for(spaces_of(gymnasium.spaces.Box(0, 255, shape, np.uint8)), ())
+
+
+def test_a_memory_of_bytes_is_scaled_as_images_are() -> None:
+    space = gymnasium.spaces.Box(0, 255, (128,), np.uint8)
+    torso = torso_for(Spaces(space, gymnasium.spaces.Discrete(2), space, 1, "zero", 1), (8,))()
+    obs = torch.randint(0, 256, (5, 128), dtype=torch.uint8)
+    assert torch.allclose(torso(obs), torso(obs.to(torch.get_default_dtype()) / 255))

@@ -83,3 +83,21 @@ def test_the_manifest_says_what_was_computed_in() -> None:
         policy: Any = parts.policy
         assert policy.manifest()["computing"] == wanted
         parts.close()
+
+
+@pytest.mark.parametrize("names", ["dqn", "dqn,dueling", "dqn,noisy", "dqn,layer_norm"])
+def test_action_values_have_the_digits_of_float32(names: str) -> None:
+    """Values near 20 of an untrained network: of bfloat16 there are 8 in each unit, and about a fifth would be ties."""
+    parts = assemble(f"{names},minatar", {"dqn.precision": "bfloat16"})
+    policy: Any = parts.policy
+    with torch.no_grad():
+        for name, parameter in policy.online.named_parameters():
+            if name.startswith("stream") and name.endswith("bias"):
+                parameter.add_(20.0 / len(list(policy.online.stream.children())))
+    obs = np.random.default_rng(0).integers(0, 2, (256, *parts.spaces.observation.shape), np.uint8) * 255
+    values = np.sort(policy.action_values(obs, explore=False), axis=1)
+    ties = (values[:, -1] == values[:, -2]).mean()
+    in_bfloat16 = torch.from_numpy(values).bfloat16().float().numpy()
+    assert ties < 0.01
+    assert (values != in_bfloat16).mean() > 0.9
+    parts.close()
