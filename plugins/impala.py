@@ -5,6 +5,14 @@ x + conv(ReLU(conv(ReLU(x)))). A ReLU follows the last stage. The hidden layer a
 
 Later agents use more channels (`impala.width`) and pool the output to a fixed side before they flatten it
 (`impala.pool`). Beyond the Rainbow (Clark et al. 2024) uses 2 and 6.
+
+Paper → here (Espeholt et al. 2018, figure 3):
+
+| option | paper | here | why |
+| --- | --- | --- | --- |
+| `impala.width` | 1 | 1 | |
+| `impala.pool` | no pooling | 0 | |
+| `dqn.hidden` | 256 | 256 | |
 """
 
 from __future__ import annotations

@@ -4,6 +4,16 @@ Z_τ(s, a) = f(ψ(s) ⊙ φ(τ))_a with φ_j(τ) = ReLU(Σ_{i<n} cos(π i τ) w_
 In training, the levels are drawn from U[0, 1) for each row of a batch. Those of the action values (K of them, eq. 2)
 are drawn apart from those of the loss (N and N', eq. 3): one sample that both selects an action and evaluates it makes
 the target too large. Evaluations always use the same evenly spaced levels.
+
+Paper → here (Dabney et al. 2018b, section 4):
+
+| option | paper | here | why |
+| --- | --- | --- | --- |
+| `iqn.samples` | 8 (figure 2: more is little better) | 8 | |
+| `iqn.policy_samples` | 32 | 32 | |
+| `iqn.even` | – | 32 | even levels make evaluations repeatable |
+| `iqn.cosines` | 64 | 64 | |
+| `iqn.kappa` | 1 | 1.0 | |
 """
 
 from __future__ import annotations

@@ -5,6 +5,14 @@ y = r + α · [τ ln π(a|s)]₀ + γ · Σ_a' π(a'|s') · (Q_target(s', a') �
 and [x]₀ = x clipped to [l₀, 0]. With α = 0 it is Soft DQN. The bonus is for one step, so the plugin refuses
 n-step returns. Distributional heads learn the mixture of the next actions' return distributions, shifted by the
 entropy. M-IQN (appendix B.1 of the paper) instead takes the mean over actions within each quantile.
+
+Paper → here (Vieillard et al. 2020, section 4):
+
+| option | paper | here | why |
+| --- | --- | --- | --- |
+| `munchausen.alpha` | 0.9 | 0.9 | |
+| `munchausen.temperature` | 0.03 | 0.03 | |
+| `munchausen.lowest` | −1 | -1.0 | |
 """
 
 from __future__ import annotations

@@ -3,6 +3,12 @@
 y = (μ_w + σ_w ⊙ ε_w) x + μ_b + σ_b ⊙ ε_b (eq. 9), with factorised noise ε_w[i, j] = f(ε_i) f(ε_j), ε_b[i] = f(ε_i)
 and f(x) = sgn(x) √|x| (eqs. 10 and 11). Every forward pass in training draws new noise, the same for all its rows.
 Evaluations use the means μ alone. The agent acts greedily: with ε-greedy it would explore twice.
+
+Paper → here (Fortunato et al. 2018, section 3.2):
+
+| option | paper | here | why |
+| --- | --- | --- | --- |
+| `noisy.sigma` | 0.5 (factorised noise) | 0.5 | |
 """
 
 from __future__ import annotations

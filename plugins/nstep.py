@@ -1,4 +1,11 @@
-"""n-step returns (Sutton 1988; Hessel et al. 2018, eq. 3): R = Σ_{j<n} γ^j r_{t+j}, and γ^n times the bootstrap."""
+"""n-step returns (Sutton 1988; Hessel et al. 2018, eq. 3): R = Σ_{j<n} γ^j r_{t+j}, and γ^n times the bootstrap.
+
+Paper → here (Hessel et al. 2018, table 1):
+
+| option | paper | here | why |
+| --- | --- | --- | --- |
+| `nstep.n` | 3 | 3 | |
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from framework.config import Section
 
@@ -24,7 +26,10 @@ QUIET = {
 def list_plugins(
     names: Annotated[list[str] | None, typer.Argument(help="Only these. Default: all.", show_default=False)] = None,
 ) -> None:
-    """List plugins: the hooks that each fills, and its options with types, defaults and descriptions."""
+    """List plugins: the hooks that each fills, and its options with types, defaults and descriptions.
+
+    Of plugins that are named, the whole page is printed: the mathematics, and what differs from the paper.
+    """
     print_catalogue(names or [])
 
 
@@ -51,17 +56,22 @@ def print_catalogue(names: Sequence[str], console: Console | None = None) -> Non
                 raise
             console.print(f"[bold]{escape(name)}[/bold]  not available: {escape(str(error))}\n")
             continue
-        _print_plugin(console, name, plugin)
+        _print_plugin(console, name, plugin, whole=bool(names))
 
 
-def _print_plugin(console: Console, name: str, plugin: Any) -> None:
+def _print_plugin(console: Console, name: str, plugin: Any, whole: bool) -> None:
     from rich.markup import escape
     from rich.table import Column, Table
 
     from framework.hooks import PROJECT
 
-    summary = (inspect.getdoc(plugin) or "").split("\n\n")[0].replace("\n", " ")
-    console.print(f"[bold]{escape(name)}[/bold]  {escape(summary)}")
+    summary, *more = (inspect.getdoc(plugin) or "").split("\n\n")
+    console.print(f"[bold]{escape(name)}[/bold]  {escape(summary.replace(chr(10), ' '))}")
+    for paragraph in more if whole else ():
+        console.print()
+        console.print(_as_table(paragraph) or escape(re.sub(r"\n(?![*\s])", " ", paragraph)))
+    if more and whole:
+        console.print()
     hooks = [hook for hook in dir(plugin) if hasattr(getattr(plugin, hook), f"{PROJECT}_impl") and hook not in QUIET]
     if hooks:
         console.print(f"  fills {', '.join(hooks)}")
@@ -78,6 +88,20 @@ def _print_plugin(console: Console, name: str, plugin: Any) -> None:
             )
         console.print(table)
     console.print()
+
+
+def _as_table(paragraph: str) -> Table | None:
+    """A Markdown table as one of rich; None for any other paragraph."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    if not paragraph.startswith("|"):
+        return None
+    rows = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in paragraph.splitlines()]
+    table = Table(*map(escape, rows[0]), box=None, padding=(0, 2, 0, 2))
+    for row in rows[2:]:
+        table.add_row(*map(escape, row))
+    return table
 
 
 def _shown(default: Any) -> str:

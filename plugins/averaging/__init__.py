@@ -2,6 +2,12 @@
 
 After the k-th update, θ̄ ← θ̄ + max(rate, 1/k) (θ − θ̄). The average network acts wherever the agent does not explore.
 The saved best and last weights include it. Learning and exploration do not depend on it.
+
+Paper → here (Polyak & Juditsky 1992):
+
+| option | paper | here | why |
+| --- | --- | --- | --- |
+| `averaging.rate` | 1/k: the mean of all weights | 0.0005 | an average of about the last 2,000 weights |
 """
 
 from __future__ import annotations

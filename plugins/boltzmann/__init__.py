@@ -2,6 +2,12 @@
 
 The temperature τ is in units of value. With τ near 0 the agent is greedy: actions of the same largest value are equally
 likely. With a large τ all actions are equally likely.
+
+Paper → here (Sutton & Barto 2018, eq. 2.11):
+
+| option | paper | here | why |
+| --- | --- | --- | --- |
+| `boltzmann.temperature` | 1 (preferences have no unit) | 0.1 | in units of value: rewards here are about 1 |
 """
 
 from __future__ import annotations

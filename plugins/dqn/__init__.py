@@ -1,6 +1,29 @@
 """DQN (Mnih et al. 2015): an online network, a target network, and hooks for their parts.
 
 A variant of DQN fills one or more of these hooks; see `plugins.dqn.hookspecs`.
+
+Paper → here (Mnih et al. 2015, extended data table 1):
+
+| option | paper | here | why |
+| --- | --- | --- | --- |
+| `dqn.hidden` | 512 | 256 | for small environments; `rainbow` and `chapter`: 512 |
+| `dqn.mlp` | – | [64] | the paper has images only |
+| `dqn.loss` | error clipped to [−1, 1] | huber | the same gradient |
+| `dqn.learning_rate` | 0.00025 (RMSProp) | 0.001 | Adam in place of RMSProp, and smaller networks |
+| `dqn.adam_epsilon` | 0.01 (RMSProp) | 1e-08 | Adam's own value |
+| `dqn.max_grad_norm` | – | 10.0 | Wang et al. 2016 introduced the limit |
+| `dqn.precision` | float32 | auto | faster on images; action values stay float32 |
+| `dqn.threads` | – | 1 | does not change what is learnt |
+| `learning.batch_size` | 32 | 32 | as the environments need it |
+| `learning.starts` | 50,000 frames × 4 | 200 | the same |
+| `learning.updates_per_step` | 0.25 | 0.25 | the same |
+| `replay.capacity` | 1,000,000 | 10000 | the same |
+| `target.every` | 10,000 updates | 250 | the same; `target.unit` = updates counts as they do |
+| `returns.gamma` | 0.99 | 0.99 | |
+| `exploration.start` | 1 | 1.0 | |
+| `exploration.final` | 0.1 | 0.05 | later agents use less |
+| `exploration.horizon` | 1,000,000 frames | 1000 | as the environments need it |
+| `evaluation.epsilon` | 0.05 | 0.001 | later agents use 0.001 (Hessel et al. 2018) |
 """
 
 from __future__ import annotations

@@ -5,6 +5,15 @@ The probability of transition i is P(i) = p_i^α / Σ p^α with p_i = |δ_i| + �
 w_i = (N · P(i))^−β, divided by the largest weight *of the batch* (section 3.4); β grows to 1. A batch of one transition
 keeps its w_i: divided by itself it would be 1, whatever β is. (Divided by the largest weight of the whole replay it
 would be near 0 as soon as one transition has no error left.) A new transition gets the largest priority so far.
+
+Paper → here (Schaul et al. 2016, section 4, proportional variant):
+
+| option | paper | here | why |
+| --- | --- | --- | --- |
+| `per.alpha` | 0.6 | 0.5 | Rainbow's value (Hessel et al. 2018, table 1) |
+| `per.beta` | 0.4 | 0.4 | |
+| `per.beta_horizon` | the whole run | 100000 | the length of a run is not known here |
+| `per.epsilon` | a small constant | 1e-06 | that of the first public implementation |
 """
 
 from __future__ import annotations

@@ -1,4 +1,11 @@
-"""A soft target network (Lillicrap et al. 2016): after each update, target ← τ · online + (1 − τ) · target."""
+"""A soft target network (Lillicrap et al. 2016): after each update, target ← τ · online + (1 − τ) · target.
+
+Paper → here (Lillicrap et al. 2016, section 7):
+
+| option | paper | here | why |
+| --- | --- | --- | --- |
+| `polyak.tau` | 0.001 | 0.005 | as in later agents (Haarnoja et al. 2018) |
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,19 @@ G_t = r_t + γ · [(1 − λ) · max_a Q(s_{t+1}, a) + λ · G_{t+1}]. At the la
 G = r + γ · max_a Q(s', a). At the last step of a terminated episode, G = r. Several epochs of minibatches then fit
 Q(s_t, a_t) to the targets with RAdam. Layer normalisation makes the target network unnecessary: `pqn,no:layer_norm`
 shows what happens without it.
+
+Paper → here (Gallici et al. 2024, the authors' settings for Atari):
+
+| option | paper | here | why |
+| --- | --- | --- | --- |
+| `run.num_envs` | 128 | 1 | as the environments need it |
+| `pqn.rollout` | 32 | 8 | for fewer environments |
+| `pqn.lam` | 0.65 | 0.65 | |
+| `pqn.epochs` | 2 | 4 | the same |
+| `pqn.minibatches` | 32 | 4 | the same |
+| `dqn.learning_rate` | 0.00025 (RAdam) | 0.001 | as the environments need it; RAdam, too |
+| `dqn.max_grad_norm` | 10 | 10.0 | |
+| `returns.gamma` | 0.99 | 0.99 | |
 """
 
 from __future__ import annotations

@@ -3,6 +3,13 @@
 Q(s, a) ← Q(s, a) + α · [r + γ · max_a' Q(s', a') − Q(s, a)]. The agent learns the transitions one at a time and in
 order, each before it chooses the next action. With α = 1 the update sets Q(s, a) to its target. After the first
 `learning.starts` steps it makes up for the updates that it had not made.
+
+Paper → here (Sutton & Barto 2018):
+
+| option | paper | here | why |
+| --- | --- | --- | --- |
+| `tabular.learning_rate` | 0.5 (example 6.6) | 1.0 | exact if nothing is random; use less elsewhere |
+| `tabular.initial` | arbitrary, 0 in terminal states | 0.0 | |
 """
 
 from __future__ import annotations

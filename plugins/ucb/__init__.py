@@ -3,6 +3,12 @@ Sutton & Barto 2018, eq. 2.10).
 
 argmax_a Q(s, a) + c · √(ln N(s) / N(s, a)), where N(s, a) counts how often a was chosen in s and N(s) = Σ_a N(s, a);
 actions that were never chosen in s come first. If several actions are equal, the agent takes the first.
+
+Paper → here (Auer et al. 2002, figure 1):
+
+| option | paper | here | why |
+| --- | --- | --- | --- |
+| `ucb.confidence` | √2, for rewards in [0, 1] | 1.0 | values here have other units |
 """
 
 from __future__ import annotations
