@@ -7,9 +7,11 @@ from typing import Any
 
 
 class FrameworkError(Exception):
-    """Base of every error that the framework raises on purpose. The command line prints it without a traceback."""
+    """Base of every error that the framework raises on purpose. The command line prints its message."""
 
     exit_code = 1
+    of_a_plugin = False
+    """Whether a plugin's code raised the cause: then its author sees the traceback, too."""
 
 
 class UsageError(FrameworkError):

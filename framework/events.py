@@ -88,11 +88,14 @@ class EvaluationResult:
         return {**found, "unfinished": self.unfinished} if self.unfinished else found
 
     def describe(self) -> str:
-        """The result in words: "mean 2.00 ± 0.00 over 10 episodes (4 distinct)"."""
+        """The result in words: "mean 2.00 ± 0.00 over 10 episodes (4 different)".
+
+        Episodes are different if their actions or rewards are: a game without chance may be played again and again.
+        """
         count = len(self.returns)
         cut = f"; {self.unfinished - self.not_played} cut off at evaluation.max_steps" if self.unfinished else ""
         cut += f", {self.not_played} more not played" if self.not_played else ""
         return (
             f"mean {self.mean:.2f} ± {self.deviation:.2f} over {count} episode{'' if count == 1 else 's'} "
-            f"({self.distinct} distinct{cut})"
+            f"({self.distinct} different{cut})"
         )

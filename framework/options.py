@@ -16,6 +16,13 @@ class RunOptions(Section, name="run"):
     steps: int | None = Field(None, ge=1, description="stop after this many environment steps")
     episodes: int | None = Field(None, ge=1, description="stop after this many episodes")
     until: float | None = Field(None, description="stop when an evaluation's mean return reaches this")
+    hours: float | None = Field(
+        None,
+        gt=0,
+        le=100_000,
+        description="stop after this time by the clock, evaluations included, with a checkpoint; other ends remain; a "
+        "run that continues has this time anew",
+    )
     num_envs: int = Field(1, ge=1, le=4096, description="environments side by side")
     env_processes: bool = Field(
         False,

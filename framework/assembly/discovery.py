@@ -20,7 +20,12 @@ from types import ModuleType
 from framework.environments.gym import PREFIX, GymEnvironment
 from framework.errors import UsageError, did_you_mean
 
+DISTRIBUTION = "pluggable-q"
+
 GROUP = "framework.plugins"
+
+OWN_PACKAGES = ("framework", "plugins", "envs")
+"""The packages of this project. A folder of the user with such a name hides them, or they hide it."""
 
 
 @cache
@@ -59,6 +64,12 @@ def resolve(text: str) -> tuple[str, object]:
         return text.rpartition(".")[2], _import(EntryPoint(text, text, GROUP), text)
     if _find(text):
         return text, _import(EntryPoint(text, text, GROUP), text)
+    package, file = text.partition(".")[0], Path(*text.split(".")).with_suffix(".py")
+    if package in OWN_PACKAGES and file.is_file():
+        raise UsageError(
+            f"plugin '{text}': the package '{package}' of {DISTRIBUTION} hides your folder of that name: name the "
+            f"file, {file}, or rename the folder"
+        )
     known = list(installed())
     if not known:
         raise UsageError(f"unknown plugin '{text}': no plugins are installed; run 'pip install -e .' in the checkout")

@@ -27,6 +27,8 @@ CLAIM, FAMILY, DEFAULT = 0, 1, 2
 class PluginError(FrameworkError):
     """A plugin raised an exception. The message names the plugin; the exception is chained as the cause."""
 
+    of_a_plugin = True
+
 
 @dataclass(frozen=True)
 class Implementation:

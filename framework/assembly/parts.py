@@ -125,8 +125,12 @@ class Parts(Agent):
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What callbacks are made from: the parts, the folder of a recorded run, and whether the run shows progress."""
+    """What callbacks are made from: the parts, the folder of a recorded run, and whether the run shows progress.
+
+    `quiet` asks for less of it: a line for every thousand steps.
+    """
 
     parts: Parts
     folder: Path | None
     show_progress: bool
+    quiet: bool = False

@@ -30,6 +30,9 @@ def check(
         int | None, typer.Option(help="Processes side by side. Default: the usable cores.", min=1, show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also list the checks that do not apply, and why they do not.")
+    ] = False,
     only_list: Annotated[bool, typer.Option("--list", help="Only print the checks and their properties.")] = False,
 ) -> None:
     """Test a plugin in seconds, before you train with it for hours: run every check that applies.
@@ -60,4 +63,4 @@ def check(
     jobs = jobs or usable_cores()
     chosen = tuple(component or ())
     request = Request(names, beside, tuple(assignments or ()), pattern, chosen, thorough, seed, jobs, exit_first)
-    raise typer.Exit(check_command(request, as_json=as_json, only_list=only_list))
+    raise typer.Exit(check_command(request, as_json=as_json, only_list=only_list, everything=everything))

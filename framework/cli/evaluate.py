@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from framework.cli.options import RunArgument, SetOption, WeightsOption, assigned
+from framework.cli.options import OtherPluginsOption, RunArgument, SetOption, WeightsOption, assigned
 
 
 def evaluate(
@@ -17,6 +17,7 @@ def evaluate(
         float | None, typer.Option(help="Probability of a random action. Default: as in the run.", min=0, max=1)
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed gives other episodes.", min=0)] = 0,
+    plugins: OtherPluginsOption = None,
     weights: WeightsOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, with the return and length of each episode.")
@@ -24,6 +25,9 @@ def evaluate(
     assignments: SetOption = None,
 ) -> None:
     """Let a trained agent play without learning, and report its raw returns.
+
+    "100 episodes (12 different)" means that only 12 of them had actions or rewards of their own: where neither the game
+    nor the agent draws random numbers, the same game is played again.
 
     Examples:
 
@@ -37,7 +41,7 @@ def evaluate(
     from framework.training.evaluation import evaluate as play
     from framework.training.run_folder import load
 
-    agent = load(run, weights, assigned(assignments))
+    agent = load(run, weights, assigned(assignments), plugins)
     with plugins_named(agent), Console(stderr=True).status(f"playing {episodes} episodes"):
         result = play(agent, name=f"command/{seed}", episodes=episodes, epsilon=epsilon)
     if as_json:

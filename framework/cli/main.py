@@ -26,7 +26,7 @@ def main() -> None:
     except FrameworkError as error:
         for line in getattr(error, "problems", None) or [str(error)]:
             typer.echo(f"error: {line}", err=True)
-        if error.exit_code == 1 and not isinstance(error.__cause__, OSError | None):
+        if error.of_a_plugin and error.__cause__:
             import traceback
 
             traceback.print_exception(error.__cause__)

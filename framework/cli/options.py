@@ -53,6 +53,12 @@ EpisodesOption = Annotated[
     int | None, typer.Option(help="Stop after this many episodes.", parser=whole, metavar="NUMBER")
 ]
 UntilOption = Annotated[float | None, typer.Option(help="Stop when an evaluation's mean return reaches this.")]
+HoursOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Stop after this time by the clock, with a checkpoint. The other ends remain.", show_default=False
+    ),
+]
 EveryOption = Annotated[
     int | None,
     typer.Option(help="Environment steps between evaluations; 0: never.", parser=whole, metavar="NUMBER"),
@@ -80,6 +86,15 @@ RunArgument = Annotated[
     Path,
     typer.Argument(
         help="A run folder from the command 'run', or the name of a plugin that includes a trained agent.",
+        show_default=False,
+    ),
+]
+OtherPluginsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--plugins",
+        "-p",
+        help="Plugins to use in the place of those that the run names, all of them.",
         show_default=False,
     ),
 ]
@@ -132,6 +147,7 @@ def _training_sources(
     steps: StepsOption = None,
     episodes: EpisodesOption = None,
     until: UntilOption = None,
+    hours: HoursOption = None,
     eval_every: EveryOption = None,
     num_envs: NumEnvsOption = None,
     device: DeviceOption = None,
@@ -142,6 +158,7 @@ def _training_sources(
         "run.steps": steps,
         "run.episodes": episodes,
         "run.until": until,
+        "run.hours": hours,
         "run.num_envs": num_envs,
         "run.device": device,
         "run.deterministic": deterministic,

@@ -43,6 +43,9 @@ def run(
             show_default=False,
         ),
     ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print a line for every thousand steps, not for every episode.")
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="With --resume: continue even if something has changed, and print what.")
     ] = False,
@@ -79,26 +82,29 @@ def run(
 
         raise typer.Exit(seeds_study(names_of(plugins, sources), sources, seeds, jobs, run_dir))
     if resume is not None:
-        raise typer.Exit(run_on(resume, plugins, sources, force))
-    raise typer.Exit(run_anew(names_of(plugins, sources), sources, run_dir))
+        raise typer.Exit(run_on(resume, plugins, sources, force, quiet=quiet))
+    raise typer.Exit(run_anew(names_of(plugins, sources), sources, run_dir, quiet=quiet))
 
 
-def run_anew(names: Sequence[str], sources: Sequence[Source], folder: Path | None) -> int:
+def run_anew(names: Sequence[str], sources: Sequence[Source], folder: Path | None, *, quiet: bool = False) -> int:
     """Train from the beginning, and return the exit code.
 
     Args:
         folder: the run folder; None for a new one under runs/.
+        quiet: print a line for every thousand steps.
 
     Raises:
         FrameworkError: as `assemble` and `train` do.
     """
     from framework.assembly.assemble import assemble
 
-    return _run(assemble(names, sources=sources), folder, None)
+    return _run(assemble(names, sources=sources), folder, None, quiet)
 
 
-def run_on(folder: Path, names: Sequence[str] | None, sources: Sequence[Source], force: bool) -> int:
-    """Continue the run in a folder, and return the exit code. The arguments are those of `reopen`.
+def run_on(
+    folder: Path, names: Sequence[str] | None, sources: Sequence[Source], force: bool, *, quiet: bool = False
+) -> int:
+    """Continue the run in a folder, and return the exit code. The other arguments are those of `reopen`.
 
     Raises:
         FrameworkError: as `reopen` and `train` do.
@@ -106,10 +112,10 @@ def run_on(folder: Path, names: Sequence[str] | None, sources: Sequence[Source],
     from framework.training.resume import reopen
 
     reopened = reopen(folder, names, sources, force=force)
-    return _run(reopened.parts, folder, reopened)
+    return _run(reopened.parts, folder, reopened, quiet)
 
 
-def _run(parts: Parts, folder: Path | None, reopened: Reopened | None) -> int:
+def _run(parts: Parts, folder: Path | None, reopened: Reopened | None, quiet: bool) -> int:
     from framework.options import RunOptions
     from framework.training.run import check_ends, train
     from framework.training.run_folder import default_folder
@@ -121,7 +127,7 @@ def _run(parts: Parts, folder: Path | None, reopened: Reopened | None) -> int:
         options = parts.config[RunOptions]
         place = folder or default_folder(options.plugins, f"seed{options.seed}")
         _introduce(parts, place, reopened)
-        outcome = train(parts, place, show_progress=True, checkpoint=checkpoint, watchdog=True)
+        outcome = train(parts, place, show_progress=True, quiet=quiet, checkpoint=checkpoint, watchdog=True)
     finally:
         parts.close()
     # after a lost terminal, nobody can be told
@@ -158,18 +164,22 @@ def _ends(parts: Parts) -> str:
         ends.append(f"after {options.steps:,} steps")
     if options.episodes is not None:
         ends.append(f"after {options.episodes:,} episodes")
+    if options.hours is not None:
+        ends.append(f"after {options.hours:g} hours")
     return " or ".join(ends)
 
 
 def _conclude(outcome: Outcome, folder: Path, stood_still: bool) -> None:
     counters = outcome.counters
+    unfinished = outcome.interrupted or outcome.out_of_time
+    how = "interrupted" if outcome.interrupted else "out of time" if outcome.out_of_time else "finished"
     typer.echo(
-        f"{'interrupted' if outcome.interrupted else 'finished'} after {counters.env_steps:,} steps, "
+        f"{how} after {counters.env_steps:,} steps, "
         f"{counters.episodes:,} episodes and {counters.updates:,} updates: {folder}"
     )
-    if outcome.interrupted:
+    if unfinished:
         typer.echo(f"continue  python -m framework run --resume {shlex.quote(str(folder))}")
     if outcome.longest_save >= 1:
         typer.echo(f"training waited for a checkpoint for up to {outcome.longest_save:.1f} s")
-    if stood_still and not outcome.interrupted:
+    if stood_still and not unfinished:
         typer.echo("the run had already reached its end: set a later one with --steps, --episodes or --until")

@@ -14,16 +14,15 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
-from framework.assembly.discovery import installed, spec_of
+from framework.assembly.discovery import DISTRIBUTION, installed, spec_of
 from framework.assembly.manager import ENGINE
 from framework.defaults.plugin import config_sections
 from framework.errors import UsageError, did_you_mean, listed
 
 PLACEHOLDER, CLASS_PLACEHOLDER = "my_variant", "MyVariant"
-
-DISTRIBUTION = "pluggable-q"
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,10 @@ def create(name: str, fills: Sequence[str], directory: Path) -> Created:
             (folder / file).write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}") from error
-    return Created([folder / file for file in texts], _commands(f"{folder / name}.py", str(folder), template))
+    commands = _commands(f"{folder / name}.py", str(folder), template)
+    if not find_spec("pytest"):
+        commands.insert(1, "python -m pip install pytest")
+    return Created([folder / file for file in texts], commands)
 
 
 def class_name(name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from framework.cli.options import RunArgument, SetOption, WeightsOption, assigned
+from framework.cli.options import OtherPluginsOption, RunArgument, SetOption, WeightsOption, assigned
 
 
 def watch(
@@ -15,6 +15,7 @@ def watch(
     episodes: Annotated[int, typer.Option(help="Number of episodes to show.", min=1)] = 1,
     video: Annotated[Path | None, typer.Option(help="Write an .mp4 or .gif instead of opening a window.")] = None,
     seed: Annotated[int, typer.Option(help="Another seed gives other episodes.", min=0)] = 0,
+    plugins: OtherPluginsOption = None,
     weights: WeightsOption = None,
     assignments: SetOption = None,
 ) -> None:
@@ -30,7 +31,7 @@ def watch(
     from framework.training.blame import plugins_named
     from framework.training.run_folder import load
 
-    agent = load(run, weights, assigned(assignments))
+    agent = load(run, weights, assigned(assignments), plugins)
     with plugins_named(agent):
         for number, (total, cut) in enumerate(show(agent, episodes, video, seed), start=1):
             typer.echo(f"episode {number} | return {total:.1f}{' | cut off at evaluation.max_steps' if cut else ''}")

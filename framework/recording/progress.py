@@ -54,10 +54,12 @@ class EpisodeLines(Callback):
     """
 
     def __init__(
-        self, statistics: EpisodeStatistics, console: Console, clock: Callable[[], float] = time.monotonic
+        self, statistics: EpisodeStatistics, console: Console | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        from rich.console import Console
+
         self._statistics = statistics
-        self._console = console
+        self._console = console or Console()
         self._clock = clock
         self._spoke = clock()
 
@@ -84,3 +86,25 @@ class EpisodeLines(Callback):
         encoding = getattr(file, "encoding", None) or "utf-8"
         with suppress(OSError):  # nobody reads: the terminal is gone, or the pipe was closed
             print(line.encode(encoding, "replace").decode(encoding), file=file, flush=True)
+
+
+class QuietLines(EpisodeLines):
+    """Prints one line for every thousand steps and one for each evaluation."""
+
+    EVERY = 1_000
+
+    def on_start(self, counters: Counters) -> None:
+        self._printed = counters.env_steps // self.EVERY
+
+    def on_step(self, step: Step, counters: Counters) -> None:
+        passed = counters.env_steps // self.EVERY
+        if passed > self._printed:
+            self._printed = passed
+            mean = self._statistics.mean
+            returns = "" if mean is None else f" | mean of last 100 {mean:.2f}"
+            self._print(f"{counters.env_steps} steps | {counters.episodes} episodes{returns}")
+        else:
+            super().on_step(step, counters)
+
+    def on_episode(self, episode: Episode, counters: Counters) -> None:
+        """Episodes have no lines of their own."""

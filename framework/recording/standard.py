@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from framework.events import Callback
 from framework.recording.figures import DrawFigures
 from framework.recording.metrics import MetricsWriter
-from framework.recording.progress import progress_callback
+from framework.recording.progress import QuietLines, progress_callback
 from framework.recording.statistics import EpisodeStatistics
 from framework.recording.trace import TraceWriter
 from framework.recording.weights import BestWeights
@@ -29,7 +29,8 @@ def standard_callbacks(run: RunInfo) -> Sequence[Callback]:
     statistics = EpisodeStatistics(exploration)
     callbacks: list[Callback] = [statistics]
     if run.show_progress:
-        callbacks.append(progress_callback(statistics, exploration, options.steps, options.episodes, options.until))
+        ends = (options.steps, options.episodes, options.until)
+        callbacks.append(QuietLines(statistics) if run.quiet else progress_callback(statistics, exploration, *ends))
     if run.folder is not None:
         callbacks += [
             MetricsWriter(run.folder, exploration, statistics),

@@ -14,7 +14,7 @@ from framework.assembly.manager import Plugins
 from framework.assembly.parts import Parts
 from framework.training.run_folder import manifest
 
-FREE = (*ENDS, "checkpoint.every", "run.watchdog", "run.env_processes")
+FREE = (*ENDS, "run.hours", "checkpoint.every", "run.watchdog", "run.env_processes")
 """Options that may change when a run continues: they affect neither the steps already made nor the next ones."""
 
 ABSENT = "(absent)"

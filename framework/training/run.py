@@ -51,7 +51,9 @@ class Outcome:
     counters: Counters
     last_evaluation: EvaluationResult | None
     stopped_by: int | None
-    """The signal that stopped the run, such as SIGINT after Ctrl-C; None if the run reached its end."""
+    """The signal that stopped the run, such as SIGINT after Ctrl-C; None for any other end."""
+    out_of_time: bool
+    """Whether `run.hours` ended the run."""
     longest_save: float
     """The longest time that training waited for a checkpoint, in seconds."""
 
@@ -68,8 +70,8 @@ def check_ends(parts: Parts) -> None:
         UsageError: if no end is set, or `run.until` is set without evaluations.
     """
     options = parts.config[RunOptions]
-    if not any(getattr(options, end.partition(".")[2]) is not None for end in ENDS):
-        raise UsageError("the run has no end: set one with --steps, --episodes or --until")
+    if not any(getattr(options, end.partition(".")[2]) is not None for end in (*ENDS, "run.hours")):
+        raise UsageError("the run has no end: set one with --steps, --episodes, --until or --hours")
     if options.until is not None and not parts.config[EvaluationOptions].every:
         source = parts.config.sources.get("run.until", "default")
         raise UsageError(
@@ -83,6 +85,7 @@ def train(
     folder: str | Path | None = None,
     *,
     show_progress: bool = False,
+    quiet: bool = False,
     callbacks: Sequence[Callback] = (),
     checkpoint: Checkpoint | None = None,
     watchdog: bool = False,
@@ -96,6 +99,7 @@ def train(
         parts: from `assemble`; their training environments are closed at the end.
         folder: where to record the run: a new or an empty folder. None records nothing.
         show_progress: print progress.
+        quiet: of progress, only a line for every thousand steps, and evaluations.
         callbacks: further callbacks, after those of the plugins.
         checkpoint: of the run in `folder`, which continues from there.
         watchdog: end the whole process if the run hangs, as the option run.watchdog says; not under a debugger.
@@ -116,7 +120,7 @@ def train(
             if checkpoint is None:
                 create_run_folder(path, parts)
             at_the_end.enter_context(locked(path))
-        info = RunInfo(parts, path, show_progress)
+        info = RunInfo(parts, path, show_progress, quiet)
         gathered = parts.plugins.gather("make_callbacks", CALLBACKS, config=parts.config, run=info)
         made = [callback for _, given in gathered for callback in given]
         owners = {id(callback): plugin for plugin, given in gathered for callback in given}
@@ -127,10 +131,17 @@ def train(
 
             restore(loop, checkpoint)
         patience = parts.config[RunOptions].watchdog if watchdog and sys.gettrace() is None else 0
-        with _interruptible(loop) as received, watched(loop, patience, path), _explained(loop, path):
+        hours = parts.config[RunOptions].hours
+        with (
+            _interruptible(loop) as received,
+            _limited(loop, hours) as out_of_time,
+            watched(loop, patience, path),
+            _explained(loop, path),
+        ):
             loop.run()
     stopped_by = received[0] if received else None
-    return Outcome(loop.counters, loop.last_evaluation, stopped_by, saver.longest if saver else 0.0)
+    longest = saver.longest if saver else 0.0
+    return Outcome(loop.counters, loop.last_evaluation, stopped_by, out_of_time.is_set(), longest)
 
 
 def _dispensable(parts: Parts, owners: Mapping[int, str], callback: Callback, error: Exception) -> bool:
@@ -177,6 +188,27 @@ def _saver(parts: Parts, folder: Path | None, base: Checkpoint | None) -> Period
     from framework.training.saver import PeriodicSaver
 
     return PeriodicSaver(CheckpointFolder(folder), every, base)
+
+
+@contextmanager
+def _limited(loop: Loop, hours: float | None) -> Iterator[threading.Event]:
+    """Stop the loop after this time. The event is then set."""
+    is_over = threading.Event()
+    if hours is None:
+        yield is_over
+        return
+
+    def stop() -> None:
+        is_over.set()
+        loop.stop()
+
+    timer = threading.Timer(3600 * hours, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield is_over
+    finally:
+        timer.cancel()
 
 
 @contextmanager

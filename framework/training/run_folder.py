@@ -18,16 +18,14 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from framework.assembly.assemble import assemble_agent
-from framework.assembly.configuration import is_file
-from framework.assembly.discovery import installed, spec_of
+from framework.assembly.configuration import configure, is_file
+from framework.assembly.discovery import DISTRIBUTION, installed, spec_of
 from framework.assembly.manager import Expected, Plugins
 from framework.assembly.parts import Agent, Parts
 from framework.config import Source, read_toml
 from framework.errors import FrameworkError, UsageError, listed
 from framework.hooks import API_VERSION
 from framework.types import Described
-
-DISTRIBUTION = "pluggable-q"
 
 LIBRARIES = Expected(
     "a sequence of names of distributions",
@@ -155,13 +153,20 @@ def manifest(parts: Parts) -> dict[str, Any]:
     }
 
 
-def load(run: str | Path, weights: str | None = None, values: Mapping[str, Any] | None = None) -> Agent:
+def load(
+    run: str | Path,
+    weights: str | None = None,
+    values: Mapping[str, Any] | None = None,
+    plugins: str | Sequence[str] | None = None,
+) -> Agent:
     """The agent of a recorded run.
 
     Args:
         run: the run folder, or the name of an installed plugin that includes a trained agent.
         weights: "evaluation", "last" or "mean_100"; default: the first of them that the run saved.
         values: options as {"section.key": value}. They override the run's own options.
+        plugins: used in the place of those that the run names, all of them. Options of plugins that are not among them
+            are left out.
 
     Raises:
         UsageError: if this is not a run folder, it has no such weights, or its plugins are not available.
@@ -180,8 +185,11 @@ def load(run: str | Path, weights: str | None = None, values: Mapping[str, Any] 
         wanted = ", ".join(str(place.relative_to(folder)) for place in saved)
         raise UsageError(f"'{folder}' has no saved weights ({wanted}){instead}")
     recorded = recorded_options(folder)
+    if plugins:
+        known = configure(plugins)[1].flat()
+        recorded = {option: value for option, value in recorded.items() if option in known}
     sources = [Source(f"file {folder / CONFIG}", recorded), Source("values", values or {})]
-    agent = assemble_agent(located(folder, recorded.get("run.plugins", ())), sources)
+    agent = assemble_agent(plugins or located(folder, recorded.get("run.plugins", ())), sources)
     try:
         agent.policy.load_state_dict(load_state(path))
     except UsageError as error:

@@ -60,7 +60,7 @@ def a_cell_of_nan_stays_behind_a_discount_of_zero(subject: Subject) -> None:
     Cause("α is the weight of the old value, not of the target"),
 )
 def cells_move_row_by_row(subject: Subject) -> None:
-    """Row by row, an update moves only the row's cell, by the fraction α · weight of the way to its target."""
+    """Row by row, an update moves only the row's cell, by the fraction min(α · weight, 1) of the way to its target."""
     learns_by_tabular(subject)
     made = family(subject, "tabular", "sarsa", "expected_sarsa")
     for rate in (0.25, 1.0):
@@ -74,7 +74,8 @@ def cells_move_row_by_row(subject: Subject) -> None:
             given: dict[str, Any] = {"obs": states, "action": actions, "reward": rewards, "weights": np.array(weights)}
             learner.learn(made.batch(rows, discount=np.zeros(rows), **given))
             for state, action, reward, weight in zip(states, actions, rewards, weights, strict=True):
-                wanted[state, action] = (1 - rate * weight) * wanted[state, action] + rate * weight * reward
+                share = min(rate * weight, 1.0)
+                wanted[state, action] = (1 - share) * wanted[state, action] + share * reward
             example = {"α": rate, "cells": [*zip(states, actions, strict=True)], "targets": rewards, "weights": weights}
             expect(table_of_learner(learner), wanted, example=example, **EXACT)
 

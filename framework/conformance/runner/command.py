@@ -19,8 +19,11 @@ from framework.conformance.runner.session import Request, Session
 from framework.errors import UsageError
 
 
-def check_command(request: Request, *, as_json: bool, only_list: bool) -> int:
+def check_command(request: Request, *, as_json: bool, only_list: bool, everything: bool = False) -> int:
     """Check, print, and return the exit code: 0 if nothing failed, else 1.
+
+    Args:
+        everything: also list the checks that do not apply.
 
     Raises:
         UsageError: if nothing could be checked.
@@ -34,7 +37,7 @@ def check_command(request: Request, *, as_json: bool, only_list: bool) -> int:
         if only_list:
             _list(session, out, as_json)
         else:
-            _check(session, out, errors, as_json)
+            _check(session, out, errors, as_json, everything)
         return 1 if session.failed else 0
 
 
@@ -45,13 +48,13 @@ def _list(session: Session, out: Console, as_json: bool) -> None:
         print_list(session, out)
 
 
-def _check(session: Session, out: Console, errors: Console, as_json: bool) -> None:
+def _check(session: Session, out: Console, errors: Console, as_json: bool, everything: bool) -> None:
     try:
         run_with_progress(session, errors, None if as_json else out)
     finally:  # also after an interrupt, so that no finding is lost
         if as_json:
             print(to_json(session))
         else:
-            print_report(session, out)
+            print_report(session, out, everything)
     if not session.passed and not session.failed:
         raise UsageError("nothing was checked: none of the chosen checks applies")

@@ -62,11 +62,16 @@ def print_plan(session: Session, console: Console) -> None:
         _say(f"thorough, with the examples of seed {session.seed}", console)
 
 
-def print_report(session: Session, console: Console) -> None:
-    """Print the tables and the totals. Name the failed checks again, because a table may be long."""
+def print_report(session: Session, console: Console, everything: bool) -> None:
+    """Print the tables and the totals. Name the failed checks again, because a table may be long.
+
+    Args:
+        everything: also list checks that do not apply. They are listed anyway if no other check was made.
+    """
     for names, findings in session.findings.items():
+        applied = [found for found in findings if found.verdict != "not applicable"]
         if findings:
-            console.print(table(composed(names), findings))
+            console.print(table(composed(names), findings if everything else applied or findings))
     for names, findings in session.findings.items():
         failed = [found.check for found in findings if found.verdict == "failed"]
         passed = sum(found.verdict == "passed" for found in findings)
@@ -78,6 +83,8 @@ def print_report(session: Session, console: Console) -> None:
             "not run": sum(task.names == names for task in session.waiting),
         }
         words = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        if counts["not applicable"] and not everything:
+            words = words.replace("not applicable", "not applicable (--all says why)")
         if not failed and not passed:
             words = f"nothing was checked, {words}"
         _say(f"{composed(names)}: {words}, {seconds:.1f} s", console)

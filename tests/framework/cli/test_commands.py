@@ -216,6 +216,36 @@ def test_ctrl_c_ends_a_run_in_good_order(tmp_path: Path) -> None:
     assert (tmp_path / "r" / "last.safetensors").exists()
 
 
+def test_time_by_the_clock_ends_a_run_that_then_continues(tmp_path: Path) -> None:
+    words = ("run", "-p", "tabular,chain", "--steps", "100000000", "--eval-every", "50", "--quiet")
+    done = command(*words, "--hours", "0.0003", "--run-dir", "r", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "after 100,000,000 steps or after 0.0003 hours" in done.stdout
+    assert "episode " not in done.stdout, "quiet"
+    assert re.search(r"\nout of time after .*: r\ncontinue  python -m framework run --resume r\n", done.stdout)
+    steps = int(re.findall(r"out of time after ([\d,]+) steps", done.stdout)[0].replace(",", ""))
+    again = command("run", "--resume", "r", "--steps", str(steps + 2_000), "--set", "run.hours=1", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert f"finished after {steps + 2_000:,} steps" in again.stdout
+
+
+def test_quiet_prints_a_line_for_every_thousand_steps(tmp_path: Path) -> None:
+    words = ("run", "-p", "tabular,chain", "--steps", "3500", "--set", "run.num_envs=7", "--quiet", "--run-dir", "r")
+    lines = [line for line in command(*words, cwd=tmp_path).stdout.splitlines() if " steps | " in line]
+    assert [line.partition(" ")[0] for line in lines] == ["1001", "2002", "3003"]
+    assert all(re.fullmatch(r"\d+ steps \| \d+ episodes \| mean of last 100 -?\d\.\d\d", line) for line in lines)
+
+
+def test_other_plugins_play_with_the_weights_of_a_run(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from envs.chain import ChainEnv\nfrom framework.hooks import hookimpl\n\n\n"
+        "@hookimpl\ndef make_env():\n    return lambda: ChainEnv(5, (-1.0, 0.0, 0.0, 0.0, 7.0))\n"
+    )
+    assert command("run", "-p", "tabular,chain", "--run-dir", "r", cwd=tmp_path).returncode == 0
+    done = command("evaluate", "r", "--plugins", "tabular,./mine.py", "--epsilon", "0", cwd=tmp_path)
+    assert "mean 7.00 ± 0.00 over 100 episodes (1 different)" in done.stdout, done.stderr
+
+
 def test_plugins_are_listed_with_what_they_fill_and_their_options(tmp_path: Path) -> None:
     done = command("plugins", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

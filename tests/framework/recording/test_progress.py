@@ -30,8 +30,8 @@ def test_lines_are_the_chapters_five_figures(scripted: Callable[..., Any]) -> No
     assert shown(console).splitlines() == [
         "episode 1 | return -21.0 | best -21.0 | mean of last 100 -21.00 | epsilon 0.500",
         "episode 2 | return -19.0 | best -19.0 | mean of last 100 -20.02 | epsilon 0.333",
-        "evaluation at 20 steps | mean -3.00 ± 2.00 over 2 episodes (2 distinct)",
-        "evaluation at 20 steps | mean 3.00 ± 0.00 over 1 episode (1 distinct)",
+        "evaluation at 20 steps | mean -3.00 ± 2.00 over 2 episodes (2 different)",
+        "evaluation at 20 steps | mean 3.00 ± 0.00 over 1 episode (1 different)",
     ]
 
 
@@ -61,7 +61,7 @@ os._exit(0)  # nothing flushes what was left in a buffer
     done = subprocess.run([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, check=True)
     assert done.stdout.decode() == (
         "episode 1 | return 2.0 | best 2.0 | mean of last 100 2.00\n"
-        "evaluation at 5 steps | mean 1.00 ? 0.00 over 1 episode (1 distinct)\n"
+        "evaluation at 5 steps | mean 1.00 ? 0.00 over 1 episode (1 different)\n"
     )
 
 

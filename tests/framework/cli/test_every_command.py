@@ -1,0 +1,153 @@
+"""Every command that meets a fault says one thing, ends with its exit code and shows no stack of ours."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from framework.cli.app import app
+from framework.cli.main import main
+
+RAISES_AT_IMPORT = "raise RuntimeError('out of coffee')\n"
+
+RAISES_LATER = """
+import gymnasium
+import numpy as np
+
+from framework.hooks import hookimpl
+
+
+class Broken(gymnasium.Env):
+    observation_space, action_space = gymnasium.spaces.Discrete(5), gymnasium.spaces.Discrete(2)
+
+    def reset(self, seed=None, options=None):
+        return 0, {}
+
+    def step(self, action):
+        raise RuntimeError("out of coffee")
+
+
+@hookimpl
+def make_env():
+    return Broken
+"""
+
+MASSIVE = """
+import gymnasium
+
+from framework.hooks import hookimpl
+
+
+class Massive(gymnasium.Env):
+    observation_space, action_space = gymnasium.spaces.Discrete(3**28), gymnasium.spaces.Discrete(2)
+
+    def reset(self, seed=None, options=None):
+        return 0, {}
+
+
+@hookimpl
+def make_env():
+    return Massive
+"""
+
+ON_A_COMPOSITION = (("run", "-p"), ("config", "-p"), ("ablate",), ("check",))
+ON_A_RUN = (("evaluate",), ("watch", "--video", "film.gif"), ("run", "--resume"), ("repeat", "--to", "5"))
+
+Files = Callable[[Path], None]
+
+
+def _cases() -> list[tuple[list[str], int, str]]:
+    found: list[tuple[list[str], int, str]] = []
+    for words in ON_A_COMPOSITION:
+        found += [
+            ([*words, "tabular,nstep,./imports.py"], 2, "imports.py' cannot be imported: RuntimeError: out of coffee"),
+            ([*words, "tabular,nstep,chian"], 2, "Did you mean 'chain'?"),
+            ([*words, "tabular,nstep,./gone.py"], 2, "gone.py' does not exist"),
+        ]
+        if words[0] not in ("config", "check"):
+            found += [
+                ([*words, "dqn,nstep,gym:Nothing-v0"], 2, "Nothing-v0"),
+                ([*words, "tabular,nstep,./massive.py"], 2, "a table of 22,876,792,454,961 states"),
+            ]
+    for words in ON_A_RUN:
+        found.append(([*words, "nowhere"], 2, "nowhere"))
+    for words in ON_A_RUN[:2]:
+        found += [
+            ([*words, "no_options"], 1, "config.toml: damaged or edited"),
+            ([*words, "no_weights"], 2, "has no saved weights"),
+            ([*words, "half_weights"], 1, "last.safetensors"),
+            ([*words, "whole", "--plugins", "tabular,grid"], 2, "the weights are not a table of 12 states"),
+        ]
+    found += [
+        (["run", "-p", "tabular,chain", "--run-dir", "file/run"], 2, "cannot be created"),
+        (["run", "-p", "tabular,chain", "--seeds", "2", "--study-dir", "file/study"], 2, "file"),
+        (["ablate", "tabular,nstep,chain", "--study-dir", "file/study"], 2, "file"),
+        (["watch", "whole", "--video", "file/film.gif"], 2, "cannot be written"),
+        (["watch", "whole", "--video", "film.txt"], 2, "must end in .mp4 or .gif"),
+        (["new", "mine", "--fills", "make_sampler", "--directory", "file/new"], 2, "file"),
+        (["new", "dqn", "--fills", "make_sampler"], 2, "dqn"),
+        (["plugins", "./imports.py"], 2, "out of coffee"),
+        (["run", "-p", "dqn,chain", "--set", "replay.capacity=1000000000000"], 2, "replay.capacity"),
+        (["evaluate", "whole", "--plugins", "tabular,./raises.py"], 1, "out of coffee"),
+        (["run", "-p", "tabular,./raises.py", "--steps", "9"], 1, "out of coffee"),
+    ]
+    return found
+
+
+CASES = _cases()
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run and copies of it that are damaged, and with plugins that raise."""
+    place = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.setattr("sys.argv", ["framework", "run", "-p", "tabular,chain", "--steps", "50", "--run-dir", "whole"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code
+    for copy in ("no_options", "no_weights", "half_weights"):
+        shutil.copytree(place / "whole", place / copy)
+    with (place / "no_options" / "config.toml").open("a") as file:
+        file.write("# edited\n")
+    for weights in (place / "no_weights").rglob("*.safetensors"):
+        if "checkpoints" not in weights.parts:
+            weights.unlink()
+    half = place / "half_weights" / "last.safetensors"
+    half.write_bytes(half.read_bytes()[:-9])
+    (place / "file").write_text("a file where a folder is wanted")
+    (place / "imports.py").write_text(RAISES_AT_IMPORT)
+    (place / "raises.py").write_text(RAISES_LATER)
+    (place / "massive.py").write_text(MASSIVE)
+    return place
+
+
+@pytest.mark.parametrize(("words", "code", "message"), CASES, ids=[" ".join(words) for words, _, _ in CASES])
+def test_a_fault_is_one_sentence(
+    words: list[str],
+    code: int,
+    message: str,
+    runs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(runs)
+    monkeypatch.setattr("sys.argv", ["framework", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    error = capfd.readouterr().err
+    assert ended.value.code == code, error
+    assert message in error.replace("\n", " "), error
+    # the stack of a plugin that raises belongs to its author, and begins below the sentence
+    assert "Traceback" not in error or (code == 1 and "out of coffee" in error.split("Traceback")[0])
+    assert sum(line.startswith("error: ") for line in error.splitlines()) >= 1
+
+
+def test_the_cases_go_over_every_command() -> None:
+    assert {command.name or command.callback.__name__ for command in app.registered_commands if command.callback} <= {
+        words[0] for words, _, _ in CASES
+    } | {"replay", "list_plugins"}
