@@ -62,7 +62,7 @@ def print_plan(session: Session, console: Console) -> None:
         _say(f"thorough, with the examples of seed {session.seed}", console)
 
 
-def print_report(session: Session, console: Console, everything: bool) -> None:
+def print_report(session: Session, console: Console, everything: bool = False) -> None:
     """Print the tables and the totals. Name the failed checks again, because a table may be long.
 
     Args:
