@@ -141,7 +141,8 @@ def build_config(sections: Sequence[type[Section]], sources: Sequence[Source]) -
             for item in error.errors():
                 key = str(item["loc"][0]) if item["loc"] else ""
                 path = f"{name}.{key}" if key else name
-                message = item["msg"].removeprefix("Value error, ")
+                message = item["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
+                message = message.replace("a valid tuple", "a list, such as [1, 2]")
                 shown = f" = {merged[name][key]!r}" if key in merged[name] else ""
                 problems.append(f"{path}{shown} (from {origin.get(path, 'several values together')}): {message}")
     if problems:

@@ -2,7 +2,9 @@
 
 y = (μ_w + σ_w ⊙ ε_w) x + μ_b + σ_b ⊙ ε_b (eq. 9), with factorised noise ε_w[i, j] = f(ε_i) f(ε_j), ε_b[i] = f(ε_i)
 and f(x) = sgn(x) √|x| (eqs. 10 and 11). Every forward pass in training draws new noise, the same for all its rows.
-Evaluations use the means μ alone. The agent acts greedily: with ε-greedy it would explore twice.
+Evaluations use the means μ alone. The agent acts greedily: with ε-greedy it would explore twice. Only until learning starts
+(`learning.starts`) its actions are uniformly random, as in DQN (Mnih et al. 2015, "replay start size"): the noise of weights
+that have learnt nothing prefers the same action nearly everywhere.
 
 Paper → here (Fortunato et al. 2018, section 3.2):
 
@@ -25,6 +27,7 @@ from framework.config import Config, Field, Section
 from framework.conformance.check import Check, checks_in
 from framework.defaults.exploration import EpsilonGreedy
 from framework.hooks import hookimpl
+from framework.options import LearningOptions
 from framework.seeding import Seeds
 from framework.types import Exploration
 from plugins.dqn.hookspecs import LinearConstructor
@@ -75,8 +78,9 @@ def dqn_linear(config: Config, seeds: Seeds) -> LinearConstructor:
 
 
 @hookimpl
-def make_exploration(seeds: Seeds) -> Exploration:
-    return EpsilonGreedy(lambda counters: 0.0, seeds.generator("exploration"))
+def make_exploration(config: Config, seeds: Seeds) -> Exploration:
+    starts = config[LearningOptions].starts
+    return EpsilonGreedy(lambda counters: float(counters.env_steps < starts), seeds.generator("exploration"))
 
 
 @hookimpl

@@ -99,13 +99,23 @@ def trained(names: str = "dqn,noisy,dueling,chain", steps: int = 120, **values: 
 
 def test_only_the_stream_is_noisy_and_actions_are_greedy() -> None:
     parts = trained()
-    counters = Counters()
+    counters = Counters(env_steps=40)
     kinds = {type(module) for module in parts.policy.online.torso.modules()}
     assert NoisyLinear not in kinds
     assert sum(isinstance(module, NoisyLinear) for module in parts.policy.online.modules()) == 4
     values = np.array([[1.0, 3.0], [5.0, 2.0]])
     assert parts.exploration.choose(values, np.arange(2), counters).tolist() == [1, 0]
     assert parts.exploration.probabilities(values, np.arange(2), counters).tolist() == [[0, 1], [1, 0]]
+
+
+def test_actions_are_random_until_learning_starts() -> None:
+    """So the first steps visit what a network that has learnt nothing would never try."""
+    parts = trained()
+    values = np.tile([9.0, 1.0, 1.0], (30_000, 1))
+    before = parts.exploration.choose(values, np.zeros(30_000), Counters(env_steps=39))
+    assert np.bincount(before).tolist() == pytest.approx([10_000] * 3, rel=0.05)
+    assert np.allclose(parts.exploration.probabilities(values[:1], np.zeros(1), Counters(env_steps=39)), 1 / 3)
+    assert not parts.exploration.choose(values, np.zeros(30_000), Counters(env_steps=40)).any()
 
 
 def test_an_evaluation_is_deterministic_and_leaves_the_stream_alone() -> None:

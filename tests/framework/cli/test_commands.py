@@ -122,6 +122,8 @@ WRONG = [
     (["run", "-p", "tabular,chain", "--steps", "1e99999999"], "is not a whole number"),
     (["run", "-p", "tabular,chain", "--episodes", "nan"], "is not a whole number"),
     (["run", "-p", "tabular,chain", "--device", "tpu"], "run.device = 'tpu'"),
+    (["run", "-p", "tabular,chain", "--hours", "0"], "run.hours = 0.0 (from command line): must be greater than 0"),
+    (["run", "-p", "dqn,chain", "--set", "dqn.mlp=5"], "dqn.mlp = 5 (from --set): must be a list, such as [1, 2]"),
     (["run", "-p", "tabular,chain", "--until", "1"], "run.until = 1.0 (from command line) needs evaluations"),
     (["run", "-p", "tabular,chain", "--config", "none.toml"], "none.toml: No such file"),
     (["run", "-p", "tabular,chain", "--run-dir", "full"], "has files in it: choose another"),
