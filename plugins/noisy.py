@@ -2,9 +2,9 @@
 
 y = (μ_w + σ_w ⊙ ε_w) x + μ_b + σ_b ⊙ ε_b (eq. 9), with factorised noise ε_w[i, j] = f(ε_i) f(ε_j), ε_b[i] = f(ε_i)
 and f(x) = sgn(x) √|x| (eqs. 10 and 11). Every forward pass in training draws new noise, the same for all its rows.
-Evaluations use the means μ alone. The agent acts greedily: with ε-greedy it would explore twice. Only until learning starts
-(`learning.starts`) its actions are uniformly random, as in DQN (Mnih et al. 2015, "replay start size"): the noise of weights
-that have learnt nothing prefers the same action nearly everywhere.
+Evaluations use the means μ alone. The agent acts greedily: with ε-greedy it would explore twice. Only until learning
+starts (`learning.starts`) its actions are uniformly random, as in DQN (Mnih et al. 2015, "replay start size"):
+the noise of weights that have learnt nothing prefers the same action nearly everywhere.
 
 Paper → here (Fortunato et al. 2018, section 3.2):
 

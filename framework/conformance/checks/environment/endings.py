@@ -19,6 +19,9 @@ ROLES: tuple[Role, ...] = ("train", "evaluate")
 LONGEST = 1_000
 """The largest step limit that a check plays up to."""
 
+PATIENCE = 20_000
+"""Steps of random actions in which an episode should end."""
+
 
 @check(
     "environment",
@@ -52,6 +55,28 @@ def an_episode_that_ends_says_why(subject: Subject) -> None:
 @check(
     "environment",
     "make_env",
+    Cause("a task without an end has no limit on its steps: wrap it in gymnasium.wrappers.TimeLimit"),
+    Cause("only a good agent can end an episode, so that an evaluation of a bad one never ends"),
+)
+def an_episode_ends(subject: Subject) -> None:
+    """An episode of random actions ends within 20,000 steps, unless the environment declares a limit on its steps."""
+    with games(subject, 1, "evaluate") as opened:
+        if not opened.singles:
+            raise NotApplicable("the plugin makes a vector environment")
+        env, rng = opened.singles[0], np.random.default_rng(0)
+        if _limits(env):
+            return
+        env.reset(seed=0)
+        for _ in range(PATIENCE):
+            _, _, terminated, truncated, _ = env.step(np.int64(rng.integers(opened.num_actions)))
+            if terminated or truncated:
+                return
+        raise Violation(f"{PATIENCE:,} random steps", "an end of the episode, or a declared limit", "neither")
+
+
+@check(
+    "environment",
+    "make_env",
     Cause("the limit is reported as a termination, so that nothing is bootstrapped", "openai/baselines#436"),
 )
 def a_limit_on_steps_truncates(subject: Subject) -> None:
@@ -77,13 +102,17 @@ def a_limit_on_steps_truncates(subject: Subject) -> None:
         raise NotApplicable(f"no episode with simple actions lasts {limit} steps")
 
 
-def _limit(opened: Games) -> int:
-    found: list[int] = []
-    env: Any = opened.singles[0] if opened.singles else None
+def _limits(env: Any) -> list[int]:
+    found = []
     while env is not None:
         if isinstance(env, TimeLimit):
             found.append(int(env._max_episode_steps))
         env = getattr(env, "env", None) if isinstance(env, gymnasium.Wrapper) else None
+    return found
+
+
+def _limit(opened: Games) -> int:
+    found = _limits(opened.singles[0]) if opened.singles else []
     if not found:
         raise NotApplicable("the environment declares no step limit")
     if min(found) > LONGEST:
