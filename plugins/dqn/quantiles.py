@@ -69,9 +69,13 @@ class QuantileLoss(nn.Module):
 
         Z(s') is the mixture of the next actions' return distributions, weighted by `next_distribution`.
         """
-        width = target.quantiles.shape[2]
-        samples = bootstrapped(reward[:, None], discount[:, None], target.quantiles.flatten(1))
-        weights = (next_distribution / width).repeat_interleave(width, dim=1)
+        quantiles, chances = target.quantiles, next_distribution
+        if bool((chances == 1).any(dim=1).all()):
+            # one next action for each row: the quantiles of the others would have the weight 0
+            quantiles, chances = taken(quantiles, chances.argmax(dim=1))[:, None], torch.ones_like(chances[:, :1])
+        width = quantiles.shape[2]
+        samples = bootstrapped(reward[:, None], discount[:, None], quantiles.flatten(1))
+        weights = (chances / width).repeat_interleave(width, dim=1)
         # where the discount is 0, every sample is the reward: equal weights then replace weights that may be NaN
         weights = torch.where(discount[:, None] == 0, torch.full_like(weights, 1 / weights.shape[1]), weights)
         taken_quantiles = taken(online.quantiles, action)

@@ -234,8 +234,9 @@ LEVELS = (
         row="Stable-Baselines-Team/stable-baselines3-contrib#17",
         plugins="dqn,qr,chain",
         module=QUANTILES,
-        old="target.quantiles.flatten(1))",
-        new="target.quantiles.amax(dim=1, keepdim=True).expand_as(target.quantiles).flatten(1))",
+        old="quantiles, chances = target.quantiles, next_distribution\n",
+        new="quantiles, chances = target.quantiles.amax(dim=1, keepdim=True), next_distribution\n"
+        "        quantiles = quantiles.expand_as(target.quantiles)\n",
     ),
     Mutant(
         name="argmax_for_each_tau_and_no_gamma",
@@ -243,9 +244,9 @@ LEVELS = (
         row="JuliaReinforcementLearning/ReinforcementLearningZoo.jl#53",
         plugins="dqn,iqn,chain",
         module=QUANTILES,
-        old="samples = bootstrapped(reward[:, None], discount[:, None], target.quantiles.flatten(1))",
-        new="best = target.quantiles.amax(dim=1, keepdim=True).expand_as(target.quantiles)\n"
-        "        samples = bootstrapped(reward[:, None], (discount[:, None] > 0).to(reward), best.flatten(1))",
+        old="quantiles, chances = target.quantiles, next_distribution\n",
+        new="quantiles, chances = target.quantiles.amax(dim=1, keepdim=True), next_distribution\n"
+        "        quantiles, discount = quantiles.expand_as(target.quantiles), (discount > 0).to(reward)\n",
     ),
     Mutant(
         name="quantiles_without_gamma",
@@ -343,8 +344,8 @@ LEVELS = (
         row="anthonytorlucci/rlevo#192",
         plugins="dqn,qr,chain",
         module=QUANTILES,
-        old="samples = bootstrapped(reward[:, None], discount[:, None], target.quantiles.flatten(1))",
-        new="samples = reward[:, None] + discount[:, None] * target.quantiles.flatten(1)",
+        old="samples = bootstrapped(reward[:, None], discount[:, None], quantiles.flatten(1))",
+        new="samples = reward[:, None] + discount[:, None] * quantiles.flatten(1)",
     ),
     Mutant(
         name="levels_at_the_ends_of_the_parts",
