@@ -3,13 +3,14 @@
 Z_τ(s, a) = f(ψ(s) ⊙ φ(τ))_a with φ_j(τ) = ReLU(Σ_{i<n} cos(π i τ) w_ij + b_j) (eq. 4): the torso is ψ, the stream f.
 In training, the levels are drawn from U[0, 1) for each row of a batch. Those of the action values (K of them, eq. 2)
 are drawn apart from those of the loss (N and N', eq. 3): one sample that both selects an action and evaluates it makes
-the target too large. Evaluations always use the same evenly spaced levels.
+the target too large. With noisy layers they also have a noise of their own. Evaluations always use the same evenly
+spaced levels.
 
-Paper → here (Dabney et al. 2018b, section 4):
+Paper → here (Dabney et al. 2018b):
 
 | option | paper | here | why |
 | --- | --- | --- | --- |
-| `iqn.samples` | 8 (figure 2: more is little better) | 8 | |
+| `iqn.samples` | 8 (figure 2) | 8 | |
 | `iqn.policy_samples` | 32 | 32 | |
 | `iqn.even` | – | 32 | even levels make evaluations repeatable |
 | `iqn.cosines` | 64 | 64 | |

@@ -4,7 +4,8 @@ y = (μ_w + σ_w ⊙ ε_w) x + μ_b + σ_b ⊙ ε_b (eq. 9), with factorised noi
 and f(x) = sgn(x) √|x| (eqs. 10 and 11). Every forward pass in training draws new noise, the same for all its rows.
 Evaluations use the means μ alone. The agent acts greedily: with ε-greedy it would explore twice. Only until learning
 starts (`learning.starts`) its actions are uniformly random, as in DQN (Mnih et al. 2015, "replay start size"):
-the noise of weights that have learnt nothing prefers the same action nearly everywhere.
+the noise of weights that have learnt nothing prefers the same action nearly everywhere. `pqn` learns from the first
+rollout on, but its first steps are random, too.
 
 Paper → here (Fortunato et al. 2018, section 3.2):
 

@@ -77,6 +77,8 @@ def run(
         raise UsageError("--resume continues one run in its own folder: remove --seeds and --run-dir")
     if jobs is not None and seeds == 1:
         raise UsageError("--jobs is for several runs: add --seeds")
+    if quiet and seeds > 1:
+        raise UsageError("--quiet is for one run: the output of several goes to files")
     if seeds > 1:
         from framework.cli.studies import seeds_study
 
@@ -170,6 +172,8 @@ def _ends(parts: Parts) -> str:
 
 
 def _conclude(outcome: Outcome, folder: Path, stood_still: bool) -> None:
+    from framework.checkpoints.folder import FOLDER as CHECKPOINTS
+
     counters = outcome.counters
     unfinished = outcome.interrupted or outcome.out_of_time
     how = "interrupted" if outcome.interrupted else "out of time" if outcome.out_of_time else "finished"
@@ -177,7 +181,7 @@ def _conclude(outcome: Outcome, folder: Path, stood_still: bool) -> None:
         f"{how} after {counters.env_steps:,} steps, "
         f"{counters.episodes:,} episodes and {counters.updates:,} updates: {folder}"
     )
-    if unfinished:
+    if unfinished and (folder / CHECKPOINTS).is_dir():
         typer.echo(f"continue  python -m framework run --resume {shlex.quote(str(folder))}")
     if outcome.longest_save >= 1:
         typer.echo(f"training waited for a checkpoint for up to {outcome.longest_save:.1f} s")

@@ -55,7 +55,7 @@ class Loop:
         self._played = 0
         self.running = False
         """True while the loop makes steps, updates and evaluations; false during a checkpoint and at the end."""
-        self._stopping = False
+        self._stopping = self._abandoning = False
         self._returns = np.zeros(parts.spaces.num_envs)
         self._lengths = np.zeros(parts.spaces.num_envs, np.int64)
         self.callbacks = callbacks
@@ -109,9 +109,13 @@ class Loop:
     def _rest(self) -> None:
         self.running = False
 
-    def stop(self) -> None:
-        """End the run after the current step, in training or in an evaluation."""
-        self._stopping = True
+    def stop(self, *, abandon: bool = True) -> None:
+        """End the run after the current step.
+
+        Args:
+            abandon: also an evaluation ends after its current step, and does not count; else it is played to its end.
+        """
+        self._stopping, self._abandoning = True, self._abandoning or abandon
 
     @property
     def pulse(self) -> tuple[int, int, int]:
@@ -232,7 +236,7 @@ class Loop:
 
     def _after_evaluation_step(self) -> None:
         self._played += 1
-        if self._stopping:
+        if self._abandoning:
             raise _Stopped
 
     @property

@@ -54,7 +54,7 @@ def repeat(
         raise UsageError(f"'{origin}' was recorded up to step {last:,}: choose --to from 1 to {last}")
     recorded = recorded_options(origin)
     # run.until stays, because it decides which evaluations are confirmed; the other options only end the run
-    ends: dict[str, Any] = {"run.steps": end, "run.episodes": None}
+    ends: dict[str, Any] = {"run.steps": end, "run.episodes": None, "run.hours": None}
     sources = [Source(f"run {origin}", recorded), Source("repeat", ends)]
     parts = assemble(located(origin, recorded["run.plugins"], changed=False), sources=sources)
     changes = _changes(origin, parts)

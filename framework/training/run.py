@@ -192,15 +192,19 @@ def _saver(parts: Parts, folder: Path | None, base: Checkpoint | None) -> Period
 
 @contextmanager
 def _limited(loop: Loop, hours: float | None) -> Iterator[threading.Event]:
-    """Stop the loop after this time. The event is then set."""
+    """Stop the loop after this time, or after the evaluation under way then. The event is set if that ended the run.
+
+    The evaluation is played to its end: a run that continues would begin it again, and might never get beyond it.
+    """
     is_over = threading.Event()
     if hours is None:
         yield is_over
         return
 
     def stop() -> None:
-        is_over.set()
-        loop.stop()
+        if not loop.finished:
+            is_over.set()
+            loop.stop(abandon=False)
 
     timer = threading.Timer(3600 * hours, stop)
     timer.daemon = True

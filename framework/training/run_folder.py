@@ -18,10 +18,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from framework.assembly.assemble import assemble_agent
-from framework.assembly.configuration import configure, is_file
+from framework.assembly.configuration import configure, is_file, plugin_names
 from framework.assembly.discovery import DISTRIBUTION, installed, spec_of
 from framework.assembly.manager import Expected, Plugins
 from framework.assembly.parts import Agent, Parts
+from framework.assembly.renamed import RENAMED
 from framework.config import Source, read_toml
 from framework.errors import FrameworkError, UsageError, listed
 from framework.hooks import API_VERSION
@@ -174,7 +175,7 @@ def load(
     """
     from framework.recording.weights import load_state
 
-    folder = _folder_of(run)
+    folder, chosen = _folder_of(run), plugins
     if weights is not None and weights not in WEIGHTS:
         raise UsageError(f"no weights are called '{weights}': choose one of {', '.join(WEIGHTS)}")
     saved = [folder / WEIGHTS[name] for name in ([weights] if weights else WEIGHTS)]
@@ -185,15 +186,18 @@ def load(
         wanted = ", ".join(str(place.relative_to(folder)) for place in saved)
         raise UsageError(f"'{folder}' has no saved weights ({wanted}){instead}")
     recorded = recorded_options(folder)
-    if plugins:
-        known = configure(plugins)[1].flat()
+    if plugins is not None:
+        known = {*configure(plugins)[1].flat(), *RENAMED}
         recorded = {option: value for option, value in recorded.items() if option in known}
+    else:
+        plugins = located(folder, recorded.get("run.plugins", ()))
     sources = [Source(f"file {folder / CONFIG}", recorded), Source("values", values or {})]
-    agent = assemble_agent(plugins or located(folder, recorded.get("run.plugins", ())), sources)
+    agent = assemble_agent(plugins, sources)
     try:
         agent.policy.load_state_dict(load_state(path))
     except UsageError as error:
-        raise UsageError(f"{path} does not fit {folder / CONFIG}: {error}") from error
+        fitted = folder / CONFIG if chosen is None else ",".join(plugin_names(chosen))
+        raise UsageError(f"{path} does not fit {fitted}: {error}") from error
     return agent
 
 

@@ -12,10 +12,10 @@ Paper → here (Mnih et al. 2015, extended data table 1):
 | `dqn.learning_rate` | 0.00025 (RMSProp) | 0.001 | Adam in place of RMSProp, and smaller networks |
 | `dqn.adam_epsilon` | 0.01 (RMSProp) | 1e-08 | Adam's own value |
 | `dqn.max_grad_norm` | – | 10.0 | Wang et al. 2016 introduced the limit |
-| `dqn.precision` | float32 | auto | faster on images; action values stay float32 |
+| `dqn.precision` | – | auto | faster on images; action values stay float32 |
 | `dqn.threads` | – | 1 | does not change what is learnt |
 | `learning.batch_size` | 32 | 32 | as the environments need it |
-| `learning.starts` | 50,000 frames × 4 | 200 | the same |
+| `learning.starts` | 50,000 frames | 200 | the same |
 | `learning.updates_per_step` | 0.25 | 0.25 | the same |
 | `replay.capacity` | 1,000,000 | 10000 | the same |
 | `target.every` | 10,000 updates | 250 | the same; `target.unit` = updates counts as they do |

@@ -3,8 +3,9 @@ errors more often.
 
 The probability of transition i is P(i) = p_i^α / Σ p^α with p_i = |δ_i| + ε (section 3.3). Its importance weight is
 w_i = (N · P(i))^−β, divided by the largest weight *of the batch* (section 3.4); β grows to 1. A batch of one transition
-keeps its w_i: divided by itself it would be 1, whatever β is. (Divided by the largest weight of the whole replay it
-would be near 0 as soon as one transition has no error left.) A new transition gets the largest priority so far.
+keeps its w_i, which may be above 1: divided by itself it would be 1, whatever β is. (Divided by the largest weight of
+the whole replay it would be near 0 as soon as one transition has no error left.) `tabular` caps α · w_i at 1. A new
+transition gets the largest priority so far.
 
 Paper → here (Schaul et al. 2016, section 4, proportional variant):
 

@@ -8,7 +8,7 @@ Paper → here (Sutton & Barto 2018):
 
 | option | paper | here | why |
 | --- | --- | --- | --- |
-| `tabular.learning_rate` | 0.5 (example 6.6) | 1.0 | exact if nothing is random; use less elsewhere |
+| `tabular.learning_rate` | 0.5 (example 6.5) | 1.0 | exact if nothing is random; use less elsewhere |
 | `tabular.initial` | arbitrary, 0 in terminal states | 0.0 | |
 """
 
@@ -28,7 +28,7 @@ from framework.conformance.check import Check, Purpose, checks_in
 from framework.defaults.pacing import NoSync
 from framework.errors import UnsupportedSpace, UsageError
 from framework.hooks import hookimpl
-from framework.options import LearningOptions
+from framework.options import LearningOptions, ReplayOptions
 from framework.processes.limits import require_memory
 from framework.replay.samplers import InOrderSampler
 from framework.types import (
@@ -196,6 +196,12 @@ def make_sampler(config: Config) -> Sampler:
             f"tabular learns every transition once, and {options.updates_per_step:g} updates per step of "
             f"{options.batch_size} transitions each would fall ever further behind: set learning.updates_per_step or "
             "learning.batch_size so that their product is at least 1"
+        )
+    capacity = config[ReplayOptions].capacity
+    if options.starts >= capacity:
+        raise UsageError(
+            f"tabular learns every transition once, and a replay of {capacity} has lost some of them after "
+            f"learning.starts = {options.starts} steps: set replay.capacity higher or learning.starts lower"
         )
     return InOrderSampler()
 

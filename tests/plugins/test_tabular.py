@@ -110,4 +110,6 @@ def test_falling_ever_further_behind_is_refused() -> None:
     with pytest.raises(UsageError, match=r"tabular learns every transition once.*learning\.updates_per_step"):
         assemble("tabular,chain", {"learning.updates_per_step": 0.5})
     assemble("tabular,chain", {"learning.updates_per_step": 0.5, "learning.batch_size": 2}).close()
+    with pytest.raises(UsageError, match=r"a replay of 50 has lost some of them after learning\.starts = 50 steps"):
+        assemble("tabular,chain", {"learning.starts": 50, "replay.capacity": 50})
     assemble("tabular,per,chain", {"learning.updates_per_step": 0.5}).close()

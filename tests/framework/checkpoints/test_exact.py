@@ -25,13 +25,13 @@ from tests.mutants.correct_compositions import NETWORKS, TABLES
 
 SMALL = {
     "learning.starts": 30,
-    "learning.updates_per_step": 0.5,
+    "learning.updates_per_step": 1.0,
     "replay.capacity": 150,
     "evaluation.every": 70,
     "evaluation.episodes": 2,
     "evaluation.num_envs": 2,
 }
-DEEP = {**SMALL, "learning.batch_size": 8, "dqn.hidden": 8}
+DEEP = {**SMALL, "learning.updates_per_step": 0.5, "learning.batch_size": 8, "dqn.hidden": 8}
 COPIES = {**DEEP, "target.every": 25}
 CASES: dict[str, dict[str, Any]] = {
     "tabular": SMALL,

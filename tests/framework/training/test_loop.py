@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from framework.assembly.parts import Parts
 from framework.errors import NonFiniteLoss
 from framework.events import Callback, Episode, EvaluationResult
 from framework.training.loop import Loop
+from framework.training.run import train
 from framework.types import Batch, Counters, Step, TDErrors
 
 CHECKED = "framework.testing"
@@ -248,6 +250,32 @@ def test_stopping_ends_an_evaluation_too() -> None:
     loop.run()
     assert parts.counters.env_steps == 100
     assert spy.evaluations == []
+
+
+def test_an_end_by_the_clock_lets_an_evaluation_finish() -> None:
+    """A run that continues would begin the evaluation again, and with the same time might never get beyond it."""
+    parts = assemble("tabular,chain", {"run.steps": 1_000, "evaluation.every": 100, "evaluation.epsilon": 1.0})
+
+    class Stops(LoopSpy):
+        def on_evaluation_start(self, counters: Counters) -> None:
+            loop.stop(abandon=False)
+
+    spy = Stops()
+    loop = Loop(parts, [spy])
+    loop.run()
+    assert parts.counters.env_steps == 100
+    assert len(spy.evaluations) == 1
+
+
+def test_time_that_ends_after_the_run_did_not_end_it() -> None:
+    class Slow(Callback):
+        def on_end(self, counters: Counters) -> None:
+            time.sleep(0.3)
+
+    parts = assemble("tabular,chain", {"run.steps": 10, "run.episodes": None, "run.hours": 0.2 / 3600})
+    assert not train(parts, callbacks=[Slow()]).out_of_time
+    parts = assemble("tabular,chain", {"run.steps": 10**9, "run.episodes": None, "run.hours": 0.1 / 3600})
+    assert train(parts).out_of_time
 
 
 def test_only_overridden_events_are_listened_to() -> None:

@@ -165,3 +165,11 @@ def test_a_difference_is_reported_with_what_has_changed_since(recorded: Path, tm
         Difference, match=r"(?s)step 12 differs .* in the actions\nchanged  versions.numpy: \"0\..* then"
     ):
         repeat(run)
+
+
+def test_a_run_that_the_clock_ended_is_repeated_whole(tmp_path: Path) -> None:
+    parts = framework.assemble("tabular,chain", {"run.hours": 0.00003, "run.steps": 10**8, "run.deterministic": True})
+    ended = framework.train(parts, tmp_path / "run")
+    assert ended.out_of_time
+    framework.resume(tmp_path / "run", {"run.steps": ended.counters.env_steps + 3_000, "run.hours": None})
+    assert repeat(tmp_path / "run").env_steps == ended.counters.env_steps + 3_000
