@@ -20,7 +20,13 @@ EXACT: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
     "a table learns one step with n = 1": ("tabular,nstep", {"nstep.n": 1}, "tabular", {}),
 }
 CLOSE: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
-    "layers without noise are linear": ("dqn,noisy", {"noisy.sigma": 0.0}, "dqn", GREEDY),
+    # until learning starts, noisy acts at random
+    "layers without noise are linear": (
+        "dqn,noisy",
+        {"noisy.sigma": 0.0, "learning.starts": 0},
+        "dqn",
+        {**GREEDY, "learning.starts": 0},
+    ),
     "without its bonus and nearly greedy, munchausen is dqn": (
         "dqn,munchausen",
         {"munchausen.alpha": 0.0, "munchausen.temperature": 1e-7},
