@@ -55,6 +55,7 @@ class NoisyLinear(nn.Module):
         self.bias_sigma = nn.Parameter(torch.full((outputs,), sigma * bound))
 
     def forward(self, x: Float[Tensor, "B inputs"]) -> Float[Tensor, "B outputs"]:
+        """Return the outputs; all rows of a pass share its noise."""
         mean = functional.linear(x, self.weight, self.bias)
         if not (self.training and self.noisy):
             return mean

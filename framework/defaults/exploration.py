@@ -31,6 +31,7 @@ class EpsilonGreedy:
     def choose(
         self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
     ) -> Int64[np.ndarray, " N"]:
+        """Return one action for each environment."""
         epsilon = self._epsilon(counters)
         count, actions = values.shape
         draws = np.asarray(self._generator.random(count))

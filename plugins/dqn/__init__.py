@@ -77,6 +77,7 @@ def config_sections() -> Sequence[type[Section]]:
 
 @hookimpl(trylast=True)
 def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> Policy:
+    """Build both networks from the constructors of dqn's slots."""
     options = config[DQNOptions]
     device = choose_device(config[RunOptions].device)
     # torch has these two settings for the whole process only

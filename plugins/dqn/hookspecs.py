@@ -130,6 +130,9 @@ def dqn_linear(config: Config, seeds: Seeds) -> LinearConstructor:
 def dqn_stream(linear: LinearConstructor, config: Config) -> StreamConstructor:
     """The stream: features → numbers for each action. Default: one hidden layer of `dqn.hidden` units.
 
+    Where `dqn.precision` is bfloat16, the stream runs under torch's autocast. The last layer of the default does
+    not, so that action values keep the digits of float32.
+
     Args:
         linear: the constructor from `dqn_linear`. Build every layer with it, so that a plugin such as `noisy` can
             replace the layers.

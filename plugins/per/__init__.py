@@ -73,6 +73,7 @@ class Prioritized:
             self._size -= len(leaves)
 
     def sample(self, n: int, counters: Counters) -> tuple[Int64[np.ndarray, " B"], Float64[np.ndarray, " B"]]:
+        """Return n ids, which may repeat, and their importance weights; none if nothing is active."""
         if not self._size:
             return np.empty(0, np.int64), np.empty(0)
         shares = (np.arange(n) + self._generator.random(n)) / n

@@ -348,6 +348,15 @@ LEVELS = (
         new="samples = reward[:, None] + discount[:, None] * quantiles.flatten(1)",
     ),
     Mutant(
+        name="the_priority_is_the_cross_entropy",
+        component="loss",
+        row="not in the catalogue: the entropy of the target counts as something to learn",
+        plugins="dqn,c51,chain",
+        module="plugins.c51",
+        old="(loss - entropy).detach()",
+        new="loss.detach()",
+    ),
+    Mutant(
         name="levels_at_the_ends_of_the_parts",
         component="loss",
         row="not in the catalogue: half a part is left out",

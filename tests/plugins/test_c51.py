@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from framework.assembly.assemble import assemble
 from framework.errors import UsageError
-from plugins.c51 import CategoricalHead, project
+from plugins.c51 import Categorical, CategoricalHead, project
 from tests.plugins.heads import (
     check_it_composes_with_the_rest,
     check_the_successor_of_a_terminal_state_has_no_effect,
@@ -56,6 +56,23 @@ def test_atoms_in_the_wrong_order_are_refused() -> None:
 @pytest.mark.usefixtures("float64")
 def test_the_successor_of_a_terminal_state_has_no_effect() -> None:
     check_the_successor_of_a_terminal_state_has_no_effect(CategoricalHead(5, -2.0, 2.0))
+
+
+@pytest.mark.usefixtures("float64")
+def test_the_priority_is_the_divergence_from_the_target() -> None:
+    """Where the prediction is the target, the cross-entropy is the target's entropy, and nothing is left to learn."""
+    head = CategoricalHead(5, -2.0, 2.0)
+    logs = torch.log_softmax(torch.randn(2, 3, 5), dim=2)
+    output = Categorical(logs, torch.zeros(2, 3))
+    chosen = torch.tensor([[1.0, 0, 0], [0, 1, 0]])
+    same, other = torch.tensor([0, 1]), torch.tensor([2, 2])
+    loss, priority = head.loss(output, same, output, chosen, torch.zeros(2), torch.ones(2))
+    assert (loss > 0.1).all()
+    assert torch.allclose(priority, torch.zeros(2), atol=1e-12)
+    _, priority = head.loss(output, other, output, chosen, torch.zeros(2), torch.ones(2))
+    target = logs[torch.arange(2), same]
+    wanted = (target.exp() * (target - logs[torch.arange(2), other])).sum(dim=1)
+    assert torch.allclose(priority, wanted, atol=1e-12)
 
 
 def test_they_compose_with_the_rest() -> None:

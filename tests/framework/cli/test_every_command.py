@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ RAISES_AT_IMPORT = "raise RuntimeError('out of coffee')\n"
 
 RAISES_LATER = """
 import gymnasium
-import numpy as np
 
 from framework.hooks import hookimpl
 
@@ -55,8 +53,6 @@ def make_env():
 
 ON_A_COMPOSITION = (("run", "-p"), ("config", "-p"), ("ablate",), ("check",))
 ON_A_RUN = (("evaluate",), ("watch", "--video", "film.gif"), ("run", "--resume"), ("repeat", "--to", "5"))
-
-Files = Callable[[Path], None]
 
 
 def _cases() -> list[tuple[list[str], int, str]]:
@@ -144,10 +140,9 @@ def test_a_fault_is_one_sentence(
     assert message in error.replace("\n", " "), error
     # the stack of a plugin that raises belongs to its author, and begins below the sentence
     assert "Traceback" not in error or (code == 1 and "out of coffee" in error.split("Traceback")[0])
-    assert sum(line.startswith("error: ") for line in error.splitlines()) >= 1
+    assert error.startswith("error: "), error
 
 
 def test_the_cases_go_over_every_command() -> None:
-    assert {command.name or command.callback.__name__ for command in app.registered_commands if command.callback} <= {
-        words[0] for words, _, _ in CASES
-    } | {"replay", "list_plugins"}
+    shown = [command for command in app.registered_commands if not command.hidden and command.callback]
+    assert {command.name or command.callback.__name__ for command in shown} == {words[0] for words, _, _ in CASES}
