@@ -19,6 +19,9 @@ import gymnasium
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64, Shaped
 
+from framework.errors import listed
+from framework.spaces import Record, leaves_of, only_leaf
+
 State = Mapping[str, Any]
 """What a stateful part saves: a nested dict of numpy arrays and JSON scalars."""
 
@@ -56,6 +59,8 @@ class Spaces:
     num_envs: int
     mirror: Mirror | None = None
     """The symmetry that the environment's metadata declares, if any."""
+    declared: tuple[gymnasium.Space[Any], gymnasium.Space[Any]] | None = None
+    """The observation and action spaces that the environment declares, where they are known."""
 
     @property
     def num_actions(self) -> int:
@@ -64,11 +69,18 @@ class Spaces:
 
     def describe(self) -> str:
         """Describe the observations in words, e.g. "4 stacked (84, 84) uint8 frames" or "Discrete(5) observations"."""
+        frame = only_leaf(self.frame)
+        masked = " with masks" if isinstance(self.frame, Record) and self.frame.actions else ""
+        if frame is None:
+            parts = [f"{name}: {_short(leaf)}" for name, leaf in leaves_of(self.frame).items()]
+            return f"observations of {listed(parts)}{masked}"
         if self.frame_stack > 1:
-            return f"{self.frame_stack} stacked {self.frame.shape} {self.frame.dtype} frames"
-        if isinstance(self.observation, gymnasium.spaces.Discrete):
-            return f"Discrete({self.observation.n}) observations"
-        return f"{self.observation.shape} {self.observation.dtype} observations"
+            return f"{self.frame_stack} stacked {_short(frame)} frames{masked}"
+        return f"{_short(frame)} observations{masked}"
+
+
+def _short(space: gymnasium.Space[Any]) -> str:
+    return f"{space.shape} {space.dtype}" if isinstance(space, gymnasium.spaces.Box) else str(space)
 
 
 @dataclass(frozen=True)
@@ -212,7 +224,7 @@ class Segmented(Protocol):
 
 @runtime_checkable
 class Policy(Protocol):
-    """Estimates action values. Its weights are its state.
+    """Estimates action values, of actions that the environment does not allow, too. Its weights are its state.
 
     `explore` is true during training: a policy that explores by itself (noisy layers) does so only then.
     """
@@ -246,7 +258,11 @@ class Targeted(Protocol):
 
 @runtime_checkable
 class Exploration(Protocol):
-    """Turns action values into actions, with a random generator of its own."""
+    """Turns action values into actions, with a random generator of its own.
+
+    Where the environment gives masks, the values of actions that it does not allow are −∞, and they must not be chosen:
+    see `framework.spaces.legal_actions`.
+    """
 
     def choose(
         self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters

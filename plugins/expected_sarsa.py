@@ -24,7 +24,7 @@ class ExpectedSarsa:
 
     def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
         expected = expectation(self._policy, self._exploration, batch, counters)
-        return temporal_difference(self._policy, (batch.obs, batch.action), batch, expected)
+        return temporal_difference(self._policy, (self._policy.states(batch.obs), batch.action), batch, expected)
 
 
 @hookimpl

@@ -7,15 +7,14 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import gymnasium
-import numpy as np
-
 from framework.assembly.builder import Builder, Wrapper
 from framework.assembly.manager import Plugins
 from framework.assembly.slots import Slots
 from framework.config import Config
 from framework.environments.stream import TransitionStream
+from framework.environments.translation import Translation
 from framework.seeding import Seeds
+from framework.spaces import Record, only_legal
 from framework.types import (
     Buffer,
     Cadence,
@@ -71,24 +70,24 @@ class Agent:
         """Open environments for the agent. The seeds of their episodes depend on `name`. Close the stream after use."""
         return self.builder.stream(role, num_envs, name, wrappers)
 
-    def act(self, obs: Any) -> Any:
-        """The greedy action (an int) for one observation, or the actions (an array) for several along a new first axis.
+    def act(self, obs: Any, mask: Any = None) -> Any:
+        """The greedy action for one observation, or an array of actions for several, as the environment takes them.
+
+        Args:
+            obs: one observation of the environment; or several, along a new first axis or in a list of Dicts or Tuples.
+                Images have their channels first, and stacked frames the oldest first.
+            mask: which actions are allowed, if the environment gives masks; None: all.
 
         Raises:
-            ValueError: if `obs` has another shape.
+            ValueError: if `obs` has another shape or lies outside of its space, or `mask` has another length.
         """
-        observation = np.asarray(obs)
-        space = self.spaces.observation
-        shape = space.shape or ()
-        if shape not in (observation.shape, observation.shape[1:]):
-            raise ValueError(f"observations have shape {shape}, or (n, *{shape}) for several; got {observation.shape}")
-        if isinstance(space, gymnasium.spaces.Discrete) and not (
-            observation.dtype.kind in "iu" and ((observation >= 0) & (observation < space.n)).all()
-        ):
-            raise ValueError(f"observations are integers from 0 to {space.n - 1}; got {obs!r}")
-        if observation.shape == shape:
-            return int(self.policy.action_values(observation[None], explore=False).argmax())
-        return self.policy.action_values(observation, explore=False).argmax(axis=1)
+        spaces = self.spaces
+        observation, action = spaces.declared or (spaces.frame, spaces.action)
+        translation = Translation(observation, action, isinstance(spaces.frame, Record) and bool(spaces.frame.actions))
+        observations, single = translation.observations(obs, mask, spaces.frame_stack)
+        values = only_legal(self.policy.action_values(observations, explore=False), observations)
+        chosen = translation.actions(values.argmax(axis=1))
+        return chosen.tolist()[0] if single and chosen.ndim == 1 else chosen[0] if single else chosen
 
 
 @dataclass

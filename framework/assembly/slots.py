@@ -42,6 +42,10 @@ class Slots:
         winner = self._plugins.winner(slot)
         if winner is None:
             raise UsageError(f"nothing provides {slot}")
+        self.filled[slot] = winner.plugin
+        return self._call(winner, slot, expected, **arguments)
+
+    def _call(self, winner: Implementation, slot: str, expected: type[T], /, **arguments: Any) -> T:
         self._guard(slot)
         self._expected[slot] = expected
         losers = [
@@ -49,7 +53,6 @@ class Slots:
             for found in self._plugins.implementing(slot)
             if found.plugin != winner.plugin
         ]
-        self.filled[slot] = winner.plugin
         caller = self._plugins.manager.subset_hook_caller(slot, losers)
         try:
             result: T = caller(**arguments)
@@ -83,6 +86,12 @@ class Slots:
         """Fill a slot that holds a function: see `fill`."""
         kind: Any = Callable
         return self.fill(slot, kind, **arguments)
+
+    def default_constructor(self, slot: str, /, **arguments: Any) -> Any:
+        """The function that a slot's default returns, decorated. It serves a case that the winner cannot serve."""
+        kind: Any = Callable
+        weakest = max(self._plugins.implementing(slot), key=lambda found: found.rank)
+        return self._call(weakest, slot, kind, **arguments)
 
     def unused_claims(self) -> list[str]:
         """One message for each claim that nothing used. Call this after all parts are built."""

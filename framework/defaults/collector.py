@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framework.environments.stream import TransitionStream
+from framework.spaces import only_legal
 from framework.types import Counters, Exploration, Policy, Step
 
 
@@ -14,7 +15,7 @@ class InProcess:
 
     def begin(self, counters: Counters) -> None:
         obs = self._stream.observations
-        values = self._policy.action_values(obs, explore=True)
+        values = only_legal(self._policy.action_values(obs, explore=True), obs)
         self._stream.begin(self._exploration.choose(values, obs, counters))
 
     def finish(self) -> Step:

@@ -9,6 +9,7 @@ from jaxtyping import Float, Float64, Int64, Shaped
 
 from framework.defaults.schedules import exponential, linear
 from framework.options import ExplorationOptions
+from framework.spaces import legal_actions, only_legal
 from framework.types import Counters, State
 
 
@@ -22,6 +23,7 @@ class EpsilonGreedy:
     """With u ~ U(0, 1): a uniformly random action if u < ε, else the (first) action with the largest value.
 
     Each environment takes exactly one random number. If u < ε, u / ε is uniform, too, and it chooses the random action.
+    Where the environment gives masks, both are among the allowed actions.
     """
 
     def __init__(self, epsilon: Callable[[Counters], float], generator: np.random.Generator) -> None:
@@ -33,20 +35,29 @@ class EpsilonGreedy:
     ) -> Int64[np.ndarray, " N"]:
         """Return one action for each environment."""
         epsilon = self._epsilon(counters)
+        legal = legal_actions(obs)
         count, actions = values.shape
         draws = np.asarray(self._generator.random(count))
-        greedy = values.argmax(axis=1)
+        chosen = only_legal(values, obs).argmax(axis=1)
         random = draws < epsilon
-        greedy[random] = np.minimum(draws[random] / epsilon * actions, actions - 1).astype(np.int64)
-        return greedy
+        if legal is None:
+            chosen[random] = np.minimum(draws[random] / epsilon * actions, actions - 1).astype(np.int64)
+        else:
+            rows = np.flatnonzero(random)
+            allowed = legal[rows].sum(axis=1)
+            # the k-th allowed action is the first one up to which k + 1 are allowed
+            k = np.minimum(draws[rows] / epsilon * allowed, allowed - 1).astype(np.int64)
+            chosen[rows] = (legal[rows].cumsum(axis=1) > k[:, None]).argmax(axis=1)
+        return chosen
 
     def probabilities(
         self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
     ) -> Float64[np.ndarray, "N A"]:
         epsilon = self._epsilon(counters)
-        count, actions = values.shape
-        result = np.full((count, actions), epsilon / actions)
-        result[np.arange(count), values.argmax(axis=1)] += 1 - epsilon
+        legal = legal_actions(obs)
+        allowed = np.ones(values.shape, np.bool_) if legal is None else legal
+        result = allowed * (epsilon / allowed.sum(axis=1, keepdims=True))
+        result[np.arange(len(values)), only_legal(values, obs).argmax(axis=1)] += 1 - epsilon
         return result
 
     def metrics(self, counters: Counters) -> Mapping[str, float]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.spaces import Box, Dict, Discrete, Tuple
 
+from framework.environments.translation import Translation
 from framework.errors import UsageError
+from framework.spaces import MASK
+
+METHOD = "action_masks"
+"""The method of an environment that gives the mask of the actions, as in sb3-contrib."""
 
 TURNED = {-3: -2, -2: -1, -1: -3}
 """The axis of an image [H, W, C] → the same axis of [C, H, W], both counted from the end."""
@@ -20,14 +26,16 @@ COLOURS = (1, 3, 4)
 class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
     """The outermost wrapper of a single environment.
 
-    * The environment gets its actions as Python's int.
-    * An observation has the shape and the kind of dtype of its space. Images [H, W, C] of uint8 become [C, H, W],
-      and the axis of a declared mirror turns with them.
+    * The environment gets its actions as Python's int if they are Discrete.
+    * Every part of an observation has the shape and the kind of dtype of its space. Images [H, W, C] of uint8 become
+      [C, H, W], and the axis of a declared mirror turns with them.
     * A reward is a float. An array of one number is one number.
-    * `info` is left out: nothing in the engine reads it, and gymnasium cannot batch every one.
+    * Of `info`, only the mask of the actions passes: nothing in the engine reads the rest, and gymnasium cannot batch
+      every one. If the environment has a method `action_masks`, that method gives the mask.
 
     Raises:
-        UsageError: when it is made, if a space is not gymnasium's; later if an observation or a reward does not fit.
+        UsageError: when it is made, if a space is not gymnasium's or not served; later if an observation or a reward
+            does not fit.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
@@ -37,33 +45,69 @@ class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
                 kind = type(space)
                 raise UsageError(f"its {name} is {kind.__module__}.{kind.__name__}, which is no gymnasium.Space")
         super().__init__(env)
+        Translation(env.observation_space, env.action_space)  # refuses what is not served
         self._space = env.observation_space
-        self._discrete_actions = isinstance(env.action_space, gymnasium.spaces.Discrete)
-        self._channels_last = _is_channels_last(self._space)
-        if self._channels_last:
-            box: Any = self._space
-            low, high = (np.moveaxis(bound, -1, 0) for bound in (box.low, box.high))
-            self.observation_space = gymnasium.spaces.Box(low, high, dtype=np.uint8)
+        self._discrete_actions = isinstance(env.action_space, Discrete)
+        self._masks: Any = env.get_wrapper_attr(METHOD) if env.has_wrapper_attr(METHOD) else None
+        self.observation_space = _channels_first(self._space)
+        if _is_channels_last(self._space):
             self.metadata = {**env.metadata, **_turned(env.metadata.get("mirror"))}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        obs, _ = self.env.reset(seed=seed, options=options)
-        return self._observed(obs), {}
+        obs, info = self.env.reset(seed=seed, options=options)
+        return _observed(self._space, obs), self._mask(info)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        obs, reward, terminated, truncated, _ = self.env.step(int(action) if self._discrete_actions else action)
-        return self._observed(obs), _number(reward), bool(terminated), bool(truncated), {}
+        obs, reward, terminated, truncated, info = self.env.step(int(action) if self._discrete_actions else action)
+        return (
+            _observed(self._space, obs),
+            _number(reward),
+            bool(terminated),
+            bool(truncated),
+            self._mask(info),
+        )
 
-    def _observed(self, obs: Any) -> Any:
-        space = self._space
-        if space.shape is None or space.dtype is None:
-            return obs
-        array = np.asarray(obs)
-        if array.shape != space.shape:
-            raise UsageError(f"an observation has shape {array.shape}, and its observation_space says {space.shape}")
-        if array.dtype.kind not in "biuf" or (space.dtype.kind in "iu" and array.dtype.kind == "f"):
-            raise UsageError(f"an observation is {array.dtype}, and its observation_space says {space.dtype}")
-        return np.moveaxis(array, -1, 0) if self._channels_last else obs
+    def _mask(self, info: Mapping[str, Any]) -> dict[str, Any]:
+        if self._masks is not None:
+            return {MASK: self._masks()}
+        return {MASK: info[MASK]} if MASK in info else {}
+
+
+def _observed(space: gymnasium.Space[Any], obs: Any, part: str = "") -> Any:
+    """An observation, checked against its space, with its images turned round."""
+    what = f"part {part} of an observation" if part else "an observation"
+    if isinstance(space, Dict):
+        if not isinstance(obs, Mapping) or not set(space.spaces) <= set(obs):
+            has = f"the keys {sorted(map(str, obs))}" if isinstance(obs, Mapping) else f"the type {type(obs).__name__}"
+            raise UsageError(f"{what} has {has}, and its observation_space says {list(space.spaces)}")
+        return {key: _observed(one, obs[key], f"{part}[{key!r}]") for key, one in space.spaces.items()}
+    if isinstance(space, Tuple):
+        if not isinstance(obs, Sequence) or len(obs) != len(space.spaces):
+            has = f"{len(obs)} parts" if isinstance(obs, Sequence) else f"the type {type(obs).__name__}"
+            raise UsageError(f"{what} has {has}, and its observation_space says {len(space.spaces)} parts")
+        return tuple(
+            _observed(one, value, f"{part}[{index}]")
+            for index, (one, value) in enumerate(zip(space.spaces, obs, strict=True))
+        )
+    array = np.asarray(obs)
+    assert space.dtype is not None
+    if array.shape != space.shape:
+        raise UsageError(f"{what} has shape {array.shape}, and its observation_space says {space.shape}")
+    if array.dtype.kind not in "biuf" or (space.dtype.kind in "iu" and array.dtype.kind == "f"):
+        raise UsageError(f"{what} is {array.dtype}, and its observation_space says {space.dtype}")
+    return np.moveaxis(array, -1, 0) if _is_channels_last(space) else obs
+
+
+def _channels_first(space: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
+    if isinstance(space, Dict):
+        return Dict({key: _channels_first(part) for key, part in space.spaces.items()})
+    if isinstance(space, Tuple):
+        return Tuple([_channels_first(part) for part in space.spaces])
+    if not _is_channels_last(space):
+        return space
+    box: Any = space
+    low, high = (np.moveaxis(bound, -1, 0) for bound in (box.low, box.high))
+    return Box(low, high, dtype=np.uint8)
 
 
 def _turned(mirror: Any) -> dict[str, Any]:
@@ -80,6 +124,6 @@ def _number(reward: Any) -> float:
 
 def _is_channels_last(space: gymnasium.Space[Any]) -> bool:
     """Whether observations are images [H, W, C], as gymnasium shows them; the engine wants [C, H, W]."""
-    if not isinstance(space, gymnasium.spaces.Box) or space.dtype != np.uint8 or len(space.shape) != 3:
+    if not isinstance(space, Box) or space.dtype != np.uint8 or len(space.shape) != 3:
         return False
     return space.shape[-1] in COLOURS and space.shape[0] not in COLOURS

@@ -12,13 +12,21 @@ import gymnasium
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
+from framework.spaces import Record
+
 Padding = Literal["repeat", "zero"]
 
 
 def stacked_space(frame: gymnasium.Space[Any], k: int) -> gymnasium.Space[Any]:
-    """The space of k stacked frames: a Box of shape (k, *frame), or the frame's own space for k = 1."""
+    """The space of k stacked frames: shape (k, *frame), or the frame's own space for k = 1.
+
+    Args:
+        frame: a Box, or for k > 1 the record of a Box and a mask.
+    """
     if k == 1:
         return frame
+    if isinstance(frame, Record):
+        return Record({name: stacked_space(leaf, k) for name, leaf in frame.leaves.items()}, frame.actions, k)
     assert isinstance(frame, gymnasium.spaces.Box)
     low, high = (np.broadcast_to(bound, (k, *frame.shape)) for bound in (frame.low, frame.high))
     return gymnasium.spaces.Box(low, high, dtype=frame.dtype.type)

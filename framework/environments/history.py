@@ -6,6 +6,7 @@ emulator or pickle an environment.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
@@ -13,6 +14,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from jaxtyping import Bool, Float64, Int64, Shaped
 
+from framework.environments.vector import VectorEdge
 from framework.errors import FrameworkError
 from framework.types import State
 
@@ -67,7 +69,7 @@ class History:
         self._start -= oldest
 
 
-def play_again(env: VectorEnv[Any, Any, Any], seeds: Any, history: State) -> Shaped[np.ndarray, "N *frame"]:
+def play_again(edge: VectorEdge, seeds: Sequence[int], history: State) -> Shaped[np.ndarray, "N *frame"]:
     """Play the recorded actions again. Return the frames that the environments show at the end of the history.
 
     All environments play every row, because a vector environment steps all of them at once. An environment whose
@@ -75,7 +77,7 @@ def play_again(env: VectorEnv[Any, Any, Any], seeds: Any, history: State) -> Sha
     with the episode's seed starts the running episode. So all environments reach the end together.
 
     Args:
-        env: with `AutoresetMode.DISABLED`.
+        edge: of environments with `AutoresetMode.DISABLED`.
         seeds: a list of the seeds of the N running episodes.
         history: what `History.state_dict` returned.
 
@@ -83,23 +85,24 @@ def play_again(env: VectorEnv[Any, Any, Any], seeds: Any, history: State) -> Sha
         FrameworkError: if the environments do not repeat their episodes.
     """
     actions, start = np.asarray(history["actions"]), np.asarray(history["start"])
-    frames = env.reset(seed=seeds)[0]
-    returns = np.zeros(env.num_envs)
-    ended = np.zeros(env.num_envs, np.bool_)
+    frames = edge.reset(seeds)
+    returns = np.zeros(len(seeds))
+    ended = np.zeros(len(seeds), np.bool_)
     for row in range(len(actions) + 1):
         begins = (start == row) & (row > 0)
         if (ended & ~begins & (start < row)).any():
-            raise _not_repeated(env, "a running episode ended early")
+            raise _not_repeated(edge.env, "a running episode ended early")
         if (begins | ended).any():
-            frames = env.reset(seed=seeds, options={"reset_mask": begins | ended})[0]
+            frames = edge.reset(seeds, begins | ended)
             returns[begins] = 0.0
         if row < len(actions):
-            frames, rewards, terminated, truncated, _ = env.step(actions[row])
-            ended = np.asarray(terminated | truncated)
+            edge.send(actions[row])
+            frames, rewards, terminated, truncated, _ = edge.receive()
+            ended = terminated | truncated
             returns += rewards
     if not np.array_equal(returns, history["returns"], equal_nan=True):
-        raise _not_repeated(env, f"the rewards add up to {returns.tolist()}, not to {history['returns'].tolist()}")
-    return np.asarray(frames)
+        raise _not_repeated(edge.env, f"the rewards add up to {returns.tolist()}, not to {history['returns'].tolist()}")
+    return frames
 
 
 def _not_repeated(env: VectorEnv[Any, Any, Any], what: str) -> FrameworkError:

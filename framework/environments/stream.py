@@ -15,6 +15,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from jaxtyping import Bool, Int64, Shaped
 
@@ -22,7 +23,9 @@ from framework.environments.edge import Edge
 from framework.environments.frames import FrameStack, stacked_space
 from framework.environments.history import History, play_again
 from framework.environments.processes import EnvProcesses
+from framework.environments.vector import VectorEdge, legal_or_named
 from framework.errors import FrameworkError, UsageError
+from framework.spaces import only_leaf
 from framework.types import Mirror, Spaces, State, Stateful, Step
 
 EpisodeSeed = Callable[[int, int], int]
@@ -54,23 +57,15 @@ def vectorise(
     return SyncVectorEnv([make] * num_envs, autoreset_mode=AutoresetMode.DISABLED)
 
 
-def spaces_of(env: VectorEnv[Any, Any, Any]) -> Spaces:
-    """The spaces of an environment, with its frame stack and its mirror.
+def spaces_of(edge: VectorEdge) -> Spaces:
+    """The spaces of environments that have been reset, with their frame stack and their mirror.
 
     Raises:
-        UsageError: naming the space, the frame stack, the padding or the mirror that is not supported.
+        UsageError: naming the frame stack, the padding or the mirror that is not supported.
     """
-    frame, action = env.single_observation_space, env.single_action_space
-    if not isinstance(action, gymnasium.spaces.Discrete) or action.start != 0:
-        raise UsageError(f"action space {action} is not supported: actions must be Discrete, counted from 0")
-    if isinstance(frame, gymnasium.spaces.Discrete):
-        served = frame.start == 0
-    else:
-        served = isinstance(frame, gymnasium.spaces.Box)
-    if not served:
-        raise UsageError(f"observation space {frame} is not supported: it must be a Box, or Discrete counted from 0")
-    k, padding = env.metadata.get("frame_stack", 1), env.metadata.get("stack_padding", "repeat")
-    if not isinstance(k, int) or not 1 <= k <= 256 or (k > 1 and not isinstance(frame, gymnasium.spaces.Box)):
+    metadata, frame, action = edge.env.metadata, edge.translation.frame, edge.translation.action
+    k, padding = metadata.get("frame_stack", 1), metadata.get("stack_padding", "repeat")
+    if not isinstance(k, int) or not 1 <= k <= 256 or (k > 1 and not isinstance(only_leaf(frame), Box)):
         raise UsageError(f"frame_stack = {k!r} is not supported: it must be 1 to 256, and more than 1 needs Box frames")
     if padding not in ("repeat", "zero"):
         raise UsageError(f"stack_padding = {padding!r} is not supported: it must be 'repeat' or 'zero'")
@@ -80,8 +75,9 @@ def spaces_of(env: VectorEnv[Any, Any, Any]) -> Spaces:
         frame=frame,
         frame_stack=k,
         stack_padding=padding,
-        num_envs=env.num_envs,
-        mirror=_mirror_of(env.metadata.get("mirror"), frame.shape or (), int(action.n)),
+        num_envs=edge.env.num_envs,
+        mirror=_mirror_of(metadata.get("mirror"), frame.shape or (), int(action.n)),
+        declared=(edge.env.single_observation_space, edge.env.single_action_space),
     )
 
 
@@ -115,6 +111,7 @@ class TransitionStream:
             max_steps: cut off episodes after this many steps; 0: never. See `cut`.
         """
         self.env = env
+        self._edge = VectorEdge(env)
         self.cut: Bool[np.ndarray, " N"] = np.zeros(env.num_envs, np.bool_)
         """The environments whose episode reached `max_steps` in the last step and did not end by itself.
 
@@ -123,9 +120,8 @@ class TransitionStream:
         """
         self._max_steps = max_steps
         self._lengths = np.zeros(env.num_envs, np.int64)
-        self.spaces = spaces_of(env)
         self.metadata = dict(env.metadata)
-        self._mode = AutoresetMode(self.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP))
+        self._mode = self._edge.mode
         self._clip: tuple[float, float] | None = self.metadata.get("reward_clip")
         self._skip = int(self.metadata.get("frame_skip", 1))
         self._episode_seed = episode_seed
@@ -134,8 +130,8 @@ class TransitionStream:
         self._first = np.ones(env.num_envs, np.bool_)
         self._actions: Int64[np.ndarray, " N"] = np.empty(0, np.int64)
         self._history = History(env.num_envs)
-        frames = self._first_frames()
-        self._frames = self._copy(frames)
+        self._frames = self._edge.reset(self._seeds())
+        self.spaces = spaces_of(self._edge)
         self._stack = FrameStack(self.spaces.frame_stack, self.spaces.stack_padding)
         self._stack.push(self._frames, self._first)
 
@@ -146,20 +142,13 @@ class TransitionStream:
 
     def begin(self, actions: Int64[np.ndarray, " N"]) -> None:
         """Start a step with one action for each environment. One that is about to reset itself ignores its action."""
+        legal_or_named(actions, self.observations)
         self._actions = actions
-        if hasattr(self.env, "step_async"):
-            self.env.step_async(actions)
+        self._edge.send(actions)
 
     def finish(self) -> Step:
         """Wait for the step that `begin` started. Rows that are not transitions are left out."""
-        if hasattr(self.env, "step_async"):
-            results = self.env.step_wait()  # type: ignore[attr-defined]
-        else:
-            results = self.env.step(self._actions)
-        frames, rewards, terminated, truncated, info = results
-        successors = self._copy(frames)
-        rewards = np.array(rewards, np.float64)
-        terminated, truncated = np.array(terminated, np.bool_), np.array(truncated, np.bool_)
+        successors, rewards, terminated, truncated, info = self._edge.receive()
         if self._max_steps:
             self._cut_off(terminated, truncated)
         ended = terminated | truncated
@@ -172,16 +161,12 @@ class TransitionStream:
             if ended.any():
                 first = ended
                 self._episode[ended] += 1
-                current = self._next_episodes(ended, frames)
-                if self._mode is AutoresetMode.SAME_STEP:
+                if self._mode is AutoresetMode.DISABLED:
+                    current = self._edge.reset(self._seeds(), ended)
+                else:
                     successors = successors.copy()
-                    if "final_obs" not in info:
-                        raise FrameworkError(
-                            "the environments declare the autoreset mode SAME_STEP, and their info has no 'final_obs' "
-                            "where an episode ends: declare the mode that they have, or give gymnasium's final_obs"
-                        )
-                    for env_id in np.flatnonzero(ended):
-                        successors[env_id] = info["final_obs"][env_id]
+                    for env_id in np.flatnonzero(ended).tolist():
+                        successors[env_id] = self._edge.final_frame(info, env_id, bool(terminated[env_id]))
             else:
                 first = ended
             self._history.add(self._actions, rewards, ended)
@@ -246,35 +231,15 @@ class TransitionStream:
             self.env.load_state_dict(state["environments"])
         else:
             self._history.load_state_dict(state["environments"])
-            frames = self._copy(play_again(self.env, self._seeds(), state["environments"]))
-            if not np.array_equal(frames, state["frames"], equal_nan=frames.dtype.kind == "f"):
+            frames = play_again(self._edge, self._seeds(), state["environments"])
+            if frames.tobytes() != np.asarray(state["frames"]).tobytes():
                 raise FrameworkError(
                     "the environments show other frames when the same seeds and actions are played again, so the run "
                     "cannot continue exactly: give the vector environment a state_dict() and a load_state_dict()"
                 )
-        self._frames, self._first = self._copy(state["frames"]), np.array(state["first"], np.bool_)
+        self._frames = np.array(state["frames"], self.spaces.frame.dtype)
+        self._first = np.array(state["first"], np.bool_)
         self._stack.observations = np.array(state["observations"], self.spaces.frame.dtype)
-
-    def _next_episodes(self, ended: Bool[np.ndarray, " N"], frames: Any) -> Shaped[np.ndarray, "N *frame"]:
-        """The frames to act on next, after some episodes have ended."""
-        if self._mode is AutoresetMode.DISABLED:
-            seeds: Any = self._seeds()
-            frames, _ = self.env.reset(seed=seeds, options={"reset_mask": ended})
-        return self._copy(frames)
-
-    def _first_frames(self) -> Any:
-        seeds: Any = self._seeds()
-        try:
-            return self.env.reset(seed=seeds)[0]
-        except (TypeError, ValueError, gymnasium.error.Error):
-            # some vector environments take a single seed, which is enough only if they reset their episodes themselves
-            if self._mode is AutoresetMode.DISABLED:
-                raise
-            return self.env.reset(seed=seeds[0])[0]
 
     def _seeds(self) -> list[int]:
         return [self._episode_seed(env_id, int(episode)) for env_id, episode in enumerate(self._episode)]
-
-    def _copy(self, frames: Any) -> Shaped[np.ndarray, "N *frame"]:
-        """A copy, because an environment may return the array that it will overwrite."""
-        return np.array(frames, dtype=self.spaces.frame.dtype)

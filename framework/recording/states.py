@@ -17,6 +17,7 @@ from framework.recording.files import replacing
 from framework.types import State
 
 METADATA_KEY = "state"
+FIELDS = "fields of a structured array"
 FORMAT = 1
 LONGEST_HEADER = 1 << 24
 """The size of the largest header (names, shapes and JSON) that is read, in bytes."""
@@ -26,7 +27,8 @@ def save_state(path: Path, state: State) -> None:
     """Write a nested dict of numpy arrays and JSON scalars (or lists of them).
 
     Each array becomes a tensor. Its name is its keys, joined with "/"; inside a key, "/" becomes "~1" and "~" becomes
-    "~0". The other values are JSON in the metadata, with a checksum of everything.
+    "~0". A structured array becomes a tensor of bytes. Its fields, and the other values, are JSON in the metadata, with a
+    checksum of everything.
 
     Raises:
         FrameworkError: if the file cannot be written or a value cannot be stored; the message names the file, and the
@@ -86,6 +88,9 @@ def _split(node: Mapping[str, Any], prefix: str, arrays: dict[str, np.ndarray]) 
         name = prefix + key.replace("~", "~0").replace("/", "~1")
         if isinstance(value, Mapping):
             rest[key] = _split(value, f"{name}/", arrays)
+        elif isinstance(value, np.ndarray) and value.dtype.names:
+            arrays[name] = _bytes_of(name, value)
+            rest[key] = {FIELDS: [[field, *_field(value.dtype[field])] for field in value.dtype.names]}
         elif isinstance(value, np.ndarray):
             arrays[name] = _storable(name, value)
         else:
@@ -100,6 +105,19 @@ def _storable(name: str, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise TypeError(f"'{name}': an array of {array.dtype}; only numbers of up to 8 bytes and bool can be stored")
     return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+
+
+def _bytes_of(name: str, array: np.ndarray) -> np.ndarray:
+    """A structured array as bytes, with one more axis."""
+    for field in array.dtype.names or ():
+        base = array.dtype[field].base
+        if base.kind not in "biuf" or base.itemsize > 8 or base.newbyteorder("<") != base:
+            raise TypeError(f"'{name}': a field '{field}' of {base}; only little-endian numbers of up to 8 bytes")
+    return np.frombuffer(array.tobytes(), np.uint8).reshape(*array.shape, array.dtype.itemsize)
+
+
+def _field(dtype: np.dtype[Any]) -> tuple[str, list[int]]:
+    return dtype.base.str, list(dtype.shape)
 
 
 def _check_json(name: str, value: Any) -> None:
@@ -118,6 +136,9 @@ def _join(scalars: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str
         node = scalars
         for parent in parents:
             node = node[parent]
+        if last in node:
+            dtype = np.dtype([(field, base, tuple(shape)) for field, base, shape in node[last][FIELDS]])
+            array = np.frombuffer(bytearray(array.tobytes()), dtype).reshape(array.shape[:-1])
         node[last] = array
     return scalars
 

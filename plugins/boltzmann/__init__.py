@@ -21,6 +21,7 @@ from framework.config import Config, Field, Section
 from framework.conformance.check import Check
 from framework.hooks import hookimpl
 from framework.seeding import Seeds
+from framework.spaces import only_legal
 from framework.types import Counters, Exploration, State
 
 
@@ -51,7 +52,7 @@ class Boltzmann:
     def probabilities(
         self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
     ) -> Float64[np.ndarray, "N A"]:
-        exact = values.astype(np.float64)
+        exact = only_legal(values, obs).astype(np.float64)
         with np.errstate(over="ignore"):  # an overflow to −∞ is correct: its weight is 0
             weights = np.exp((exact - exact.max(axis=1, keepdims=True)) / self._temperature)
         return weights / weights.sum(axis=1, keepdims=True)

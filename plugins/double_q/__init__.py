@@ -10,29 +10,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from gymnasium.spaces import Discrete
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Shaped
 
 from framework.config import Config
 from framework.conformance.check import Check, checks_in
-from framework.errors import UnsupportedSpace, UsageError
+from framework.errors import UsageError
 from framework.hooks import hookimpl
 from framework.processes.limits import require_memory
 from framework.seeding import Seeds
+from framework.spaces import States, only_legal
 from framework.types import Batch, Counters, Loss, Policy, Spaces, State, TDErrors
-from plugins.tabular import TabularOptions, restore, temporal_difference
+from plugins.tabular import TabularOptions, as_states, restore, temporal_difference
 
 
 class TwoTables:
     """Two tables of action values: `table`, float64 [2, S, A]. The agent acts on their mean."""
 
-    def __init__(self, states: int, actions: int, initial: float) -> None:
-        needed = 2 * states * actions * 8
-        require_memory(needed, f"a pair of tables of {states:,} states", "use an environment with fewer states")
-        self.table: Float64[np.ndarray, "2 S A"] = np.full((2, states, actions), initial, np.float64)
+    def __init__(self, states: States | int, actions: int, initial: float) -> None:
+        states = as_states(states)
+        needed = 2 * states.count * actions * 8
+        require_memory(needed, f"a pair of tables of {states.count:,} states", "use an environment with fewer states")
+        self.states = states
+        self.table: Float64[np.ndarray, "2 S A"] = np.full((2, states.count, actions), initial, np.float64)
 
-    def action_values(self, obs: Int64[np.ndarray, " N"], explore: bool) -> Float64[np.ndarray, "N A"]:
-        return self.table[:, obs].mean(axis=0)
+    def action_values(self, obs: Shaped[np.ndarray, "N *obs"], explore: bool) -> Float64[np.ndarray, "N A"]:
+        return self.table[:, self.states(obs)].mean(axis=0)
 
     def state_dict(self) -> State:
         return {"table": self.table.copy()}
@@ -50,9 +52,11 @@ class DoubleQLearning:
 
     def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
         selects = (self._generator.random(len(batch)) < 0.5).astype(np.int64)
-        best = self._policy.table[selects, batch.next_obs].argmax(axis=1)
-        evaluated = self._policy.table[1 - selects, batch.next_obs, best]
-        return temporal_difference(self._policy, (selects, batch.obs, batch.action), batch, evaluated)
+        following = self._policy.states(batch.next_obs)
+        best = only_legal(self._policy.table[selects, following], batch.next_obs).argmax(axis=1)
+        evaluated = self._policy.table[1 - selects, following, best]
+        cells = (selects, self._policy.states(batch.obs), batch.action)
+        return temporal_difference(self._policy, cells, batch, evaluated)
 
     def state_dict(self) -> State:
         return {"generator": self._generator.bit_generator.state}
@@ -65,9 +69,7 @@ class DoubleQLearning:
 def make_policy(spaces: Spaces, config: Config) -> Policy:
     if not any(isinstance(section, TabularOptions) for section in config):
         raise UsageError("double_q extends 'tabular': add tabular")
-    if not isinstance(spaces.observation, Discrete):
-        raise UnsupportedSpace("Discrete observations")
-    return TwoTables(int(spaces.observation.n), spaces.num_actions, config[TabularOptions].initial)
+    return TwoTables(States(spaces.observation), spaces.num_actions, config[TabularOptions].initial)
 
 
 @hookimpl

@@ -34,6 +34,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium.spaces import Box
 from torch import nn
 
 from framework.assembly.manager import Plugins
@@ -44,6 +45,7 @@ from framework.hooks import hookimpl
 from framework.options import RunOptions
 from framework.processes.limits import require_memory
 from framework.seeding import Seeds
+from framework.spaces import WHOLE, leaves_of
 from framework.types import Loss, Optimizer, Policy, Spaces
 from plugins.dqn import hookspecs
 from plugins.dqn.agent import DQNLoss, DQNPolicy, GradientStep, choose_device
@@ -56,6 +58,7 @@ from plugins.dqn.hookspecs import (
     StreamConstructor,
     TorsoConstructor,
 )
+from plugins.dqn.leaves import torso_of_leaves
 from plugins.dqn.maths import greedy
 from plugins.dqn.networks import ActionStream, QNetwork, torso_for
 from plugins.dqn.options import DQNOptions
@@ -83,20 +86,22 @@ def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> P
     # torch has these two settings for the whole process only
     torch.set_num_threads(options.threads)
     torch.use_deterministic_algorithms(config[RunOptions].deterministic)
-    torso = slots.constructor("dqn_torso", spaces=spaces, config=config)
+    torso = torso_of_leaves(spaces, config, slots)
     linear = slots.constructor("dqn_linear", config=config, seeds=seeds)
     stream = slots.constructor("dqn_stream", linear=linear, config=config)
     head = slots.constructor("dqn_head", spaces=spaces, config=config, seeds=seeds)
-    shape = spaces.frame.shape or ()
-    if len(shape) > 1 and spaces.frame.dtype != np.uint8:
-        slots.note(
-            f"observations of shape {shape} are {spaces.frame.dtype}, so they are flattened to {math.prod(shape):,} "
-            "numbers; convolutions are for images of uint8 [channels, height, width]"
-        )
+    for name, leaf in leaves_of(spaces.frame).items():
+        shape = leaf.shape or ()
+        if isinstance(leaf, Box) and len(shape) > 1 and leaf.dtype != np.uint8:
+            what = "observations" if name == WHOLE else f"parts '{name}' of observations"
+            slots.note(
+                f"{what} of shape {shape} are {leaf.dtype}, so they are flattened to {math.prod(shape):,} numbers; "
+                "convolutions are for images of uint8 [channels, height, width]"
+            )
     dtype = computing(options.precision, device, spaces)
 
     def build() -> QNetwork:
-        body = torso()
+        body: Any = torso()
         top = head(body.features)
         units = options.hidden or spaces.num_actions * top.width
         what = f"a layer from {body.features:,} features to {units:,} units, with its target and Adam's moments,"

@@ -8,14 +8,16 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
 from framework.errors import UsageError
 from framework.seeding import Seeds
+from framework.spaces import MASK, WHOLE, legal_actions
 from framework.types import Batch, Counters, State, TDErrors
 from plugins.dqn.hookspecs import Bonus, Bootstrap, Output
-from plugins.dqn.networks import QNetwork
+from plugins.dqn.masks import restricted
+from plugins.dqn.networks import Observation, QNetwork
 from plugins.dqn.sources import load_sources, save_sources
 from plugins.dqn.weights import NetworkTensors, as_arrays, follow, load_arrays
 
@@ -55,6 +57,14 @@ class DQNPolicy:
             tensor = tensor.pin_memory().to(self.device, non_blocking=True)
         return tensor.to(torch.get_default_dtype()) if tensor.dtype == torch.float64 else tensor
 
+    def tensors(self, obs: Shaped[np.ndarray, "N *obs"]) -> Observation:
+        """Return observations as the network takes them: a tensor, or leaf → tensor. Masks are left out."""
+        names = [name for name in obs.dtype.names or () if name != MASK]
+        if not names:
+            return self.tensor(obs)
+        leaves = {name: self.tensor(np.ascontiguousarray(obs[name])) for name in names}
+        return leaves[WHOLE] if names == [WHOLE] else leaves
+
     def action_values(self, obs: Shaped[np.ndarray, "N *obs"], explore: bool) -> Float[np.ndarray, "N A"]:
         self.set_training(explore)
         return self.values_of(self.online, obs)
@@ -62,7 +72,7 @@ class DQNPolicy:
     def values_of(self, network: QNetwork, obs: Shaped[np.ndarray, "N *obs"]) -> Float[np.ndarray, "N A"]:
         """Return the action values of one of the policy's networks, without a change of its training mode."""
         with torch.inference_mode():
-            output = cast(Output, network(self.tensor(obs)))
+            output = cast(Output, network(self.tensors(obs)))
             return output.values.cpu().numpy()
 
     def set_training(self, training: bool) -> None:
@@ -121,16 +131,23 @@ class DQNLoss:
     def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
         policy = self._policy
         policy.set_training(True)
-        obs, next_obs, action = (policy.tensor(array) for array in (batch.obs, batch.next_obs, batch.action))
-        reward, discount = policy.tensor(batch.reward), policy.tensor(batch.discount)
+        obs, next_obs = policy.tensors(batch.obs), policy.tensors(batch.next_obs)
+        action, reward, discount = (policy.tensor(array) for array in (batch.action, batch.reward, batch.discount))
+        legal, next_legal = (self._legal(array) for array in (batch.obs, batch.next_obs))
         with torch.no_grad():
             target = policy.target(next_obs)
-            distribution = self._bootstrap(target, lambda: cast(Output, policy.online(next_obs)))
-            reward = reward + self._bonus(lambda: cast(Output, policy.target(obs)), action, target, discount)
+            allowed = restricted(target, next_legal)
+            distribution = self._bootstrap(allowed, lambda: restricted(policy.online(next_obs), next_legal))
+            bonus = self._bonus(lambda: restricted(policy.target(obs), legal), action, allowed, discount)
+            reward = reward + bonus
         loss, priority = policy.online.head.loss(policy.online(obs), action, target, distribution, reward, discount)
         return TDErrors(
             loss=loss.detach().cpu().numpy(), priority=priority.cpu().numpy().astype(np.float64), update=loss
         )
+
+    def _legal(self, obs: Shaped[np.ndarray, "B *obs"]) -> Bool[Tensor, "B A"] | None:
+        legal = legal_actions(obs)
+        return None if legal is None else self._policy.tensor(np.ascontiguousarray(legal))
 
 
 class GradientStep:

@@ -92,7 +92,8 @@ Bootstrap: TypeAlias = Callable[["Output", Callable[[], "Output"]], Float[Tensor
 """(target, online) → the distribution over next actions to bootstrap from: each row [A] sums to 1.
 
 `target` is the target network's output at the next observation. `online()` computes the online network's output there;
-it costs one pass of the network.
+it costs one pass of the network. The values of actions that the environment does not allow are −∞ in both, so an argmax
+or a softmax of them is right as it stands; any other rule must give such actions the probability 0.
 """
 
 TorsoConstructor: TypeAlias = Callable[[], nn.Module]
@@ -112,10 +113,18 @@ HeadConstructor: TypeAlias = Callable[[int], nn.Module]
 
 
 @slot
-def dqn_torso(spaces: Spaces, config: Config) -> TorsoConstructor:
+def dqn_torso(spaces: Spaces, leaf: str, config: Config) -> TorsoConstructor:
     """The torso: observations → features. Raise `UnsupportedSpace` for observations that it cannot serve.
 
-    Default: one-hot vectors for Discrete observations, convolutions for uint8 images, fully connected layers otherwise.
+    dqn calls this hook for each leaf of a Tuple or Dict observation, and joins the features. The default serves the
+    leaves that you refuse; you must serve at least one.
+
+    Default: one-hot vectors for Discrete and MultiDiscrete observations, convolutions for uint8 images, fully connected
+    layers otherwise.
+
+    Args:
+        spaces: with the leaf as `observation`.
+        leaf: the leaf's name, such as "camera" or "robot.arm"; "observation" if there are no others.
     """
     raise NotImplementedError
 

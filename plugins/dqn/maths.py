@@ -21,8 +21,8 @@ def bootstrapped(
 
 
 def expected_value(values: Float[Tensor, "B A"], distribution: Float[Tensor, "B A"]) -> Float[Tensor, " B"]:
-    """V = Σ_a π(a) · Q(a)."""
-    return (distribution * values).sum(dim=1)
+    """V = Σ_a π(a) · Q(a). An action of probability 0 does not count, even if its value is −∞."""
+    return (distribution * torch.where(distribution == 0, 0.0, values)).sum(dim=1)
 
 
 def taken(values: Float[Tensor, "B A *rest"], action: Int64[Tensor, " B"]) -> Float[Tensor, "B *rest"]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, cast
 
 import gymnasium
 import numpy as np
@@ -15,6 +16,9 @@ from torch.nn import functional
 from framework.errors import UnsupportedSpace
 from framework.types import Spaces
 from plugins.dqn.hookspecs import Head, LinearConstructor, Output, TorsoConstructor
+
+Observation: TypeAlias = Tensor | Mapping[str, Tensor]
+"""A batch of observations [B, *obs]; or leaf → the batch of this leaf, for observations of several leaves."""
 
 NATURE = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 """(channels, kernel, stride) of each convolution of Mnih et al. 2015. For images of at least 64 pixels a side."""
@@ -37,6 +41,20 @@ class OneHot(nn.Module):
         return functional.one_hot(obs.long(), self.features).to(torch.get_default_dtype())
 
 
+class OneHots(nn.Module):
+    """Turns several numbers, the i-th of them below `sizes[i]`, into one unit vector for each, joined."""
+
+    def __init__(self, sizes: tuple[int, ...]) -> None:
+        super().__init__()
+        self._sizes = sizes
+        self.features = sum(sizes)
+
+    def forward(self, obs: Shaped[Tensor, "B *obs"]) -> Float[Tensor, "B F"]:
+        parts = obs.long().flatten(1).unbind(1)
+        vectors = [functional.one_hot(part, size) for part, size in zip(parts, self._sizes, strict=True)]
+        return torch.cat(vectors, dim=1).to(torch.get_default_dtype())
+
+
 class FullyConnected(nn.Module):
     """Fully connected layers with ReLU for flat observations. It scales those of uint8 (a memory, say) to [0, 1]."""
 
@@ -48,7 +66,7 @@ class FullyConnected(nn.Module):
         self.features = sizes[-1]
 
     def forward(self, obs: Shaped[Tensor, "B *obs"]) -> Float[Tensor, "B F"]:
-        numbers = obs.to(torch.get_default_dtype())
+        numbers = obs.reshape(len(obs), -1).to(torch.get_default_dtype())
         return cast(Tensor, self.layers(numbers / 255 if obs.dtype == torch.uint8 else numbers))
 
 
@@ -93,6 +111,20 @@ class Convolutional(nn.Module):
         return cast(Tensor, self.layers(scaled(obs)))
 
 
+class Joined(nn.Module):
+    """A torso for each leaf of an observation; their features, one after the other."""
+
+    def __init__(self, torsos: Mapping[str, Callable[[], nn.Module]]) -> None:
+        super().__init__()
+        self._names = tuple(torsos)
+        self.torsos = nn.ModuleList(build() for build in torsos.values())
+        self.features = sum(int(cast(Any, torso).features) for torso in self.torsos)
+
+    def forward(self, obs: Mapping[str, Tensor]) -> Float[Tensor, "B F"]:
+        found = zip(self._names, self.torsos, strict=True)
+        return torch.cat([torso(obs[name]).flatten(1) for name, torso in found], dim=1)
+
+
 def torso_for(spaces: Spaces, mlp: tuple[int, ...]) -> TorsoConstructor:
     """Return the constructor of the torso that suits the observations.
 
@@ -100,15 +132,15 @@ def torso_for(spaces: Spaces, mlp: tuple[int, ...]) -> TorsoConstructor:
         mlp: units of each layer for flat observations.
 
     Raises:
-        UnsupportedSpace: for observations without an axis that are not Discrete, for images of fewer than 3 pixels a
-            side, and for images with more axes than channels, height and width.
+        UnsupportedSpace: for images of fewer than 3 pixels a side, and for images with more axes than channels, height
+            and width.
     """
     space = spaces.observation
     if isinstance(space, gymnasium.spaces.Discrete):
         return lambda: OneHot(int(space.n))
+    if isinstance(space, gymnasium.spaces.MultiDiscrete):
+        return lambda: OneHots(tuple(map(int, space.nvec.flat)))
     shape = space.shape or ()
-    if not shape:
-        raise UnsupportedSpace("Discrete observations or observations with at least one axis")
     if space.dtype != np.uint8 or len(shape) < 2:
         return lambda: FullyConnected(math.prod(shape), mlp)
     image = image_shape(space)
@@ -153,7 +185,7 @@ def _in_full_precision(layer: nn.Module, given: Tensor) -> Tensor:
 
 
 class QNetwork(nn.Module):
-    """The whole network: torso → stream → head.
+    """The whole network: torso → stream → head. It gets what `DQNPolicy.tensors` returns.
 
     Args:
         computing: the dtype in which torso and stream compute; None is the dtype of their weights. Their outputs are
@@ -166,11 +198,11 @@ class QNetwork(nn.Module):
         self.torso, self.stream, self.head = torso, stream, head
         self.computing = computing
 
-    def forward(self, obs: Shaped[Tensor, "B *obs"]) -> Output:
+    def forward(self, obs: Observation) -> Output:
         if self.computing is None:
             return self.head(self.torso(obs), self.stream)
         return self.head(self._reduced(self.torso, obs), lambda features: self._reduced(self.stream, features))
 
-    def _reduced(self, module: nn.Module, given: Tensor) -> Tensor:
-        with torch.autocast(given.device.type, self.computing):
+    def _reduced(self, module: nn.Module, given: Observation) -> Tensor:
+        with torch.autocast(next(self.parameters()).device.type, self.computing):
             return cast(Tensor, module(given).to(torch.get_default_dtype()))

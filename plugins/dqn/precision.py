@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import torch
 
+from framework.spaces import leaves_of
 from framework.types import Spaces
 from plugins.dqn.networks import image_shape
 
@@ -36,8 +37,12 @@ def computing(
     if torch.get_default_dtype() is not torch.float32 or precision == "float32":
         return None
     if precision == "auto":
-        image = image_shape(spaces.observation)
+        images = filter(None, map(image_shape, leaves_of(spaces.observation).values()))
         known = torch.cpu.get_capabilities() if declared is None else declared
-        if image is None or min(image[1:]) < LARGE or device.type != "cpu" or not any(map(known.get, UNITS)):
+        if (
+            not any(min(image[1:]) >= LARGE for image in images)
+            or device.type != "cpu"
+            or not any(map(known.get, UNITS))
+        ):
             return None
     return torch.bfloat16

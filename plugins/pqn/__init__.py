@@ -66,7 +66,7 @@ class Regression:
     def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
         policy = self._policy
         policy.set_training(True)
-        online = policy.online(policy.tensor(batch.obs))
+        online = policy.online(policy.tensors(batch.obs))
         reward, discount = policy.tensor(batch.reward), policy.tensor(batch.discount)
         # the discount is 0, so the head ignores the target output that it gets here
         loss, priority = policy.online.head.loss(

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Float64, Int64, Shaped
 from framework.replay.lanes import FrameReplay
 from framework.replay.returns import NStepReturns
 from framework.replay.samplers import InOrderSampler
+from framework.spaces import only_legal
 from framework.types import Batch, Counters, Spaces, State, Step
 from plugins.pqn.options import PQNOptions
 from plugins.pqn.returns import lambda_returns
@@ -75,12 +76,15 @@ class Rollout:
         self._lanes, self._ended = [], []
         next_obs, _ = batch.next_obs, batch.next_action  # read them now, before more steps are added
         pieces = np.array_split(np.arange(len(batch)), self._options.minibatches)
-        next_value = np.concatenate([self._values(next_obs[piece]).max(axis=1) for piece in pieces if len(piece)])
+        next_value = np.concatenate([self._best(next_obs[piece]) for piece in pieces if len(piece)])
         batch.reward = lambda_returns(
             lanes, batch.reward, batch.discount, next_value.astype(np.float64), ended, self._options.lam
         )
         batch.discount = np.zeros(len(batch))
         return batch
+
+    def _best(self, obs: Shaped[np.ndarray, "K *obs"]) -> Float[np.ndarray, " K"]:
+        return only_legal(self._values(obs), obs).max(axis=1)
 
     def _split(self, batch: Batch) -> list[Batch]:
         orders = [self._generator.permutation(len(batch)) for _ in range(self._options.epochs)]

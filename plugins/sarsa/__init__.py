@@ -29,12 +29,12 @@ class Sarsa:
         self._policy, self._exploration = policy, exploration
 
     def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
-        bootstrap = self._policy.table[batch.next_obs, batch.next_action]
+        bootstrap = self._policy.table[self._policy.states(batch.next_obs), batch.next_action]
         unknown = batch.next_action < 0
         if (unknown & (batch.discount != 0)).any():
             expected = expectation(self._policy, self._exploration, batch, counters)
             bootstrap = np.where(unknown, expected, bootstrap)
-        return temporal_difference(self._policy, (batch.obs, batch.action), batch, bootstrap)
+        return temporal_difference(self._policy, (self._policy.states(batch.obs), batch.action), batch, bootstrap)
 
 
 class NextActionReturns:

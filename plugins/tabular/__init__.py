@@ -1,4 +1,4 @@
-"""Tabular Q-learning (Watkins 1989; Sutton & Barto 2018, section 6.5): a table of action values for discrete states.
+"""Tabular Q-learning (Watkins 1989; Sutton & Barto 2018, section 6.5): a table of action values for finite states.
 
 Q(s, a) ← Q(s, a) + α · [r + γ · max_a' Q(s', a') − Q(s, a)]. The agent learns the transitions one at a time and in
 order, each before it chooses the next action. With α = 1 the update sets Q(s, a) to its target. After the first
@@ -20,17 +20,18 @@ from typing import Any, Protocol
 
 import numpy as np
 from gymnasium.spaces import Discrete
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int64, Shaped
 
 from framework.assembly.slots import Slots
 from framework.config import Config, Field, Section
 from framework.conformance.check import Check, Purpose, checks_in
 from framework.defaults.pacing import NoSync
-from framework.errors import UnsupportedSpace, UsageError
+from framework.errors import UsageError
 from framework.hooks import hookimpl
 from framework.options import LearningOptions, ReplayOptions
 from framework.processes.limits import require_memory
 from framework.replay.samplers import InOrderSampler
+from framework.spaces import States, only_legal
 from framework.types import (
     Batch,
     Cadence,
@@ -55,20 +56,31 @@ class TabularOptions(Section, name="tabular"):
 
 
 class Tabular(Protocol):
-    """A policy with its action values in `table`: float64 [S, A], or several such tables in one array."""
+    """A policy with its action values in `table`: float64 [S, A], or several such tables in one array.
+
+    `states(obs)` is the number of each observation's state, int64 [N].
+    """
 
     table: Float64[np.ndarray, "*tables S A"]
+    states: States
 
 
 class QTable:
     """The value of every action in every state: `table`, float64 [S, A]."""
 
-    def __init__(self, states: int, actions: int, initial: float) -> None:
-        require_memory(states * actions * 8, f"a table of {states:,} states", "use an environment with fewer states")
-        self.table: Float64[np.ndarray, "S A"] = np.full((states, actions), initial, np.float64)
+    def __init__(self, states: States | int, actions: int, initial: float) -> None:
+        """
+        Args:
+            states: how observations are numbered; or S, for observations that are these numbers.
+        """
+        states = as_states(states)
+        needed = states.count * actions * 8
+        require_memory(needed, f"a table of {states.count:,} states", "use an environment with fewer states")
+        self.states = states
+        self.table: Float64[np.ndarray, "S A"] = np.full((states.count, actions), initial, np.float64)
 
-    def action_values(self, obs: Int64[np.ndarray, " N"], explore: bool) -> Float64[np.ndarray, "N A"]:
-        return self.table[obs]
+    def action_values(self, obs: Shaped[np.ndarray, "N *obs"], explore: bool) -> Float64[np.ndarray, "N A"]:
+        return self.table[self.states(obs)]
 
     def state_dict(self) -> State:
         return {"table": self.table.copy()}
@@ -76,6 +88,11 @@ class QTable:
     def load_state_dict(self, state: State) -> None:
         """Restore the table. Raises UsageError if the saved table has another size."""
         restore(self.table, state, "a table")
+
+
+def as_states(states: States | int) -> States:
+    """Return `States` as they are; for a number S, those of observations from 0 to S − 1."""
+    return States(Discrete(states)) if isinstance(states, int) else states
 
 
 def restore(table: Float64[np.ndarray, "*tables S A"], state: State, kind: str) -> None:
@@ -116,6 +133,9 @@ def temporal_difference(
 
     The loss is δ², the priority |δ|, and `update` is (cells, y) for `Assignment`. Where the discount is 0, the
     bootstrap is ignored, even if it is NaN.
+
+    Args:
+        cells: the index of each row in the table: (`policy.states(batch.obs)`, `batch.action`) for one table.
     """
     target = batch.reward + np.where(batch.discount == 0, 0.0, batch.discount * bootstrap)
     error = target - policy.table[cells]
@@ -127,7 +147,8 @@ def expectation(
 ) -> Float64[np.ndarray, " B"]:
     """Return Σ_a π(a|s') Q(s', a) for each transition."""
     values = policy.action_values(batch.next_obs, explore=True)
-    return (exploration.probabilities(values, batch.next_obs, counters) * values).sum(axis=1)
+    allowed = only_legal(values, batch.next_obs)
+    return (exploration.probabilities(allowed, batch.next_obs, counters) * values).sum(axis=1)
 
 
 class QLearning:
@@ -137,8 +158,9 @@ class QLearning:
         self._policy = policy
 
     def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
-        best = self._policy.table[batch.next_obs].max(axis=1)
-        return temporal_difference(self._policy, (batch.obs, batch.action), batch, best)
+        values = self._policy.action_values(batch.next_obs, explore=False)
+        best = only_legal(values, batch.next_obs).max(axis=1)
+        return temporal_difference(self._policy, (self._policy.states(batch.obs), batch.action), batch, best)
 
 
 class Assignment:
@@ -183,9 +205,7 @@ def recommended_values() -> Mapping[str, Any]:
 
 @hookimpl(trylast=True)
 def make_policy(spaces: Spaces, config: Config) -> Policy:
-    if not isinstance(spaces.observation, Discrete):
-        raise UnsupportedSpace("Discrete observations")
-    return QTable(int(spaces.observation.n), spaces.num_actions, config[TabularOptions].initial)
+    return QTable(States(spaces.observation), spaces.num_actions, config[TabularOptions].initial)
 
 
 @hookimpl(trylast=True)

@@ -16,14 +16,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from gymnasium.spaces import Discrete
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Float64, Int64, Shaped
 
 from framework.config import Config, Field, Section
 from framework.conformance.check import Check
-from framework.errors import UnsupportedSpace
 from framework.hooks import hookimpl
 from framework.processes.limits import require_memory
+from framework.spaces import States, legal_actions
 from framework.types import Counters, Exploration, Spaces, State
 
 
@@ -41,20 +40,20 @@ class UCB:
     So environments that are in the same state at the same time can try different actions.
     """
 
-    def __init__(self, states: int, actions: int, confidence: float) -> None:
-        require_memory(
-            states * actions * 8, f"a table of counts of {states:,} states", "use an environment with fewer states"
-        )
-        self._counts = np.zeros((states, actions), np.int64)
+    def __init__(self, states: States, actions: int, confidence: float) -> None:
+        needed = states.count * actions * 8
+        require_memory(needed, f"a table of counts of {states.count:,} states", "use an environment with fewer states")
+        self._states = states
+        self._counts = np.zeros((states.count, actions), np.int64)
         self._confidence = confidence
 
     def choose(
-        self, values: Float[np.ndarray, "N A"], obs: Int64[np.ndarray, " N"], counters: Counters
+        self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
     ) -> Int64[np.ndarray, " N"]:
         return self._choose(values, obs, self._counts)
 
     def probabilities(
-        self, values: Float[np.ndarray, "N A"], obs: Int64[np.ndarray, " N"], counters: Counters
+        self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
     ) -> Float64[np.ndarray, "N A"]:
         """Return 1 for the actions that `choose` would take, else 0. Does not change the counts."""
         chosen = self._choose(values, obs, self._counts.copy())
@@ -72,18 +71,21 @@ class UCB:
         self._counts[...] = state["counts"]
 
     def _choose(
-        self, values: Float[np.ndarray, "N A"], obs: Int64[np.ndarray, " N"], counts: Int64[np.ndarray, "S A"]
+        self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counts: Int64[np.ndarray, "S A"]
     ) -> Int64[np.ndarray, " N"]:
         """Return the action of each row, and add it to `counts` before the next row."""
         chosen = np.empty(len(values), np.int64)
-        for row, (value, state) in enumerate(zip(values, obs, strict=True)):
-            tried = counts[state]
+        legal = legal_actions(obs)
+        everything = np.arange(values.shape[1])
+        for row, state in enumerate(self._states(obs)):
+            actions = everything if legal is None else np.flatnonzero(legal[row])
+            tried = counts[state, actions]
             if tried.all():
                 bound = self._confidence * np.sqrt(np.log(tried.sum()) / tried)
-                chosen[row] = (value + bound).argmax()
+                chosen[row] = actions[(values[row, actions] + bound).argmax()]
             else:
-                chosen[row] = tried.argmin()
-            tried[chosen[row]] += 1
+                chosen[row] = actions[tried.argmin()]
+            counts[state, chosen[row]] += 1
         return chosen
 
 
@@ -94,9 +96,7 @@ def config_sections() -> Sequence[type[Section]]:
 
 @hookimpl
 def make_exploration(spaces: Spaces, config: Config) -> Exploration:
-    if not isinstance(spaces.observation, Discrete):
-        raise UnsupportedSpace("Discrete observations")
-    return UCB(int(spaces.observation.n), spaces.num_actions, config[UCBOptions].confidence)
+    return UCB(States(spaces.observation), spaces.num_actions, config[UCBOptions].confidence)
 
 
 @hookimpl

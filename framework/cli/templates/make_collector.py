@@ -6,6 +6,7 @@ import numpy as np
 
 from framework.environments.stream import TransitionStream
 from framework.hooks import hookimpl
+from framework.spaces import only_legal
 from framework.types import Collector, Counters, Exploration, Policy, Step
 
 
@@ -19,7 +20,7 @@ class MyVariantCollector:
 
     def begin(self, counters: Counters) -> None:
         obs = self._stream.observations
-        values = self._policy.action_values(obs, explore=True)
+        values = only_legal(self._policy.action_values(obs, explore=True), obs)
         actions = self._exploration.choose(values, obs, counters)
         self.actions += len(actions)
         self.greedy += int((values[np.arange(len(actions)), actions] == values.max(axis=1)).sum())

@@ -17,6 +17,7 @@ from framework.defaults.exploration import epsilon_schedule
 from framework.hooks import hookimpl
 from framework.options import ExplorationOptions
 from framework.seeding import Seeds
+from framework.spaces import only_legal
 from framework.types import Counters, Exploration, State
 
 
@@ -35,12 +36,13 @@ class MyVariantExploration:
     def probabilities(
         self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
     ) -> Float64[np.ndarray, "N A"]:
-        epsilon, actions = self._epsilon(counters), values.shape[1]
-        if actions == 1:
-            return np.ones(values.shape)
-        rank = (-values).argsort(axis=1, kind="stable").argsort(axis=1)  # 0: the largest value, or the first of them
-        others = self._decay ** np.arange(1, actions)
-        return np.concatenate([[1 - epsilon], epsilon * others / others.sum()])[rank]
+        epsilon = self._epsilon(counters)
+        allowed = only_legal(values, obs)  # −∞ where the environment does not allow an action: ranks last
+        rank = (-allowed).argsort(axis=1, kind="stable").argsort(axis=1)  # 0: the largest value, or the first of them
+        others = np.where((rank > 0) & (allowed > -np.inf), self._decay ** rank.astype(np.float64), 0.0)
+        total = others.sum(axis=1, keepdims=True)
+        greedy = np.where(total > 0, 1 - epsilon, 1.0)  # the only action that is allowed has all of the probability
+        return np.where(rank == 0, greedy, epsilon * others / np.where(total > 0, total, 1.0))
 
     def choose(
         self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters

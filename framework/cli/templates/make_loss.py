@@ -1,6 +1,6 @@
 """Cautious Q-learning: the value of the next state is a mixture of its best action value and the mean of all of them.
 
-y = r + discount · [(1 − κ) · max_a' Q(s', a') + κ · mean_a' Q(s', a')]
+y = r + discount · [(1 − κ) · max_a' Q(s', a') + κ · mean_a' Q(s', a')], over the actions that the environment allows
 
 κ = 0 is Q-learning. The loss is expected SARSA (Sutton & Barto 2018, eq. 6.9) for an agent that always acts at random,
 uniformly, with probability κ, and greedily otherwise.
@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from framework.assembly.slots import Slots
 from framework.config import Config, Field, Section
 from framework.hooks import hookimpl
+from framework.spaces import legal_actions, only_legal
 from framework.types import Batch, Counters, Loss, Policy, TDErrors
 from plugins.tabular import QTable, table_of, temporal_difference
 
@@ -33,9 +36,12 @@ class MyVariantLoss:
         self._policy, self._caution = policy, caution
 
     def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
-        values = self._policy.table[batch.next_obs]
-        bootstrap = (1 - self._caution) * values.max(axis=1) + self._caution * values.mean(axis=1)
-        return temporal_difference(self._policy, (batch.obs, batch.action), batch, bootstrap)
+        values = self._policy.action_values(batch.next_obs, explore=False)
+        legal = legal_actions(batch.next_obs)
+        best = only_legal(values, batch.next_obs).max(axis=1)
+        mean = values.mean(axis=1) if legal is None else np.average(values, axis=1, weights=legal)
+        bootstrap = (1 - self._caution) * best + self._caution * mean
+        return temporal_difference(self._policy, (self._policy.states(batch.obs), batch.action), batch, bootstrap)
 
 
 @hookimpl

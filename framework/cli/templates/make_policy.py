@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from gymnasium.spaces import Discrete
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Shaped
 
 from framework.config import Config, Field, Section
-from framework.errors import UnsupportedSpace, UsageError
+from framework.errors import UsageError
 from framework.hooks import hookimpl
 from framework.seeding import Seeds
+from framework.spaces import States
 from framework.types import Policy, Spaces, State
 
 CHECK_WITH = "tabular,chain"
@@ -29,14 +29,15 @@ class MyVariantOptions(Section, name="my_variant"):
 
 
 class MyVariantTable:
-    """`table` [S, A] contains the value of each action in each state."""
+    """`table` [S, A] contains the value of each action in each state; `states(obs)` numbers the states."""
 
-    def __init__(self, states: int, actions: int, options: MyVariantOptions, generator: np.random.Generator) -> None:
-        noise = generator.uniform(-1.0, 1.0, (states, actions))
+    def __init__(self, states: States, actions: int, options: MyVariantOptions, generator: np.random.Generator) -> None:
+        self.states = states
+        noise = generator.uniform(-1.0, 1.0, (states.count, actions))
         self.table: Float64[np.ndarray, "S A"] = options.optimism + options.spread * noise
 
-    def action_values(self, obs: Int64[np.ndarray, " N"], explore: bool) -> Float64[np.ndarray, "N A"]:
-        return self.table[obs]
+    def action_values(self, obs: Shaped[np.ndarray, "N *obs"], explore: bool) -> Float64[np.ndarray, "N A"]:
+        return self.table[self.states(obs)]
 
     def state_dict(self) -> State:
         return {"table": self.table.copy()}
@@ -56,7 +57,5 @@ def config_sections() -> Sequence[type[Section]]:
 
 @hookimpl
 def make_policy(spaces: Spaces, config: Config, seeds: Seeds) -> Policy:
-    if not isinstance(spaces.observation, Discrete):
-        raise UnsupportedSpace("Discrete observations")
-    states = int(spaces.observation.n)
+    states = States(spaces.observation)  # refuses spaces that are not finite
     return MyVariantTable(states, spaces.num_actions, config[MyVariantOptions], seeds.generator("my_variant"))

@@ -166,19 +166,19 @@ def test_an_environment_that_is_never_made_times_out() -> None:
 
 
 def test_no_process_outlives_a_refusal(tmp_path: Path) -> None:
-    """The environments open; then the stream refuses their actions."""
+    """The environments open; then the stream refuses their frame stack."""
     plugin = tmp_path / "many.py"
     plugin.write_text(
         "import gymnasium\n"
         "from framework.hooks import hookimpl\n"
         "def changed(env):\n"
-        "    env.action_space = gymnasium.spaces.MultiDiscrete([2, 2])\n"
+        "    env.metadata = {'frame_stack': 1000}\n"
         "    return env\n"
         "@hookimpl\n"
         "def env_wrapper(): return changed\n"
     )
     before = {child.pid for child in psutil.Process().children(recursive=True)}
-    with pytest.raises(UsageError, match="MultiDiscrete"):
+    with pytest.raises(UsageError, match="frame_stack = 1000"):
         framework.assemble(f"dqn,cartpole,{plugin}", {"run.num_envs": 2, "run.env_processes": True})
     after = {child.pid for child in psutil.Process().children(recursive=True) if child.status() != "zombie"}
     assert after <= before

@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.environments.stream import TransitionStream, spaces_of
+from framework.environments.stream import TransitionStream
 
 MODES = [AutoresetMode.DISABLED, AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP]
 
@@ -148,8 +148,8 @@ def test_stacks_are_declared_by_the_environment() -> None:
         return ScriptedEnv([(9, True, False)], {"frame_stack": 3, "stack_padding": "zero"})
 
     env = SyncVectorEnv([make])
-    assert spaces_of(env).observation.shape == (3, 2)
     stream = TransitionStream(env, lambda env_id, episode: 0)
+    assert stream.spaces.observation.shape == (3, 2)
     stream.begin(np.array([0]))
     stream.finish()
     assert stream.observations[0].tolist() == [[0, 0], [0, 0], [0, 1]]

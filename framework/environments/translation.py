@@ -1,0 +1,230 @@
+"""From the spaces that an environment declares to those of the engine, and back: observations, masks and actions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import reduce
+from itertools import product
+from operator import getitem
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
+from jaxtyping import Bool, Int64, Shaped
+
+from framework.errors import UsageError
+from framework.spaces import MASK, WHOLE, Record
+
+MOST_COMBINATIONS = 4_096
+"""The most combinations of the parts of an action. Each combination is an action with a value of its own."""
+
+Keys = tuple[Any, ...]
+"""The keys and indices on the way from a nested observation to one of its leaves."""
+
+
+def leaves(space: gymnasium.Space[Any], keys: Keys = ()) -> Iterator[tuple[Keys, gymnasium.Space[Any]]]:
+    """The leaves of an observation space: the way to each, and its space."""
+    if isinstance(space, Dict | Tuple):
+        for key, part in space.spaces.items() if isinstance(space, Dict) else enumerate(space.spaces):
+            yield from leaves(part, (*keys, key))
+    else:
+        yield keys, space
+
+
+class Translation:
+    """What one environment declares ↔ what the engine uses.
+
+    * Observations: see `framework.spaces`. Discrete and MultiDiscrete count from 0. In a Dict observation, a part with
+      the key "action_mask" and one number for each action is the mask.
+    * Actions: 0 … A − 1. The combinations of a MultiDiscrete or MultiBinary action are numbered in the order of its
+      parts, the last of which changes fastest.
+
+    Args:
+        masked: whether the environment gives masks in `info`.
+
+    Raises:
+        UsageError: naming a space that is not served, and what to do.
+    """
+
+    def __init__(self, observation: gymnasium.Space[Any], action: gymnasium.Space[Any], masked: bool = False) -> None:
+        self._observation, self._action = observation, action
+        self._sizes = _sizes_of(action)
+        self._start: Any = np.asarray(getattr(action, "start", 0))
+        self.action = Discrete(math.prod(self._sizes))
+        """The actions of the engine."""
+        self._leaves: dict[str, tuple[Keys, gymnasium.Space[Any]]] = {}
+        found: dict[str, gymnasium.Space[Any]] = {}
+        for keys, leaf in leaves(observation):
+            name = ".".join(map(str, keys)) or WHOLE
+            if name in found:
+                raise UsageError(f"two parts of the observation space are called '{name}': rename one of them")
+            self._leaves[name], found[name] = (keys, leaf), _served(name, leaf)
+        if keys_of_mask := self._leaves.get(MASK):
+            if keys_of_mask[0] and math.prod(found[MASK].shape or ()) == self.action.n:
+                del self._leaves[MASK], found[MASK]
+            else:
+                keys_of_mask = None
+        if not found:
+            raise UsageError(f"observation space {observation} is not supported: it has no parts")
+        self._keys_of_mask: Keys | None = keys_of_mask[0] if keys_of_mask else None
+        self.masked = masked or self._keys_of_mask is not None
+        """Whether the frames have masks."""
+        composite = isinstance(observation, Dict | Tuple)
+        self.frame: gymnasium.Space[Any] = (
+            Record(found, int(self.action.n) if self.masked else 0) if composite or self.masked else found[WHOLE]
+        )
+        """The space of one frame of the engine."""
+
+    def with_masks(self) -> Translation:
+        """The same with a mask in every frame."""
+        return self if self.masked else Translation(self._observation, self._action, True)
+
+    def frames(self, observations: Any, masks: Bool[np.ndarray, "N A"] | None = None) -> Shaped[np.ndarray, "N *frame"]:
+        """A batch of the environment's observations, copied, as frames of the engine.
+
+        Args:
+            masks: what `info` says. Without them every action is allowed, unless the observations hold their masks.
+
+        Raises:
+            UsageError: if a Discrete, MultiDiscrete or MultiBinary observation lies outside of its space.
+        """
+        if not isinstance(self.frame, Record):
+            return _from_zero(self._observation, np.array(observations, self.frame.dtype))
+        parts = {name: np.asarray(reduce(getitem, keys, observations)) for name, (keys, _) in self._leaves.items()}
+        frames = np.empty(len(next(iter(parts.values()))), self.frame.dtype)
+        for name, (_, space) in self._leaves.items():
+            frames[name] = _from_zero(space, parts[name])
+        if self._keys_of_mask is not None:
+            masks = np.stack([self.mask_of(one) for one in reduce(getitem, self._keys_of_mask, observations)])
+        if self.masked:
+            frames[MASK] = True if masks is None else masks
+        return frames
+
+    def frame_of(self, observation: Any, mask: Any = None) -> Shaped[np.ndarray, " *frame"]:
+        """One observation of the environment as a frame of the engine. See `frames` and `mask_of`."""
+        batch = _batch_of_one(self._observation, observation)
+        return self.frames(batch, None if mask is None else self.mask_of(mask)[None])[0]
+
+    def observations(self, given: Any, mask: Any, stack: int) -> tuple[Shaped[np.ndarray, "N *obs"], bool]:
+        """Observations from a loop of the user's own as what a policy sees, and whether it is a single one.
+
+        Args:
+            given: one observation of the environment; or several, along a new first axis, or in a list of Dicts or
+                Tuples.
+            mask: the mask of one observation, or of each along a new first axis; None: every action is allowed.
+            stack: the number of frames of an observation.
+
+        Raises:
+            ValueError: if an observation or a mask does not fit.
+        """
+        try:
+            if isinstance(self._observation, Dict | Tuple):
+                single = not isinstance(given, list)
+                frames = np.stack([self.frame_of(one) for one in ([given] if single else given)])
+            else:
+                frames, single = self._from_array(np.asarray(given), stack)
+            if mask is not None and self.masked:
+                masks = np.stack([self.mask_of(one) for one in ([mask] if single else mask)])
+                frames[MASK] = masks if stack == 1 else masks[:, None]
+        except (KeyError, TypeError, UsageError) as error:
+            raise ValueError(f"the observation does not fit {self._observation}: {error}") from error
+        return frames, single
+
+    def _from_array(self, array: np.ndarray, stack: int) -> tuple[Shaped[np.ndarray, "N *obs"], bool]:
+        shape = self._observation.shape or ()
+        shape = (stack, *shape) if stack > 1 else shape
+        if shape not in (array.shape, array.shape[1:]):
+            raise ValueError(f"observations have shape {shape}, or (n, *{shape}) for several; got {array.shape}")
+        if not isinstance(self._observation, Box) and array.dtype.kind not in "biu":
+            raise ValueError(f"observations are of {self._observation}; got {array.tolist()!r}")
+        single = array.shape == shape
+        batch = _from_zero(self._observation, array[None] if single else array)
+        if not self.masked:
+            return batch, single
+        frames = np.empty(batch.shape[: 1 + (stack > 1)], self.frame.dtype)
+        frames[WHOLE], frames[MASK] = batch, True
+        return frames, single
+
+    def actions(self, actions: Int64[np.ndarray, " N"]) -> Shaped[np.ndarray, "N *action"]:
+        """Actions of the engine as actions of the environment."""
+        if isinstance(self._action, Discrete):
+            return actions + self._start if self._start else actions
+        parts = np.stack(np.unravel_index(actions, self._sizes), axis=1).reshape(len(actions), *(self._action.shape or ()))
+        return np.asarray(parts + self._start, self._action.dtype)
+
+    def mask_of(self, given: Any) -> Bool[np.ndarray, " A"]:
+        """The environment's mask of one observation as one of the engine: for each action, whether it is allowed.
+
+        For a MultiDiscrete action, `given` is a mask of the combinations, or a tuple with a mask for each part.
+
+        Raises:
+            UsageError: if the mask has another length, or other values than 0 and 1.
+        """
+        if isinstance(given, tuple) and tuple(map(np.size, given)) == self._sizes:
+            given = list(map(all, product(*(np.ravel(part).tolist() for part in given))))
+        mask = np.asarray(given)
+        count = int(self.action.n)
+        if mask.size != count or mask.dtype.kind not in "biuf" or not ((mask == 0) | (mask == 1)).all():
+            shown = mask.tolist() if mask.size <= 20 else f"of shape {mask.shape} and dtype {mask.dtype}"
+            raise UsageError(f"an {MASK} is {shown}, and must hold 0 or 1 for each of the {count} actions")
+        return np.asarray(mask.reshape(count), np.bool_)
+
+
+def _served(name: str, leaf: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
+    """The space of a leaf in the engine."""
+    if isinstance(leaf, Discrete):
+        return Discrete(int(leaf.n))
+    if isinstance(leaf, MultiDiscrete):
+        return MultiDiscrete(leaf.nvec, dtype=leaf.dtype.type)
+    if isinstance(leaf, MultiBinary) or (
+        isinstance(leaf, Box) and leaf.dtype.kind in "biuf" and leaf.dtype.itemsize <= 8
+    ):
+        return leaf
+    where = "" if name == WHOLE else f" (its part '{name}')"
+    raise UsageError(
+        f"observation space {leaf}{where} is not supported: it must be a Box of numbers, Discrete, MultiDiscrete or "
+        "MultiBinary, or a Tuple or Dict of these. A plugin with env_wrapper can turn it into one, for example a text "
+        "into numbers of a fixed length"
+    )
+
+
+def _sizes_of(action: gymnasium.Space[Any]) -> tuple[int, ...]:
+    """How many values each part of an action has."""
+    if isinstance(action, Discrete):
+        return (int(action.n),)
+    if isinstance(action, MultiDiscrete | MultiBinary):
+        sizes = (
+            tuple(map(int, action.nvec.flat)) if isinstance(action, MultiDiscrete) else (2,) * math.prod(action.shape)
+        )
+        if math.prod(sizes) <= MOST_COMBINATIONS:
+            return sizes
+        raise UsageError(
+            f"action space {action} is not supported: it has {math.prod(sizes):,} combinations, each of which needs a "
+            f"value of its own, and {MOST_COMBINATIONS:,} are the most: offer fewer actions with a plugin's env_wrapper"
+        )
+    continuous = " A value for each of infinitely many actions cannot be learnt: offer a choice of them, as the wrapper"
+    hint = f"{continuous} gymnasium.wrappers.TransformAction can" if isinstance(action, Box) else ""
+    raise UsageError(
+        f"action space {action} is not supported: it must be Discrete, MultiDiscrete or MultiBinary.{hint}"
+    )
+
+
+def _from_zero(space: gymnasium.Space[Any], values: np.ndarray) -> np.ndarray:
+    """The values of one leaf, counted from 0 where they are finite."""
+    if isinstance(space, Box):
+        return values
+    numbers = values - space.start if isinstance(space, Discrete | MultiDiscrete) else values
+    sizes: Any = space.n if isinstance(space, Discrete) else getattr(space, "nvec", 2)
+    if (numbers < 0).any() or (numbers >= sizes).any():
+        raise UsageError(f"an observation is {values.tolist()}, and its observation_space says {space}")
+    return numbers
+
+
+def _batch_of_one(space: gymnasium.Space[Any], value: Any) -> Any:
+    if isinstance(space, Dict):
+        return {key: _batch_of_one(part, value[key]) for key, part in space.spaces.items()}
+    if isinstance(space, Tuple):
+        return tuple(_batch_of_one(part, one) for part, one in zip(space.spaces, value, strict=True))
+    return np.asarray(value)[None]
