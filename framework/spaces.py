@@ -95,17 +95,29 @@ def only_leaf(space: gymnasium.Space[Any]) -> gymnasium.Space[Any] | None:
     return leaves[WHOLE] if set(leaves) == {WHOLE} else None
 
 
+def without_mask(space: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
+    """The space of the same observations without their mask."""
+    if not isinstance(space, Record) or not space.actions:
+        return space
+    leaf = only_leaf(space)
+    return Record(space.leaves, 0, space.stack) if leaf is None else leaf
+
+
 class States:
     """Numbers the observations of a finite space: `states(obs)` is int64 [N], from 0 to `states.count` − 1.
 
     Finite are Discrete, MultiDiscrete, MultiBinary, a Box of integers between bounds, and records of these. The mask
     of a record does not count: an observation and its mask are one state.
 
+    Args:
+        space: the space; or S, for observations that are numbers from 0 to S − 1.
+
     Raises:
         UnsupportedSpace: for an observation space that is not finite.
     """
 
-    def __init__(self, space: gymnasium.Space[Any]) -> None:
+    def __init__(self, space: gymnasium.Space[Any] | int) -> None:
+        space = Discrete(space) if isinstance(space, int) else space
         self._leaves = {name: _digits(leaf) for name, leaf in leaves_of(space).items()}
         self._record = isinstance(space, Record)
         self._identity = isinstance(space, Discrete)

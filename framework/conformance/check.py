@@ -40,6 +40,7 @@ COMPONENTS = (
     "evaluation",
     "loop",
     "state",
+    "masks",
     "agent",
 )
 """The components in the order of their checks: parts come before what uses them, so the first failure is the cause."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ from framework.config import Source
 from framework.conformance.check import NotApplicable, Purpose
 from framework.errors import UsageError
 from framework.seeding import Seeds
+from framework.spaces import leaves_of, without_mask
 from framework.types import Spaces
 
 COMPOSITION = "the composition"
@@ -99,11 +100,21 @@ class Subject:
 
     @cached_property
     def observations(self) -> Observations:
-        """The kind of the composition's own observations. The probes show the same kind, so that the network fits."""
-        space = self.spaces.observation
-        if isinstance(space, gymnasium.spaces.Discrete):
-            return "discrete"
-        return "image" if space.dtype == np.uint8 and len(space.shape or ()) > 1 else "box"
+        """The kind of the composition's own observations. The probes show the same kind, so that the network fits.
+
+        Several leaves count as an image if one of them is an image, and as discrete if all of them are finite.
+        """
+        leaves = leaves_of(self.spaces.observation).values()
+        if any(leaf.dtype == np.uint8 and len(leaf.shape or ()) > 1 for leaf in leaves):
+            return "image"
+        return "box" if any(isinstance(leaf, gymnasium.spaces.Box) for leaf in leaves) else "discrete"
+
+    @property
+    def unmasked(self) -> Spaces:
+        """The spaces of the composition's own environment, without masks."""
+        spaces = self.spaces
+        observation, frame = without_mask(spaces.observation), without_mask(spaces.frame)
+        return replace(spaces, observation=observation, frame=frame, declared=None)
 
     @property
     def spaces(self) -> Spaces:
@@ -206,7 +217,8 @@ class Subject:
     def _probe_values(self, probe: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
         shown: dict[str, Any] = {"probe.observations": self.observations}
         if self.observations == "image":
-            shown.update({"probe.shape": self.spaces.frame.shape, "probe.stack": self.spaces.frame_stack})
+            images = [leaf for leaf in leaves_of(self.spaces.frame).values() if len(leaf.shape or ()) > 1]
+            shown.update({"probe.shape": images[0].shape, "probe.stack": self.spaces.frame_stack})
         known = {**SUITABLE, **self.values_for("parts")}
         suitable = {path: value for path, value in known.items() if path not in self._settled}
         weaker = {**suitable, **self._environment_bundle_values}

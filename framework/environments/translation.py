@@ -151,7 +151,9 @@ class Translation:
         """Actions of the engine as actions of the environment."""
         if isinstance(self._action, Discrete):
             return actions + self._start if self._start else actions
-        parts = np.stack(np.unravel_index(actions, self._sizes), axis=1).reshape(len(actions), *(self._action.shape or ()))
+        parts = np.stack(np.unravel_index(actions, self._sizes), axis=1).reshape(
+            len(actions), *(self._action.shape or ())
+        )
         return np.asarray(parts + self._start, self._action.dtype)
 
     def mask_of(self, given: Any) -> Bool[np.ndarray, " A"]:

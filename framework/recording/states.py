@@ -27,8 +27,8 @@ def save_state(path: Path, state: State) -> None:
     """Write a nested dict of numpy arrays and JSON scalars (or lists of them).
 
     Each array becomes a tensor. Its name is its keys, joined with "/"; inside a key, "/" becomes "~1" and "~" becomes
-    "~0". A structured array becomes a tensor of bytes. Its fields, and the other values, are JSON in the metadata, with a
-    checksum of everything.
+    "~0". A structured array becomes a tensor of bytes. Its fields, and the other values, are JSON in the metadata, with
+    a checksum of everything.
 
     Raises:
         FrameworkError: if the file cannot be written or a value cannot be stored; the message names the file, and the

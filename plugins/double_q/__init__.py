@@ -20,14 +20,14 @@ from framework.processes.limits import require_memory
 from framework.seeding import Seeds
 from framework.spaces import States, only_legal
 from framework.types import Batch, Counters, Loss, Policy, Spaces, State, TDErrors
-from plugins.tabular import TabularOptions, as_states, restore, temporal_difference
+from plugins.tabular import TabularOptions, restore, temporal_difference
 
 
 class TwoTables:
     """Two tables of action values: `table`, float64 [2, S, A]. The agent acts on their mean."""
 
     def __init__(self, states: States | int, actions: int, initial: float) -> None:
-        states = as_states(states)
+        states = states if isinstance(states, States) else States(states)
         needed = 2 * states.count * actions * 8
         require_memory(needed, f"a pair of tables of {states.count:,} states", "use an environment with fewer states")
         self.states = states

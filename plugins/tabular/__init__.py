@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from gymnasium.spaces import Discrete
 from jaxtyping import Float64, Int64, Shaped
 
 from framework.assembly.slots import Slots
@@ -73,7 +72,7 @@ class QTable:
         Args:
             states: how observations are numbered; or S, for observations that are these numbers.
         """
-        states = as_states(states)
+        states = states if isinstance(states, States) else States(states)
         needed = states.count * actions * 8
         require_memory(needed, f"a table of {states.count:,} states", "use an environment with fewer states")
         self.states = states
@@ -88,11 +87,6 @@ class QTable:
     def load_state_dict(self, state: State) -> None:
         """Restore the table. Raises UsageError if the saved table has another size."""
         restore(self.table, state, "a table")
-
-
-def as_states(states: States | int) -> States:
-    """Return `States` as they are; for a number S, those of observations from 0 to S − 1."""
-    return States(Discrete(states)) if isinstance(states, int) else states
 
 
 def restore(table: Float64[np.ndarray, "*tables S A"], state: State, kind: str) -> None:

@@ -1,0 +1,133 @@
+"""Checks of action masks: no forbidden action is taken or learnt from, and masks that allow all change nothing.
+
+The other checks run without masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from framework.conformance.check import Cause, Violation, check, expect, require
+from framework.conformance.checks.agent import FALSE_ALARM, JUDGE_EVERY, LADDER, SECONDS
+from framework.conformance.fixtures.batches import A, B, N, some_batch
+from framework.conformance.fixtures.explorations import Case, acting, cases
+from framework.conformance.fixtures.learners import LearnerFactory, bootstrapping
+from framework.conformance.fixtures.learning import ValuesJudge, learn
+from framework.conformance.fixtures.snapshots import digests, snapshot
+from framework.conformance.fixtures.spies import short, single_environments
+from framework.conformance.subject import Subject
+from framework.spaces import MASK, Record, leaves_of, only_legal
+from framework.training.evaluation import evaluate
+from framework.training.loop import Loop
+from framework.types import Spaces, TDErrors
+
+
+def _masked(spaces: Spaces) -> Spaces:
+    """The same spaces with masks."""
+    stack, actions = spaces.frame_stack, spaces.num_actions
+    observation = Record(leaves_of(spaces.observation), actions, stack)
+    return replace(spaces, observation=observation, frame=Record(leaves_of(spaces.frame), actions))
+
+
+def _with(masks: np.ndarray, obs: np.ndarray) -> np.ndarray:
+    """The same observations with these masks [N, A]."""
+    changed = obs.copy()
+    changed[MASK] = masks if obs.ndim == 1 else masks[:, None]
+    return changed
+
+
+def _random_masks(rng: np.random.Generator, rows: int) -> np.ndarray:
+    masks = rng.random((rows, A)) < 0.5
+    masks[np.arange(rows), rng.integers(A, size=rows)] = True
+    return masks
+
+
+@check(
+    "masks",
+    "make_exploration",
+    Cause("random actions are drawn among all actions"),
+    Cause("the greedy action is the best of all actions"),
+)
+def no_forbidden_action_is_taken(subject: Subject) -> None:
+    """For any mask, `choose` takes an allowed action, and `probabilities` gives the others 0 and sums to 1."""
+    rng = np.random.default_rng(subject.seed)
+    spaces = _masked(acting(subject))
+    exploration = subject.builder({"run.num_envs": N}).exploration(spaces)
+    anywhere = some_batch(spaces, rng, rows=N).obs
+    for case in cases(subject, 200):
+        masks = _random_masks(rng, N)
+        obs = _with(masks, anywhere)
+        given = Case(only_legal(case.values, obs), obs, case.counters)
+        example = {**given.shown, "allowed": masks}
+        found = exploration.probabilities(*given)
+        require(bool((found[~masks] == 0).all()), example=example, expected="0 for forbidden actions", got=found)
+        expect(found.sum(axis=1), np.ones(N), example={**example, "probabilities": found}, atol=1e-6)
+        chosen = exploration.choose(*given)
+        require(bool(masks[np.arange(N), chosen].all()), example=example, expected="allowed actions", got=chosen)
+
+
+@check(
+    "masks",
+    "make_loss",
+    Cause("the maximum, the softmax or the mean over next actions includes those that the mask forbids"),
+    Cause("the online network selects the next action among all of them"),
+)
+def no_forbidden_action_is_bootstrapped_from(subject: Subject) -> None:
+    """With one next action allowed, the losses depend on which one it is."""
+    unmasked = bootstrapping(subject)
+    made = replace(unmasked, spaces=_masked(unmasked.spaces))
+    alone = [_errors(made, np.eye(A, dtype=np.bool_)[[action] * B]) for action in range(A)]
+    different = [not np.allclose(one.loss, alone[0].loss, rtol=1e-6, atol=1e-7) for one in alone[1:]]
+    example = "one next action allowed: 0, 1 or 2"
+    require(any(different), example=example, expected="other losses", got=f"the same: {alone[0].loss}")
+
+
+def _errors(made: LearnerFactory, masks: np.ndarray) -> TDErrors:
+    following = _with(masks, made.batch().next_obs)
+    return made.trained().errors(made.batch(next_obs=following, next_action=masks.argmax(axis=1)))
+
+
+@check(
+    "masks",
+    "",
+    Cause("random numbers are drawn differently when there are masks"),
+    Cause("a network gets the mask as an observation"),
+)
+def a_mask_that_allows_all_changes_nothing(subject: Subject) -> None:
+    """A run with masks that allow every action is the run without masks: the same actions, weights and memories."""
+    found = []
+    for masks in ("none", "all"):
+        with subject.probed("ledger", {**short(subject, 2), "probe.masks": masks}) as parts:
+            Loop(parts).run()
+            taken = [entry.action for env in single_environments(subject, parts.stream) for entry in env.log]
+            parts_learnt = {name: state for name, state in snapshot(parts).items() if name in LEARNT}
+            found.append({"actions": taken, **digests(parts_learnt)})
+    for name, wanted in found[0].items():
+        expect(np.asarray(found[1][name] == wanted), True, example=f"{name}, with masks that allow all")
+
+
+LEARNT = ("policy", "optimizer", "exploration", "counters")
+
+
+@check(
+    "masks",
+    "",
+    Cause("forbidden actions are taken in training or in evaluations"),
+    Cause("values of forbidden actions, which are never learnt, get into the targets"),
+    false_alarm=FALSE_ALARM,
+    seconds=SECONDS,
+)
+def learns_without_forbidden_actions(subject: Subject) -> None:
+    """Where the action that pays elsewhere is forbidden, the agent learns the value −1 of the one that is left."""
+    values: Mapping[str, Any] = {**LADDER, **subject.values_for("learning"), "probe.masks": "some"}
+    with subject.probed("forbidden", values) as parts:
+        env = single_environments(subject, parts.stream)[0]
+        judge = ValuesJudge(parts, env, 0.5, 0.2)
+        learn(parts, judge, JUDGE_EVERY, {"environment": "the probe 'forbidden'", "γ": 0.5})
+        result = evaluate(parts, name="masked", episodes=10, epsilon=0.0)
+        if not set(result.returns) <= {-1.0, 1.0}:
+            raise Violation("an evaluation of 10 episodes", "returns of −1 and 1", result.returns)
