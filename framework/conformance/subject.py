@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-import gymnasium
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.errors import Unsatisfiable
@@ -23,9 +22,9 @@ from framework.assembly.parts import Parts
 from framework.assembly.slots import Slots
 from framework.config import Source
 from framework.conformance.check import NotApplicable, Purpose
-from framework.errors import UsageError
+from framework.errors import UnsupportedSpace, UsageError
 from framework.seeding import Seeds
-from framework.spaces import leaves_of, without_mask
+from framework.spaces import States, leaves_of, without_mask
 from framework.types import Spaces
 
 COMPOSITION = "the composition"
@@ -35,6 +34,9 @@ PROBES = "framework.conformance.fixtures.environments.probes"
 """The plugin that makes the probe environments."""
 
 Observations = Literal["discrete", "box", "image"]
+
+FEW_STATES = 100_000
+"""The most states of finite observations that count as discrete, so that a table of them is small."""
 
 SUITABLE: Mapping[str, Any] = {
     "run.steps": 300,
@@ -102,12 +104,15 @@ class Subject:
     def observations(self) -> Observations:
         """The kind of the composition's own observations. The probes show the same kind, so that the network fits.
 
-        Several leaves count as an image if one of them is an image, and as discrete if all of them are finite.
+        Several leaves count as an image if one of them is an image. Finite observations count as discrete.
         """
-        leaves = leaves_of(self.spaces.observation).values()
-        if any(leaf.dtype == np.uint8 and len(leaf.shape or ()) > 1 for leaf in leaves):
+        space = self.spaces.observation
+        if any(leaf.dtype == np.uint8 and len(leaf.shape or ()) > 1 for leaf in leaves_of(space).values()):
             return "image"
-        return "box" if any(isinstance(leaf, gymnasium.spaces.Box) for leaf in leaves) else "discrete"
+        try:
+            return "discrete" if States(space).count <= FEW_STATES else "box"
+        except UnsupportedSpace:
+            return "box"
 
     @property
     def unmasked(self) -> Spaces:

@@ -62,7 +62,8 @@ class DQNPolicy:
         names = [name for name in obs.dtype.names or () if name != MASK]
         if not names:
             return self.tensor(obs)
-        leaves = {name: self.tensor(np.ascontiguousarray(obs[name])) for name in names}
+        # copied, because torch refuses the strides of a field
+        leaves = {name: self.tensor(obs[name].copy()) for name in names}
         return leaves[WHOLE] if names == [WHOLE] else leaves
 
     def action_values(self, obs: Shaped[np.ndarray, "N *obs"], explore: bool) -> Float[np.ndarray, "N A"]:
@@ -147,7 +148,7 @@ class DQNLoss:
 
     def _legal(self, obs: Shaped[np.ndarray, "B *obs"]) -> Bool[Tensor, "B A"] | None:
         legal = legal_actions(obs)
-        return None if legal is None else self._policy.tensor(np.ascontiguousarray(legal))
+        return None if legal is None else self._policy.tensor(legal.copy())
 
 
 class GradientStep:

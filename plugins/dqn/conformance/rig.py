@@ -59,8 +59,9 @@ class Rig:
         columns = self.rng.integers(256, size=(B, *[1] * (len(shape) - 1), shape[-1]), dtype=np.uint8)
         return np.broadcast_to(columns, (B, *shape)).copy()
 
-    def tensor(self, array: Any) -> Tensor:
-        return self.policy.tensor(np.asarray(array))
+    def tensor(self, array: Any) -> Any:
+        """Return an array as the network takes it: observations of several leaves as leaf → tensor."""
+        return self.policy.tensors(np.asarray(array))
 
     def normal(self, *shape: int) -> Tensor:
         return self.tensor(self.rng.normal(size=shape))
@@ -155,7 +156,7 @@ def _exact(subject: Subject, values: Mapping[str, Any], decorate: Any) -> Rig:
 
 def _rig(subject: Subject, values: Mapping[str, Any], decorate: Any, tolerance: float) -> Rig:
     builder = subject.builder({"dqn.hidden": HIDDEN, "run.device": "cpu", **values})
-    spaces = replace(subject.spaces, action=gymnasium.spaces.Discrete(A))
+    spaces = replace(subject.unmasked, action=gymnasium.spaces.Discrete(A))
     policy = _decorated(builder, spaces, decorate)
     for name in ("online", "target"):
         network = getattr(policy, name, None)

@@ -14,6 +14,7 @@ from framework.conformance.subject import Subject
 from framework.types import Batch, TDErrors
 from plugins.dqn.conformance.heads import Case
 from plugins.dqn.conformance.rig import Rig, numbers, rigged
+from plugins.dqn.networks import Observation
 
 
 class Witness:
@@ -21,7 +22,7 @@ class Witness:
 
     def __init__(self, rig: Rig, batch: Batch) -> None:
         self.shown = {"obs": rig.tensor(batch.obs), "next_obs": rig.tensor(batch.next_obs)}
-        self.passes: list[tuple[str, Tensor, Any]] = []
+        self.passes: list[tuple[str, Observation, Any]] = []
         self.given: Case | None = None
         self.networks = {"online": rig.online, "target": rig.target}
         for name, network in self.networks.items():
@@ -37,9 +38,9 @@ class Witness:
     def _watch(self, name: str) -> Callable[..., None]:
         return lambda module, inputs, output: self.passes.append((name, inputs[0], output))
 
-    def at(self, network: str, obs: Tensor) -> list[Any]:
+    def at(self, network: str, obs: Observation) -> list[Any]:
         """Return the outputs that a network gave at these observations."""
-        return [output for name, seen, output in self.passes if name == network and torch.equal(seen, obs)]
+        return [output for name, seen, output in self.passes if name == network and _equal(seen, obs)]
 
     def once(self, network: str, place: str) -> Any:
         """Return a network's output at a place, "obs" or "next_obs".
@@ -65,6 +66,12 @@ class Witness:
             raise NotApplicable("the head gets an output that no whole pass of a network gave")
         wanted = f"the {network} network at {place}"
         require(wanted in origins, example=what, expected=wanted, got=" and ".join(origins))
+
+
+def _equal(one: Observation, other: Observation) -> bool:
+    if isinstance(one, Tensor) or isinstance(other, Tensor):
+        return isinstance(one, Tensor) and isinstance(other, Tensor) and torch.equal(one, other)
+    return one.keys() == other.keys() and all(torch.equal(part, other[name]) for name, part in one.items())
 
 
 def _make_best_actions_differ(rig: Rig, batch: Batch) -> None:

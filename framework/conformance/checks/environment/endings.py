@@ -66,9 +66,10 @@ def an_episode_ends(subject: Subject) -> None:
         env, rng = opened.singles[0], np.random.default_rng(0)
         if _limits(env):
             return
-        env.reset(seed=0)
+        obs, info = env.reset(seed=0)
         for _ in range(PATIENCE):
-            _, _, terminated, truncated, _ = env.step(np.int64(rng.integers(opened.num_actions)))
+            action = opened.allowed(int(rng.integers(opened.num_actions)), obs, info)
+            obs, _, terminated, truncated, info = env.step(opened.given([action])[0])
             if terminated or truncated:
                 return
         raise Violation(f"{PATIENCE:,} random steps", "an end of the episode, or a declared limit", "neither")
@@ -156,7 +157,7 @@ def final_observations_survive_the_reset(subject: Subject) -> None:
         kept: list[tuple[int, int, Any, Any]] = []
         rng = np.random.default_rng(0)
         for step in range(1, 41):
-            _, _, terminated, truncated, info = env.step(rng.integers(opened.num_actions, size=count))
+            _, _, terminated, truncated, info = env.step(opened.given(rng.integers(opened.num_actions, size=count)))
             final = info.get("final_obs", np.full(count, None))
             for row in range(count):
                 ended = bool(terminated[row] or truncated[row])
