@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float64, Int64, Shaped
 
 from framework.environments.vector import VectorEdge
 from framework.errors import FrameworkError
+from framework.spaces import legal_actions
 from framework.types import State
 
 
@@ -96,13 +97,21 @@ def play_again(edge: VectorEdge, seeds: Sequence[int], history: State) -> Shaped
             frames = edge.reset(seeds, begins | ended)
             returns[begins] = 0.0
         if row < len(actions):
-            edge.send(actions[row])
+            edge.send(_allowed(actions[row], frames))
             frames, rewards, terminated, truncated, _ = edge.receive()
             ended = terminated | truncated
             returns += rewards
     if not np.array_equal(returns, history["returns"], equal_nan=True):
         raise _not_repeated(edge.env, f"the rewards add up to {returns.tolist()}, not to {history['returns'].tolist()}")
     return frames
+
+
+def _allowed(actions: Int64[np.ndarray, " N"], frames: Shaped[np.ndarray, "N *frame"]) -> Int64[np.ndarray, " N"]:
+    """The actions, each replaced by an allowed one if the mask forbids it, as it may before the running episode."""
+    legal = legal_actions(frames)
+    if legal is None:
+        return actions
+    return np.where(legal[np.arange(len(actions)), actions], actions, legal.argmax(axis=1))
 
 
 def _not_repeated(env: VectorEnv[Any, Any, Any], what: str) -> FrameworkError:
