@@ -61,6 +61,7 @@ from framework.types import (
     Buffer,
     Cadence,
     Collector,
+    Counters,
     Exploration,
     Loss,
     Optimizer,
@@ -237,8 +238,12 @@ def make_loss(policy: Policy, exploration: Exploration, config: Config, seeds: S
 
 
 @slot
-def make_optimizer(policy: Policy, config: Config) -> Optimizer:
-    """The part that changes the policy by the errors of a batch. No engine default: a family fills this slot."""
+def make_optimizer(policy: Policy, config: Config, counters: Counters) -> Optimizer:
+    """The part that changes the policy by the errors of a batch. No engine default: a family fills this slot.
+
+    Args:
+        counters: the run's own counters, for schedules. They advance with the run, and only the loop advances them.
+    """
     raise NotImplementedError
 
 

@@ -69,6 +69,13 @@ class ExplorationOptions(Section, name="exploration"):
     shape: Literal["linear", "exponential"] = Field("linear", description="how ε falls")
     horizon: int = Field(1_000, ge=1, description="linear: ε is final from here on; exponential: the time constant")
     unit: Unit = Field("env_steps", description="what the horizon counts")
+    share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="the horizon as a share of run.steps, or of run.episodes if only that is set; 0, or neither set: "
+        "horizon and unit count",
+    )
 
 
 class ReturnsOptions(Section, name="returns"):

@@ -192,8 +192,8 @@ MUTANTS = (
         row="not in the catalogue: the online network never moves",
         plugins="dqn,chain",
         module="plugins.dqn",
-        old="torch.optim.Adam(policy.online.parameters(),",
-        new="torch.optim.Adam(policy.target.parameters(),",
+        old="optimizer_for(policy.online.parameters(),",
+        new="optimizer_for(policy.target.parameters(),",
     ),
     Mutant(
         name="optimiser_ignores_weights",

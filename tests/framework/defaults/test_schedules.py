@@ -1,11 +1,17 @@
-"""Linear and exponential schedules."""
+"""Schedules: shapes, and horizons that are a share of the run."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.defaults.schedules import exponential, linear
+from framework.defaults.schedules import exponential, linear, over_the_run, planned, with_share
+from framework.options import ExplorationOptions, RunOptions
+from framework.types import Counters
+
+lengths = st.none() | st.integers(1, 10**7)
+shares = st.floats(0, 1)
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 10**6), st.integers(0, 10**7))
@@ -16,3 +22,46 @@ def test_both_stay_between_their_ends_and_move_one_way(start: float, final: floa
         assert low - 1e-12 <= now <= high + 1e-12
         assert abs(later - final) <= abs(now - final) + 1e-12
     assert linear(start, final, h, h + t) == final
+
+
+@given(lengths, lengths)
+def test_a_run_is_as_long_as_its_steps_else_its_episodes(steps: int | None, episodes: int | None) -> None:
+    plan = planned(RunOptions(steps=steps, episodes=episodes))
+    if steps is not None:
+        assert plan == (steps, "env_steps")
+    else:
+        assert plan == (None if episodes is None else (episodes, "episodes"))
+
+
+@given(lengths, lengths, st.floats(1e-6, 1), shares, st.integers(0, 10**7), st.integers(0, 10**7))
+def test_over_the_run_starts_and_ends_with_the_run(
+    steps: int | None, episodes: int | None, start: float, left: float, now: int, other: int
+) -> None:
+    run = RunOptions(steps=steps, episodes=episodes)
+    value = over_the_run(run, start, start * left)
+    assert value(Counters()) == start
+    plan = planned(run)
+    if plan is None:
+        assert value(Counters(env_steps=now, episodes=other)) == start
+        return
+    length, unit = plan
+    idle = {"env_steps": "episodes", "episodes": "env_steps"}[unit]
+    assert value(Counters(**{unit: length + now, idle: other})) == start * left
+    done = min(now, length) / length
+    assert value(Counters(**{unit: now, idle: other})) == pytest.approx(start * ((1 - done) + done * left), rel=1e-9)
+
+
+@given(lengths, lengths, shares, st.integers(1, 10**6))
+def test_a_share_replaces_the_horizon_only_where_the_run_has_a_length(
+    steps: int | None, episodes: int | None, share: float, horizon: int
+) -> None:
+    run = RunOptions(steps=steps, episodes=episodes)
+    given_options = ExplorationOptions(share=share, horizon=horizon, unit="updates", start=0.9, final=0.1)
+    options = with_share(given_options, run)
+    plan = planned(run)
+    if plan is None or not share:
+        assert options == given_options
+        return
+    assert options.unit == plan[1]
+    assert abs(options.horizon - max(share * plan[0], 1)) <= 0.5
+    assert options.model_copy(update={"horizon": horizon, "unit": "updates"}) == given_options, "nothing else changes"
