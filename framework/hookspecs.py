@@ -51,7 +51,7 @@ import gymnasium
 from framework.assembly.manager import Plugins
 from framework.assembly.parts import RunInfo
 from framework.assembly.slots import Slots
-from framework.config import Config, Section
+from framework.config import Config, Section, Source
 from framework.conformance.check import Check, Purpose
 from framework.environments.stream import TransitionStream
 from framework.events import Callback
@@ -121,10 +121,11 @@ def config_sections() -> Sequence[type[Section]]:
 
 
 @gathered
-def recommended_values(names: Sequence[str]) -> Mapping[str, Any]:
+def recommended_values(names: Sequence[str]) -> Mapping[str, Any] | list[Source]:
     """Defaults for options of other plugins, as "section.key" → value. An environment recommends what suits it.
 
-    The engine drops values of sections that are not loaded. A bundle, a file and `--set` are stronger.
+    The engine drops values of sections that are not loaded. A bundle, a file and `--set` are stronger. The command
+    `config` names the plugin as the source of each value. A list of `Source`s says more: it also shows their labels.
 
     Args:
         names: every plugin of the composition.

@@ -187,6 +187,15 @@ MUTANTS = (
         new="loss = -(losses * self._policy.tensor(batch.weights)).mean()",
     ),
     Mutant(
+        name="learning_rate_read_once",
+        component="optimizer",
+        row="not in the catalogue: the rate never falls",
+        plugins="dqn,chain",
+        module="plugins.dqn.optimizers",
+        old="return lambda: schedule(counters)",
+        new="first = schedule(counters)\n    return lambda: first",
+    ),
+    Mutant(
         name="optimiser_of_the_targets_parameters",
         component="optimizer",
         row="not in the catalogue: the online network never moves",

@@ -104,6 +104,15 @@ MUTANTS = (
         new="rate = self._learning_rate / updates[*cell] ** self._power",
     ),
     Mutant(
+        name="table_counts_updates_of_all_entries",
+        component="optimizer",
+        row="not in the catalogue: the rate falls with the updates of the whole table",
+        plugins="tabular,chain",
+        module="plugins.tabular",
+        old="updates[*cell] += 1",
+        new="updates += 1",
+    ),
+    Mutant(
         name="table_weights_scale_the_target",
         component="optimizer",
         row="not in the catalogue: the target is weighted, not the step",

@@ -26,6 +26,7 @@ from plugins.dqn.conformance.outputs import (
     torso_gives_the_features_that_it_names,
     values_are_one_number_for_each_action,
 )
+from plugins.dqn.conformance.rates import the_learning_rate_falls_to_its_share_by_the_end
 from plugins.dqn.conformance.scalar import scalar_loss_is_that_of_the_paper, scalar_values_are_the_numbers_of_the_stream
 from plugins.dqn.conformance.wiring import (
     next_actions_are_chosen_at_the_next_observation,
@@ -61,5 +62,6 @@ CHECKS = (
     next_actions_are_chosen_at_the_next_observation,
     the_reward_gains_the_bonus,
     no_gradient_flows_through_what_is_learnt_from,
+    the_learning_rate_falls_to_its_share_by_the_end,
 )
 """The checks that `dqn` itself returns from its hook `conformance_checks`."""
