@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from framework.options import ExplorationOptions, RunOptions
-from framework.types import Counters, Unit
+from framework.types import Counters
 
 Shape = Literal["linear", "exponential", "constant"]
 
@@ -22,29 +22,23 @@ def exponential(start: float, final: float, time_constant: int, t: int) -> float
     return final + (start - final) * math.exp(-(t + 1) / time_constant)
 
 
-def planned(run: RunOptions) -> tuple[int, Unit] | None:
-    """Return the length of a run and what it counts: its steps, else its episodes, else None."""
-    if run.steps is not None:
-        return run.steps, "env_steps"
-    return None if run.episodes is None else (run.episodes, "episodes")
+def planned(run: RunOptions) -> int | None:
+    """Return the environment steps for which schedules are planned: run.planned, else run.steps, else None."""
+    return run.steps if run.planned is None else run.planned
 
 
 def over_the_run(run: RunOptions, start: float, final: float) -> Callable[[Counters], float]:
     """Return a function of the counters that moves linearly from `start` to `final` in the course of a run.
 
-    It stays `start` if neither run.steps nor run.episodes is set.
+    It stays `start` if the run has no planned length.
     """
-    plan = planned(run)
-    if plan is None:
-        return lambda counters: start
-    length, unit = plan
-    return lambda counters: linear(start, final, length, counters[unit])
+    steps = planned(run)
+    return lambda counters: start if steps is None else linear(start, final, steps, counters.env_steps)
 
 
 def with_share(options: ExplorationOptions, run: RunOptions) -> ExplorationOptions:
-    """Return the options with the horizon that `exploration.share` means in this run, in steps or episodes."""
-    plan = planned(run)
-    if not options.share or plan is None:
+    """Return the options with the horizon that `exploration.share` means in this run."""
+    steps = planned(run)
+    if not options.share or steps is None:
         return options
-    length, unit = plan
-    return options.model_copy(update={"horizon": max(1, round(options.share * length)), "unit": unit})
+    return options.model_copy(update={"horizon": max(1, round(options.share * steps)), "unit": "env_steps"})

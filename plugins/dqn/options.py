@@ -28,8 +28,8 @@ class DQNOptions(Section, name="dqn"):
         1.0,
         ge=0,
         le=1,
-        description="share of the learning rate that is left at the end of the run (run.steps, or run.episodes if only "
-        "that is set), to which it falls linearly; 1: constant",
+        description="share of the learning rate that is left at the end of the run's planned steps, to which it falls "
+        "linearly; 1, or a run without planned steps: constant",
     )
     adam_epsilon: float = Field(
         1e-8, gt=0, description="ε of Adam and AdamW, which is added to the denominator of their steps"

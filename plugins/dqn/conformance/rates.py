@@ -17,7 +17,7 @@ RUN = {"run.steps": 80, "run.episodes": None, "dqn.learning_rate_left": 0.0}
     "optimizer",
     "make_optimizer",
     Cause("the learning rate is read once, when the optimiser is made"),
-    Cause("the rate falls with something else than the end of the run, such as updates"),
+    Cause("the rate falls with something else than environment steps, such as updates"),
 )
 def the_learning_rate_falls_to_its_share_by_the_end(subject: Subject) -> None:
     """With dqn.learning_rate_left = 0 the weights move until run.steps, and from there on they do not."""

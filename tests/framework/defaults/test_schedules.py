@@ -25,43 +25,31 @@ def test_both_stay_between_their_ends_and_move_one_way(start: float, final: floa
 
 
 @given(lengths, lengths)
-def test_a_run_is_as_long_as_its_steps_else_its_episodes(steps: int | None, episodes: int | None) -> None:
-    plan = planned(RunOptions(steps=steps, episodes=episodes))
-    if steps is not None:
-        assert plan == (steps, "env_steps")
-    else:
-        assert plan == (None if episodes is None else (episodes, "episodes"))
+def test_schedules_are_planned_for_the_steps_unless_another_length_is_given(a: int | None, b: int | None) -> None:
+    assert planned(RunOptions(steps=a, planned=b)) == (a if b is None else b)
 
 
-@given(lengths, lengths, st.floats(1e-6, 1), shares, st.integers(0, 10**7), st.integers(0, 10**7))
-def test_over_the_run_starts_and_ends_with_the_run(
-    steps: int | None, episodes: int | None, start: float, left: float, now: int, other: int
-) -> None:
-    run = RunOptions(steps=steps, episodes=episodes)
-    value = over_the_run(run, start, start * left)
+@given(lengths, st.floats(1e-6, 1), shares, st.integers(0, 10**7))
+def test_over_the_run_starts_and_ends_with_the_run(steps: int | None, start: float, left: float, now: int) -> None:
+    value = over_the_run(RunOptions(steps=steps), start, start * left)
     assert value(Counters()) == start
-    plan = planned(run)
-    if plan is None:
-        assert value(Counters(env_steps=now, episodes=other)) == start
+    if steps is None:
+        assert value(Counters(env_steps=now)) == start
         return
-    length, unit = plan
-    idle = {"env_steps": "episodes", "episodes": "env_steps"}[unit]
-    assert value(Counters(**{unit: length + now, idle: other})) == start * left
-    done = min(now, length) / length
-    assert value(Counters(**{unit: now, idle: other})) == pytest.approx(start * ((1 - done) + done * left), rel=1e-9)
+    assert value(Counters(env_steps=steps + now)) == start * left
+    done = min(now, steps) / steps
+    assert value(Counters(env_steps=now, episodes=7)) == pytest.approx(start * ((1 - done) + done * left), rel=1e-9)
 
 
-@given(lengths, lengths, shares, st.integers(1, 10**6))
+@given(lengths, shares, st.integers(1, 10**6))
 def test_a_share_replaces_the_horizon_only_where_the_run_has_a_length(
-    steps: int | None, episodes: int | None, share: float, horizon: int
+    steps: int | None, share: float, horizon: int
 ) -> None:
-    run = RunOptions(steps=steps, episodes=episodes)
     given_options = ExplorationOptions(share=share, horizon=horizon, unit="updates", start=0.9, final=0.1)
-    options = with_share(given_options, run)
-    plan = planned(run)
-    if plan is None or not share:
+    options = with_share(given_options, RunOptions(steps=steps))
+    if steps is None or not share:
         assert options == given_options
         return
-    assert options.unit == plan[1]
-    assert abs(options.horizon - max(share * plan[0], 1)) <= 0.5
+    assert options.unit == "env_steps"
+    assert abs(options.horizon - max(share * steps, 1)) <= 0.5
     assert options.model_copy(update={"horizon": horizon, "unit": "updates"}) == given_options, "nothing else changes"

@@ -84,16 +84,16 @@ def test_only_adamw_shrinks_the_weights(gradients: np.ndarray, name: Any, decay:
 
 
 class Rates(Callback):
-    """Records the learning rate of each update, and the counters when it was made."""
+    """Records the learning rate of each update, and the environment steps when it was made."""
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
-        self.optimizer, self.seen = optimizer, list[tuple[float, int, int]]()
+        self.optimizer, self.seen = optimizer, list[tuple[float, int]]()
 
     def on_update(self, batch: Batch, errors: TDErrors, counters: Counters) -> None:
-        self.seen.append((self.optimizer.param_groups[0]["lr"], counters.env_steps, counters.episodes))
+        self.seen.append((self.optimizer.param_groups[0]["lr"], counters.env_steps))
 
 
-def rates_of(names: str, **values: Any) -> list[tuple[float, int, int]]:
+def rates_of(names: str, **values: Any) -> list[tuple[float, int]]:
     parts = assemble(names, {"dqn.learning_rate": 0.01, "dqn.hidden": 8, **values})
     optimizer = parts.optimizer
     while not hasattr(optimizer, "_rate"):  # decorated
@@ -108,14 +108,16 @@ def rates_of(names: str, **values: Any) -> list[tuple[float, int, int]]:
 def test_the_learning_rate_falls_linearly_to_its_share(names: str, left: float) -> None:
     seen = rates_of(names, **{"run.steps": 400, "dqn.learning_rate_left": left})
     assert seen
-    for rate, steps, _ in seen:
+    for rate, steps in seen:
         assert rate == pytest.approx(0.01 * (1 - (1 - left) * steps / 400))
 
 
-def test_the_end_may_be_a_number_of_episodes() -> None:
-    seen = rates_of("dqn,chain", **{"run.steps": None, "run.episodes": 30, "dqn.learning_rate_left": 0.0})
-    for rate, _, episodes in seen:
-        assert rate == pytest.approx(0.01 * (1 - episodes / 30))
+@pytest.mark.parametrize("ends", [{"run.episodes": 30}, {"run.steps": 200, "run.planned": 400}])
+def test_only_the_planned_steps_count(ends: dict[str, Any]) -> None:
+    seen = rates_of("dqn,chain", **{"run.steps": None, "dqn.learning_rate_left": 0.0, **ends})
+    planned = ends.get("run.planned")
+    for rate, steps in seen:
+        assert rate == pytest.approx(0.01 if planned is None else 0.01 * (1 - steps / planned))
 
 
 class Crash(Callback):
