@@ -12,7 +12,11 @@ from plugins.dqn.conformance.heads import (
     rows_of_a_batch_are_learnt_apart,
     the_given_next_action_is_what_is_bootstrapped,
 )
-from plugins.dqn.conformance.modes import every_pass_sees_observations_alike, learning_is_in_training_mode
+from plugins.dqn.conformance.modes import (
+    every_pass_sees_observations_alike,
+    learning_is_in_training_mode,
+    the_learning_rate_falls_to_its_share_by_the_end,
+)
 from plugins.dqn.conformance.networks import (
     evaluation_is_in_evaluation_mode,
     images_are_scaled_once,
@@ -26,7 +30,6 @@ from plugins.dqn.conformance.outputs import (
     torso_gives_the_features_that_it_names,
     values_are_one_number_for_each_action,
 )
-from plugins.dqn.conformance.rates import the_learning_rate_falls_to_its_share_by_the_end
 from plugins.dqn.conformance.scalar import scalar_loss_is_that_of_the_paper, scalar_values_are_the_numbers_of_the_stream
 from plugins.dqn.conformance.wiring import (
     next_actions_are_chosen_at_the_next_observation,

@@ -14,13 +14,20 @@ from framework.assembly.assemble import assemble
 from framework.assembly.configuration import configure
 from framework.config import Source
 from framework.environments import presets
-from framework.environments.presets import ADDED, NETWORK, PRESETS, RUN, TABLE, added_plugins, recommended
-
-FAMILIES = {"network": "dqn", "table": "tabular"}
-GENERAL = {"any": RUN, "network": NETWORK, "table": TABLE}
+from framework.environments.presets import (
+    ADDED,
+    NETWORK,
+    PRESETS,
+    RIVALS,
+    RUN,
+    TABLE,
+    Preset,
+    added_plugins,
+    recommended,
+)
 
 ids = st.sampled_from(["CartPole-v1", "Elsewhere-v0", *PRESETS])
-plugins = st.lists(st.sampled_from(["dqn", "tabular", "pqn", "online", "munchausen", "double"]), unique=True)
+plugins = st.lists(st.sampled_from(["dqn", "tabular", "pqn", "online", "munchausen", "ucb"]), unique=True)
 
 
 @given(ids, plugins)
@@ -29,32 +36,39 @@ def test_a_preset_replaces_a_general_value_and_nothing_is_named_twice(env_id: st
     paths = [path for source in sources for path in source.values]
     assert len(paths) == len(set(paths))
     values = {path: value for source in sources for path, value in source.values.items()}
-    kinds = ["any", *(["network"] if "dqn" in names else ["table"] if "tabular" in names else [])]
-    own = PRESETS.get(env_id, {})
-    assert values == {
-        **{path: value for kind in kinds for path, value in GENERAL[kind].items()},
-        **{path: value for kind in kinds for path, value in own.get(kind, {}).items()},
-    }
+    preset = PRESETS.get(env_id, Preset())
+    general, own = dict(RUN), dict(preset.any)
+    if "dqn" in names:
+        general |= NETWORK
+        own |= preset.network
+    elif "tabular" in names:
+        general |= TABLE
+        own |= preset.table
+    assert values == {**general, **own}
     for source in sources:
         for path in source.values:
-            in_preset = any(path in own.get(kind, {}) for kind in kinds)
-            assert source.label.startswith(f"preset {env_id}" if in_preset else "every environment")
+            assert source.label.startswith(f"preset {env_id}" if path in own else "every environment")
 
 
-@given(plugins, plugins)
-def test_only_a_named_dqn_gets_plugins_and_none_beside_its_rival(named: list[str], brought: list[str]) -> None:
+@given(ids, plugins, plugins)
+def test_only_a_named_dqn_gets_plugins_and_none_beside_its_rival(
+    env_id: str, named: list[str], brought: list[str]
+) -> None:
     composition = list(dict.fromkeys([*named, *brought]))
-    added = added_plugins(named, composition)
+    added = added_plugins(env_id, named, composition)
     if "dqn" not in named or "pqn" in composition:
         assert not added
-    else:
-        assert added == [part for part in ADDED if set(ADDED[part]).isdisjoint(composition)]
+        return
+    wanted = [*ADDED, *PRESETS.get(env_id, Preset()).added]
+    assert added == [part for part in wanted if set(RIVALS.get(part, [])).isdisjoint(composition)]
 
 
 @pytest.mark.parametrize("env_id", sorted(PRESETS))
-def test_a_preset_is_of_a_known_id_and_of_known_kinds(env_id: str) -> None:
+def test_a_preset_is_of_a_known_id_and_differs_from_the_general_values(env_id: str) -> None:
     assert gymnasium.spec(env_id)
-    assert set(PRESETS[env_id]) <= set(GENERAL)
+    preset = PRESETS[env_id]
+    for own, general in ((preset.any, RUN), (preset.network, NETWORK), (preset.table, TABLE)):
+        assert all({**RUN, **general}.get(path) != value for path, value in own.items())
 
 
 @pytest.mark.parametrize("names", ["dqn,gym:CartPole-v1", "tabular,gym:FrozenLake-v1"])
@@ -81,6 +95,7 @@ def test_every_general_value_is_an_option_that_is_in_force_and_names_its_source(
         ("pqn,gym:CartPole-v1", list(ADDED)),
         ("rainbow,gym:CartPole-v1", ["polyak", "averaging"]),
         ("tabular,gym:FrozenLake-v1", list(ADDED)),
+        ("dqn,ucb,gym:FrozenLake-v1", []),
     ],
 )
 def test_compositions_assemble_with_what_fits_them(names: str, absent: list[str]) -> None:
@@ -123,7 +138,7 @@ def test_an_agent_that_sees_images_keeps_the_values_of_its_plugins(picture: str)
 
 
 def test_labels_are_shown_behind_the_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
-    preset = {"CartPole-v1": {"any": {"run.steps": 123}, "network": {"dqn.hidden": 77}}}
+    preset = {"CartPole-v1": Preset(any={"run.steps": 123}, network={"dqn.hidden": 77})}
     monkeypatch.setattr(presets, "PRESETS", preset)
     _, config, _ = configure("dqn,gym:CartPole-v1", [Source("mine", {"dqn.hidden": 5})])
     assert config.sources["run.steps"] == "recommended by gym:CartPole-v1 (preset CartPole-v1)"
