@@ -67,6 +67,16 @@ class Preset:
 
 
 PRESETS: Mapping[str, Preset] = {
+    "MountainCar-v0": Preset(
+        network={
+            "run.steps": 80_000,
+            "exploration.final": 0.01,  # each random action is taken 19 times in a row, on average
+            # of 80 random episodes, 9 leave the valley so, 1 with Dabney et al.'s μ = 2, and 0 without repetition
+            "ez_greedy.power": 0.5,
+            "ez_greedy.longest": 50,
+        },
+        added=("ez_greedy",),
+    ),
     "FrozenLake-v1": Preset(
         # a success is 1 or 0: with 10 episodes, a mean of 0.74 often shows as 0.6
         any={"evaluation.episodes": 100, "evaluation.num_envs": 20},
