@@ -51,7 +51,7 @@ import gymnasium
 from framework.assembly.manager import Plugins
 from framework.assembly.parts import RunInfo
 from framework.assembly.slots import Slots
-from framework.config import Config, Section
+from framework.config import Config, Section, Source
 from framework.conformance.check import Check, Purpose
 from framework.environments.stream import TransitionStream
 from framework.events import Callback
@@ -61,6 +61,7 @@ from framework.types import (
     Buffer,
     Cadence,
     Collector,
+    Counters,
     Exploration,
     Loss,
     Optimizer,
@@ -120,10 +121,11 @@ def config_sections() -> Sequence[type[Section]]:
 
 
 @gathered
-def recommended_values(names: Sequence[str]) -> Mapping[str, Any]:
+def recommended_values(names: Sequence[str]) -> Mapping[str, Any] | list[Source]:
     """Defaults for options of other plugins, as "section.key" → value. An environment recommends what suits it.
 
-    The engine drops values of sections that are not loaded. A bundle, a file and `--set` are stronger.
+    The engine drops values of sections that are not loaded. A bundle, a file and `--set` are stronger. The command
+    `config` names the plugin as the source of each value. A list of `Source`s says more: it also shows their labels.
 
     Args:
         names: every plugin of the composition.
@@ -237,8 +239,12 @@ def make_loss(policy: Policy, exploration: Exploration, config: Config, seeds: S
 
 
 @slot
-def make_optimizer(policy: Policy, config: Config) -> Optimizer:
-    """The part that changes the policy by the errors of a batch. No engine default: a family fills this slot."""
+def make_optimizer(policy: Policy, config: Config, counters: Counters) -> Optimizer:
+    """The part that changes the policy by the errors of a batch. No engine default: a family fills this slot.
+
+    Args:
+        counters: the run's own counters, for schedules. They advance with the run, and only the loop advances them.
+    """
     raise NotImplementedError
 
 

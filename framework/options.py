@@ -14,6 +14,12 @@ class RunOptions(Section, name="run"):
     plugins: tuple[str, ...] = Field((), description="the plugins by name, as on the command line")
     seed: int = Field(0, ge=0, lt=2**63, description="the seed of every random generator of the run")
     steps: int | None = Field(None, ge=1, description="stop after this many environment steps")
+    planned: int | None = Field(
+        None,
+        ge=1,
+        description="environment steps for which schedules over the run are planned, such as exploration.share; not "
+        "set: run.steps",
+    )
     episodes: int | None = Field(None, ge=1, description="stop after this many episodes")
     until: float | None = Field(None, description="stop when an evaluation's mean return reaches this")
     hours: float | None = Field(
@@ -69,6 +75,13 @@ class ExplorationOptions(Section, name="exploration"):
     shape: Literal["linear", "exponential"] = Field("linear", description="how ε falls")
     horizon: int = Field(1_000, ge=1, description="linear: ε is final from here on; exponential: the time constant")
     unit: Unit = Field("env_steps", description="what the horizon counts")
+    share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="the horizon as a share of the run's planned steps; 0, or a run without them: horizon and unit "
+        "count",
+    )
 
 
 class ReturnsOptions(Section, name="returns"):

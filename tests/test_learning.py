@@ -22,12 +22,12 @@ MODELS = {"chain": (ChainEnv(), 2), "grid": (GridEnv(), 8)}
 """The exact model of each environment, and its first state."""
 
 PARTS = (
-    "boltzmann", "c51", "double", "dueling", "iqn", "layer_norm", "munchausen", "noisy", "nstep", "online", "per",
-    "polyak", "qr",
+    "boltzmann", "c51", "double", "dueling", "ez_greedy", "iqn", "layer_norm", "munchausen", "noisy", "nstep", "online",
+    "per", "polyak", "qr",
 )  # fmt: skip
 COMPOSITIONS: dict[str, dict[str, Any]] = {
     "tabular": {},
-    **{f"tabular,{name}": {} for name in ("boltzmann", "double_q", "expected_sarsa", "sarsa", "ucb")},
+    **{f"tabular,{name}": {} for name in ("boltzmann", "double_q", "expected_sarsa", "ez_greedy", "sarsa", "ucb")},
     # three steps contain exploring actions, so the table must average over several visits
     "tabular,nstep": {"tabular.learning_rate": 0.2},
     "dqn": {},

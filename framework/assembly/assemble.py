@@ -14,6 +14,7 @@ from framework.config import Source
 from framework.environments.stream import TransitionStream
 from framework.errors import UsageError
 from framework.options import CheckpointOptions, RunOptions
+from framework.types import Counters
 
 
 def assemble(
@@ -95,7 +96,7 @@ def _open_and_build(builder: Builder, notes: list[str]) -> Parts:
 
 
 def _build(builder: Builder, stream: TransitionStream, notes: Sequence[str]) -> Parts:
-    spaces = stream.spaces
+    spaces, counters = stream.spaces, Counters()
     policy = builder.policy(spaces)
     exploration = builder.exploration(spaces)
     returns = builder.returns() if builder.uses("make_buffer", "returns") else None
@@ -110,11 +111,12 @@ def _build(builder: Builder, stream: TransitionStream, notes: Sequence[str]) -> 
         sampler=sampler,
         buffer=builder.buffer(spaces, sampler, returns, policy),
         loss=builder.loss(policy, exploration),
-        optimizer=builder.optimizer(policy),
+        optimizer=builder.optimizer(policy, counters),
         target_sync=builder.target_sync(policy),
         cadence=builder.cadence(),
         collector=builder.collector(stream, policy, exploration),
         notes=notes,
+        counters=counters,
     )
     problems = builder.slots.unused_claims()
     if problems:

@@ -21,6 +21,7 @@ from framework.types import (
     Buffer,
     Cadence,
     Collector,
+    Counters,
     Exploration,
     Loss,
     Optimizer,
@@ -107,9 +108,10 @@ class Builder:
         """The part of `make_loss`."""
         return self._fill("make_loss", Loss, policy=policy, exploration=exploration)
 
-    def optimizer(self, policy: Policy) -> Optimizer:
-        """The part of `make_optimizer`."""
-        return self._fill("make_optimizer", Optimizer, policy=policy)
+    def optimizer(self, policy: Policy, counters: Counters | None = None) -> Optimizer:
+        """The part of `make_optimizer`. Without the counters of a run, it gets counters that stay 0."""
+        counters = Counters() if counters is None else counters
+        return self._fill("make_optimizer", Optimizer, policy=policy, counters=counters)
 
     def target_sync(self, policy: Policy) -> TargetSync:
         """The part of `make_target_sync`."""

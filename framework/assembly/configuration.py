@@ -24,7 +24,11 @@ VALUES = Expected(
     "a mapping of 'section.key' to values",
     lambda given: isinstance(given, Mapping) and all(isinstance(path, str) for path in given),
 )
-"""What the hooks `config_sections` and `recommended_values` must return."""
+RECOMMENDATIONS = Expected(
+    f"{VALUES.what}, or a list of `Source`s",
+    lambda given: VALUES.accepts(given) or (isinstance(given, list) and all(isinstance(one, Source) for one in given)),
+)
+"""What the hooks `config_sections`, `conformance_values` and `recommended_values` must return."""
 
 ENDS = ("run.steps", "run.episodes", "run.until")
 """The options that end a run."""
@@ -50,10 +54,12 @@ def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tup
     plugins = load_plugins(named)
     sections = gather_sections(plugins)
     loaded = {section.section_name for section in sections}
-    recommendations: list[Source] = []
-    for plugin, given in plugins.gather("recommended_values", VALUES, names=plugins.names):
-        kept = {path: value for path, value in given.items() if path.partition(".")[0] in loaded}
-        recommendations.append(Source(f"recommended by {plugin}", kept))
+    recommendations = [
+        replace(
+            source, values={path: value for path, value in source.values.items() if path.partition(".")[0] in loaded}
+        )
+        for source in gather_recommendations(plugins)
+    ]
     bundles: list[Source] = []
     for bundle, values in plugins.values:
         given, lost = _family_values_resolved(values, plugins, sections)
@@ -110,6 +116,17 @@ def without_void_values(sources: Iterable[Source]) -> list[Source]:
         ]
         settled.append(source)
     return settled
+
+
+def gather_recommendations(plugins: Plugins) -> list[Source]:
+    """What every plugin recommends. A plugin's own label is put behind its name."""
+    return [
+        Source(f"recommended by {plugin}{label}", values)
+        for plugin, given in plugins.gather("recommended_values", RECOMMENDATIONS, names=plugins.names)
+        for label, values in (
+            [("", given)] if isinstance(given, Mapping) else [(f" ({own.label})", own.values) for own in given]
+        )
+    ]
 
 
 def gather_sections(plugins: Plugins) -> dict[type[Section], str]:

@@ -15,7 +15,7 @@ from hypothesis.strategies import SearchStrategy
 
 from framework.assembly.assemble import assemble_tolerantly
 from framework.assembly.builder import Builder
-from framework.assembly.configuration import VALUES, configure, gather_sections
+from framework.assembly.configuration import VALUES, configure, gather_recommendations, gather_sections
 from framework.assembly.loading import bundle_of, load_plugins
 from framework.assembly.manager import Plugins
 from framework.assembly.parts import Parts
@@ -249,10 +249,9 @@ class Subject:
     def _settled(self) -> set[str]:
         """The options that plugins other than the environment recommend or set."""
         plugins = load_plugins(self.without_environment)
-        recommended = plugins.gather("recommended_values", VALUES, names=plugins.names)
-        return {path for _, values in (*recommended, *plugins.values) for path in values} | set(
-            self._environment_bundle_values
-        )
+        recommended = [source.values for source in gather_recommendations(plugins)]
+        bundled = [values for _, values in plugins.values]
+        return {path for values in (*recommended, *bundled) for path in values} | set(self._environment_bundle_values)
 
     @cached_property
     def _spaces(self) -> list[Spaces]:

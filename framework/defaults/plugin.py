@@ -10,6 +10,7 @@ from framework.config import Config, Section
 from framework.defaults.collector import InProcess
 from framework.defaults.exploration import EpsilonGreedy, epsilon_schedule
 from framework.defaults.pacing import HardSync, ReplayRatio
+from framework.defaults.schedules import with_share
 from framework.environments.stream import TransitionStream
 from framework.errors import UsageError
 from framework.events import Callback
@@ -62,7 +63,8 @@ def config_sections() -> Sequence[type[Section]]:
 
 @hookimpl
 def make_exploration(config: Config, seeds: Seeds) -> Exploration:
-    return EpsilonGreedy(epsilon_schedule(config[ExplorationOptions]), seeds.generator("exploration"))
+    options = with_share(config[ExplorationOptions], config[RunOptions])
+    return EpsilonGreedy(epsilon_schedule(options), seeds.generator("exploration"))
 
 
 @hookimpl

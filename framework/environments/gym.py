@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import gymnasium
 
+from framework.config import Source
+from framework.environments.presets import added_plugins, is_image, recommended
 from framework.errors import UsageError
-from framework.hooks import hookimpl
+from framework.hooks import Bundle, hookimpl
 from framework.types import Role
 
 PREFIX = "gym:"
@@ -36,8 +39,23 @@ class GymEnvironment:
         self._id = name
 
     @hookimpl
-    def recommended_values(self) -> Mapping[str, Any]:
-        return {"run.steps": 50_000, "evaluation.every": 5_000}
+    def bundle(self, names: Sequence[str], plugins: Sequence[str]) -> Bundle:
+        """Add plugins with which `dqn` learns and stays learnt; `no:nstep`, for example, drops one."""
+        return Bundle([] if self._shows_images else added_plugins(self._id, names, plugins))
+
+    @hookimpl
+    def recommended_values(self, names: Sequence[str]) -> list[Source]:
+        return recommended(self._id, [] if self._shows_images else names)
+
+    @cached_property
+    def _shows_images(self) -> bool:
+        """Whether observations are images. An environment is made for that; the assembly reports if it cannot be."""
+        try:
+            env = gymnasium.make(self._id)
+        except Exception:
+            return False
+        env.close()
+        return is_image(env.observation_space)
 
     @hookimpl
     def make_env(self, role: Role) -> Callable[[], gymnasium.Env[Any, Any]]:

@@ -55,6 +55,8 @@ def repeat(
     recorded = recorded_options(origin)
     # run.until stays, because it decides which evaluations are confirmed; the other options only end the run
     ends: dict[str, Any] = {"run.steps": end, "run.episodes": None, "run.hours": None}
+    # schedules over the run are those of the recorded length
+    ends["run.planned"] = recorded.get("run.planned") or recorded.get("run.steps")
     sources = [Source(f"run {origin}", recorded), Source("repeat", ends)]
     parts = assemble(located(origin, recorded["run.plugins"], changed=False), sources=sources)
     changes = _changes(origin, parts)

@@ -9,8 +9,13 @@ Paper → here (Mnih et al. 2015, extended data table 1):
 | `dqn.hidden` | 512 | 256 | for small environments; `rainbow` and `chapter`: 512 |
 | `dqn.mlp` | – | [64] | the paper has images only |
 | `dqn.loss` | error clipped to [−1, 1] | huber | the same gradient |
+| `dqn.optimizer` | RMSProp | adam | needs no tuning of ε; `rmsprop` is the paper's |
 | `dqn.learning_rate` | 0.00025 (RMSProp) | 0.001 | Adam in place of RMSProp, and smaller networks |
+| `dqn.learning_rate_left` | 1: constant | 1.0 | `gym:ID` recommends less |
 | `dqn.adam_epsilon` | 0.01 (RMSProp) | 1e-08 | Adam's own value |
+| `dqn.weight_decay` | – | 0.01 | for `adamw`; the value of Loshchilov & Hutter's code (2019) in torch |
+| `dqn.rmsprop_decay` | 0.95 | 0.95 | |
+| `dqn.rmsprop_epsilon` | 0.01 | 9.765625e-06 | 0.01 / 32²: the mean of a batch here, its sum there |
 | `dqn.max_grad_norm` | – | 10.0 | Wang et al. 2016 introduced the limit |
 | `dqn.precision` | – | auto | faster on images; action values stay float32 |
 | `dqn.threads` | – | 1 | does not change what is learnt |
@@ -46,7 +51,7 @@ from framework.options import RunOptions
 from framework.processes.limits import require_memory
 from framework.seeding import Seeds
 from framework.spaces import WHOLE, leaves_of
-from framework.types import Loss, Optimizer, Policy, Spaces
+from framework.types import Counters, Loss, Optimizer, Policy, Spaces
 from plugins.dqn import hookspecs
 from plugins.dqn.agent import DQNLoss, DQNPolicy, GradientStep, choose_device
 from plugins.dqn.head import ScalarHead
@@ -61,6 +66,7 @@ from plugins.dqn.hookspecs import (
 from plugins.dqn.leaves import torso_of_leaves
 from plugins.dqn.maths import greedy
 from plugins.dqn.networks import ActionStream, QNetwork, torso_for
+from plugins.dqn.optimizers import learning_rate, optimizer_for
 from plugins.dqn.options import DQNOptions
 from plugins.dqn.precision import computing
 
@@ -118,10 +124,10 @@ def make_loss(policy: DQNPolicy, config: Config, slots: Slots) -> Loss:
 
 
 @hookimpl(trylast=True)
-def make_optimizer(policy: DQNPolicy, config: Config) -> Optimizer:
+def make_optimizer(policy: DQNPolicy, config: Config, counters: Counters) -> Optimizer:
     options = config[DQNOptions]
-    adam = torch.optim.Adam(policy.online.parameters(), options.learning_rate, eps=options.adam_epsilon, fused=True)
-    return GradientStep(policy, adam, options.max_grad_norm)
+    rate = learning_rate(options, config[RunOptions], counters)
+    return GradientStep(policy, optimizer_for(policy.online.parameters(), options), options.max_grad_norm, rate)
 
 
 @hookimpl(trylast=True)

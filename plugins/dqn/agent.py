@@ -152,10 +152,21 @@ class DQNLoss:
 
 
 class GradientStep:
-    """Makes one step of a torch optimiser on the weighted mean of the losses. `max_norm` 0 switches clipping off."""
+    """Makes one step of a torch optimiser on the weighted mean of the losses.
 
-    def __init__(self, policy: DQNPolicy, optimizer: torch.optim.Optimizer, max_norm: float) -> None:
-        self._policy, self._optimizer, self._max_norm = policy, optimizer, max_norm
+    Args:
+        max_norm: larger gradients are scaled down to this norm; 0: no limit.
+        rate: returns the learning rate of the next step. Default: the optimiser's own.
+    """
+
+    def __init__(
+        self,
+        policy: DQNPolicy,
+        optimizer: torch.optim.Optimizer,
+        max_norm: float,
+        rate: Callable[[], float] | None = None,
+    ) -> None:
+        self._policy, self._optimizer, self._max_norm, self._rate = policy, optimizer, max_norm, rate
         self._parameters = list(policy.online.parameters())
 
     def apply(self, batch: Batch, errors: TDErrors) -> None:
@@ -167,6 +178,9 @@ class GradientStep:
         loss.backward()  # type: ignore[no-untyped-call]
         if self._max_norm:
             nn.utils.clip_grad_norm_(self._parameters, self._max_norm)
+        if self._rate is not None:
+            for group in self._optimizer.param_groups:
+                group["lr"] = self._rate()
         self._optimizer.step()
 
     def state_dict(self) -> State:

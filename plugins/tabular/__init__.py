@@ -4,11 +4,16 @@ Q(s, a) ← Q(s, a) + α · [r + γ · max_a' Q(s', a') − Q(s, a)]. The agent 
 order, each before it chooses the next action. With α = 1 the update sets Q(s, a) to its target. After the first
 `learning.starts` steps it makes up for the updates that it had not made.
 
+With `tabular.power` = ω, the n-th update of an entry has α = `tabular.learning_rate` / n^ω. For ½ < ω ≤ 1 the sum of
+all α is infinite and that of all α² finite, so Q-learning converges to the optimum where rewards or transitions are
+random (Robbins & Monro 1951; Even-Dar & Mansour 2003, section 3, who find ω ≈ 0.77 best).
+
 Paper → here (Sutton & Barto 2018):
 
 | option | paper | here | why |
 | --- | --- | --- | --- |
 | `tabular.learning_rate` | 0.5 (example 6.5) | 1.0 | exact if nothing is random; use less elsewhere |
+| `tabular.power` | 0 (example 6.5) | 0.0 | |
 | `tabular.initial` | arbitrary, 0 in terminal states | 0.0 | |
 """
 
@@ -50,7 +55,10 @@ from framework.types import (
 class TabularOptions(Section, name="tabular"):
     """The table of action values and its update."""
 
-    learning_rate: float = Field(1.0, gt=0, le=1, description="α: weight of the target in each update")
+    learning_rate: float = Field(
+        1.0, gt=0, le=1, description="α: weight of the target in the first update of an entry of the table"
+    )
+    power: float = Field(0.0, ge=0, le=1, description="ω: the n-th update of an entry has α / n^ω; 0: always α")
     initial: float = Field(0.0, description="initial value of every entry of the table")
 
 
@@ -158,17 +166,28 @@ class QLearning:
 
 
 class Assignment:
-    """table[cell] ← (1 − α w) · table[cell] + α w · y, row by row, with the row's importance weight w and α w ≤ 1."""
+    """table[cell] ← (1 − ρ) · table[cell] + ρ · y, row by row, with ρ = min(α w / n^ω, 1).
 
-    def __init__(self, policy: Tabular, learning_rate: float) -> None:
-        self._policy, self._learning_rate = policy, learning_rate
+    w is the row's importance weight, and this is the cell's n-th update.
+    """
+
+    def __init__(self, policy: Tabular, learning_rate: float, power: float = 0.0) -> None:
+        self._policy, self._learning_rate, self._power = policy, learning_rate, power
+        self._updates = np.zeros(policy.table.shape, np.int64)
 
     def apply(self, batch: Batch, errors: TDErrors) -> None:
-        table = self._policy.table
+        table, updates = self._policy.table, self._updates
         cells, targets = errors.update
-        rates = np.minimum(self._learning_rate * batch.weights, 1.0)
-        for *cell, rate, target in zip(*cells, rates, targets, strict=True):
+        for *cell, weight, target in zip(*cells, batch.weights, targets, strict=True):
+            updates[*cell] += 1
+            rate = min(self._learning_rate * weight / updates[*cell] ** self._power, 1.0)
             table[*cell] = (1 - rate) * table[*cell] + rate * target
+
+    def state_dict(self) -> State:
+        return {"updates": self._updates.copy()}
+
+    def load_state_dict(self, state: State) -> None:
+        self._updates[...] = state["updates"]
 
 
 @dataclass(frozen=True)
@@ -227,7 +246,8 @@ def make_loss(policy: QTable) -> Loss:
 
 @hookimpl(trylast=True)
 def make_optimizer(policy: Tabular, config: Config) -> Optimizer:
-    return Assignment(policy, config[TabularOptions].learning_rate)
+    options = config[TabularOptions]
+    return Assignment(policy, options.learning_rate, options.power)
 
 
 @hookimpl(trylast=True)

@@ -80,6 +80,29 @@ def cells_move_row_by_row(subject: Subject) -> None:
             expect(table_of_learner(learner), wanted, example=example, **EXACT)
 
 
+@check(
+    "optimizer",
+    "make_optimizer",
+    Cause("updates are counted for the whole table, not for each entry"),
+    Cause("the count starts at 0, so that the second update has the rate of the first"),
+)
+def the_nth_update_of_a_cell_has_the_rate_of_its_number(subject: Subject) -> None:
+    """The n-th update of a cell moves it by α / n^ω of the way to its target, with ω = tabular.power."""
+    learns_by_tabular(subject)
+    made = family(subject, "tabular", "sarsa", "expected_sarsa")
+    for power in (0.5, 1.0):
+        builder = subject.builder({"tabular.learning_rate": 0.5, "tabular.power": power})
+        learner = learner_with_table(replace(made, builder=builder), np.zeros((2, A)))
+        wanted, updates = np.zeros((2, A)), np.zeros((2, A))
+        for number, (state, action) in enumerate(((0, 1), (0, 1), (1, 1), (0, 1), (0, 2), (1, 1)), 1):
+            learner.learn(transitions(made, Case(wanted, state, action, 8.0 * number, 0.0, 1, 0)))
+            updates[state, action] += 1
+            share = 0.5 / updates[state, action] ** power
+            wanted[state, action] += share * (8.0 * number - wanted[state, action])
+            example = {"ω": power, "cell": (state, action), "its update": updates[state, action]}
+            expect(table_of_learner(learner), wanted, example=example, **EXACT)
+
+
 @check("optimizer", "make_optimizer", Cause("Q + α · (y − Q) is rounded; (1 − α) · Q + α · y is exact for α = 1"))
 def a_learning_rate_of_one_is_an_assignment(subject: Subject) -> None:
     """With α = 1 a cell becomes exactly its target, however large the old value was."""

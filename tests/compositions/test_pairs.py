@@ -25,6 +25,7 @@ ENVIRONMENTS = ("cartpole", "chain", "grid", "minatar", "pong")
 CLAIMS: dict[str, tuple[str, ...]] = {
     "averaging": (),
     "boltzmann": ("make_exploration",),
+    "ez_greedy": ("make_exploration",),
     "c51": ("dqn_head",),
     "chapter": (),
     "data_efficient": ("dqn_torso",),

@@ -26,9 +26,9 @@ MUTANTS = (
         component="agent",
         row="not in the catalogue: a regulariser that pulls all values to 0",
         plugins="dqn,chain",
-        module="plugins.dqn",
-        old="adam = torch.optim.Adam(policy.online.parameters(), options.learning_rate,",
-        new="adam = torch.optim.AdamW(policy.online.parameters(), options.learning_rate, weight_decay=5.0,",
+        module="plugins.dqn.optimizers",
+        old="torch.optim.Adam(parameters, rate,",
+        new="torch.optim.AdamW(parameters, rate, weight_decay=5.0,",
     ),
     Mutant(
         name="observations_do_not_reach_the_network",

@@ -57,6 +57,24 @@ def _plugin(name: str, row: str, old: str, new: str) -> Mutant:
 
 
 MUTANTS = (
+    Mutant(
+        name="ez_greedy_repeats_once_too_often",
+        component="exploration",
+        row="not in the catalogue: the first step of a repeated action is not counted",
+        plugins="dqn,ez_greedy,chain",
+        module="plugins.ez_greedy",
+        old="self._left[begins] = 1 + np.searchsorted",
+        new="self._left[begins] = 2 + np.searchsorted",
+    ),
+    Mutant(
+        name="ez_greedy_hides_what_it_repeats",
+        component="exploration",
+        row="not in the catalogue: probabilities of epsilon-greedy where an action is certain",
+        plugins="dqn,ez_greedy,chain",
+        module="plugins.ez_greedy",
+        old="pushes = self._left > 0\n            result",
+        new="pushes = self._left > 99\n            result",
+    ),
     _engine("epsilon_begins_anew_each_episode", "google-deepmind/rlax#102", EPSILON, AFRESH_EACH_EPISODE),
     _engine(
         "epsilon_stays_final_in_the_next_run",

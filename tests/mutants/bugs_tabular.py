@@ -100,8 +100,17 @@ MUTANTS = (
         row="thu-ml/tianshou: weights dropped in one branch of the loss",
         plugins="tabular,per,chain",
         module="plugins.tabular",
-        old="rates = np.minimum(self._learning_rate * batch.weights, 1.0)",
-        new="rates = np.full(len(batch), self._learning_rate)",
+        old="rate = min(self._learning_rate * weight / updates[*cell] ** self._power, 1.0)",
+        new="rate = self._learning_rate / updates[*cell] ** self._power",
+    ),
+    Mutant(
+        name="table_counts_updates_of_all_entries",
+        component="optimizer",
+        row="not in the catalogue: the rate falls with the updates of the whole table",
+        plugins="tabular,chain",
+        module="plugins.tabular",
+        old="updates[*cell] += 1",
+        new="updates += 1",
     ),
     Mutant(
         name="table_weights_scale_the_target",
@@ -118,9 +127,12 @@ MUTANTS = (
         row="not in the catalogue: of the rows of one cell only the last counts",
         plugins="tabular,chain",
         module="plugins.tabular",
-        old="        for *cell, rate, target in zip(*cells, rates, targets, strict=True):\n"
+        old="        for *cell, weight, target in zip(*cells, batch.weights, targets, strict=True):\n"
+        "            updates[*cell] += 1\n"
+        "            rate = min(self._learning_rate * weight / updates[*cell] ** self._power, 1.0)\n"
         "            table[*cell] = (1 - rate) * table[*cell] + rate * target",
-        new="        table[cells] = (1 - rates) * table[cells] + rates * targets",
+        new="        rates = np.minimum(self._learning_rate * batch.weights, 1.0)\n"
+        "        table[cells] = (1 - rates) * table[cells] + rates * targets",
     ),
     Mutant(
         name="table_moves_by_the_difference",

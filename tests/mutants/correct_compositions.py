@@ -7,7 +7,7 @@ from pathlib import Path
 
 TABLES = (
     "tabular",
-    *(f"tabular,{name}" for name in ("boltzmann", "double_q", "expected_sarsa", "nstep", "sarsa", "ucb")),
+    *(f"tabular,{name}" for name in ("boltzmann", "double_q", "expected_sarsa", "ez_greedy", "nstep", "sarsa", "ucb")),
 )
 NETWORKS = (
     "dqn",

@@ -157,6 +157,12 @@ def test_a_run_whose_evaluations_were_confirmed_is_repeated_with_them(tmp_path: 
     assert repeat(tmp_path / "other").compared == len(read_trace(tmp_path / "other"))
 
 
+def test_a_moment_of_a_run_with_schedules_over_its_length_is_repeated_with_them(tmp_path: Path) -> None:
+    shares = {"exploration.share": 0.5, "dqn.learning_rate_left": 0.0, "run.episodes": None}
+    framework.train(framework.assemble("dqn,grid", {**DEEP, **shares, "run.steps": 600}), tmp_path / "run")
+    assert repeat(tmp_path / "run", 400).env_steps == 400
+
+
 def test_a_difference_is_reported_with_what_has_changed_since(recorded: Path, tmp_path: Path) -> None:
     run = damaged(recorded, tmp_path, 5, "actions")
     manifest = (run / "manifest.json").read_text()

@@ -1,0 +1,135 @@
+"""Learn gymnasium's environments with no option named, and write docs/results/environments.md.
+
+    python benchmarks/environments.py runs/environments
+
+Each row of the page is `python -m framework run --plugins dqn,gym:ID --seeds 5` or the same with `tabular`. The command
+makes only the runs that are missing, so it continues after an interruption, and it can write the page again from
+complete runs. What there is to say about the results is in environments_conclusions.md; the command copies it to the
+page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated
+
+import typer
+from machine import foot, need
+
+from framework.errors import FrameworkError
+from framework.recording import read_rows
+from framework.study import Arm, run_study
+
+WANTED: dict[str, float] = {
+    "CartPole-v1": 500,
+    "Acrobot-v1": -85,
+    "MountainCar-v0": -120,
+    "LunarLander-v3": 200,
+    "FrozenLake-v1": 0.70,
+    "Taxi-v4": 7,
+    "CliffWalking-v1": -13,
+}
+"""Environment → the mean return that counts as learnt."""
+
+TABULAR = ("FrozenLake-v1", "Taxi-v4", "CliffWalking-v1")
+LAST = 3
+"""Evaluations at the end of a run that must be good, so that a lucky one does not count."""
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "docs" / "results" / "environments.md"
+CONCLUSIONS = HERE / "environments_conclusions.md"
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What one run learnt: the means of its evaluations, its environment steps and its minutes with evaluations."""
+
+    evaluations: Sequence[float]
+    steps: int
+    minutes: float
+
+    @property
+    def last(self) -> float:
+        """The mean of the last evaluations."""
+        return fmean(self.evaluations[-LAST:])
+
+
+def learnt(run: Path) -> Learnt:
+    """Reads a complete run."""
+    rows = list(read_rows(run / "metrics.jsonl"))
+    evaluations = [row for row in rows if row["kind"] == "evaluation"]
+    seconds = rows[-1]["seconds"] + sum(row["evaluation_seconds"] for row in evaluations)
+    return Learnt([row["mean"] for row in evaluations], rows[-1]["env_steps"], seconds / 60)
+
+
+def row(plugins: str, wanted: float, runs: Sequence[Learnt]) -> str:
+    """Returns the line of the table for one composition."""
+    reached = sum(run.last >= wanted for run in runs)
+    digits = 2 if abs(wanted) < 1 else 1
+    lasts, bests = (
+        ", ".join(f"{value:.{digits}f}" for value in column)
+        for column in ([run.last for run in runs], [max(run.evaluations) for run in runs])
+    )
+    minutes = ", ".join(f"{run.minutes:.1f}" for run in runs)
+    steps = " to ".join(f"{steps:,}" for steps in sorted({run.steps for run in runs}))
+    return f"| `{plugins}` | {wanted:g} | {reached} of {len(runs)} | {lasts} | {bests} | {steps} | {minutes} |"
+
+
+def page(rows: Sequence[str], seeds: int) -> str:
+    """Returns the whole page."""
+    return "\n\n".join(
+        [
+            "# gymnasium's environments, with no option named",
+            "Written by `python benchmarks/environments.py runs/environments`. A row is the command "
+            f"`python -m framework run --plugins COMPOSITION --seeds {seeds}`, without any other option: the values "
+            "are those that the plugin `gym:ID` recommends. `python -m framework config --plugins COMPOSITION` shows "
+            "them, and which belong to a preset of the environment.",
+            "\n".join(
+                [
+                    "| composition | wanted | reached | mean of the last three evaluations | best evaluation | steps | "
+                    "minutes |",
+                    "| --- | ---: | ---: | --- | --- | ---: | --- |",
+                    *rows,
+                ]
+            ),
+            f"One number for each seed, 0 to {seeds - 1}. *Reached*: the seeds whose mean of the last three "
+            "evaluations is at least what is wanted. An evaluation plays new episodes without exploration. "
+            "*Minutes*: training and evaluations, by the clock.",
+            CONCLUSIONS.read_text(encoding="utf-8").strip(),
+            foot(("torch", "gymnasium", "box2d"), runs_at_a_time=1, threads_of_a_run=1),
+        ]
+    )
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(help="Folder for the runs. Complete runs in it are kept.")],
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each composition.")] = 5,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Run only this composition, such as dqn,gym:Taxi-v4, and write no page; may be repeated."),
+    ] = None,
+) -> None:
+    """Make the runs that are missing, and write the page."""
+    need("Box2D", "'pluggable-q[box2d]'")
+    compositions = {f"dqn,gym:{env_id}": wanted for env_id, wanted in WANTED.items()}
+    compositions |= {f"tabular,gym:{env_id}": WANTED[env_id] for env_id in TABULAR}
+    rows = []
+    for plugins, wanted in compositions.items():
+        if only and plugins not in only:
+            continue
+        study = run_study([Arm(plugins, plugins)], range(seeds), folder / plugins.replace(",gym:", "-"), jobs=1)
+        if study.interrupted:
+            raise typer.Exit(130)
+        if study.failures:
+            raise FrameworkError("\n".join(map(str, study.failures)))
+        rows.append(row(plugins, wanted, [learnt(result.folder) for result in study.results]))
+        typer.echo(rows[-1])
+    if not only:
+        PAGE.write_text(page(rows, seeds) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,149 @@
+"""What the plugin `gym:ID` recommends: one set of values for every environment, and presets for single ids.
+
+`config` shows each value with its source: "recommended by gym:ID (every environment)", "(every environment, network)",
+"(every environment, table)", or "(preset ID, network)".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from framework.config import Source
+
+Values = Mapping[str, Any]
+
+RUN: Values = {
+    "run.steps": 50_000,
+    "evaluation.every": 5_000,
+    "evaluation.epsilon": 0.0,  # a random action may cost 100, beside a cliff; episodes end by their own limits
+}
+"""Values for every environment and every agent."""
+
+NETWORK: Values = {
+    "run.num_envs": 4,  # one pass of the network gives four actions
+    "exploration.share": 0.2,
+    "exploration.horizon": 10_000,  # only where the run has no planned steps
+    "exploration.final": 0.05,
+    "replay.capacity": 100_000,  # the whole run: what is no longer explored is not forgotten
+    "learning.starts": 1_000,
+    "learning.batch_size": 128,  # a larger batch costs less than more updates
+    "learning.updates_per_step": 0.25,
+    "dqn.mlp": (128,),
+    "dqn.hidden": 128,
+    "dqn.learning_rate": 2e-3,
+    "dqn.learning_rate_left": 0.0,  # the agent comes to rest
+    "nstep.n": 3,
+    "polyak.tau": 0.02,  # with 0.005, returns of 500 steps do not arrive within 12,000 updates
+}
+"""Values for `dqn` and the plugins of `ADDED`, where observations are no images."""
+
+TABLE: Values = {
+    "run.steps": 100_000,
+    "exploration.share": 0.8,  # a table learns of all actions what it needs, however the agent acts
+    "exploration.horizon": 50_000,  # only where the run has no planned steps
+    "exploration.final": 0.05,
+    "tabular.power": 0.6,  # between ½, below which nothing converges, and Even-Dar & Mansour's 0.77, which is slower
+}
+"""Values for the tabular family."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What one environment needs beside the general values."""
+
+    any: Values = field(default_factory=dict)
+    """Values for every agent; they replace those of `RUN`."""
+    network: Values = field(default_factory=dict)
+    """Values that replace those of `NETWORK`."""
+    table: Values = field(default_factory=dict)
+    """Values that replace those of `TABLE`."""
+    added: Sequence[str] = ()
+    """Plugins that are added to `dqn`, beside those of `ADDED`."""
+
+
+PRESETS: Mapping[str, Preset] = {
+    "MountainCar-v0": Preset(
+        network={
+            "run.steps": 80_000,
+            "exploration.final": 0.01,  # each random action is taken 19 times in a row, on average
+            # of 80 random episodes, 9 leave the valley so, 1 with Dabney et al.'s μ = 2, and 0 without repetition
+            "ez_greedy.power": 0.5,
+            "ez_greedy.longest": 50,
+        },
+        added=("ez_greedy",),
+    ),
+    "FrozenLake-v1": Preset(
+        # a success is 1 or 0: with 10 episodes, a mean of 0.74 often shows as 0.6
+        any={"evaluation.episodes": 100, "evaluation.num_envs": 20},
+        network={"exploration.share": 0.5},  # one random episode of 70 finds the prize
+    ),
+    "Taxi-v4": Preset(
+        any={"evaluation.episodes": 50, "evaluation.num_envs": 10},  # returns differ by 10, with the place of the start
+        network={"run.steps": 100_000, "exploration.share": 0.5},  # 500 states, of which the network knows nothing
+        table={"tabular.power": 0.0},  # nothing is random after the start, so α = 1 is exact
+    ),
+    "CliffWalking-v1": Preset(
+        any={"evaluation.max_steps": 200},  # without a limit of its own, an early greedy policy walks for ever
+        network={"exploration.share": 0.5},  # a random walk takes thousands of steps to the goal
+        table={"tabular.power": 0.0},  # nothing is random, so α = 1 is exact
+    ),
+}
+"""Environment id → its preset."""
+
+ADDED = ("double", "nstep", "polyak", "averaging")
+"""The plugins that are added to a `dqn` that the user named."""
+
+RIVALS: Mapping[str, Sequence[str]] = {
+    "double": ["munchausen"],
+    "nstep": ["munchausen"],
+    "polyak": ["online"],
+    "ez_greedy": ["boltzmann", "ucb"],
+}
+"""An added plugin → the plugins with which it cannot stand: it is then not added."""
+
+
+def is_image(space: gymnasium.Space[Any] | None) -> bool:
+    """Whether observations are images: arrays of uint8 with two axes or more."""
+    return isinstance(space, gymnasium.spaces.Box) and space.dtype == np.uint8 and len(space.shape) > 1
+
+
+def added_plugins(env_id: str, named: Sequence[str], plugins: Sequence[str]) -> list[str]:
+    """Return the plugins to add to an agent that does not observe images.
+
+    Args:
+        env_id: gymnasium's id of the environment.
+        named: the plugins that the user named.
+        plugins: every plugin of the composition.
+    """
+    if "dqn" not in named or "pqn" in plugins:
+        return []
+    wanted = (*ADDED, *PRESETS.get(env_id, Preset()).added)
+    return [part for part in wanted if set(RIVALS.get(part, ())).isdisjoint(plugins)]
+
+
+def recommended(env_id: str, names: Sequence[str]) -> list[Source]:
+    """Return the values for an agent that does not observe images, with labels that say where they come from.
+
+    Args:
+        env_id: gymnasium's id of the environment.
+        names: every plugin of the composition.
+    """
+    preset = PRESETS.get(env_id, Preset())
+    kinds = [("", RUN, preset.any)]
+    if "dqn" in names:
+        kinds.append((", network", NETWORK, preset.network))
+    elif "tabular" in names:
+        kinds.append((", table", TABLE, preset.table))
+    general = [Source(f"every environment{kind}", values) for kind, values, _ in kinds]
+    own = [Source(f"preset {env_id}{kind}", values) for kind, _, values in kinds]
+    sources = [*general, *own]  # weakest first
+    last = {path: source.label for source in sources for path in source.values}
+    return [
+        replace(source, values={path: value for path, value in source.values.items() if last[path] == source.label})
+        for source in sources
+    ]
