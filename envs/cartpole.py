@@ -12,6 +12,7 @@ from typing import Any
 import gymnasium
 
 from framework.environments.gym import GymEnvironment
+from framework.environments.gym_options import GymOptions
 from framework.hooks import hookimpl
 from framework.types import Role
 
@@ -47,4 +48,4 @@ def recommended_values(names: Sequence[str]) -> Mapping[str, Any]:
 
 @hookimpl
 def make_env(role: Role) -> Callable[[], gymnasium.Env[Any, Any]]:
-    return GymEnvironment("CartPole-v1").make_env(role)
+    return GymEnvironment("CartPole-v1").factory(role, GymOptions.model_validate({}))

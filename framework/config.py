@@ -5,6 +5,7 @@ Sources, weakest first: the default, a plugin's recommendation, a bundle, a TOML
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -143,6 +144,7 @@ def build_config(sections: Sequence[type[Section]], sources: Sequence[Source]) -
                 path = f"{name}.{key}" if key else name
                 message = item["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
                 message = message.replace("a valid tuple", "a list, such as [1, 2]")
+                message = message.replace("a valid dictionary", 'a table, such as {name = "value", other = 2}')
                 shown = f" = {merged[name][key]!r}" if key in merged[name] else ""
                 problems.append(f"{path}{shown} (from {origin.get(path, 'several values together')}): {message}")
     if problems:
@@ -166,7 +168,7 @@ def _unknown(path: str, by_name: Mapping[str, type[Section]]) -> str:
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
-    """ "section.key=value" → (path, value). The value is read as TOML, or as plain text if it is not valid TOML.
+    """ "section.key=value" → (path, value). The value is read as TOML or JSON, or as plain text if it is neither.
 
     The value "none", which TOML lacks, unsets an optional option.
 
@@ -181,6 +183,10 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     try:
         return path, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
+        pass
+    try:
+        return path, json.loads(value) if value[:1] in ("{", "[") else value
+    except ValueError:
         return path, value
 
 

@@ -150,7 +150,8 @@ def make_env(
         frame_stack     int, default 1: frames of an observation
         stack_padding   "repeat" (default) or "zero": what stands before an episode's first frame in a stack
         frame_skip      int, default 1: emulator frames of one step
-        reward_clip     (low, high): bounds of the reward that the learner gets; reported returns stay raw
+        reward_scale    float, default 1: factor of the reward that the learner gets; reported returns stay raw
+        reward_clip     (low, high): bounds of that reward, after the scale
         mirror          {"axis": of a frame, negative, "actions": action → the action that the mirror shows}
         protocol        dict for the manifest
 

@@ -89,8 +89,8 @@ class Step:
 
     `terminated` means that the Markov process ended, so that nothing is bootstrapped from `next_obs`;
     `truncated` means that only the episode ended. `next_obs` is always the true successor, never a reset
-    observation. The learner sees `reward`, which is clipped if the environment's metadata says so; reports
-    show `raw_reward`. `first` marks rows whose `obs` is the first of an episode.
+    observation. The learner sees `reward`, which is scaled and clipped as the environment's metadata say;
+    reports show `raw_reward`. `first` marks rows whose `obs` is the first of an episode.
     """
 
     env_id: Int64[np.ndarray, " M"]

@@ -45,6 +45,7 @@ class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
                 kind = type(space)
                 raise UsageError(f"its {name} is {kind.__module__}.{kind.__name__}, which is no gymnasium.Space")
         super().__init__(env)
+        refuse_running_statistics(env)
         Translation(env.observation_space, env.action_space)  # refuses what is not served
         self._space = env.observation_space
         self._discrete_actions = isinstance(env.action_space, Discrete)
@@ -71,6 +72,29 @@ class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
         if self._masks is not None:
             return {MASK: self._masks()}
         return {MASK: info[MASK]} if MASK in info else {}
+
+
+REPLACEMENTS = {
+    "NormalizeObservation": "add the plugin normalise",
+    "NormalizeReward": "scale the rewards by the metadata's reward_scale (gym.reward_scale)",
+}
+"""Wrappers of gymnasium with running statistics → what to do instead."""
+
+
+def refuse_running_statistics(env: Any) -> None:
+    """Refuse gymnasium's wrappers with running statistics, also those of vector environments.
+
+    Raises:
+        UsageError: naming the wrapper, and what to do instead.
+    """
+    while env is not None:
+        name = type(env).__name__
+        if name in REPLACEMENTS and type(env).__module__.startswith("gymnasium.wrappers"):
+            raise UsageError(
+                f"it is wrapped in gymnasium's {name}, whose statistics neither evaluations nor a run that continues "
+                f"would have: leave the wrapper out, and {REPLACEMENTS[name]}"
+            )
+        env = getattr(env, "env", None)
 
 
 def _observed(space: gymnasium.Space[Any], obs: Any, part: str = "") -> Any:

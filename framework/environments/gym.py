@@ -1,24 +1,30 @@
-"""The plugin `gym:ID`: a registered gymnasium environment with discrete actions, as in `gym:CartPole-v1`.
+"""The plugin `gym:ID`: a registered gymnasium environment, as in `gym:CartPole-v1`.
 
-`gym:MODULE:ID` imports the module first, as gymnasium does, so that it can register the environment.
+`gym:MODULE:ID` imports the module first, as gymnasium does, so that it can register the environment. The modules of
+`REGISTER` need not be named. The options of the section `gym` choose its arguments and wrappers.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
-from functools import cached_property
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import gymnasium
 
-from framework.config import Source
+from framework.config import Config, Section, Source
+from framework.environments.gym_options import GymOptions, make
 from framework.environments.presets import added_plugins, is_image, recommended
 from framework.errors import UsageError
 from framework.hooks import Bundle, hookimpl
 from framework.types import Role
 
 PREFIX = "gym:"
+
+REGISTER: Mapping[str, str] = {"ALE": "ale_py", "MiniGrid": "minigrid", "BabyAI": "minigrid"}
+"""The start of an id ("ALE/Pong-v5", "MiniGrid-Empty-5x5-v0") → the module that registers its environments."""
 
 
 class GymEnvironment:
@@ -30,13 +36,23 @@ class GymEnvironment:
 
     def __init__(self, env_id: str) -> None:
         module, _, name = env_id.rpartition(":")
+        module = module or REGISTER.get(re.split("[/-]", name)[0], "")
         try:
             if module:
                 importlib.import_module(module)  # it registers the environment
             gymnasium.spec(name)
-        except (gymnasium.error.Error, ImportError) as error:
-            raise UsageError(f"{PREFIX}{env_id}: {error}") from error
+        except ImportError as error:
+            raise UsageError(
+                f"{PREFIX}{env_id} needs the module '{module}', which cannot be imported: {error}"
+            ) from error
+        except gymnasium.error.Error as error:
+            hint = "" if module else f" If a package registers it, name the package, too: {PREFIX}PACKAGE:{name}"
+            raise UsageError(f"{PREFIX}{env_id}: {error}{hint}") from error
         self._id = name
+
+    @hookimpl
+    def config_sections(self) -> Sequence[type[Section]]:
+        return [GymOptions]
 
     @hookimpl
     def bundle(self, names: Sequence[str], plugins: Sequence[str]) -> Bundle:
@@ -58,11 +74,15 @@ class GymEnvironment:
         return is_image(env.observation_space)
 
     @hookimpl
-    def make_env(self, role: Role) -> Callable[[], gymnasium.Env[Any, Any]]:
-        return self._make_drawing if role == "watch" else lambda: gymnasium.make(self._id)
+    def make_env(self, config: Config, role: Role) -> Callable[[], gymnasium.Env[Any, Any]]:
+        return self.factory(role, config[GymOptions])
 
-    def _make_drawing(self) -> gymnasium.Env[Any, Any]:
+    def factory(self, role: Role, options: GymOptions) -> Callable[[], gymnasium.Env[Any, Any]]:
+        """Return a function that makes the environment for a role."""
+        return partial(self._make_drawing, options) if role == "watch" else partial(make, self._id, options)
+
+    def _make_drawing(self, options: GymOptions) -> gymnasium.Env[Any, Any]:
         try:
-            return gymnasium.make(self._id, render_mode="rgb_array")
+            return make(self._id, options, render_mode="rgb_array")
         except TypeError as error:  # its constructor does not know the argument
             raise UsageError(f"draws no pictures: {error}") from error

@@ -17,7 +17,7 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
-from jaxtyping import Bool, Int64, Shaped
+from jaxtyping import Bool, Float64, Int64, Shaped
 
 from framework.environments.edge import Edge
 from framework.environments.frames import FrameStack, stacked_space
@@ -123,6 +123,7 @@ class TransitionStream:
         self.metadata = dict(env.metadata)
         self._mode = self._edge.mode
         self._clip: tuple[float, float] | None = self.metadata.get("reward_clip")
+        self._scale = float(self.metadata.get("reward_scale", 1.0))
         self._skip = int(self.metadata.get("frame_skip", 1))
         self._episode_seed = episode_seed
         self._episode = np.zeros(env.num_envs, np.int64)
@@ -175,7 +176,7 @@ class TransitionStream:
             first=self._first[rows],
             obs=self._frames[rows],
             action=np.asarray(self._actions, np.int64)[rows],
-            reward=np.clip(rewards, *self._clip)[rows] if self._clip else rewards[rows],
+            reward=self._learnt(rewards)[rows],
             raw_reward=rewards[rows],
             terminated=terminated[rows],
             truncated=truncated[rows],
@@ -185,6 +186,10 @@ class TransitionStream:
         self._frames, self._first = current, first
         self._stack.push(current, first)
         return step
+
+    def _learnt(self, rewards: Float64[np.ndarray, " N"]) -> Float64[np.ndarray, " N"]:
+        scaled = rewards if self._scale == 1 else self._scale * rewards
+        return np.clip(scaled, *self._clip) if self._clip else scaled
 
     def _cut_off(self, terminated: Bool[np.ndarray, " N"], truncated: Bool[np.ndarray, " N"]) -> None:
         """Find the episodes that reach `max_steps`. Truncate them where the stream can begin the next episode."""

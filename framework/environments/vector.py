@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from jaxtyping import Bool, Float64, Int64, Shaped
 
+from framework.environments.edge import refuse_running_statistics
 from framework.environments.translation import Translation
 from framework.errors import FrameworkError, UsageError
 from framework.spaces import MASK, legal_actions
@@ -32,6 +33,7 @@ class VectorEdge:
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
+        refuse_running_statistics(env)
         self.env = env
         self.mode = AutoresetMode(env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP))
         self.translation = Translation(env.single_observation_space, env.single_action_space)

@@ -1,0 +1,145 @@
+"""Normalises observations by their running mean and variance, which are part of the network's weights.
+
+x̂ = clip((x − μ) / √(σ² + 10⁻⁸), −c, c), separately for each number of an observation. μ and σ² are over all
+observations of training so far (Chan, Golub & LeVeque 1983, eq. 1.5, for a batch at a time). Online and target network
+have the same. An evaluation, `watch` and a resumed run use those that were learnt; only training changes them. The
+replay stores observations as they are. Images and finite observations are left alone: networks scale images and turn
+finite observations into unit vectors.
+
+Use it in the place of gymnasium's `NormalizeObservation`, whose statistics belong to one environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, cast
+
+import gymnasium
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from framework.assembly.slots import Slots
+from framework.config import Config, Field, Section
+from framework.environments.stream import TransitionStream
+from framework.errors import UsageError
+from framework.hooks import hookimpl
+from framework.spaces import leaves_of
+from framework.types import Averaged, Collector, Counters, Policy, Spaces, State, Stateful, Step
+from plugins.dqn.agent import DQNPolicy
+from plugins.dqn.hookspecs import TorsoConstructor
+
+SMALLEST = 1e-8
+"""What is added to the variance."""
+
+
+class NormaliseOptions(Section, name="normalise"):
+    """How far a normalised observation may lie from 0."""
+
+    clip: float = Field(10.0, gt=0, description="c: largest absolute value of a normalised number")
+
+
+class Normalised(nn.Module):
+    """A torso that first normalises its observations.
+
+    The statistics are float64 buffers of one frame's shape. Of a single observation, the variance counts as 1.
+    """
+
+    def __init__(self, torso: nn.Module, leaf: str, shape: tuple[int, ...], clip: float) -> None:
+        super().__init__()
+        self.torso, self.leaf, self._clip = torso, leaf, clip
+        self.features = cast(Any, torso).features
+        self.mean: Tensor
+        self.variance: Tensor
+        self.count: Tensor
+        self.register_buffer("mean", torch.zeros(shape, dtype=torch.float64))
+        self.register_buffer("variance", torch.ones(shape, dtype=torch.float64))
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, obs: Shaped[Tensor, "B *obs"]) -> Float[Tensor, "B F"]:
+        scaled = (obs - self.mean) / (self.variance + SMALLEST).sqrt()
+        return cast(Tensor, self.torso(scaled.clamp(-self._clip, self._clip).to(torch.get_default_dtype())))
+
+    def observe(self, frames: Shaped[np.ndarray, "M *frame"]) -> None:
+        """Add frames to the statistics."""
+        new = torch.from_numpy(frames.astype(np.float64)).to(self.mean.device)
+        before, more = int(self.count), len(new)
+        mean, total = new.mean(dim=0), before + more
+        delta = mean - self.mean
+        squares = (new - mean).square().sum(dim=0)
+        if before:
+            squares += (self.variance * before if before > 1 else 0) + delta.square() * before * more / total
+        self.mean += delta * more / total
+        self.variance.copy_(squares / total if total > 1 else torch.ones_like(squares))
+        self.count.fill_(total)
+
+
+def normalisable(space: gymnasium.Space[Any]) -> bool:
+    """Whether a leaf is a Box of anything but bytes."""
+    return isinstance(space, gymnasium.spaces.Box) and space.dtype != np.uint8
+
+
+class Observing:
+    """Decorates a collector: what was observed in training goes into the statistics of both networks."""
+
+    def __init__(self, collector: Collector, policy: DQNPolicy) -> None:
+        self._collector, self._policy = collector, policy
+        self._modules = [
+            module
+            for network in (policy.online, policy.target)
+            for module in network.modules()
+            if isinstance(module, Normalised)
+        ]
+
+    def begin(self, counters: Counters) -> None:
+        self._collector.begin(counters)
+
+    def finish(self) -> Step:
+        """Return the step, with its observations in the statistics."""
+        step = self._collector.finish()
+        for module in self._modules if len(step) else ():
+            module.observe(step.obs[module.leaf] if step.obs.dtype.names else step.obs)
+        return step
+
+
+class StatefulObserving(Observing):
+    """The same for a collector with a state."""
+
+    def state_dict(self) -> State:
+        return cast(Stateful, self._collector).state_dict()
+
+    def load_state_dict(self, state: State) -> None:
+        cast(Stateful, self._collector).load_state_dict(state)
+
+
+@hookimpl
+def config_sections() -> list[type[Section]]:
+    return [NormaliseOptions]
+
+
+@hookimpl(wrapper=True)
+def make_policy(spaces: Spaces, slots: Slots) -> Generator[None, Policy, Policy]:
+    policy = yield
+    if not any(map(normalisable, leaves_of(spaces.observation).values())):
+        slots.idle("normalise", "no part of the observations is a Box of numbers other than bytes")
+    return policy
+
+
+@hookimpl(wrapper=True)
+def dqn_torso(spaces: Spaces, leaf: str, config: Config) -> Generator[None, TorsoConstructor, TorsoConstructor]:
+    build = yield
+    if not normalisable(spaces.observation):
+        return build
+    shape, clip = spaces.frame.shape or (), config[NormaliseOptions].clip
+    return lambda: Normalised(build(), leaf, shape, clip)
+
+
+@hookimpl(wrapper=True)
+def make_collector(stream: TransitionStream, policy: Policy) -> Generator[None, Collector, Collector]:
+    collector = yield
+    learner = policy.learner if isinstance(policy, Averaged) else policy
+    if not isinstance(learner, DQNPolicy):
+        raise UsageError(f"normalise works on the networks of 'dqn', and the policy is a {type(learner).__name__}")
+    kind = StatefulObserving if isinstance(collector, Stateful) else Observing
+    return kind(collector, learner)
