@@ -28,6 +28,9 @@ WHOLE = "observation"
 """The name of the only leaf of a record whose observation is not a Tuple or a Dict."""
 
 
+FINITE = "finite observations (Discrete, MultiDiscrete, MultiBinary, integers, or several of these)"
+
+
 class Record(gymnasium.Space[np.ndarray]):
     """Observations with several leaves: structured arrays with a field for each leaf, and one for the mask.
 
@@ -113,7 +116,7 @@ class States:
         space: the space; or S, for observations that are numbers from 0 to S − 1.
 
     Raises:
-        UnsupportedSpace: for an observation space that is not finite.
+        UnsupportedSpace: for an observation space that is not finite, or that has 2⁶³ states or more.
     """
 
     def __init__(self, space: gymnasium.Space[Any] | int) -> None:
@@ -128,8 +131,9 @@ class States:
             for size in reversed(sizes):
                 strides.append(self.count)
                 self.count *= size
-            if self.count < 2**63:
-                self._strides[name] = np.array(strides[::-1], np.int64)
+            if self.count >= 2**63:
+                raise UnsupportedSpace(f"{FINITE}, and fewer than 2^63 of them")
+            self._strides[name] = np.array(strides[::-1], np.int64)
 
     def __call__(self, obs: Shaped[np.ndarray, "N *obs"]) -> Int64[np.ndarray, " N"]:
         """The number of each observation.
@@ -161,7 +165,7 @@ def _digits(space: gymnasium.Space[Any]) -> tuple[Int64[np.ndarray, " D"], tuple
     if isinstance(space, Box) and space.dtype.kind in "biu":
         low, high = (bound.astype(object).reshape(-1) for bound in (space.low, space.high))
         return np.array(low, np.int64), tuple(int(most) - int(least) + 1 for least, most in zip(low, high, strict=True))
-    raise UnsupportedSpace("finite observations (Discrete, MultiDiscrete, MultiBinary, integers, or several of these)")
+    raise UnsupportedSpace(FINITE)
 
 
 def legal_actions(obs: Shaped[np.ndarray, "N *obs"]) -> Bool[np.ndarray, "N A"] | None:

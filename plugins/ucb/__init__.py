@@ -40,7 +40,8 @@ class UCB:
     So environments that are in the same state at the same time can try different actions.
     """
 
-    def __init__(self, states: States, actions: int, confidence: float) -> None:
+    def __init__(self, states: States | int, actions: int, confidence: float) -> None:
+        states = states if isinstance(states, States) else States(states)
         needed = states.count * actions * 8
         require_memory(needed, f"a table of counts of {states.count:,} states", "use an environment with fewer states")
         self._states = states

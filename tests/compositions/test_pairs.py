@@ -15,6 +15,7 @@ from framework.assembly.assemble import assemble
 from framework.assembly.discovery import installed
 from framework.assembly.loading import load_plugins
 from framework.errors import UsageError, listed
+from framework.spaces import FINITE
 from plugins.dqn import hookspecs as of_dqn
 
 FAMILIES = {
@@ -40,6 +41,7 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "mirror": (),
     "munchausen": ("dqn_bootstrap", "dqn_bonus"),
     "noisy": ("make_exploration", "dqn_linear"),
+    "normalise": (),
     "nstep": ("make_returns",),
     "online": ("make_target_sync",),
     "packed": ("make_buffer",),
@@ -53,7 +55,10 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "ucb": ("make_exploration",),
     **dict.fromkeys(ENVIRONMENTS, ("make_env",)),
 }
-EXTENDS_DQN = {"c51", "data_efficient", "double", "dueling", "impala", "iqn", "layer_norm", "munchausen", "noisy", "qr"}
+EXTENDS_DQN = {
+    *("c51", "data_efficient", "double", "dueling", "impala", "iqn", "layer_norm", "munchausen", "noisy", "normalise"),
+    "qr",
+}
 RAINBOW = ("dqn", "double", "dueling", "nstep", "per", "noisy", "c51")
 BUNDLES = {"pqn": ("dqn", "layer_norm"), "rainbow": RAINBOW, "data_efficient": RAINBOW}
 
@@ -165,7 +170,8 @@ def problems_when_built(names: frozenset[str]) -> set[str]:
         return {f"dqn needs uint8 images [channels, height, width] for impala; {environment} gives {seen}"}
     if "tabular" in names and environment not in ("chain", "grid"):
         table = "double_q" if "double_q" in names else "tabular"
-        return {f"{table} needs Discrete observations; {environment} gives {seen}"}
+        fewer = "" if environment == "cartpole" else ", and fewer than 2^63 of them"
+        return {f"{table} needs {FINITE}{fewer}; {environment} gives {seen}"}
     if {"munchausen", "nstep"} <= names:
         span = 10 if environment == "pong" and not names & {"rainbow", "data_efficient"} else 3
         return {
@@ -185,8 +191,17 @@ def problems_when_built(names: frozenset[str]) -> set[str]:
         if name in names and "tabular" in names:
             table = "TwoTables" if "double_q" in names else "QTable"
             return {f"{name} needs a policy with a target network; {table} has none: drop {name}"}
+    idle = set()
+    if "normalise" in names and environment != "cartpole":
+        nothing = "no part of the observations is a Box of numbers other than bytes"
+        idle.add(f"normalise has no effect: {nothing}. Drop normalise")
     if "mirror" in names and environment != "pong":
-        return {"mirror has no effect: the environment declares no mirror. Drop mirror"}
+        return {
+            *idle,
+            "mirror has no effect: the environment declares no mirror. Drop mirror",
+        }
+    if idle:
+        return idle
     if "pqn" in names:
         endings = {
             "dqn_bootstrap": "nothing here uses: drop {}",

@@ -75,8 +75,10 @@ def test_what_lies_outside_of_a_space_has_no_number() -> None:
         States(Box(0, 2, (1,), np.float32))
 
 
-def test_a_huge_space_is_counted_though_not_enumerated() -> None:
-    assert States(Box(0, 255, (84, 84), np.uint8)).count == 256 ** (84 * 84)
+def test_a_space_of_too_many_states_for_a_number_is_refused() -> None:
+    assert States(Box(0, 255, (7,), np.uint8)).count == 2**56
+    with pytest.raises(UnsupportedSpace, match=r"fewer than 2\^63"):
+        States(Box(0, 255, (84, 84), np.uint8))
 
 
 def test_leaves_and_masks_of_a_space() -> None:

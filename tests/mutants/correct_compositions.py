@@ -45,6 +45,7 @@ ELSEWHERE = (
     "tabular,grid",
     "dqn,grid",
     "dqn,cartpole",
+    "dqn,normalise,cartpole",
     "dqn,minatar",
     "dqn,impala,minatar",
     "pqn,minatar",

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from framework.assembly.assemble import assemble
 from framework.errors import UsageError
+from framework.spaces import FINITE
 from framework.testing import enforce
 from framework.training.loop import Loop
 from framework.types import Counters, Exploration
@@ -115,9 +116,7 @@ class TestUCB:
         with pytest.raises(UsageError) as caught:
             assemble(f"{family},ucb,gym:CartPole-v1", {"run.steps": 1})
         who = "ucb" if family == "dqn" else "double_q"
-        assert caught.value.problems == (
-            f"{who} needs Discrete observations; gym:CartPole-v1 gives (4,) float32 observations",
-        )
+        assert caught.value.problems == (f"{who} needs {FINITE}; gym:CartPole-v1 gives (4,) float32 observations",)
 
 
 def test_it_serves_networks_too() -> None:

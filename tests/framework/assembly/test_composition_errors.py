@@ -12,6 +12,7 @@ import pytest
 from framework.assembly import discovery
 from framework.assembly.assemble import assemble
 from framework.errors import UsageError
+from framework.spaces import FINITE
 
 
 def problems(names: str, values: dict[str, object] | None = None) -> list[str]:
@@ -52,7 +53,7 @@ def test_a_claim_that_nothing_consumes() -> None:
 
 def test_spaces_that_a_policy_cannot_serve() -> None:
     assert problems("tabular,pong", {"pong.size": 84}) == [
-        "tabular needs Discrete observations; pong gives 2 stacked (84, 84) uint8 frames"
+        f"tabular needs {FINITE}, and fewer than 2^63 of them; pong gives 2 stacked (84, 84) uint8 frames"
     ]
 
 
@@ -279,7 +280,7 @@ class TestBundles:
         assert problems("chapter") == ["chapter has values for two environments only: add chain or pong"]
 
 
-def test_continuous_actions_and_dict_observations_are_refused_by_name(tmp_path: Path) -> None:
+def test_continuous_actions_and_texts_are_refused_by_name(tmp_path: Path) -> None:
     body = """
     import gymnasium
 
@@ -296,10 +297,10 @@ def test_continuous_actions_and_dict_observations_are_refused_by_name(tmp_path: 
     (problem,) = problems(f"dqn,{continuous}")
     assert problem.startswith("continuous: action space Box(-1.0, 1.0, (1,), float32) is not supported")
     nested = plugin(
-        tmp_path, "nested", body.format(observation=f"Dict(a=gymnasium.spaces.{box})", action="Discrete(2)")
+        tmp_path, "nested", body.format(observation="Dict(a=gymnasium.spaces.Text(5))", action="Discrete(2)")
     )
     (problem,) = problems(f"dqn,{nested}")
-    assert problem.startswith("nested: observation space Dict(")
+    assert problem.startswith("nested: observation space Text(") and "(its part 'a') is not supported" in problem
 
 
 def test_a_replay_that_cannot_fit_is_refused_with_the_numbers() -> None:

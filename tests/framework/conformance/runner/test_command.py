@@ -14,6 +14,7 @@ from framework.conformance.runner.planning import plan
 from framework.conformance.runner.report import print_failures, print_report
 from framework.conformance.runner.session import Request
 from framework.errors import UsageError
+from framework.spaces import FINITE
 
 DEADLY = "import os\nos._exit(4)\n"
 
@@ -46,7 +47,7 @@ def test_compositions_that_are_not_checked_are_listed(only_list: bool, capsys: p
     assert check_command(request, as_json=False, only_list=only_list) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "checking dqn,cartpole" in lines
-    why = "tabular needs Discrete observations; cartpole gives (4,) float32 observations"
+    why = f"tabular needs {FINITE}; cartpole gives (4,) float32 observations"
     assert f"not checked with tabular: {why}" in lines
     check_command(request, as_json=True, only_list=only_list)
     refused = json.loads(capsys.readouterr().out)["refused"]

@@ -8,6 +8,7 @@ import pytest
 
 from framework.conformance.runner.completion import complete
 from framework.errors import UsageError
+from framework.spaces import FINITE
 
 
 def completed(names: str, beside: str | None = None) -> list[set[str]]:
@@ -58,7 +59,7 @@ def test_compositions_that_do_not_fit_are_returned_with_the_reason() -> None:
     assert [subject.names for subject in fitting] == [("dqn", "cartpole")]
     (left,) = refused
     assert left.names == ("tabular", "cartpole")
-    assert left.problems == ("tabular needs Discrete observations; cartpole gives (4,) float32 observations",)
+    assert left.problems == (f"tabular needs {FINITE}; cartpole gives (4,) float32 observations",)
 
 
 RECOMMENDED = """
@@ -113,7 +114,7 @@ def test_a_plugin_says_with_what_it_is_to_be_checked(tmp_path: Path) -> None:
         ("nowhere", "unknown plugin 'nowhere'"),
         ("./absent.py", "does not exist"),
         ("", "no plugins were named"),
-        ("tabular,pong", "tabular needs Discrete observations"),
+        ("tabular,pong", "tabular needs finite observations"),
     ],
 )
 def test_plugins_that_fit_nowhere_are_refused_with_the_reason(names: str, message: str) -> None:

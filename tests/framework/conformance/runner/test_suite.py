@@ -69,7 +69,7 @@ def test_a_composition_that_is_left_out_is_a_test_that_is_skipped(pytester: pyte
     pytester.makepyfile(test_it=TEST.format(more="").replace("./mine.py", "cartpole"))
     result = pytester.runpytest_subprocess("-k", "not_checked or assembles", "-p", "no:cacheprovider", "-rs")
     result.assert_outcomes(passed=1, skipped=1)
-    result.stdout.fnmatch_lines(["*tabular needs Discrete observations*"])
+    result.stdout.fnmatch_lines(["*tabular needs finite observations*"])
 
 
 def test_an_expected_failure_needs_a_reason(pytester: pytest.Pytester) -> None:
