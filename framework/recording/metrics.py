@@ -11,6 +11,7 @@ import numpy as np
 
 from framework.events import Callback, Episode, EvaluationResult
 from framework.recording.events import EventFile
+from framework.recording.files import require_bytes
 from framework.recording.rows import RowFile
 from framework.recording.statistics import EpisodeStatistics
 from framework.types import Batch, Counters, Exploration, State, TDErrors
@@ -121,8 +122,13 @@ class MetricsWriter(Callback):
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Call before `on_start`, which then removes the rows that were written after this state."""
+        """Call before `on_start`, which then removes the rows that were written after this state.
+
+        Raises:
+            UsageError: if rows that were written before this state are missing.
+        """
         self._keep = int(state["bytes"])
+        require_bytes(self._folder / METRICS, self._keep)
         self._seconds_before = float(state["seconds"])
         self._loss_sum = float(state["loss_sum"])
         self._losses = int(state["losses"])

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from framework.errors import FrameworkError, UsageError
+from framework.errors import UsageError
 from framework.recording.files import replacing
 from framework.study.arms import CheckedArm
 from framework.study.runs import Run, folder_name
@@ -56,8 +56,7 @@ def read_arms(folder: Path) -> dict[str, Definition]:
     """The arms of a study: label → plugins and values, in the order in which they were added.
 
     Raises:
-        UsageError: if this is not a study folder.
-        FrameworkError: if the file is damaged.
+        UsageError: if this is not a study folder, or the file is damaged.
     """
     path = folder / STUDY
     if not path.is_file():
@@ -65,7 +64,7 @@ def read_arms(folder: Path) -> dict[str, Definition]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8"))["arms"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FrameworkError(f"{path}: damaged: {error!r}") from error
+        raise UsageError(f"{path}: damaged: {error!r}") from error
 
 
 def definition(arm: CheckedArm) -> Definition:

@@ -14,7 +14,7 @@ from framework.errors import UsageError
 from framework.recording.trace import Difference, TraceComparer, read_trace
 from framework.training.identity import as_json, differences
 from framework.training.run import train
-from framework.training.run_folder import located, manifest, recorded_manifest, recorded_options
+from framework.training.run_folder import manifest, recorded_manifest, recorded_options, recorded_plugins
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,7 @@ def repeat(
         show_progress: print progress.
 
     Raises:
-        UsageError: if the run has no trace, or `to` is not one of its steps.
-        FrameworkError: if the run's options are damaged.
+        UsageError: if the run has no trace, its files are damaged, or `to` is not one of its steps.
         Difference: at the first step that differs; the message also lists what has changed since the recording.
     """
     origin = Path(run)
@@ -56,7 +55,7 @@ def repeat(
     # run.until stays, because it decides which evaluations are confirmed; the other options only end the run
     ends: dict[str, Any] = {"run.steps": end, "run.episodes": None, "run.hours": None}
     sources = [Source(f"run {origin}", recorded), Source("repeat", ends)]
-    parts = assemble(located(origin, recorded["run.plugins"], changed=False), sources=sources)
+    parts = assemble(recorded_plugins(origin, recorded, changed=False), sources=sources)
     changes = _changes(origin, parts)
     comparer = TraceComparer(rows, parts.policy)
     try:

@@ -105,10 +105,11 @@ def train(
         watchdog: end the whole process if the run hangs, as the option run.watchdog says; not under a debugger.
 
     Raises:
-        UsageError: if the run would never end, the folder has files in it, or the parts were trained before.
+        UsageError: if the run would never end, the folder has files in it, the parts were trained before, or the
+            checkpoint's state does not fit.
         NonFiniteLoss: if a loss is NaN or infinite; the batch is saved in RUN/non_finite.safetensors.
         PluginError: if a plugin raises an error; the message names the plugin, the hook and the line.
-        FrameworkError: if the checkpoint's state does not fit, or a checkpoint cannot be written.
+        FrameworkError: if a checkpoint cannot be written.
     """
     with ExitStack() as at_the_end:
         at_the_end.callback(parts.close)

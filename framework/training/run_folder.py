@@ -24,8 +24,10 @@ from framework.assembly.manager import Expected, Plugins
 from framework.assembly.parts import Agent, Parts
 from framework.assembly.renamed import RENAMED
 from framework.config import Source, read_toml
-from framework.errors import FrameworkError, UsageError, listed
+from framework.errors import UsageError, listed
 from framework.hooks import API_VERSION
+from framework.recording.files import readable
+from framework.recording.states import load_state
 from framework.types import Described
 
 LIBRARIES = Expected(
@@ -119,6 +121,19 @@ def located(folder: Path, names: Sequence[str], *, changed: bool = True) -> list
     return found
 
 
+def recorded_plugins(folder: Path, options: Mapping[str, Any], *, changed: bool = True) -> list[str]:
+    """The plugins that the recorded options name, as `located` finds them.
+
+    Raises:
+        UsageError: if the options name none, or a file cannot be read.
+    """
+    names = options.get("run.plugins")
+    if not names:
+        raise UsageError(f"{folder / CONFIG}: damaged: it names no plugins (run.plugins)")
+    with readable(folder):
+        return located(folder, names, changed=changed)
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Inside this block, no other process can write to the run. The lock ends with the process, even after a crash.
@@ -170,11 +185,9 @@ def load(
             are left out.
 
     Raises:
-        UsageError: if this is not a run folder, it has no such weights, or its plugins are not available.
-        FrameworkError: if the weights or the options are damaged.
+        UsageError: if this is not a run folder, it has no such weights, its plugins are not available, or a file is
+            damaged.
     """
-    from framework.recording.weights import load_state
-
     folder, chosen = _folder_of(run), plugins
     if weights is not None and weights not in WEIGHTS:
         raise UsageError(f"no weights are called '{weights}': choose one of {', '.join(WEIGHTS)}")
@@ -190,11 +203,11 @@ def load(
         known = {*configure(plugins)[1].flat(), *RENAMED}
         recorded = {option: value for option, value in recorded.items() if option in known}
     else:
-        plugins = located(folder, recorded.get("run.plugins", ()))
+        plugins = recorded_plugins(folder, recorded)
     sources = [Source(f"file {folder / CONFIG}", recorded), Source("values", values or {})]
-    agent = assemble_agent(plugins, sources)
+    state, agent = load_state(path), assemble_agent(plugins, sources)
     try:
-        agent.policy.load_state_dict(load_state(path))
+        agent.policy.load_state_dict(state)
     except UsageError as error:
         fitted = folder / CONFIG if chosen is None else ",".join(plugin_names(chosen))
         raise UsageError(f"{path} does not fit {fitted}: {error}") from error
@@ -205,12 +218,11 @@ def recorded_options(folder: Path) -> Mapping[str, Any]:
     """The options in config.toml. If the folder has a manifest, the file must be as the run wrote it.
 
     Raises:
-        UsageError: if it cannot be read.
-        FrameworkError: if it, or the manifest, is damaged.
+        UsageError: if it cannot be read, or it or the manifest is damaged.
     """
     options, known = read_toml(folder / CONFIG), recorded_manifest(folder).get(CONFIG_HASH)
     if known is not None and hashlib.sha256((folder / CONFIG).read_bytes()).hexdigest() != known:
-        raise FrameworkError(
+        raise UsageError(
             f"{folder / CONFIG}: damaged or edited: its SHA-256 is not the one in {folder / MANIFEST}. Set other "
             f"options with --set; to keep an edit, remove the line {CONFIG_HASH} from {folder / MANIFEST}"
         )
@@ -221,7 +233,7 @@ def recorded_manifest(folder: Path) -> Mapping[str, Any]:
     """The content of manifest.json; empty if there is no such file.
 
     Raises:
-        FrameworkError: if it is damaged.
+        UsageError: if it is damaged.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -229,14 +241,15 @@ def recorded_manifest(folder: Path) -> Mapping[str, Any]:
     try:
         return dict(json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise FrameworkError(f"{path}: damaged, not a JSON object: {error}") from error
+        raise UsageError(f"{path}: damaged, not a JSON object: {error}") from error
 
 
 def _folder_of(run: str | Path) -> Path:
     """The run folder itself, or the folder `agent` in the package of an installed plugin."""
     folder = Path(run)
-    if (folder / CONFIG).is_file():
-        return folder
+    with readable(folder):
+        if (folder / CONFIG).is_file():
+            return folder
     packages = [point.module for point in installed().get(str(run), [])]
     brought = [Path(place) / "agent" for name in packages for place in _places(name)]
     trained = next((place for place in brought if (place / CONFIG).is_file()), None)

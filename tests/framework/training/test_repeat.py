@@ -115,7 +115,7 @@ def test_the_trace_of_a_run_in_two_pieces_is_that_of_one(recorded: Path, tmp_pat
 def test_missing_rows_are_detected(tmp_path: Path) -> None:
     framework.train(framework.assemble("tabular,chain", {**VALUES, "run.steps": 200}), tmp_path / "run")
     (tmp_path / "run" / FILE).write_bytes((tmp_path / "run" / FILE).read_bytes()[: -ROW.itemsize])
-    with pytest.raises(FrameworkError, match=r"trace.bin: damaged: rows that the run had written are missing"):
+    with pytest.raises(FrameworkError, match=r"trace.bin: damaged: 32 bytes that the run had written are missing"):
         framework.resume(tmp_path / "run", {"run.steps": 300})
 
 
