@@ -16,6 +16,12 @@ class RunOptions(Section, name="run"):
     steps: int | None = Field(None, ge=1, description="stop after this many environment steps")
     episodes: int | None = Field(None, ge=1, description="stop after this many episodes")
     until: float | None = Field(None, description="stop when an evaluation's mean return reaches this")
+    patience: int | None = Field(
+        None,
+        ge=0,
+        description="stop when so many evaluations in a row did not improve the best mean return; an evaluation whose "
+        "confirmation failed is no improvement; 0: never",
+    )
     hours: float | None = Field(
         None,
         gt=0,

@@ -119,7 +119,8 @@ def run_on(
 
 def _run(parts: Parts, folder: Path | None, reopened: Reopened | None, quiet: bool) -> int:
     from framework.options import RunOptions
-    from framework.training.run import check_ends, train
+    from framework.training.ends import check_ends
+    from framework.training.run import train
     from framework.training.run_folder import default_folder
 
     checkpoint = reopened.checkpoint if reopened else None
@@ -166,6 +167,8 @@ def _ends(parts: Parts) -> str:
         ends.append(f"after {options.steps:,} steps")
     if options.episodes is not None:
         ends.append(f"after {options.episodes:,} episodes")
+    if options.patience:
+        ends.append(f"after {options.patience:,} evaluations without improvement")
     if options.hours is not None:
         ends.append(f"after {options.hours:g} hours")
     return " or ".join(ends)
@@ -181,9 +184,13 @@ def _conclude(outcome: Outcome, folder: Path, stood_still: bool) -> None:
         f"{how} after {counters.env_steps:,} steps, "
         f"{counters.episodes:,} episodes and {counters.updates:,} updates: {folder}"
     )
+    if not unfinished:
+        typer.echo(f"reason   {outcome.reason}")
     if unfinished and (folder / CHECKPOINTS).is_dir():
         typer.echo(f"continue  python -m framework run --resume {shlex.quote(str(folder))}")
     if outcome.longest_save >= 1:
         typer.echo(f"training waited for a checkpoint for up to {outcome.longest_save:.1f} s")
     if stood_still and not unfinished:
-        typer.echo("the run had already reached its end: set a later one with --steps, --episodes or --until")
+        typer.echo(
+            "the run had already reached its end: set a later one with --steps, --episodes, --until or --patience"
+        )

@@ -14,7 +14,7 @@ from framework.assembly.parts import Parts
 from framework.config import Config, Source
 from framework.errors import UsageError
 from framework.options import RunOptions
-from framework.training.run import check_ends
+from framework.training.ends import check_ends
 from framework.types import Described
 
 FULL = "full"

@@ -13,6 +13,7 @@ from framework.assembly.parts import Parts
 from framework.errors import NonFiniteLoss
 from framework.events import Callback, Episode, EvaluationResult
 from framework.options import EvaluationOptions, RunOptions
+from framework.training.ends import Patience, reached_end
 from framework.training.evaluation import evaluate
 from framework.types import Batch, State, Step, TDErrors
 
@@ -52,6 +53,7 @@ class Loop:
         self.counters = parts.counters
         self.last_evaluation: EvaluationResult | None = None
         self._evaluations = 0
+        self._patience = Patience(parts.config[RunOptions].patience)
         self._played = 0
         self.running = False
         """True while the loop makes steps, updates and evaluations; false during a checkpoint and at the end."""
@@ -66,7 +68,7 @@ class Loop:
         self._on_episode = _listeners(callbacks, "on_episode")
 
     def run(self) -> None:
-        """Train until run.steps, run.episodes or run.until is reached, whichever comes first.
+        """Train until one of the ends of the run is reached: run.steps, run.episodes, run.until or run.patience.
 
         Every callback's `on_end` is called, in order, even if the run or another callback raises an exception.
         """
@@ -129,6 +131,7 @@ class Loop:
             "returns": self._returns.copy(),
             "lengths": self._lengths.copy(),
             "evaluations": self._evaluations,
+            "patience": self._patience.state_dict(),
             "last_evaluation": last and {**asdict(last), "returns": list(last.returns), "lengths": list(last.lengths)},
         }
 
@@ -136,6 +139,7 @@ class Loop:
         self._returns[:] = state["returns"]
         self._lengths[:] = state["lengths"]
         self._evaluations = int(state["evaluations"])
+        self._patience.load_state_dict(state["patience"])
         last = state["last_evaluation"]
         if last is not None:
             lists = {name: tuple(last[name]) for name in ("returns", "lengths")}
@@ -196,6 +200,7 @@ class Loop:
         except _Stopped:
             return None
         self._evaluations = number
+        self._patience.count(results[0], self.counters.env_steps)
         for result in results:
             self.last_evaluation = result
             self._tell(self.callbacks, "on_evaluation", result, self.counters)
@@ -242,17 +247,12 @@ class Loop:
     @property
     def finished(self) -> bool:
         """Whether the run has reached one of its ends or was stopped."""
-        options, counters = self.parts.config[RunOptions], self.counters
-        return bool(
-            self._stopping
-            or (options.steps is not None and counters.env_steps >= options.steps)
-            or (options.episodes is not None and counters.episodes >= options.episodes)
-            or (
-                options.until is not None
-                and self.last_evaluation is not None
-                and self.last_evaluation.mean >= options.until
-            )
-        )
+        return self._stopping or bool(self.reason)
+
+    @property
+    def reason(self) -> str:
+        """The end that the run has reached, in words; empty if it has reached none."""
+        return reached_end(self.parts.config[RunOptions], self.counters, self.last_evaluation, self._patience)
 
 
 class _Stopped(Exception):

@@ -52,8 +52,11 @@ def repeat(
     if not 1 <= end <= last:
         raise UsageError(f"'{origin}' was recorded up to step {last:,}: choose --to from 1 to {last}")
     recorded = recorded_options(origin)
-    # run.until stays, because it decides which evaluations are confirmed; the other options only end the run
-    ends: dict[str, Any] = {"run.steps": end, "run.episodes": None, "run.hours": None}
+    ends: dict[str, Any] = {
+        "run.steps": end,
+        "run.until": recorded.get("run.until"),  # decides which evaluations are confirmed
+        **dict.fromkeys(("run.episodes", "run.patience", "run.hours")),
+    }
     sources = [Source(f"run {origin}", recorded), Source("repeat", ends)]
     parts = assemble(recorded_plugins(origin, recorded, changed=False), sources=sources)
     changes = _changes(origin, parts)

@@ -2,7 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 
-LOOP, COLLECTOR = "framework.training.loop", "framework.defaults.collector"
+LOOP, ENDS, COLLECTOR = "framework.training.loop", "framework.training.ends", "framework.defaults.collector"
 
 MUTANTS = (
     Mutant(
@@ -233,7 +233,7 @@ MUTANTS = (
         component="loop",
         row="not in the catalogue: > for >=",
         plugins="tabular,chain",
-        module=LOOP,
+        module=ENDS,
         old="counters.env_steps >= options.steps",
         new="counters.env_steps > options.steps",
     ),
@@ -242,7 +242,7 @@ MUTANTS = (
         component="loop",
         row="not in the catalogue: > for >=",
         plugins="tabular,chain",
-        module=LOOP,
+        module=ENDS,
         old="counters.episodes >= options.episodes",
         new="counters.episodes > options.episodes",
     ),
@@ -251,9 +251,9 @@ MUTANTS = (
         component="loop",
         row="not in the catalogue: > for >=",
         plugins="tabular,chain",
-        module=LOOP,
-        old="self.last_evaluation.mean >= options.until",
-        new="self.last_evaluation.mean > options.until",
+        module=ENDS,
+        old="last.mean >= options.until",
+        new="last.mean > options.until",
     ),
     Mutant(
         name="evaluations_fall_out_where_environments_step_together",
