@@ -152,6 +152,9 @@ def make_env(
         mirror          {"axis": of a frame, negative, "actions": action → the action that the mirror shows}
         protocol        dict for the manifest
 
+    Of `info`, it reads the keys that the option record.info names, and `is_success` in evaluations: numbers, and in a
+    vector environment gymnasium's arrays [N] with their masks `_key`.
+
     It also reads gymnasium's own `autoreset_mode` and, to watch, `render_fps`. Images [H, W, C] of a single environment
     become [C, H, W], and the mirror's axis turns with them.
 

@@ -67,6 +67,24 @@ class EvaluationOptions(Section, name="evaluation"):
     )
 
 
+SUM = "sum:"
+"""In record.info, the prefix of a metric that is a sum over an episode's steps."""
+
+SUCCESS = "is_success"
+"""The key of `info` that evaluations report without being asked, if the environment gives it."""
+
+
+class RecordOptions(Section, name="record"):
+    """What metrics and evaluations report beside returns and lengths."""
+
+    info: tuple[str, ...] = Field(
+        (),
+        description="keys of the environment's info that are metrics of an episode, such as "
+        f'["{SUCCESS}", "{SUM}reward_forward"]: a key is its number in the last step of the episode, and "{SUM}key" '
+        f"the sum over all its steps; evaluations report their means, and {SUCCESS} without being asked",
+    )
+
+
 class ExplorationOptions(Section, name="exploration"):
     """ε-greedy: a uniformly random action with probability ε, else the action with the largest value."""
 

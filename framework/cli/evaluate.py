@@ -20,7 +20,7 @@ def evaluate(
     plugins: OtherPluginsOption = None,
     weights: WeightsOption = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object, with the return and length of each episode.")
+        bool, typer.Option("--json", help="Print one JSON object, with the return, length and info of each episode.")
     ] = False,
     assignments: SetOption = None,
 ) -> None:
@@ -45,7 +45,7 @@ def evaluate(
     with plugins_named(agent), Console(stderr=True).status(f"playing {episodes} episodes"):
         result = play(agent, name=f"command/{seed}", episodes=episodes, epsilon=epsilon)
     if as_json:
-        fields = ("returns", "lengths", "epsilon", "seconds")
+        fields = ("returns", "lengths", "info", "epsilon", "seconds")
         figures = {**result.summary(), **{field: getattr(result, field) for field in fields}}
         typer.echo(json.dumps(figures))
         return

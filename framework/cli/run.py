@@ -186,6 +186,8 @@ def _conclude(outcome: Outcome, folder: Path, stood_still: bool) -> None:
     )
     if not unfinished:
         typer.echo(f"reason   {outcome.reason}")
+    for complaint in outcome.complaints:
+        typer.echo(f"warning: {complaint}", err=True)
     if unfinished and (folder / CHECKPOINTS).is_dir():
         typer.echo(f"continue  python -m framework run --resume {shlex.quote(str(folder))}")
     if outcome.longest_save >= 1:

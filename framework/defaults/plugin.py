@@ -19,6 +19,7 @@ from framework.options import (
     EvaluationOptions,
     ExplorationOptions,
     LearningOptions,
+    RecordOptions,
     ReplayOptions,
     ReturnsOptions,
     RunOptions,
@@ -51,6 +52,7 @@ def config_sections() -> Sequence[type[Section]]:
     return [
         RunOptions,
         EvaluationOptions,
+        RecordOptions,
         ExplorationOptions,
         ReturnsOptions,
         ReplayOptions,

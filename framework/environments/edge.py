@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from framework.environments.info import NOTHING, Wanted, crossing
 from framework.errors import UsageError
 
 TURNED = {-3: -2, -2: -1, -1: -3}
@@ -24,19 +25,22 @@ class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
     * An observation has the shape and the kind of dtype of its space. Images [H, W, C] of uint8 become [C, H, W],
       and the axis of a declared mirror turns with them.
     * A reward is a float. An array of one number is one number.
-    * `info` is left out: nothing in the engine reads it, and gymnasium cannot batch every one.
+    * Of `info`, only the numbers that are recorded cross (see `framework.environments.info`): gymnasium cannot batch
+      every info.
 
     Raises:
-        UsageError: when it is made, if a space is not gymnasium's; later if an observation or a reward does not fit.
+        UsageError: when it is made, if a space is not gymnasium's; later if an observation, a reward or a number in
+            `info` does not fit.
     """
 
-    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+    def __init__(self, env: gymnasium.Env[Any, Any], wanted: Wanted = NOTHING) -> None:
         for name in ("observation_space", "action_space"):
             space = getattr(env, name, None)
             if not isinstance(space, gymnasium.Space):
                 kind = type(space)
                 raise UsageError(f"its {name} is {kind.__module__}.{kind.__name__}, which is no gymnasium.Space")
         super().__init__(env)
+        self._wanted = wanted
         self._space = env.observation_space
         self._discrete_actions = isinstance(env.action_space, gymnasium.spaces.Discrete)
         self._channels_last = _is_channels_last(self._space)
@@ -51,8 +55,9 @@ class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
         return self._observed(obs), {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        obs, reward, terminated, truncated, _ = self.env.step(int(action) if self._discrete_actions else action)
-        return self._observed(obs), _number(reward), bool(terminated), bool(truncated), {}
+        obs, reward, terminated, truncated, info = self.env.step(int(action) if self._discrete_actions else action)
+        numbers = crossing(info, self._wanted, bool(terminated or truncated))
+        return self._observed(obs), _number(reward), bool(terminated), bool(truncated), numbers
 
     def _observed(self, obs: Any) -> Any:
         space = self._space

@@ -21,6 +21,7 @@ from jaxtyping import Bool, Int64, Shaped
 from framework.environments.edge import Edge
 from framework.environments.frames import FrameStack, stacked_space
 from framework.environments.history import History, play_again
+from framework.environments.info import NOTHING, InfoReader, Wanted
 from framework.environments.processes import EnvProcesses
 from framework.errors import FrameworkError, UsageError
 from framework.types import Mirror, Spaces, State, Stateful, Step
@@ -35,6 +36,7 @@ def vectorise(
     processes: bool = False,
     seconds: float = 0,
     global_seeds: Sequence[int] = (),
+    wanted: Wanted = NOTHING,
 ) -> VectorEnv[Any, Any, Any]:
     """Put single environments side by side, in this process or each in a process of its own. Each is behind an `Edge`.
 
@@ -44,10 +46,11 @@ def vectorise(
         processes: whether each environment gets a process of its own.
         seconds: limit for every answer of such a process; 0: no limit.
         global_seeds: for the global random state of each process. Without them, forked processes would draw the same.
+        wanted: the keys of `info` that cross the edge.
     """
 
     def make() -> gymnasium.Env[Any, Any]:
-        return Edge(factory())
+        return Edge(factory(), wanted)
 
     if processes:
         return EnvProcesses(make, num_envs, seconds, global_seeds)
@@ -107,12 +110,19 @@ class TransitionStream:
     Environments with `step_async` and `step_wait` work between the two calls.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], episode_seed: EpisodeSeed, max_steps: int = 0) -> None:
+    def __init__(
+        self,
+        env: VectorEnv[Any, Any, Any],
+        episode_seed: EpisodeSeed,
+        max_steps: int = 0,
+        wanted: Wanted = NOTHING,
+    ) -> None:
         """
         Args:
             env: the environments. The stream closes them.
             episode_seed: the seed of each episode.
             max_steps: cut off episodes after this many steps; 0: never. See `cut`.
+            wanted: the keys of `info` whose numbers are part of a `Step`.
         """
         self.env = env
         self.cut: Bool[np.ndarray, " N"] = np.zeros(env.num_envs, np.bool_)
@@ -126,6 +136,8 @@ class TransitionStream:
         self.spaces = spaces_of(env)
         self.metadata = dict(env.metadata)
         self._mode = AutoresetMode(self.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP))
+        self.infos = InfoReader(wanted, self._mode is AutoresetMode.SAME_STEP)
+        """Reads `info`, and knows its keys."""
         self._clip: tuple[float, float] | None = self.metadata.get("reward_clip")
         self._skip = int(self.metadata.get("frame_skip", 1))
         self._episode_seed = episode_seed
@@ -196,6 +208,7 @@ class TransitionStream:
             truncated=truncated[rows],
             next_obs=successors[rows],
             frames=self._skip,
+            info=self.infos.read(info, ended, rows),
         )
         self._frames, self._first = current, first
         self._stack.push(current, first)

@@ -23,7 +23,8 @@ class MetricsWriter(Callback):
     """Writes a row for each episode, for each evaluation and for every `learning_every` updates.
 
     Every row has `kind`, `env_steps`, `frames`, `updates` and `seconds`, the training time so far without evaluations.
-    TensorBoard's tags are `<kind>/<key>` and `exploration/<name>`, against environment steps.
+    The metrics of record.info are called `info/<metric>`. TensorBoard's tags are `<kind>/<key>` and
+    `exploration/<name>`, against environment steps.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class MetricsWriter(Callback):
             "best": figures.best,
             "mean_100": figures.mean,
             "length": episode.length,
+            **{f"info/{name}": number for name, number in episode.info.items()},
         }
         self._write("episode", counters, {"episode": episode.number, **scalars, **exploration}, scalars, exploration)
 

@@ -12,9 +12,11 @@ import numpy as np
 from framework.assembly.parts import Parts
 from framework.errors import NonFiniteLoss
 from framework.events import Callback, Episode, EvaluationResult
-from framework.options import EvaluationOptions, RunOptions
+from framework.options import EvaluationOptions, RecordOptions, RunOptions
 from framework.training.ends import Patience, reached_end
+from framework.training.episode_info import InfoMetrics
 from framework.training.evaluation import evaluate
+from framework.training.identity import as_json
 from framework.types import Batch, State, Step, TDErrors
 
 Listener = tuple[Callback, Callable[..., None]]
@@ -60,6 +62,7 @@ class Loop:
         self._stopping = self._abandoning = False
         self._returns = np.zeros(parts.spaces.num_envs)
         self._lengths = np.zeros(parts.spaces.num_envs, np.int64)
+        self._info = InfoMetrics(parts.config[RecordOptions].info, parts.spaces.num_envs)
         self.callbacks = callbacks
         self._left_out: list[Callback] = []
         self._saver = saver
@@ -120,6 +123,11 @@ class Loop:
         self._stopping, self._abandoning = True, self._abandoning or abandon
 
     @property
+    def complaints(self) -> list[str]:
+        """One message for each key of record.info that no episode had; none before the first episode has ended."""
+        return self._info.complaints(sorted(self.parts.stream.infos.keys)) if self.counters.episodes else []
+
+    @property
     def pulse(self) -> tuple[int, int, int]:
         """A value that changes with every step, every update and every step of an evaluation."""
         return self.counters.env_steps, self.counters.updates, self._played
@@ -130,20 +138,23 @@ class Loop:
         return {
             "returns": self._returns.copy(),
             "lengths": self._lengths.copy(),
+            "info": self._info.state_dict(),
             "evaluations": self._evaluations,
             "patience": self._patience.state_dict(),
-            "last_evaluation": last and {**asdict(last), "returns": list(last.returns), "lengths": list(last.lengths)},
+            "last_evaluation": last and as_json(asdict(last)),
         }
 
     def load_state_dict(self, state: State) -> None:
         self._returns[:] = state["returns"]
         self._lengths[:] = state["lengths"]
+        self._info.load_state_dict(state["info"])
         self._evaluations = int(state["evaluations"])
         self._patience.load_state_dict(state["patience"])
         last = state["last_evaluation"]
         if last is not None:
             lists = {name: tuple(last[name]) for name in ("returns", "lengths")}
-            self.last_evaluation = EvaluationResult(**{**last, **lists})
+            info = {name: tuple(numbers) for name, numbers in last["info"].items()}
+            self.last_evaluation = EvaluationResult(**{**last, **lists, "info": info})
 
     def _learn(self) -> None:
         """Make the updates that are due. If the buffer has nothing to sample yet, they stay due."""
@@ -166,11 +177,14 @@ class Loop:
             self._call(self._on_step, step, self.counters)
         self._returns[step.env_id] += step.raw_reward
         self._lengths[step.env_id] += 1
+        if self._info.names:
+            self._info.add(step)
         if step.ended.any():
             number = self.counters.episodes - int(step.ended.sum())
-            for env_id in step.env_id[step.ended].tolist():
+            for row in np.flatnonzero(step.ended).tolist():
                 number += 1
-                episode = Episode(number, env_id, float(self._returns[env_id]), int(self._lengths[env_id]))
+                env_id, info = int(step.env_id[row]), self._info.end(step, row)
+                episode = Episode(number, env_id, float(self._returns[env_id]), int(self._lengths[env_id]), info)
                 self._returns[env_id], self._lengths[env_id] = 0.0, 0
                 self._call(self._on_episode, episode, self.counters)
 

@@ -58,6 +58,8 @@ class Outcome:
     """The longest time that training waited for a checkpoint, in seconds."""
     reason: str
     """The end that the run reached, in words: "5,000 steps". Empty if a signal or `run.hours` stopped it."""
+    complaints: Sequence[str] = ()
+    """What the user should know about the run: keys of record.info that no episode had."""
 
     @property
     def interrupted(self) -> bool:
@@ -127,7 +129,9 @@ def train(
             loop.run()
     stopped_by = received[0] if received else None
     longest = saver.longest if saver else 0.0
-    return Outcome(loop.counters, loop.last_evaluation, stopped_by, out_of_time.is_set(), longest, loop.reason)
+    return Outcome(
+        loop.counters, loop.last_evaluation, stopped_by, out_of_time.is_set(), longest, loop.reason, loop.complaints
+    )
 
 
 def _dispensable(parts: Parts, owners: Mapping[int, str], callback: Callback, error: Exception) -> bool:

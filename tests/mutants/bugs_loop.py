@@ -49,8 +49,8 @@ MUTANTS = (
         row="Farama-Foundation/Gymnasium#1017",
         plugins="tabular,chain",
         module=LOOP,
-        old="float(self._returns[env_id]), int(self._lengths[env_id]))",
-        new="float(self._returns[env_id]), int(self._lengths[env_id]) - 1)",
+        old="float(self._returns[env_id]), int(self._lengths[env_id]), info)",
+        new="float(self._returns[env_id]), int(self._lengths[env_id]) - 1, info)",
     ),
     Mutant(
         name="an_episode_s_return_is_kept_for_the_next",
@@ -76,8 +76,8 @@ MUTANTS = (
         row="not in the catalogue: truncation is no end",
         plugins="tabular,chain",
         module=LOOP,
-        old="for env_id in step.env_id[step.ended].tolist():",
-        new="for env_id in step.env_id[step.terminated].tolist():",
+        old="for row in np.flatnonzero(step.ended).tolist():",
+        new="for row in np.flatnonzero(step.terminated).tolist():",
     ),
     Mutant(
         name="listeners_hear_of_a_step_before_it_is_counted",

@@ -87,7 +87,7 @@ def test_none_and_zero_mean_never(patience: int | None) -> None:
     assert not counting.over
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(means=st.lists(st.sampled_from([0.0, 1.0, 2.0]), min_size=8, max_size=8))
 def test_the_loop_ends_with_it(means: list[float]) -> None:
     played = Scripted([*means, 0.0, 0.0, 0.0]).ended_after()
