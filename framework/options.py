@@ -29,6 +29,14 @@ class RunOptions(Section, name="run"):
         description="stop after this time by the clock, evaluations included, with a checkpoint; other ends remain; a "
         "run that continues has this time anew",
     )
+    init_from: str | None = Field(
+        None,
+        description="start with the weights of another run, and nothing else of it: a run folder, the name of a plugin "
+        "with a trained agent, or a file of weights; the run keeps a copy",
+    )
+    init_weights: Literal["evaluation", "last", "mean_100"] | None = Field(
+        None, description="which weights of run.init_from; default: the first of these that it saved"
+    )
     num_envs: int = Field(1, ge=1, le=4096, description="environments side by side")
     env_processes: bool = Field(
         False,

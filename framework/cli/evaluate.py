@@ -37,9 +37,9 @@ def evaluate(
     """
     from rich.console import Console
 
+    from framework.training.agents import load
     from framework.training.blame import plugins_named
     from framework.training.evaluation import evaluate as play
-    from framework.training.run_folder import load
 
     agent = load(run, weights, assigned(assignments), plugins)
     with plugins_named(agent), Console(stderr=True).status(f"playing {episodes} episodes"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from framework.cli.options import JobsOption, PluginsOption, names_of, trains
+from framework.cli.options import JobsOption, PluginsOption, WeightsOption, names_of, trains
 
 if TYPE_CHECKING:
     from framework.assembly.parts import Parts
@@ -43,6 +43,15 @@ def run(
             show_default=False,
         ),
     ] = None,
+    init_from: Annotated[
+        str | None,
+        typer.Option(
+            help="Start a new run with the weights of another run, and nothing else of it: a run folder, the name of a "
+            "plugin with a trained agent, or a file of weights.",
+            show_default=False,
+        ),
+    ] = None,
+    init_weights: WeightsOption = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print a line for every thousand steps, not for every episode.")
     ] = False,
@@ -67,10 +76,18 @@ def run(
 
       python -m framework run --plugins dqn,chain --seeds 5
 
+      python -m framework run --plugins dqn,pong --init-from runs/first --set exploration.start=0.1
+
       python -m framework run --resume runs/first --steps 2000000
     """
+    from framework.config import Source
     from framework.errors import UsageError
 
+    if resume is not None and (init_from is not None or init_weights is not None):
+        raise UsageError("--init-from is for a new run, and a run that continues has its own weights: remove --resume")
+    initial = {"run.init_from": _absolute(init_from), "run.init_weights": init_weights}
+    given = {option: value for option, value in initial.items() if value is not None}
+    sources = [*sources, Source("command line", given, unread="refused")] if given else sources
     if resume is None and force:
         raise UsageError("--force is for a run that continues: add --resume")
     if resume is not None and (seeds > 1 or run_dir is not None):
@@ -120,6 +137,7 @@ def run_on(
 def _run(parts: Parts, folder: Path | None, reopened: Reopened | None, quiet: bool) -> int:
     from framework.options import RunOptions
     from framework.training.ends import check_ends
+    from framework.training.initial import initialise
     from framework.training.run import train
     from framework.training.run_folder import default_folder
 
@@ -127,6 +145,8 @@ def _run(parts: Parts, folder: Path | None, reopened: Reopened | None, quiet: bo
     before = checkpoint.env_steps if checkpoint else 0
     try:
         check_ends(parts)
+        if reopened is None:
+            initialise(parts)
         options = parts.config[RunOptions]
         place = folder or default_folder(options.plugins, f"seed{options.seed}")
         _introduce(parts, place, reopened)
@@ -151,9 +171,16 @@ def _introduce(parts: Parts, folder: Path, reopened: Reopened | None) -> None:
     if {"capacity", "bytes"} <= set(size):
         typer.echo(f"replay   {size['capacity']:,} frames, {size['bytes'] / 1e9:.3f} GB when full")
     typer.echo(f"ends     {_ends(parts)}")
+    if parts.initial:
+        typer.echo(f"weights  {parts.initial.path}")
     typer.echo(f"folder   {folder}")
     if reopened:
         typer.echo(f"resumed  after {reopened.checkpoint.env_steps:,} steps, from {reopened.checkpoint.path}")
+
+
+def _absolute(source: str | None) -> str | None:
+    """The absolute path of a folder or a file, so that a run can be started again from anywhere; else the name."""
+    return str(Path(source).resolve()) if source is not None and Path(source).exists() else source
 
 
 def _ends(parts: Parts) -> str:

@@ -13,6 +13,7 @@ from framework.config import Source
 from framework.errors import UsageError
 from framework.recording.trace import Difference, TraceComparer, read_trace
 from framework.training.identity import as_json, differences
+from framework.training.initial import kept_weights
 from framework.training.run import train
 from framework.training.run_folder import manifest, recorded_manifest, recorded_options, recorded_plugins
 
@@ -52,12 +53,14 @@ def repeat(
     if not 1 <= end <= last:
         raise UsageError(f"'{origin}' was recorded up to step {last:,}: choose --to from 1 to {last}")
     recorded = recorded_options(origin)
-    ends: dict[str, Any] = {
+    own: dict[str, Any] = {
         "run.steps": end,
         "run.until": recorded.get("run.until"),  # decides which evaluations are confirmed
         **dict.fromkeys(("run.episodes", "run.patience", "run.hours")),
     }
-    sources = [Source(f"run {origin}", recorded), Source("repeat", ends)]
+    if recorded.get("run.init_from") is not None:
+        own |= {"run.init_from": str(kept_weights(origin)), "run.init_weights": None}
+    sources = [Source(f"run {origin}", recorded), Source("repeat", own)]
     parts = assemble(recorded_plugins(origin, recorded, changed=False), sources=sources)
     changes = _changes(origin, parts)
     comparer = TraceComparer(rows, parts.policy)

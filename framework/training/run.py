@@ -22,6 +22,7 @@ from framework.options import CheckpointOptions, RunOptions
 from framework.recording.states import save_state
 from framework.training.blame import culprit, plugins_named
 from framework.training.ends import check_ends
+from framework.training.initial import initialise
 from framework.training.loop import Loop
 from framework.training.run_folder import create_run_folder, locked
 from framework.training.watchdog import watched
@@ -93,7 +94,7 @@ def train(
 
     Raises:
         UsageError: if the run would never end, the folder has files in it, the parts were trained before, or the
-            checkpoint's state does not fit.
+            checkpoint's state or the weights of run.init_from do not fit.
         NonFiniteLoss: if a loss is NaN or infinite; the batch is saved in RUN/non_finite.safetensors.
         PluginError: if a plugin raises an error; the message names the plugin, the hook and the line.
         FrameworkError: if a checkpoint cannot be written.
@@ -103,6 +104,8 @@ def train(
         check_ends(parts)
         if parts.counters.env_steps:
             raise UsageError("these parts have been trained already: assemble new ones for another run")
+        if checkpoint is None:
+            initialise(parts)
         path = Path(folder) if folder is not None else None
         if path is not None:
             if checkpoint is None:
