@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from framework.cli.options import JobsOption, PluginsOption, WeightsOption, names_of, trains
+from framework.cli.options import JobsOption, PluginsOption, names_of, trains
 
 if TYPE_CHECKING:
     from framework.assembly.parts import Parts
@@ -51,7 +51,13 @@ def run(
             show_default=False,
         ),
     ] = None,
-    init_weights: WeightsOption = None,
+    init_weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Which weights of --init-from: evaluation, last or mean_100. Default: the first of these that it has.",
+            show_default=False,
+        ),
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print a line for every thousand steps, not for every episode.")
     ] = False,
