@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
@@ -186,7 +187,7 @@ def _introduce(parts: Parts, folder: Path, reopened: Reopened | None) -> None:
 
 def _absolute(source: str | None) -> str | None:
     """The absolute path of a folder or a file, so that a run can be started again from anywhere; else the name."""
-    return str(Path(source).resolve()) if source is not None and Path(source).exists() else source
+    return str(Path(source).resolve()) if source is not None and os.path.exists(source) else source
 
 
 def _ends(parts: Parts) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.errors import UsageError
-from framework.recording.files import replacing
+from framework.recording.files import readable, replacing
 from framework.study.arms import CheckedArm
 from framework.study.runs import Run, folder_name
 
@@ -32,9 +32,10 @@ def open_study(folder: Path, arms: Sequence[CheckedArm]) -> Iterator[None]:
             another process runs its study, or if it cannot be created.
     """
     wanted = {arm.label: definition(arm) for arm in arms}
-    if folder.is_dir() and not (folder / STUDY).is_file() and any(file.name != LOCK for file in folder.iterdir()):
-        raise UsageError(f"the folder '{folder}' contains files, but no study: choose another with --study-dir")
-    _compare(folder, wanted)
+    with readable(folder):
+        if folder.is_dir() and not (folder / STUDY).is_file() and any(file.name != LOCK for file in folder.iterdir()):
+            raise UsageError(f"the folder '{folder}' contains files, but no study: choose another with --study-dir")
+        _compare(folder, wanted)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / LOCK).open("w")

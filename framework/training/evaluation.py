@@ -67,8 +67,8 @@ def evaluate(
         stream.close()
     played = [episode for game in games for episode in game.finished]
     info = by_metric([episode.info for episode in played])
-    if SUCCESS not in asked and not any(number is not None for number in info[SUCCESS]):
-        del info[SUCCESS]  # nobody asked, and the environment has none
+    if SUCCESS not in asked and all(number is None for number in info.get(SUCCESS, ())):
+        info.pop(SUCCESS, None)  # nobody asked, and the environment has none
     return EvaluationResult(
         returns=tuple(episode.total for episode in played),
         lengths=tuple(episode.length for episode in played),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -178,7 +179,10 @@ def test_the_commands(names: str, tmp_path: Path, monkeypatch: Any, capsys: Any)
     assert figures["info"]["is_success"] == figures["returns"]
     assert figures["info/is_success"] == figures["mean"]
     assert figures["info/nothing"] is None
-    app(["evaluate", run, "--episodes", "5", "--epsilon", "0.5"], standalone_mode=False)
+    words = ["evaluate", run, "--episodes", "5", "--epsilon", "0.5"]
+    app([*words, "--set", 'record.info=["sum:time"]'], standalone_mode=False)
+    assert re.search(r"\) \| is_success \d\.\d\d \| sum:time \d+\.\d\d \| min", capsys.readouterr().out)
+    app(words, standalone_mode=False)
     out = capsys.readouterr().out
     assert f" | is_success {figures['mean']:.2f} | sum:forward {figures['info/sum:forward']:.2f} | nothing – |" in out
 
