@@ -29,11 +29,15 @@ def evaluate(
     "100 episodes (12 different)" means that only 12 of them had actions or rewards of their own: where neither the game
     nor the agent draws random numbers, the same game is played again.
 
+    The output has the mean of the environment's is_success, if there is one, and of the metrics of record.info.
+
     Examples:
 
       python -m framework evaluate runs/first --episodes 100
 
       python -m framework evaluate pong --episodes 10 --set pong.sticky=0.25
+
+      python -m framework evaluate runs/first --set 'record.info=["sum:reward_forward"]'
     """
     from rich.console import Console
 

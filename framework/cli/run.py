@@ -69,7 +69,7 @@ def run(
     """Train an agent and record the run: metrics, TensorBoard events, best weights, checkpoints, curves.
 
     Ctrl-C ends the run after the current step and writes a checkpoint (exit code 130), and so do SIGTERM (143) and
-    SIGHUP (129).
+    SIGHUP (129). Exit code 2: what you gave is wrong, a damaged run included, and nothing has begun.
 
     Examples:
 
