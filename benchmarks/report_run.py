@@ -17,8 +17,8 @@ from framework.assembly.assemble import assemble_agent
 from framework.config import Source, read_toml
 from framework.events import EvaluationResult
 from framework.recording import read_rows
+from framework.training.agents import load
 from framework.training.evaluation import evaluate
-from framework.training.run_folder import load
 
 
 def windows(rows: Iterable[dict[str, Any]], every: int) -> Iterable[str]:

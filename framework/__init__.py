@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from framework.assembly.assemble import assemble
     from framework.assembly.parts import Agent, Parts
     from framework.errors import FrameworkError, UsageError
+    from framework.training.agents import load
     from framework.training.evaluation import evaluate
     from framework.training.resume import resume
     from framework.training.run import Outcome, train
-    from framework.training.run_folder import load
 
 _MODULES = {
     "Agent": "assembly.parts",
@@ -27,7 +27,7 @@ _MODULES = {
     "UsageError": "errors",
     "assemble": "assembly.assemble",
     "evaluate": "training.evaluation",
-    "load": "training.run_folder",
+    "load": "training.agents",
     "resume": "training.resume",
     "train": "training.run",
 }

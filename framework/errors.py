@@ -15,7 +15,7 @@ class FrameworkError(Exception):
 
 
 class UsageError(FrameworkError):
-    """The composition, configuration or command is wrong; nothing has been written.
+    """The composition, the configuration, the command or a file that the user gave is wrong; nothing has begun.
 
     One error holds all problems that were found, so that the user sees them at once.
     """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -42,6 +43,8 @@ class Episode:
     env_id: int
     raw_return: float
     length: int
+    info: Mapping[str, float | None] = field(default_factory=dict)
+    """Metric of record.info → its number; None if the episode gave none."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class EvaluationResult:
     """Whether this evaluation is the one with fresh episodes that decides whether `run.until` was reached."""
     confirmed: bool | None = None
     """Whether the confirmation reached `run.until`; None if there was none. Both results of the pair have it."""
+    info: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    """Metric of record.info → its number in each episode; None where an episode gave none."""
 
     @property
     def mean(self) -> float:
@@ -76,26 +81,37 @@ class EvaluationResult:
         """Their population standard deviation."""
         return float(np.std(self.returns))
 
-    def summary(self) -> dict[str, float]:
-        """Mean, standard deviation, extremes and number of different episodes, and how many were unfinished if any."""
-        found = {
+    @property
+    def info_means(self) -> dict[str, float | None]:
+        """Metric of record.info → its mean over the episodes that have a number; None if none has."""
+        numbers = {name: [number for number in given if number is not None] for name, given in self.info.items()}
+        return {name: float(np.mean(given)) if given else None for name, given in numbers.items()}
+
+    def summary(self) -> dict[str, float | None]:
+        """Mean, standard deviation, extremes and number of different episodes, and how many were unfinished if any.
+
+        The means of the metrics of record.info are called "info/<metric>".
+        """
+        found: dict[str, float | None] = {
             "mean": self.mean,
             "deviation": self.deviation,
             "min": float(min(self.returns)),
             "max": float(max(self.returns)),
             "distinct": self.distinct,
+            **{f"info/{name}": mean for name, mean in self.info_means.items()},
         }
         return {**found, "unfinished": self.unfinished} if self.unfinished else found
 
     def describe(self) -> str:
-        """The result in words: "mean 2.00 ± 0.00 over 10 episodes (4 different)".
+        """The result in words: "mean 2.00 ± 0.00 over 10 episodes (4 different) | is_success 0.70".
 
         Episodes are different if their actions or rewards are: a game without chance may be played again and again.
         """
         count = len(self.returns)
         cut = f"; {self.unfinished - self.not_played} cut off at evaluation.max_steps" if self.unfinished else ""
         cut += f", {self.not_played} more not played" if self.not_played else ""
+        means = [f" | {name} {'–' if mean is None else format(mean, '.2f')}" for name, mean in self.info_means.items()]
         return (
             f"mean {self.mean:.2f} ± {self.deviation:.2f} over {count} episode{'' if count == 1 else 's'} "
-            f"({self.distinct} different{cut})"
+            f"({self.distinct} different{cut}){''.join(means)}"
         )

@@ -34,6 +34,8 @@ Conventions beside the hooks:
 * A part satisfies its protocol in `framework.types`. A part whose state changes during a run has `state_dict()` and
   `load_state_dict(state)`; the state is a nested dict of numpy arrays and JSON scalars. A part may have `manifest()`,
   which returns JSON values for the run's manifest.
+* The weights of a policy are the arrays of floating-point numbers in its state. The option run.init_from takes them
+  over from another run, and nothing else. So leave constants that options set out of the state.
 * An option called `threads` says how many threads a run takes; a study starts as many runs at once as fit the cores.
 * `CHECK_WITH = "dqn,chain"` in a plugin's module names the plugins with which the command `check` completes it.
 * A folder `templates` beside a plugin's module holds templates for the command `new`, one for each slot of the plugin's
@@ -154,6 +156,9 @@ def make_env(
         reward_clip     (low, high): bounds of that reward, after the scale
         mirror          {"axis": of a frame, negative, "actions": action → the action that the mirror shows}
         protocol        dict for the manifest
+
+    Of `info`, it reads the keys that the option record.info names, and `is_success` in evaluations: numbers, and in a
+    vector environment gymnasium's arrays [N] with their masks `_key`.
 
     It also reads gymnasium's own `autoreset_mode` and, to watch, `render_fps`. Images [H, W, C] of a single environment
     become [C, H, W], and the mirror's axis turns with them.

@@ -22,12 +22,26 @@ class RunOptions(Section, name="run"):
     )
     episodes: int | None = Field(None, ge=1, description="stop after this many episodes")
     until: float | None = Field(None, description="stop when an evaluation's mean return reaches this")
+    patience: int | None = Field(
+        None,
+        ge=0,
+        description="stop when so many evaluations in a row did not improve the best mean return; an evaluation whose "
+        "confirmation failed is no improvement; 0: never",
+    )
     hours: float | None = Field(
         None,
         gt=0,
         le=100_000,
         description="stop after this time by the clock, evaluations included, with a checkpoint; other ends remain; a "
         "run that continues has this time anew",
+    )
+    init_from: str | None = Field(
+        None,
+        description="start with the weights of another run, and nothing else of it: a run folder, the name of a plugin "
+        "with a trained agent, or a file of weights; the run keeps a copy",
+    )
+    init_weights: Literal["evaluation", "last", "mean_100"] | None = Field(
+        None, description="which weights of run.init_from; default: the first of these that it saved"
     )
     num_envs: int = Field(1, ge=1, le=4096, description="environments side by side")
     env_processes: bool = Field(
@@ -64,6 +78,24 @@ class EvaluationOptions(Section, name="evaluation"):
         ge=0,
         description="steps after which an episode is cut off and counted as unfinished, in evaluations, 'evaluate' and "
         "'watch'; 27,000 steps are half an hour of an Atari game; 0: never",
+    )
+
+
+SUM = "sum:"
+"""In record.info, the prefix of a metric that is a sum over an episode's steps."""
+
+SUCCESS = "is_success"
+"""The key of `info` that evaluations report without being asked, if the environment gives it."""
+
+
+class RecordOptions(Section, name="record"):
+    """What metrics and evaluations report beside returns and lengths."""
+
+    info: tuple[str, ...] = Field(
+        (),
+        description="keys of the environment's info that are metrics of an episode, such as "
+        f'["{SUCCESS}", "{SUM}reward_forward"]: a key is its number in the last step of the episode, and "{SUM}key" '
+        f"the sum over all its steps; evaluations report their means, and {SUCCESS} without being asked",
     )
 
 

@@ -104,6 +104,8 @@ class Step:
     next_obs: Shaped[np.ndarray, "M *frame"]
     frames: int = 1
     """Emulator frames of one row (the frame skip)."""
+    info: Mapping[str, Float64[np.ndarray, " M"]] = field(default_factory=dict)
+    """Key of the environment's `info` that is recorded → its numbers; NaN where a row has none."""
 
     def __len__(self) -> int:
         return len(self.env_id)

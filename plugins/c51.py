@@ -75,7 +75,8 @@ class CategoricalHead(nn.Module):
         super().__init__()
         self.width = atoms
         self.support: Tensor
-        self.register_buffer("support", torch.linspace(v_min, v_max, atoms))
+        # the options set it, so it is no weight: weights of another run must not bring theirs
+        self.register_buffer("support", torch.linspace(v_min, v_max, atoms), persistent=False)
 
     def forward(self, features: Float[Tensor, "B F"], stream: Callable[[Tensor], Tensor]) -> Categorical:
         logs = torch.log_softmax(stream(features), dim=2)

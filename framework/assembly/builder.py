@@ -13,9 +13,10 @@ import gymnasium
 from framework.assembly.manager import Expected, PluginError, Plugins
 from framework.assembly.slots import Slots
 from framework.config import Config, Source, build_config
+from framework.environments.info import Wanted, wanted_keys
 from framework.environments.stream import TransitionStream, vectorise
 from framework.errors import FrameworkError, UnsupportedSpace, UsageError
-from framework.options import EvaluationOptions, RunOptions
+from framework.options import EvaluationOptions, RecordOptions, RunOptions
 from framework.seeding import Seeds
 from framework.types import (
     Buffer,
@@ -177,18 +178,21 @@ class Builder:
         owner = self.slots.filled["make_env"]
         if in_processes is None:
             in_processes = self.config[RunOptions].env_processes and role != "watch"
+        wanted = wanted_keys(self.config[RecordOptions].info, role)
         try:
             env = (
                 made
                 if isinstance(made, gymnasium.vector.VectorEnv)
-                else self._side_by_side(made, num_envs, name, in_processes)
+                else self._side_by_side(made, num_envs, name, in_processes, wanted)
             )
             with _closed_on_error(env):
                 if env.num_envs != num_envs:
                     raise UsageError(f"make_env made {env.num_envs} environments instead of {num_envs}")
                 limit = 0 if role == "train" else self.config[EvaluationOptions].max_steps
                 seeds = self.seeds  # the stream must not keep the builder, whose configuration may be a recorded one
-                return TransitionStream(env, lambda env_id, episode: seeds.episode(name, env_id, episode), limit)
+                return TransitionStream(
+                    env, lambda env_id, episode: seeds.episode(name, env_id, episode), limit, wanted
+                )
         except UsageError as error:
             raise UsageError([f"{owner}: {problem}" for problem in error.problems]) from error
         except FrameworkError:
@@ -201,11 +205,11 @@ class Builder:
             ) from error
 
     def _side_by_side(
-        self, factory: Callable[[], gymnasium.Env[Any, Any]], num_envs: int, name: str, processes: bool
+        self, factory: Callable[[], gymnasium.Env[Any, Any]], num_envs: int, name: str, processes: bool, wanted: Wanted
     ) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
         global_seeds = [self.seeds.integer(f"process/{name}", number) for number in range(num_envs)]
         patience = SILENT_SHARE * self.config[RunOptions].watchdog
-        return vectorise(factory, num_envs, processes, patience, global_seeds)
+        return vectorise(factory, num_envs, processes, patience, global_seeds, wanted)
 
     def _fill(self, slot: str, expected: type[T], **arguments: Any) -> T:
         return self.slots.fill(slot, expected, config=self.config, seeds=self.seeds, slots=self.slots, **arguments)

@@ -30,7 +30,7 @@ RECOMMENDATIONS = Expected(
 )
 """What the hooks `config_sections`, `conformance_values` and `recommended_values` must return."""
 
-ENDS = ("run.steps", "run.episodes", "run.until")
+ENDS = ("run.steps", "run.episodes", "run.until", "run.patience")
 """The options that end a run."""
 
 
@@ -171,9 +171,9 @@ def _without_ends(weaker: Source, stronger: Mapping[str, Any]) -> Source:
     """The weaker source, without the values that a stronger source makes void.
 
     If the stronger source sets an end of the run, no weaker end counts. If it turns evaluations off, a weaker
-    `run.until` does not count, because only an evaluation can reach it.
+    `run.until` or `run.patience` does not count, because only evaluations can reach it.
     """
     void = set(ENDS) if not set(ENDS).isdisjoint(stronger) else set()
     if stronger.get("evaluation.every") == 0:
-        void.add("run.until")
+        void |= {"run.until", "run.patience"}
     return replace(weaker, values={path: value for path, value in weaker.values.items() if path not in void})

@@ -28,6 +28,7 @@ from framework.types import (
     Role,
     Sampler,
     Spaces,
+    State,
     Stateful,
     TargetSync,
 )
@@ -90,6 +91,17 @@ class Agent:
         return chosen.tolist()[0] if single and chosen.ndim == 1 else chosen[0] if single else chosen
 
 
+@dataclass(frozen=True)
+class InitialWeights:
+    """The weights of another run with which a new run starts."""
+
+    path: Path
+    """The file of weights."""
+    state: State
+    env_steps: int | None
+    """Environment steps of the other run when it saved them; None if unknown."""
+
+
 @dataclass
 class Parts(Agent):
     """All parts of a run."""
@@ -111,6 +123,8 @@ class Parts(Agent):
     unread: Mapping[str, str] = field(default_factory=dict)
     """Every option that nothing reads, although the user set it → why. `Source.unread` decides which are reported."""
     counters: Counters = field(default_factory=Counters)
+    initial: InitialWeights | None = None
+    """The weights of another run, once the policy has got them."""
 
     def stateful(self) -> dict[str, Stateful]:
         """Every part whose state belongs in a checkpoint, by its name here; also the counters and the stream."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from framework.assembly.manager import ENGINE, Plugins
 from framework.config import Config, Section, Source
-from framework.options import CheckpointOptions, EvaluationOptions, RunOptions
+from framework.options import CheckpointOptions, EvaluationOptions, RecordOptions, RunOptions
 
 S = TypeVar("S", bound=Section)
 
@@ -18,7 +18,7 @@ READ_LATER = {"make_env", "env_wrapper", "make_callbacks"}
 
 READ_BY_RUNS = {
     f"{section.section_name}.{key}"
-    for section in (RunOptions, EvaluationOptions, CheckpointOptions)
+    for section in (RunOptions, EvaluationOptions, RecordOptions, CheckpointOptions)
     for key in section.model_fields
 } - {"run.device"}
 """Options that training and evaluation read, whatever the parts are."""

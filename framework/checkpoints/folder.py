@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from framework.checkpoints.manifest import NAME, Entry, Manifest, read_manifest
-from framework.errors import FrameworkError, UsageError
-from framework.recording.files import refusals_named, replacing, sync_folder
+from framework.errors import UsageError
+from framework.recording.files import readable, refusals_named, replacing, sync_folder
 from framework.recording.states import load_state, save_state
 from framework.types import State
 
@@ -34,18 +34,18 @@ class Checkpoint:
         return int(self.manifest.about["counters"]["env_steps"])
 
     def state(self) -> dict[str, Any]:
-        """The state without its segments. Raises FrameworkError if the file does not contain a state."""
+        """The state without its segments. Raises UsageError if the file does not contain a state."""
         return load_state(self.path / STATE)
 
     def segments(self, names: Sequence[str]) -> Iterator[State]:
         """Yield these segments. Each is read only when it is needed.
 
         Raises:
-            FrameworkError: if one does not belong to the checkpoint, or contains no state.
+            UsageError: if one does not belong to the checkpoint, or contains no state.
         """
         for name in names:
             if name + SUFFIX not in self.manifest.files:
-                raise FrameworkError(f"{self.path / STATE}: damaged: there is no segment {name!r}")
+                raise UsageError(f"{self.path / STATE}: damaged: there is no segment {name!r}")
             yield load_state(self.path / (name + SUFFIX))
 
 
@@ -104,35 +104,33 @@ class CheckpointFolder:
         """The latest intact checkpoint, and what is wrong with `LATEST` and with newer checkpoints.
 
         Raises:
-            UsageError: if there is no checkpoint.
-            FrameworkError: if no checkpoint is intact; the message says what is wrong with each.
+            UsageError: if there is no checkpoint, or none is intact; the message says what is wrong with each.
         """
-        numbers, problems = sorted(self._numbers(), reverse=True), []
+        with readable(self.path):
+            numbers, problems = sorted(self._numbers(), reverse=True), list[str]()
         if not numbers:
             raise UsageError(f"'{self.path.parent}' has no checkpoint to continue from")
         latest, digest = numbers[0], None
         try:
             latest, digest = self._latest()
-        except FrameworkError as error:
-            problems.append(str(error))
+        except UsageError as error:
+            problems += error.problems
         for number in [latest, *(number for number in numbers if number < latest)]:
             try:
                 return _verified(self.path / f"{number:06}", digest if number == latest else None), problems
-            except FrameworkError as error:
-                problems.append(str(error))
-        raise FrameworkError("no checkpoint is intact:\n" + "\n".join(problems))
+            except UsageError as error:
+                problems += error.problems
+        raise UsageError([f"'{self.path.parent}' cannot continue: no checkpoint is intact", *problems])
 
     def _latest(self) -> tuple[int, str]:
         path = self.path / LATEST
         try:
-            with path.open("rb") as file:
+            with readable(path), path.open("rb") as file:
                 name, digest = file.read(100).decode("ascii").removesuffix("\n").split(" ")
-        except OSError as error:
-            raise FrameworkError(f"{path}: cannot be read: {error.strerror or error}") from error
         except ValueError as error:
-            raise FrameworkError(f"{path}: damaged: it names no checkpoint") from error
+            raise UsageError(f"{path}: damaged: it names no checkpoint") from error
         if not _is_number(name) or not (self.path / name).is_dir():
-            raise FrameworkError(f"{path}: damaged: it names {name!r}, and there is no such checkpoint")
+            raise UsageError(f"{path}: damaged: it names {name!r}, and there is no such checkpoint")
         return int(name), digest
 
     def _numbers(self) -> list[int]:
@@ -144,9 +142,9 @@ class CheckpointFolder:
 def _verified(path: Path, digest: str | None) -> Checkpoint:
     manifest = read_manifest(path)
     if digest is not None and Entry.of(path / NAME).sha256 != digest:
-        raise FrameworkError(f"{path / NAME}: this file or {LATEST} is damaged: its SHA-256 is not the one in {LATEST}")
+        raise UsageError(f"{path / NAME}: this file or {LATEST} is damaged: its SHA-256 is not the one in {LATEST}")
     if STATE not in manifest.files:
-        raise FrameworkError(f"{path / NAME}: damaged: it does not list {STATE}")
+        raise UsageError(f"{path / NAME}: damaged: it does not list {STATE}")
     manifest.verify(path)
     return Checkpoint(path, manifest)
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from framework.errors import FrameworkError
+from framework.errors import UsageError
+from framework.recording.files import readable
 
 NAME = "manifest.json"
 FORMAT = 1
@@ -53,49 +54,44 @@ class Manifest:
         """Check that every file exists and is unchanged.
 
         Raises:
-            FrameworkError: if one is missing or changed; the message names the first.
+            UsageError: if one is missing or changed; the message names the first.
         """
         for name, entry in self.files.items():
             path = folder / name
-            try:
+            with readable(path):
                 if not stat.S_ISREG(path.lstat().st_mode):
-                    raise FrameworkError(f"{path}: damaged: not a regular file")
+                    raise UsageError(f"{path}: damaged: not a regular file")
                 if path.stat().st_size != entry.size:
-                    raise FrameworkError(f"{path}: damaged: {path.stat().st_size} bytes instead of {entry.size}")
+                    raise UsageError(f"{path}: damaged: {path.stat().st_size} bytes instead of {entry.size}")
                 if Entry.of(path) != entry:
-                    raise FrameworkError(f"{path}: damaged: its SHA-256 is not the one that was saved")
-            except OSError as error:
-                raise FrameworkError(f"{path}: cannot be read: {error.strerror or error}") from error
+                    raise UsageError(f"{path}: damaged: its SHA-256 is not the one that was saved")
 
 
 def read_manifest(folder: Path) -> Manifest:
     """Read the manifest in a checkpoint's folder. The files that it lists are not checked.
 
     Raises:
-        FrameworkError: if the manifest is missing or any byte of it has changed; the message names the file.
+        UsageError: if the manifest is missing or any byte of it has changed; the message names the file.
     """
     path = folder / NAME
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise FrameworkError(f"{path}: cannot be read: {error.strerror or error}") from error
+    with readable(path), path.open("rb") as file:
+        data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
-        raise FrameworkError(f"{path}: damaged: longer than {LARGEST} bytes")
+        raise UsageError(f"{path}: damaged: longer than {LARGEST} bytes")
     try:
         body = json.loads(data)["body"]
         intact = _rendered(body) == data
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise FrameworkError(f"{path}: damaged: {type(error).__name__}: {error}") from error
+        raise UsageError(f"{path}: damaged: {type(error).__name__}: {error}") from error
     if not intact:
-        raise FrameworkError(f"{path}: damaged: it does not match its own SHA-256")
+        raise UsageError(f"{path}: damaged: it does not match its own SHA-256")
     try:
         if body["format"] != FORMAT:
-            raise FrameworkError(f"{path}: written in format {body['format']}, and this version reads format {FORMAT}")
+            raise UsageError(f"{path}: written in format {body['format']}, and this version reads format {FORMAT}")
         files = {_checked_name(name): _entry(**entry) for name, entry in body["files"].items()}
         return Manifest(files, dict(body["about"]))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise FrameworkError(f"{path}: damaged: {error}") from error
+        raise UsageError(f"{path}: damaged: {error}") from error
 
 
 def _rendered(body: Any) -> bytes:

@@ -20,7 +20,7 @@ def evaluate(
     plugins: OtherPluginsOption = None,
     weights: WeightsOption = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object, with the return and length of each episode.")
+        bool, typer.Option("--json", help="Print one JSON object, with the return, length and info of each episode.")
     ] = False,
     assignments: SetOption = None,
 ) -> None:
@@ -29,23 +29,27 @@ def evaluate(
     "100 episodes (12 different)" means that only 12 of them had actions or rewards of their own: where neither the game
     nor the agent draws random numbers, the same game is played again.
 
+    The output has the mean of the environment's is_success, if there is one, and of the metrics of record.info.
+
     Examples:
 
       python -m framework evaluate runs/first --episodes 100
 
       python -m framework evaluate pong --episodes 10 --set pong.sticky=0.25
+
+      python -m framework evaluate runs/first --set 'record.info=["sum:reward_forward"]'
     """
     from rich.console import Console
 
+    from framework.training.agents import load
     from framework.training.blame import plugins_named
     from framework.training.evaluation import evaluate as play
-    from framework.training.run_folder import load
 
     agent = load(run, weights, assigned(assignments), plugins)
     with plugins_named(agent), Console(stderr=True).status(f"playing {episodes} episodes"):
         result = play(agent, name=f"command/{seed}", episodes=episodes, epsilon=epsilon)
     if as_json:
-        fields = ("returns", "lengths", "epsilon", "seconds")
+        fields = ("returns", "lengths", "info", "epsilon", "seconds")
         figures = {**result.summary(), **{field: getattr(result, field) for field in fields}}
         typer.echo(json.dumps(figures))
         return

@@ -53,6 +53,14 @@ EpisodesOption = Annotated[
     int | None, typer.Option(help="Stop after this many episodes.", parser=whole, metavar="NUMBER")
 ]
 UntilOption = Annotated[float | None, typer.Option(help="Stop when an evaluation's mean return reaches this.")]
+PatienceOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Stop when so many evaluations in a row did not improve the best mean return; 0: never.",
+        min=0,
+        show_default=False,
+    ),
+]
 HoursOption = Annotated[
     float | None,
     typer.Option(
@@ -147,6 +155,7 @@ def _training_sources(
     steps: StepsOption = None,
     episodes: EpisodesOption = None,
     until: UntilOption = None,
+    patience: PatienceOption = None,
     hours: HoursOption = None,
     eval_every: EveryOption = None,
     num_envs: NumEnvsOption = None,
@@ -158,6 +167,7 @@ def _training_sources(
         "run.steps": steps,
         "run.episodes": episodes,
         "run.until": until,
+        "run.patience": patience,
         "run.hours": hours,
         "run.num_envs": num_envs,
         "run.device": device,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
@@ -43,6 +44,21 @@ def run(
             show_default=False,
         ),
     ] = None,
+    init_from: Annotated[
+        str | None,
+        typer.Option(
+            help="Start a new run with the weights of another run, and nothing else of it: a run folder, the name of a "
+            "plugin with a trained agent, or a file of weights.",
+            show_default=False,
+        ),
+    ] = None,
+    init_weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Which weights of --init-from: evaluation, last or mean_100. Default: the first of these that it has.",
+            show_default=False,
+        ),
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print a line for every thousand steps, not for every episode.")
     ] = False,
@@ -53,7 +69,7 @@ def run(
     """Train an agent and record the run: metrics, TensorBoard events, best weights, checkpoints, curves.
 
     Ctrl-C ends the run after the current step and writes a checkpoint (exit code 130), and so do SIGTERM (143) and
-    SIGHUP (129).
+    SIGHUP (129). Exit code 2: what you gave is wrong, a damaged run included, and nothing has begun.
 
     Examples:
 
@@ -67,10 +83,18 @@ def run(
 
       python -m framework run --plugins dqn,chain --seeds 5
 
+      python -m framework run --plugins dqn,pong --init-from runs/first --set exploration.start=0.1
+
       python -m framework run --resume runs/first --steps 2000000
     """
+    from framework.config import Source
     from framework.errors import UsageError
 
+    if resume is not None and (init_from is not None or init_weights is not None):
+        raise UsageError("--init-from is for a new run, and a run that continues has its own weights: remove --resume")
+    initial = {"run.init_from": _absolute(init_from), "run.init_weights": init_weights}
+    given = {option: value for option, value in initial.items() if value is not None}
+    sources = [*sources, Source("command line", given, unread="refused")] if given else sources
     if resume is None and force:
         raise UsageError("--force is for a run that continues: add --resume")
     if resume is not None and (seeds > 1 or run_dir is not None):
@@ -119,13 +143,17 @@ def run_on(
 
 def _run(parts: Parts, folder: Path | None, reopened: Reopened | None, quiet: bool) -> int:
     from framework.options import RunOptions
-    from framework.training.run import check_ends, train
+    from framework.training.ends import check_ends
+    from framework.training.initial import initialise
+    from framework.training.run import train
     from framework.training.run_folder import default_folder
 
     checkpoint = reopened.checkpoint if reopened else None
     before = checkpoint.env_steps if checkpoint else 0
     try:
         check_ends(parts)
+        if reopened is None:
+            initialise(parts)
         options = parts.config[RunOptions]
         place = folder or default_folder(options.plugins, f"seed{options.seed}")
         _introduce(parts, place, reopened)
@@ -150,9 +178,16 @@ def _introduce(parts: Parts, folder: Path, reopened: Reopened | None) -> None:
     if {"capacity", "bytes"} <= set(size):
         typer.echo(f"replay   {size['capacity']:,} frames, {size['bytes'] / 1e9:.3f} GB when full")
     typer.echo(f"ends     {_ends(parts)}")
+    if parts.initial:
+        typer.echo(f"weights  {parts.initial.path}")
     typer.echo(f"folder   {folder}")
     if reopened:
         typer.echo(f"resumed  after {reopened.checkpoint.env_steps:,} steps, from {reopened.checkpoint.path}")
+
+
+def _absolute(source: str | None) -> str | None:
+    """The absolute path of a folder or a file, so that a run can be started again from anywhere; else the name."""
+    return str(Path(source).resolve()) if source is not None and os.path.exists(source) else source
 
 
 def _ends(parts: Parts) -> str:
@@ -166,6 +201,8 @@ def _ends(parts: Parts) -> str:
         ends.append(f"after {options.steps:,} steps")
     if options.episodes is not None:
         ends.append(f"after {options.episodes:,} episodes")
+    if options.patience:
+        ends.append(f"after {options.patience:,} evaluations without improvement")
     if options.hours is not None:
         ends.append(f"after {options.hours:g} hours")
     return " or ".join(ends)
@@ -181,9 +218,15 @@ def _conclude(outcome: Outcome, folder: Path, stood_still: bool) -> None:
         f"{how} after {counters.env_steps:,} steps, "
         f"{counters.episodes:,} episodes and {counters.updates:,} updates: {folder}"
     )
+    if not unfinished:
+        typer.echo(f"reason   {outcome.reason}")
+    for complaint in outcome.complaints:
+        typer.echo(f"warning: {complaint}", err=True)
     if unfinished and (folder / CHECKPOINTS).is_dir():
         typer.echo(f"continue  python -m framework run --resume {shlex.quote(str(folder))}")
     if outcome.longest_save >= 1:
         typer.echo(f"training waited for a checkpoint for up to {outcome.longest_save:.1f} s")
     if stood_still and not unfinished:
-        typer.echo("the run had already reached its end: set a later one with --steps, --episodes or --until")
+        typer.echo(
+            "the run had already reached its end: set a later one with --steps, --episodes, --until or --patience"
+        )

@@ -28,8 +28,8 @@ def watch(
       python -m framework watch pong
     """
     from framework.cli.film import show
+    from framework.training.agents import load
     from framework.training.blame import plugins_named
-    from framework.training.run_folder import load
 
     agent = load(run, weights, assigned(assignments), plugins)
     with plugins_named(agent):

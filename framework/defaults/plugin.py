@@ -20,6 +20,7 @@ from framework.options import (
     EvaluationOptions,
     ExplorationOptions,
     LearningOptions,
+    RecordOptions,
     ReplayOptions,
     ReturnsOptions,
     RunOptions,
@@ -52,6 +53,7 @@ def config_sections() -> Sequence[type[Section]]:
     return [
         RunOptions,
         EvaluationOptions,
+        RecordOptions,
         ExplorationOptions,
         ReturnsOptions,
         ReplayOptions,

@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, Tuple
 
+from framework.environments.info import NOTHING, Wanted, crossing
 from framework.environments.translation import Translation
 from framework.errors import UsageError
 from framework.spaces import MASK
@@ -30,15 +31,15 @@ class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
     * Every part of an observation has the shape and the kind of dtype of its space. Images [H, W, C] of uint8 become
       [C, H, W], and the axis of a declared mirror turns with them.
     * A reward is a float. An array of one number is one number.
-    * Of `info`, only the mask of the actions passes: nothing in the engine reads the rest, and gymnasium cannot batch
-      every one. If the environment has a method `action_masks`, that method gives the mask.
+    * Of `info`, the mask of the actions and the numbers that are recorded cross (see `framework.environments.info`):
+      gymnasium cannot batch every info. If the environment has a method `action_masks`, that method gives the mask.
 
     Raises:
-        UsageError: when it is made, if a space is not gymnasium's or not served; later if an observation or a reward
-            does not fit.
+        UsageError: when it is made, if a space is not gymnasium's or not served; later if an observation, a reward or a
+            number in `info` does not fit.
     """
 
-    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+    def __init__(self, env: gymnasium.Env[Any, Any], wanted: Wanted = NOTHING) -> None:
         for name in ("observation_space", "action_space"):
             space = getattr(env, name, None)
             if not isinstance(space, gymnasium.Space):
@@ -47,6 +48,7 @@ class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
         super().__init__(env)
         refuse_running_statistics(env)
         Translation(env.observation_space, env.action_space)  # refuses what is not served
+        self._wanted = wanted
         self._space = env.observation_space
         self._discrete_actions = isinstance(env.action_space, Discrete)
         self._masks: Any = env.get_wrapper_attr(METHOD) if env.has_wrapper_attr(METHOD) else None
@@ -60,18 +62,13 @@ class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         obs, reward, terminated, truncated, info = self.env.step(int(action) if self._discrete_actions else action)
-        return (
-            _observed(self._space, obs),
-            _number(reward),
-            bool(terminated),
-            bool(truncated),
-            self._mask(info),
-        )
+        crosses = {**crossing(info, self._wanted, bool(terminated or truncated)), **self._mask(info)}
+        return _observed(self._space, obs), _number(reward), bool(terminated), bool(truncated), crosses
 
-    def _mask(self, info: Mapping[str, Any]) -> dict[str, Any]:
+    def _mask(self, info: Any) -> dict[str, Any]:
         if self._masks is not None:
             return {MASK: self._masks()}
-        return {MASK: info[MASK]} if MASK in info else {}
+        return {MASK: info[MASK]} if isinstance(info, Mapping) and MASK in info else {}
 
 
 REPLACEMENTS = {

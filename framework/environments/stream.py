@@ -22,6 +22,7 @@ from jaxtyping import Bool, Float64, Int64, Shaped
 from framework.environments.edge import Edge
 from framework.environments.frames import FrameStack, stacked_space
 from framework.environments.history import History, play_again
+from framework.environments.info import NOTHING, InfoReader, Wanted
 from framework.environments.processes import EnvProcesses
 from framework.environments.vector import VectorEdge, legal_or_named
 from framework.errors import FrameworkError, UsageError
@@ -38,6 +39,7 @@ def vectorise(
     processes: bool = False,
     seconds: float = 0,
     global_seeds: Sequence[int] = (),
+    wanted: Wanted = NOTHING,
 ) -> VectorEnv[Any, Any, Any]:
     """Put single environments side by side, in this process or each in a process of its own. Each is behind an `Edge`.
 
@@ -47,10 +49,11 @@ def vectorise(
         processes: whether each environment gets a process of its own.
         seconds: limit for every answer of such a process; 0: no limit.
         global_seeds: for the global random state of each process. Without them, forked processes would draw the same.
+        wanted: the keys of `info` that cross the edge.
     """
 
     def make() -> gymnasium.Env[Any, Any]:
-        return Edge(factory())
+        return Edge(factory(), wanted)
 
     if processes:
         return EnvProcesses(make, num_envs, seconds, global_seeds)
@@ -103,12 +106,19 @@ class TransitionStream:
     Environments with `step_async` and `step_wait` work between the two calls.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], episode_seed: EpisodeSeed, max_steps: int = 0) -> None:
+    def __init__(
+        self,
+        env: VectorEnv[Any, Any, Any],
+        episode_seed: EpisodeSeed,
+        max_steps: int = 0,
+        wanted: Wanted = NOTHING,
+    ) -> None:
         """
         Args:
             env: the environments. The stream closes them.
             episode_seed: the seed of each episode.
             max_steps: cut off episodes after this many steps; 0: never. See `cut`.
+            wanted: the keys of `info` whose numbers are part of a `Step`.
         """
         self.env = env
         self._edge = VectorEdge(env)
@@ -122,6 +132,8 @@ class TransitionStream:
         self._lengths = np.zeros(env.num_envs, np.int64)
         self.metadata = dict(env.metadata)
         self._mode = self._edge.mode
+        self.infos = InfoReader(wanted, self._mode is AutoresetMode.SAME_STEP)
+        """Reads `info`, and knows its keys."""
         self._clip: tuple[float, float] | None = self.metadata.get("reward_clip")
         self._scale = float(self.metadata.get("reward_scale", 1.0))
         self._skip = int(self.metadata.get("frame_skip", 1))
@@ -182,6 +194,7 @@ class TransitionStream:
             truncated=truncated[rows],
             next_obs=successors[rows],
             frames=self._skip,
+            info=self.infos.read(info, ended, rows),
         )
         self._frames, self._first = current, first
         self._stack.push(current, first)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from framework.errors import FrameworkError
+from framework.errors import FrameworkError, UsageError
 
 
 @contextmanager
@@ -17,6 +17,30 @@ def refusals_named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise FrameworkError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn an OSError into a UsageError that names the file or the folder: the user gave it, and it cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def require_bytes(path: Path, count: int) -> None:
+    """Check that a file that a run continues to write has at least so many bytes. No file counts as an empty one.
+
+    Raises:
+        UsageError: if it cannot be read, or bytes are missing.
+    """
+    size = 0
+    with readable(path):
+        if path.exists():
+            with path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+    if size < count:
+        raise UsageError(f"{path}: damaged: {count - size} bytes that the run had written are missing")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 
 from framework.events import Callback, Episode, EvaluationResult
 from framework.recording.events import EventFile
+from framework.recording.files import require_bytes
 from framework.recording.rows import RowFile
 from framework.recording.statistics import EpisodeStatistics
 from framework.types import Batch, Counters, Exploration, State, TDErrors
@@ -22,7 +23,8 @@ class MetricsWriter(Callback):
     """Writes a row for each episode, for each evaluation and for every `learning_every` updates.
 
     Every row has `kind`, `env_steps`, `frames`, `updates` and `seconds`, the training time so far without evaluations.
-    TensorBoard's tags are `<kind>/<key>` and `exploration/<name>`, against environment steps.
+    The metrics of record.info are called `info/<metric>`. TensorBoard's tags are `<kind>/<key>` and
+    `exploration/<name>`, against environment steps.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class MetricsWriter(Callback):
             "best": figures.best,
             "mean_100": figures.mean,
             "length": episode.length,
+            **{f"info/{name}": number for name, number in episode.info.items()},
         }
         self._write("episode", counters, {"episode": episode.number, **scalars, **exploration}, scalars, exploration)
 
@@ -121,8 +124,13 @@ class MetricsWriter(Callback):
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Call before `on_start`, which then removes the rows that were written after this state."""
+        """Call before `on_start`, which then removes the rows that were written after this state.
+
+        Raises:
+            UsageError: if rows that were written before this state are missing.
+        """
         self._keep = int(state["bytes"])
+        require_bytes(self._folder / METRICS, self._keep)
         self._seconds_before = float(state["seconds"])
         self._loss_sum = float(state["loss_sum"])
         self._losses = int(state["losses"])

@@ -52,14 +52,9 @@ class RowFile:
         Args:
             path: created if it does not exist. An incomplete last line is removed.
             keep: how many of the file's bytes to keep, an earlier `size`; None keeps all.
-
-        Raises:
-            FrameworkError: if the file has fewer than `keep` bytes.
         """
         self._path = path
         kept = path.read_bytes()[:keep] if path.exists() else b""
-        if keep is not None and len(kept) < keep:
-            raise FrameworkError(f"{path}: damaged: {keep - len(kept)} bytes that the run had written are missing")
         self.size = kept.rfind(b"\n") + 1
         """Bytes in the file."""
         self._file = path.open("a", encoding="ascii", newline="\n", buffering=1)

@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from framework.errors import FrameworkError
+from framework.errors import FrameworkError, UsageError
 from framework.recording.files import replacing
 from framework.types import State
 
@@ -51,31 +51,31 @@ def load_state(path: Path) -> dict[str, Any]:
     """Read a state that `save_state` wrote.
 
     Raises:
-        FrameworkError: if the file is missing, damaged or not from `save_state`; the message names it.
+        UsageError: if the file is missing, damaged or not from `save_state`; the message names it.
     """
     try:
         with path.open("rb") as start:
             header = int.from_bytes(start.read(8), "little")
         if header > LONGEST_HEADER:
-            raise FrameworkError(f"{path}: damaged or not safetensors: its header would have {header} bytes")
+            raise UsageError(f"{path}: damaged or not safetensors: its header would have {header} bytes")
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
     except (OSError, SafetensorError) as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else f"damaged or not safetensors: {error}"
-        raise FrameworkError(f"{path}: {reason}") from error
+        raise UsageError(f"{path}: {reason}") from error
     if METADATA_KEY not in metadata:
-        raise FrameworkError(f"{path}: a safetensors file, but not one that this framework wrote")
+        raise UsageError(f"{path}: a safetensors file, but not one that this framework wrote")
     try:
         description = json.loads(metadata[METADATA_KEY])
         version, checksum, scalars = (description[key] for key in ("format", "checksum", "scalars"))
         intact = bool(checksum == _checksum(arrays, scalars))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise FrameworkError(f"{path}: damaged: {error!r} in its metadata") from error
+        raise UsageError(f"{path}: damaged: {error!r} in its metadata") from error
     if version != FORMAT:
-        raise FrameworkError(f"{path}: written in format {version}, and this version reads format {FORMAT}")
+        raise UsageError(f"{path}: written in format {version}, and this version reads format {FORMAT}")
     if not intact:
-        raise FrameworkError(f"{path}: damaged: its checksum does not match")
+        raise UsageError(f"{path}: damaged: its checksum does not match")
     return _join(scalars, arrays)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from framework.errors import FrameworkError, UsageError
 from framework.events import Callback, EvaluationResult
-from framework.recording.files import refusals_named
+from framework.recording.files import readable, refusals_named, require_bytes
 from framework.types import Batch, Counters, Policy, State, Step, TDErrors
 
 FILE = "trace.bin"
@@ -90,11 +90,8 @@ class TraceWriter(Trace):
     def on_start(self, counters: Counters) -> None:
         """Continue after the rows that belong to the run. Remove later rows, which a kill may leave."""
         self._file = self._path.open("r+b" if self._path.exists() else "w+b", buffering=0)
-        size = self._rows * ROW.itemsize
-        if self._file.seek(0, 2) < size:
-            raise FrameworkError(f"{self._path}: damaged: rows that the run had written are missing")
-        self._file.truncate(size)
-        self._file.seek(size)
+        self._file.truncate(self._rows * ROW.itemsize)
+        self._file.seek(0, os.SEEK_END)
 
     def take(self, row: np.ndarray) -> None:
         with refusals_named(self._path):
@@ -113,6 +110,7 @@ class TraceWriter(Trace):
     def load_state_dict(self, state: State) -> None:
         super().load_state_dict(state)
         self._rows = int(state["rows"])
+        require_bytes(self._path, self._rows * ROW.itemsize)
 
 
 class Difference(FrameworkError):
@@ -148,14 +146,13 @@ def read_trace(folder: Path) -> np.ndarray:
     """The rows of a recorded run, [steps] of `ROW`. An incomplete last row, which a kill may leave, is ignored.
 
     Raises:
-        UsageError: if the run has no trace.
+        UsageError: if the run has no trace, or it cannot be read.
     """
-    try:
-        content = (folder / FILE).read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"'{folder}' has no {FILE} to compare with ({error.strerror}): record a run with --deterministic"
-        ) from error
+    path = folder / FILE
+    with readable(path):
+        if not path.exists():
+            raise UsageError(f"'{folder}' has no {FILE} to compare with: record a run with --deterministic")
+        content = path.read_bytes()
     return np.frombuffer(content[: len(content) // ROW.itemsize * ROW.itemsize], ROW)
 
 

@@ -14,7 +14,8 @@ from framework.assembly.parts import Parts
 from framework.config import Config, Source
 from framework.errors import UsageError
 from framework.options import RunOptions
-from framework.training.run import check_ends
+from framework.training.ends import check_ends
+from framework.training.initial import initialise
 from framework.types import Described
 
 FULL = "full"
@@ -62,7 +63,7 @@ def check_arm(arm: Arm, sources: Sequence[Source] = ()) -> CheckedArm:
         sources: the values of all arms, the weakest source first.
 
     Raises:
-        UsageError: if the arm cannot be assembled or its runs would never end.
+        UsageError: if the arm cannot be assembled, its runs would never end, or initial weights do not fit.
     """
     names = plugin_names(arm.plugins)
     own = Source(f"arm '{arm.label}'", arm.values, unread="refused")
@@ -70,6 +71,7 @@ def check_arm(arm: Arm, sources: Sequence[Source] = ()) -> CheckedArm:
     parts = assemble_tolerantly(names, given)
     try:
         check_ends(parts)
+        initialise(parts)
         idle = idle_plugins(parts)
         if idle:
             raise UsageError(idle)

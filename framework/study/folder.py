@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from framework.errors import FrameworkError, UsageError
-from framework.recording.files import replacing
+from framework.errors import UsageError
+from framework.recording.files import readable, replacing
 from framework.study.arms import CheckedArm
 from framework.study.runs import Run, folder_name
 
@@ -32,9 +32,10 @@ def open_study(folder: Path, arms: Sequence[CheckedArm]) -> Iterator[None]:
             another process runs its study, or if it cannot be created.
     """
     wanted = {arm.label: definition(arm) for arm in arms}
-    if folder.is_dir() and not (folder / STUDY).is_file() and any(file.name != LOCK for file in folder.iterdir()):
-        raise UsageError(f"the folder '{folder}' contains files, but no study: choose another with --study-dir")
-    _compare(folder, wanted)
+    with readable(folder):
+        if folder.is_dir() and not (folder / STUDY).is_file() and any(file.name != LOCK for file in folder.iterdir()):
+            raise UsageError(f"the folder '{folder}' contains files, but no study: choose another with --study-dir")
+        _compare(folder, wanted)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / LOCK).open("w")
@@ -56,8 +57,7 @@ def read_arms(folder: Path) -> dict[str, Definition]:
     """The arms of a study: label → plugins and values, in the order in which they were added.
 
     Raises:
-        UsageError: if this is not a study folder.
-        FrameworkError: if the file is damaged.
+        UsageError: if this is not a study folder, or the file is damaged.
     """
     path = folder / STUDY
     if not path.is_file():
@@ -65,7 +65,7 @@ def read_arms(folder: Path) -> dict[str, Definition]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8"))["arms"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FrameworkError(f"{path}: damaged: {error!r}") from error
+        raise UsageError(f"{path}: damaged: {error!r}") from error
 
 
 def definition(arm: CheckedArm) -> Definition:

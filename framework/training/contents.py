@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from framework.checkpoints.folder import Checkpoint
-from framework.errors import FrameworkError
+from framework.errors import FrameworkError, UsageError
 from framework.training.loop import Loop
 from framework.types import Segmented, State, Stateful
 
@@ -35,7 +35,7 @@ def restore(loop: Loop, checkpoint: Checkpoint) -> None:
     """Load a checkpoint into a loop that has not run yet.
 
     Raises:
-        FrameworkError: if the state does not fit this run; the message names the file and what does not fit.
+        UsageError: if the state does not fit this run; the message names the file and what does not fit.
     """
     state = checkpoint.state()
     groups: dict[str, Mapping[str, Stateful]] = {"parts": loop.parts.stateful(), "callbacks": _callbacks(loop)}
@@ -43,7 +43,7 @@ def restore(loop: Loop, checkpoint: Checkpoint) -> None:
         saved = set(state.get(group, ()))
         if saved != set(members):
             odd = ", ".join(sorted(saved ^ set(members)))
-            raise FrameworkError(f"{checkpoint.path}: its {group} are not those of this run: {odd}")
+            raise UsageError(f"{checkpoint.path}: its {group} are not those of this run: {odd}")
     for group, members in groups.items():
         for name, member in members.items():
             with _fitting(checkpoint, name):
@@ -60,10 +60,10 @@ def _fitting(checkpoint: Checkpoint, name: str) -> Iterator[None]:
     try:
         yield
     except FrameworkError as error:
-        raise FrameworkError(f"{checkpoint.path}, {name}: {error}") from error
+        raise UsageError(f"{checkpoint.path}, {name}: {error}") from error
     except Exception as error:  # a part may raise anything when it loads a state that is not its own
         problem = f"{type(error).__name__}: {error}"
-        raise FrameworkError(f"{checkpoint.path}: the state of '{name}' does not fit this run: {problem}") from error
+        raise UsageError(f"{checkpoint.path}: the state of '{name}' does not fit this run: {problem}") from error
 
 
 def _callbacks(loop: Loop) -> dict[str, Stateful]:

@@ -11,7 +11,8 @@ from framework.assembly.parts import Agent
 from framework.defaults.exploration import EpsilonGreedy
 from framework.errors import UsageError
 from framework.events import EvaluationResult
-from framework.options import EvaluationOptions
+from framework.options import SUCCESS, EvaluationOptions, RecordOptions
+from framework.training.episode_info import InfoMetrics, Metrics, by_metric
 from framework.types import Counters, Step
 
 
@@ -44,6 +45,8 @@ def evaluate(
         raise UsageError(f"an evaluation needs episodes ≥ 1 and 0 ≤ epsilon ≤ 1, not {episodes} and {epsilon:g}")
     began = time.monotonic()
     num_envs = min(options.num_envs, episodes)
+    asked = agent.config[RecordOptions].info
+    metrics = InfoMetrics([SUCCESS, *asked], num_envs)
     games = [_Games(episodes // num_envs + (env_id < episodes % num_envs)) for env_id in range(num_envs)]
     exploration = EpsilonGreedy(lambda counters: epsilon, agent.seeds.generator(f"evaluation/{name}"))
     counters = Counters()
@@ -57,11 +60,15 @@ def evaluate(
             counters.advance(step)
             if after_step is not None:
                 after_step()
+            metrics.add(step)
             for row, env_id in enumerate(step.env_id.tolist()):
-                games[env_id].add(step, row, bool(stream.cut[env_id]))
+                games[env_id].add(step, row, bool(stream.cut[env_id]), metrics)
     finally:
         stream.close()
     played = [episode for game in games for episode in game.finished]
+    info = by_metric([episode.info for episode in played])
+    if SUCCESS not in asked and all(number is None for number in info.get(SUCCESS, ())):
+        info.pop(SUCCESS, None)  # nobody asked, and the environment has none
     return EvaluationResult(
         returns=tuple(episode.total for episode in played),
         lengths=tuple(episode.length for episode in played),
@@ -70,6 +77,7 @@ def evaluate(
         seconds=time.monotonic() - began,
         unfinished=episodes - len(played) + sum(episode.cut for episode in played),
         not_played=episodes - len(played),
+        info=info,
     )
 
 
@@ -78,6 +86,7 @@ class _Episode(NamedTuple):
     length: int
     digest: bytes
     cut: bool
+    info: Metrics
 
 
 class _Games:
@@ -93,7 +102,7 @@ class _Games:
     def playing(self) -> bool:
         return len(self.finished) < self._quota and not self._stuck
 
-    def add(self, step: Step, row: int, cut: bool) -> None:
+    def add(self, step: Step, row: int, cut: bool, metrics: InfoMetrics) -> None:
         """Add a transition. An episode that is cut off counts with its return so far.
 
         An environment that resets itself cannot begin another episode then, so it plays no more.
@@ -104,7 +113,8 @@ class _Games:
         self._length += 1
         self._hash.update(bytes([step.action[row] % 256]) + step.raw_reward[row].tobytes())
         if step.ended[row] or cut:
-            self.finished.append(_Episode(float(self._total), self._length, self._hash.digest(), cut))
+            info = metrics.end(step, row)
+            self.finished.append(_Episode(float(self._total), self._length, self._hash.digest(), cut, info))
             self._stuck = not step.ended[row]
             self._begin()
 

@@ -12,8 +12,11 @@ import numpy as np
 from framework.assembly.parts import Parts
 from framework.errors import NonFiniteLoss
 from framework.events import Callback, Episode, EvaluationResult
-from framework.options import EvaluationOptions, RunOptions
+from framework.options import EvaluationOptions, RecordOptions, RunOptions
+from framework.training.ends import Patience, reached_end
+from framework.training.episode_info import InfoMetrics
 from framework.training.evaluation import evaluate
+from framework.training.identity import as_json
 from framework.types import Batch, State, Step, TDErrors
 
 Listener = tuple[Callback, Callable[..., None]]
@@ -52,12 +55,14 @@ class Loop:
         self.counters = parts.counters
         self.last_evaluation: EvaluationResult | None = None
         self._evaluations = 0
+        self._patience = Patience(parts.config[RunOptions].patience)
         self._played = 0
         self.running = False
         """True while the loop makes steps, updates and evaluations; false during a checkpoint and at the end."""
         self._stopping = self._abandoning = False
         self._returns = np.zeros(parts.spaces.num_envs)
         self._lengths = np.zeros(parts.spaces.num_envs, np.int64)
+        self._info = InfoMetrics(parts.config[RecordOptions].info, parts.spaces.num_envs)
         self.callbacks = callbacks
         self._left_out: list[Callback] = []
         self._saver = saver
@@ -66,7 +71,7 @@ class Loop:
         self._on_episode = _listeners(callbacks, "on_episode")
 
     def run(self) -> None:
-        """Train until run.steps, run.episodes or run.until is reached, whichever comes first.
+        """Train until one of the ends of the run is reached: run.steps, run.episodes, run.until or run.patience.
 
         Every callback's `on_end` is called, in order, even if the run or another callback raises an exception.
         """
@@ -118,6 +123,11 @@ class Loop:
         self._stopping, self._abandoning = True, self._abandoning or abandon
 
     @property
+    def complaints(self) -> list[str]:
+        """One message for each key of record.info that no episode had; none before the first episode has ended."""
+        return self._info.complaints(sorted(self.parts.stream.infos.keys)) if self.counters.episodes else []
+
+    @property
     def pulse(self) -> tuple[int, int, int]:
         """A value that changes with every step, every update and every step of an evaluation."""
         return self.counters.env_steps, self.counters.updates, self._played
@@ -128,18 +138,23 @@ class Loop:
         return {
             "returns": self._returns.copy(),
             "lengths": self._lengths.copy(),
+            "info": self._info.state_dict(),
             "evaluations": self._evaluations,
-            "last_evaluation": last and {**asdict(last), "returns": list(last.returns), "lengths": list(last.lengths)},
+            "patience": self._patience.state_dict(),
+            "last_evaluation": last and as_json(asdict(last)),
         }
 
     def load_state_dict(self, state: State) -> None:
         self._returns[:] = state["returns"]
         self._lengths[:] = state["lengths"]
+        self._info.load_state_dict(state["info"])
         self._evaluations = int(state["evaluations"])
+        self._patience.load_state_dict(state["patience"])
         last = state["last_evaluation"]
         if last is not None:
             lists = {name: tuple(last[name]) for name in ("returns", "lengths")}
-            self.last_evaluation = EvaluationResult(**{**last, **lists})
+            info = {name: tuple(numbers) for name, numbers in last["info"].items()}
+            self.last_evaluation = EvaluationResult(**{**last, **lists, "info": info})
 
     def _learn(self) -> None:
         """Make the updates that are due. If the buffer has nothing to sample yet, they stay due."""
@@ -162,11 +177,14 @@ class Loop:
             self._call(self._on_step, step, self.counters)
         self._returns[step.env_id] += step.raw_reward
         self._lengths[step.env_id] += 1
+        if self._info.names:
+            self._info.add(step)
         if step.ended.any():
             number = self.counters.episodes - int(step.ended.sum())
-            for env_id in step.env_id[step.ended].tolist():
+            for row in np.flatnonzero(step.ended).tolist():
                 number += 1
-                episode = Episode(number, env_id, float(self._returns[env_id]), int(self._lengths[env_id]))
+                env_id, info = int(step.env_id[row]), self._info.end(step, row)
+                episode = Episode(number, env_id, float(self._returns[env_id]), int(self._lengths[env_id]), info)
                 self._returns[env_id], self._lengths[env_id] = 0.0, 0
                 self._call(self._on_episode, episode, self.counters)
 
@@ -196,6 +214,7 @@ class Loop:
         except _Stopped:
             return None
         self._evaluations = number
+        self._patience.count(results[0], self.counters.env_steps)
         for result in results:
             self.last_evaluation = result
             self._tell(self.callbacks, "on_evaluation", result, self.counters)
@@ -242,17 +261,12 @@ class Loop:
     @property
     def finished(self) -> bool:
         """Whether the run has reached one of its ends or was stopped."""
-        options, counters = self.parts.config[RunOptions], self.counters
-        return bool(
-            self._stopping
-            or (options.steps is not None and counters.env_steps >= options.steps)
-            or (options.episodes is not None and counters.episodes >= options.episodes)
-            or (
-                options.until is not None
-                and self.last_evaluation is not None
-                and self.last_evaluation.mean >= options.until
-            )
-        )
+        return self._stopping or bool(self.reason)
+
+    @property
+    def reason(self) -> str:
+        """The end that the run has reached, in words; empty if it has reached none."""
+        return reached_end(self.parts.config[RunOptions], self.counters, self.last_evaluation, self._patience)
 
 
 class _Stopped(Exception):

@@ -13,8 +13,9 @@ from framework.config import Source
 from framework.errors import UsageError
 from framework.recording.trace import Difference, TraceComparer, read_trace
 from framework.training.identity import as_json, differences
+from framework.training.initial import kept_weights
 from framework.training.run import train
-from framework.training.run_folder import located, manifest, recorded_manifest, recorded_options
+from framework.training.run_folder import manifest, recorded_manifest, recorded_options, recorded_plugins
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,7 @@ def repeat(
         show_progress: print progress.
 
     Raises:
-        UsageError: if the run has no trace, or `to` is not one of its steps.
-        FrameworkError: if the run's options are damaged.
+        UsageError: if the run has no trace, its files are damaged, or `to` is not one of its steps.
         Difference: at the first step that differs; the message also lists what has changed since the recording.
     """
     origin = Path(run)
@@ -53,12 +53,17 @@ def repeat(
     if not 1 <= end <= last:
         raise UsageError(f"'{origin}' was recorded up to step {last:,}: choose --to from 1 to {last}")
     recorded = recorded_options(origin)
-    # run.until stays, because it decides which evaluations are confirmed; the other options only end the run
-    ends: dict[str, Any] = {"run.steps": end, "run.episodes": None, "run.hours": None}
-    # schedules over the run are those of the recorded length
-    ends["run.planned"] = recorded.get("run.planned") or recorded.get("run.steps")
-    sources = [Source(f"run {origin}", recorded), Source("repeat", ends)]
-    parts = assemble(located(origin, recorded["run.plugins"], changed=False), sources=sources)
+    own: dict[str, Any] = {
+        "run.steps": end,
+        "run.until": recorded.get("run.until"),  # decides which evaluations are confirmed
+        **dict.fromkeys(("run.episodes", "run.patience", "run.hours")),
+        # schedules over the run are those of the recorded length
+        "run.planned": recorded.get("run.planned") or recorded.get("run.steps"),
+    }
+    if recorded.get("run.init_from") is not None:
+        own |= {"run.init_from": str(kept_weights(origin)), "run.init_weights": None}
+    sources = [Source(f"run {origin}", recorded), Source("repeat", own)]
+    parts = assemble(recorded_plugins(origin, recorded, changed=False), sources=sources)
     changes = _changes(origin, parts)
     comparer = TraceComparer(rows, parts.policy)
     try:

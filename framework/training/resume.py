@@ -14,7 +14,7 @@ from framework.assembly.parts import Parts
 from framework.assembly.renamed import RENAMED
 from framework.checkpoints.folder import Checkpoint, CheckpointFolder
 from framework.config import Source
-from framework.errors import FrameworkError, UsageError
+from framework.errors import UsageError
 from framework.training.identity import differences, identity
 from framework.training.run import Outcome, train
 from framework.training.run_folder import located
@@ -43,8 +43,8 @@ def reopen(
         force: continue even if plugins, versions or options have changed; `notes` then lists the changes.
 
     Raises:
-        UsageError: if the folder has no checkpoint, or something has changed; the message lists every change.
-        FrameworkError: if no checkpoint is intact.
+        UsageError: if the folder has no intact checkpoint, or something has changed; the message lists every damage or
+            change.
     """
     folder = Path(run)
     checkpoint, problems = CheckpointFolder(folder).read()
@@ -54,7 +54,7 @@ def reopen(
         options, before = dict(about["options"]), dict(about["identity"])
         own_names, _ = list(options.pop("run.plugins")), checkpoint.env_steps
     except (KeyError, TypeError, ValueError) as error:
-        raise FrameworkError(f"{checkpoint.path}: its manifest does not describe a run: {error!r}") from error
+        raise UsageError(f"{checkpoint.path}: its manifest does not describe a run: {error!r}") from error
     given = located(folder, own_names, changed=False) if names is None else names
     known = _known_options(given)
     own = Source(f"checkpoint {checkpoint.path}", {path: options[path] for path in options if path in known})
@@ -80,8 +80,7 @@ def resume(
         show_progress: print progress.
 
     Raises:
-        UsageError: as `reopen` does.
-        FrameworkError: if no checkpoint is intact, or its state does not fit the run.
+        UsageError: as `reopen` does, or if the checkpoint's state does not fit the run.
     """
     reopened = reopen(run, None, [Source("values", values, unread="refused")] if values else (), force=force)
     return train(reopened.parts, reopened.folder, show_progress=show_progress, checkpoint=reopened.checkpoint)

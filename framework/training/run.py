@@ -14,14 +14,15 @@ from traceback import walk_tb
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from framework.assembly.configuration import ENDS
 from framework.assembly.manager import ENGINE, Expected
 from framework.assembly.parts import Parts, RunInfo
 from framework.errors import FrameworkError, NonFiniteLoss, UsageError
 from framework.events import Callback, EvaluationResult
-from framework.options import CheckpointOptions, EvaluationOptions, RunOptions
+from framework.options import CheckpointOptions, RunOptions
 from framework.recording.states import save_state
 from framework.training.blame import culprit, plugins_named
+from framework.training.ends import check_ends
+from framework.training.initial import initialise
 from framework.training.loop import Loop
 from framework.training.run_folder import create_run_folder, locked
 from framework.training.watchdog import watched
@@ -56,28 +57,15 @@ class Outcome:
     """Whether `run.hours` ended the run."""
     longest_save: float
     """The longest time that training waited for a checkpoint, in seconds."""
+    reason: str
+    """The end that the run reached, in words: "5,000 steps". Empty if a signal or `run.hours` stopped it."""
+    complaints: Sequence[str] = ()
+    """What the user should know about the run: keys of record.info that no episode had."""
 
     @property
     def interrupted(self) -> bool:
         """Whether a signal stopped the run."""
         return self.stopped_by is not None
-
-
-def check_ends(parts: Parts) -> None:
-    """Refuse a run that would never end.
-
-    Raises:
-        UsageError: if no end is set, or `run.until` is set without evaluations.
-    """
-    options = parts.config[RunOptions]
-    if not any(getattr(options, end.partition(".")[2]) is not None for end in (*ENDS, "run.hours")):
-        raise UsageError("the run has no end: set one with --steps, --episodes, --until or --hours")
-    if options.until is not None and not parts.config[EvaluationOptions].every:
-        source = parts.config.sources.get("run.until", "default")
-        raise UsageError(
-            f"run.until = {options.until} (from {source}) needs evaluations: set evaluation.every, for example with "
-            "--eval-every 10000, or --set run.until=none"
-        )
 
 
 def train(
@@ -105,16 +93,19 @@ def train(
         watchdog: end the whole process if the run hangs, as the option run.watchdog says; not under a debugger.
 
     Raises:
-        UsageError: if the run would never end, the folder has files in it, or the parts were trained before.
+        UsageError: if the run would never end, the folder has files in it, the parts were trained before, or the
+            checkpoint's state or the weights of run.init_from do not fit.
         NonFiniteLoss: if a loss is NaN or infinite; the batch is saved in RUN/non_finite.safetensors.
         PluginError: if a plugin raises an error; the message names the plugin, the hook and the line.
-        FrameworkError: if the checkpoint's state does not fit, or a checkpoint cannot be written.
+        FrameworkError: if a checkpoint cannot be written.
     """
     with ExitStack() as at_the_end:
         at_the_end.callback(parts.close)
         check_ends(parts)
         if parts.counters.env_steps:
             raise UsageError("these parts have been trained already: assemble new ones for another run")
+        if checkpoint is None:
+            initialise(parts)
         path = Path(folder) if folder is not None else None
         if path is not None:
             if checkpoint is None:
@@ -141,7 +132,9 @@ def train(
             loop.run()
     stopped_by = received[0] if received else None
     longest = saver.longest if saver else 0.0
-    return Outcome(loop.counters, loop.last_evaluation, stopped_by, out_of_time.is_set(), longest)
+    return Outcome(
+        loop.counters, loop.last_evaluation, stopped_by, out_of_time.is_set(), longest, loop.reason, loop.complaints
+    )
 
 
 def _dispensable(parts: Parts, owners: Mapping[int, str], callback: Callback, error: Exception) -> bool:

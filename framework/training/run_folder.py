@@ -1,4 +1,4 @@
-"""The run folder: it records options, parts and versions, and the trained agent is loaded from it."""
+"""The run folder: it records options, parts and versions, and keeps copies of what the run needs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from framework.assembly.assemble import assemble_agent
-from framework.assembly.configuration import configure, is_file, plugin_names
-from framework.assembly.discovery import DISTRIBUTION, installed, spec_of
+from framework.assembly.configuration import is_file
+from framework.assembly.discovery import DISTRIBUTION
 from framework.assembly.manager import Expected, Plugins
-from framework.assembly.parts import Agent, Parts
-from framework.assembly.renamed import RENAMED
-from framework.config import Source, read_toml
-from framework.errors import FrameworkError, UsageError, listed
+from framework.assembly.parts import Parts
+from framework.config import read_toml
+from framework.errors import UsageError
 from framework.hooks import API_VERSION
+from framework.recording.files import readable
+from framework.recording.states import save_state
 from framework.types import Described
 
 LIBRARIES = Expected(
@@ -34,17 +34,13 @@ LIBRARIES = Expected(
 )
 
 CONFIG, MANIFEST, LOCK = "config.toml", "manifest.json", ".lock"
+INITIAL, INITIAL_FACTS = "initial.safetensors", "initial_weights"
+"""In a run that began with the weights of another run: their copy, and the manifest's entry about them."""
+
 SOURCES = "plugins"
 """In a run folder: copies of the plugins that are files, for where the files are gone."""
 
 CONFIG_HASH = "config_sha256"
-
-WEIGHTS = {
-    "evaluation": "best/evaluation.safetensors",
-    "last": "last.safetensors",
-    "mean_100": "best/mean_100.safetensors",
-}
-"""The weights that a run may have saved, the preferred first."""
 
 
 def default_folder(plugins: Sequence[str], what: str) -> Path:
@@ -70,7 +66,7 @@ def default_folder(plugins: Sequence[str], what: str) -> Path:
 
 
 def create_run_folder(folder: Path, parts: Parts) -> Path:
-    """Create the folder with the run's config.toml and manifest.json.
+    """Create the folder with the run's config.toml and manifest.json, and the copies that the run keeps.
 
     Raises:
         UsageError: if the folder is not empty or cannot be created.
@@ -83,7 +79,7 @@ def create_run_folder(folder: Path, parts: Parts) -> Path:
         options = parts.config.to_toml(parts.read).encode()
         with (folder / CONFIG).open("xb") as file:
             file.write(options)
-        described = {**manifest(parts), CONFIG_HASH: hashlib.sha256(options).hexdigest()}
+        described = {**manifest(parts), CONFIG_HASH: hashlib.sha256(options).hexdigest(), **_initial(folder, parts)}
         text = json.dumps(described, indent=2, default=str)
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
         for origin in parts.plugins.origins.values():
@@ -98,6 +94,16 @@ def create_run_folder(folder: Path, parts: Parts) -> Path:
     except OSError as error:
         raise UsageError(f"the run folder '{folder}' cannot be created: {error.strerror}") from error
     return folder
+
+
+def _initial(folder: Path, parts: Parts) -> dict[str, Any]:
+    """Keep a copy of the run's initial weights. Returns what the manifest says about them."""
+    initial = parts.initial
+    if initial is None:
+        return {}
+    save_state(folder / INITIAL, initial.state)
+    digest = hashlib.sha256((folder / INITIAL).read_bytes()).hexdigest()
+    return {INITIAL_FACTS: {"from": str(initial.path), "sha256": digest, "env_steps": initial.env_steps}}
 
 
 def located(folder: Path, names: Sequence[str], *, changed: bool = True) -> list[str]:
@@ -117,6 +123,19 @@ def located(folder: Path, names: Sequence[str], *, changed: bool = True) -> list
                 name = str(kept.resolve())
         found.append(name)
     return found
+
+
+def recorded_plugins(folder: Path, options: Mapping[str, Any], *, changed: bool = True) -> list[str]:
+    """The plugins that the recorded options name, as `located` finds them.
+
+    Raises:
+        UsageError: if the options name none, or a file cannot be read.
+    """
+    names = options.get("run.plugins")
+    if not names:
+        raise UsageError(f"{folder / CONFIG}: damaged: it names no plugins (run.plugins)")
+    with readable(folder):
+        return located(folder, names, changed=changed)
 
 
 @contextmanager
@@ -154,63 +173,15 @@ def manifest(parts: Parts) -> dict[str, Any]:
     }
 
 
-def load(
-    run: str | Path,
-    weights: str | None = None,
-    values: Mapping[str, Any] | None = None,
-    plugins: str | Sequence[str] | None = None,
-) -> Agent:
-    """The agent of a recorded run.
-
-    Args:
-        run: the run folder, or the name of an installed plugin that includes a trained agent.
-        weights: "evaluation", "last" or "mean_100"; default: the first of them that the run saved.
-        values: options as {"section.key": value}. They override the run's own options.
-        plugins: used in the place of those that the run names, all of them. Options of plugins that are not among them
-            are left out.
-
-    Raises:
-        UsageError: if this is not a run folder, it has no such weights, or its plugins are not available.
-        FrameworkError: if the weights or the options are damaged.
-    """
-    from framework.recording.weights import load_state
-
-    folder, chosen = _folder_of(run), plugins
-    if weights is not None and weights not in WEIGHTS:
-        raise UsageError(f"no weights are called '{weights}': choose one of {', '.join(WEIGHTS)}")
-    saved = [folder / WEIGHTS[name] for name in ([weights] if weights else WEIGHTS)]
-    path = next((candidate for candidate in saved if candidate.is_file()), None)
-    if path is None:
-        others = [name for name, place in WEIGHTS.items() if (folder / place).is_file()]
-        instead = f"; it has {listed([repr(name) for name in others])}" if others else ""
-        wanted = ", ".join(str(place.relative_to(folder)) for place in saved)
-        raise UsageError(f"'{folder}' has no saved weights ({wanted}){instead}")
-    recorded = recorded_options(folder)
-    if plugins is not None:
-        known = {*configure(plugins)[1].flat(), *RENAMED}
-        recorded = {option: value for option, value in recorded.items() if option in known}
-    else:
-        plugins = located(folder, recorded.get("run.plugins", ()))
-    sources = [Source(f"file {folder / CONFIG}", recorded), Source("values", values or {})]
-    agent = assemble_agent(plugins, sources)
-    try:
-        agent.policy.load_state_dict(load_state(path))
-    except UsageError as error:
-        fitted = folder / CONFIG if chosen is None else ",".join(plugin_names(chosen))
-        raise UsageError(f"{path} does not fit {fitted}: {error}") from error
-    return agent
-
-
 def recorded_options(folder: Path) -> Mapping[str, Any]:
     """The options in config.toml. If the folder has a manifest, the file must be as the run wrote it.
 
     Raises:
-        UsageError: if it cannot be read.
-        FrameworkError: if it, or the manifest, is damaged.
+        UsageError: if it cannot be read, or it or the manifest is damaged.
     """
     options, known = read_toml(folder / CONFIG), recorded_manifest(folder).get(CONFIG_HASH)
     if known is not None and hashlib.sha256((folder / CONFIG).read_bytes()).hexdigest() != known:
-        raise FrameworkError(
+        raise UsageError(
             f"{folder / CONFIG}: damaged or edited: its SHA-256 is not the one in {folder / MANIFEST}. Set other "
             f"options with --set; to keep an edit, remove the line {CONFIG_HASH} from {folder / MANIFEST}"
         )
@@ -221,7 +192,7 @@ def recorded_manifest(folder: Path) -> Mapping[str, Any]:
     """The content of manifest.json; empty if there is no such file.
 
     Raises:
-        FrameworkError: if it is damaged.
+        UsageError: if it is damaged.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -229,28 +200,7 @@ def recorded_manifest(folder: Path) -> Mapping[str, Any]:
     try:
         return dict(json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise FrameworkError(f"{path}: damaged, not a JSON object: {error}") from error
-
-
-def _folder_of(run: str | Path) -> Path:
-    """The run folder itself, or the folder `agent` in the package of an installed plugin."""
-    folder = Path(run)
-    if (folder / CONFIG).is_file():
-        return folder
-    packages = [point.module for point in installed().get(str(run), [])]
-    brought = [Path(place) / "agent" for name in packages for place in _places(name)]
-    trained = next((place for place in brought if (place / CONFIG).is_file()), None)
-    if trained is not None:
-        return trained
-    if packages:
-        raise UsageError(f"plugin '{run}' includes no trained agent: name a run folder instead")
-    raise UsageError(f"'{folder}' is not a run folder: it has no config.toml")
-
-
-def _places(package: str) -> Sequence[str]:
-    """The folders of a package, found without importing it; empty for a module."""
-    spec = spec_of(package)
-    return spec.submodule_search_locations or [] if spec else []
+        raise UsageError(f"{path}: damaged, not a JSON object: {error}") from error
 
 
 def _versions(plugins: Plugins) -> dict[str, str]:

@@ -42,12 +42,14 @@ def as_arrays(module: nn.Module) -> dict[str, np.ndarray]:
 
 
 def load_arrays(module: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
-    """Load arrays that `as_arrays` returned.
+    """Load arrays that `as_arrays` returned, except constants, which earlier versions saved, too.
 
     Raises:
         UsageError: if the arrays belong to another network.
     """
+    constants = {name for name, _ in module.named_buffers()} - set(module.state_dict())
+    tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items() if name not in constants}
     try:
-        module.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
+        module.load_state_dict(tensors)
     except RuntimeError as error:
         raise UsageError(f"the weights belong to another network: {error}") from error

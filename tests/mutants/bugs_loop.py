@@ -2,7 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 
-LOOP, COLLECTOR = "framework.training.loop", "framework.defaults.collector"
+LOOP, ENDS, COLLECTOR = "framework.training.loop", "framework.training.ends", "framework.defaults.collector"
 
 MUTANTS = (
     Mutant(
@@ -49,8 +49,8 @@ MUTANTS = (
         row="Farama-Foundation/Gymnasium#1017",
         plugins="tabular,chain",
         module=LOOP,
-        old="float(self._returns[env_id]), int(self._lengths[env_id]))",
-        new="float(self._returns[env_id]), int(self._lengths[env_id]) - 1)",
+        old="float(self._returns[env_id]), int(self._lengths[env_id]), info)",
+        new="float(self._returns[env_id]), int(self._lengths[env_id]) - 1, info)",
     ),
     Mutant(
         name="an_episode_s_return_is_kept_for_the_next",
@@ -76,8 +76,8 @@ MUTANTS = (
         row="not in the catalogue: truncation is no end",
         plugins="tabular,chain",
         module=LOOP,
-        old="for env_id in step.env_id[step.ended].tolist():",
-        new="for env_id in step.env_id[step.terminated].tolist():",
+        old="for row in np.flatnonzero(step.ended).tolist():",
+        new="for row in np.flatnonzero(step.terminated).tolist():",
     ),
     Mutant(
         name="listeners_hear_of_a_step_before_it_is_counted",
@@ -233,7 +233,7 @@ MUTANTS = (
         component="loop",
         row="not in the catalogue: > for >=",
         plugins="tabular,chain",
-        module=LOOP,
+        module=ENDS,
         old="counters.env_steps >= options.steps",
         new="counters.env_steps > options.steps",
     ),
@@ -242,7 +242,7 @@ MUTANTS = (
         component="loop",
         row="not in the catalogue: > for >=",
         plugins="tabular,chain",
-        module=LOOP,
+        module=ENDS,
         old="counters.episodes >= options.episodes",
         new="counters.episodes > options.episodes",
     ),
@@ -251,9 +251,9 @@ MUTANTS = (
         component="loop",
         row="not in the catalogue: > for >=",
         plugins="tabular,chain",
-        module=LOOP,
-        old="self.last_evaluation.mean >= options.until",
-        new="self.last_evaluation.mean > options.until",
+        module=ENDS,
+        old="last.mean >= options.until",
+        new="last.mean > options.until",
     ),
     Mutant(
         name="evaluations_fall_out_where_environments_step_together",

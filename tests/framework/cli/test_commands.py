@@ -91,7 +91,7 @@ def test_a_run_leaves_its_folder_and_can_be_evaluated_watched_and_loaded(tmp_pat
     damaged = command("evaluate", "r", cwd=tmp_path, timeout=60)
     assert (damaged.returncode, "Traceback" in damaged.stderr) == (0, False), "evaluation's weights come first"
     damaged = command("evaluate", "r", "--weights", "last", cwd=tmp_path)
-    assert damaged.returncode == 1
+    assert damaged.returncode == 2
     assert "last.safetensors" in damaged.stderr
 
     again = command("run", "--config", "r/config.toml", "--run-dir", "again", cwd=tmp_path)
@@ -100,7 +100,7 @@ def test_a_run_leaves_its_folder_and_can_be_evaluated_watched_and_loaded(tmp_pat
     assert all(np.array_equal(table[name], array) for name, array in trained.items())
     (tmp_path / "again" / "config.toml").write_text(config_text.replace("length = 5", "length = 7"))
     edited = command("evaluate", "again", cwd=tmp_path)
-    assert edited.returncode == 1
+    assert edited.returncode == 2
     assert "again/config.toml: damaged or edited" in edited.stderr
     manifest = json.loads((tmp_path / "again" / "manifest.json").read_text())
     del manifest["config_sha256"]  # as the message says

@@ -51,6 +51,9 @@ def make_env():
     return Massive
 """
 
+LONG = "x" * 300
+"""The system has no file names of this length."""
+
 ON_A_COMPOSITION = (("run", "-p"), ("config", "-p"), ("ablate",), ("check",))
 ON_A_RUN = (("evaluate",), ("watch", "--video", "film.gif"), ("run", "--resume"), ("repeat", "--to", "5"))
 
@@ -69,15 +72,33 @@ def _cases() -> list[tuple[list[str], int, str]]:
                 ([*words, "tabular,nstep,./massive.py"], 2, "a table of 22,876,792,454,961 states"),
             ]
     for words in ON_A_RUN:
-        found.append(([*words, "nowhere"], 2, "nowhere"))
+        found += [([*words, "nowhere"], 2, "nowhere"), ([*words, LONG], 2, "cannot be read: File name too long")]
+    for words in [*ON_A_RUN[:2], ON_A_RUN[3]]:
+        found += [
+            ([*words, "no_options"], 2, "config.toml: damaged or edited"),
+            ([*words, "half_manifest"], 2, "manifest.json: damaged, not a JSON object"),
+        ]
     for words in ON_A_RUN[:2]:
         found += [
-            ([*words, "no_options"], 1, "config.toml: damaged or edited"),
             ([*words, "no_weights"], 2, "has no saved weights"),
-            ([*words, "half_weights"], 1, "last.safetensors"),
+            ([*words, "half_weights"], 2, "last.safetensors: damaged"),
             ([*words, "whole", "--plugins", "tabular,grid"], 2, "the weights are not a table of 12 states"),
         ]
     found += [
+        (["run", "--resume", "half_checkpoints"], 2, "state.safetensors: damaged"),
+        (["run", "--resume", "checkpoints_of_nothing"], 2, "000009/manifest.json: cannot be read"),
+        (["run", "--resume", "half_metrics"], 2, "metrics.jsonl: damaged"),
+        (["run", "--resume", "metrics_are_a_folder"], 2, "metrics.jsonl: cannot be read"),
+        (["run", "--resume", "half_trace"], 2, "trace.bin: damaged"),
+        (["run", "--resume", "whole", "--force", "--set", "chain.length=7"], 2, "are not a table of 7 states"),
+        (["repeat", "no_trace"], 2, "no trace.bin"),
+        (["repeat", "no_plugins"], 2, "config.toml: damaged"),
+        (["run", "-p", "tabular,chain", "--seeds", "2", "--study-dir", "half_study"], 2, "study.json: damaged"),
+        (["ablate", "tabular,nstep,chain", "--study-dir", "half_study"], 2, "study.json: damaged"),
+        (["ablate", "tabular,nstep,chain", "--study-dir", LONG], 2, "cannot be read: File name too long"),
+        (["run", "-p", "tabular,chain", "--init-from", LONG], 2, "cannot be read: File name too long"),
+        (["run", "-p", "tabular,chain", "--init-from", "half_weights"], 2, "last.safetensors: damaged"),
+        (["run", "-p", "tabular,grid", "--init-from", "whole"], 2, "do not fit this run's network"),
         (["run", "-p", "tabular,chain", "--run-dir", "file/run"], 2, "cannot be created"),
         (["run", "-p", "tabular,chain", "--seeds", "2", "--study-dir", "file/study"], 2, "file"),
         (["ablate", "tabular,nstep,chain", "--study-dir", "file/study"], 2, "file"),
@@ -96,25 +117,46 @@ def _cases() -> list[tuple[list[str], int, str]]:
 CASES = _cases()
 
 
+def _halve(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run and copies of it that are damaged, and with plugins that raise."""
     place = tmp_path_factory.mktemp("runs")
+    words = ["run", "-p", "tabular,chain", "--steps", "50", "--deterministic", "--run-dir", "whole"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        patch.setattr("sys.argv", ["framework", "run", "-p", "tabular,chain", "--steps", "50", "--run-dir", "whole"])
+        patch.setattr("sys.argv", ["framework", *words])
         with pytest.raises(SystemExit) as ended:
             main()
         assert not ended.value.code
-    for copy in ("no_options", "no_weights", "half_weights"):
-        shutil.copytree(place / "whole", place / copy)
-    with (place / "no_options" / "config.toml").open("a") as file:
+
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(place / "whole", place / name))
+
+    with (copy("no_options") / "config.toml").open("a") as file:
         file.write("# edited\n")
-    for weights in (place / "no_weights").rglob("*.safetensors"):
+    for weights in copy("no_weights").rglob("*.safetensors"):
         if "checkpoints" not in weights.parts:
             weights.unlink()
-    half = place / "half_weights" / "last.safetensors"
-    half.write_bytes(half.read_bytes()[:-9])
+    _halve(copy("half_manifest") / "manifest.json")
+    _halve(copy("half_weights") / "last.safetensors")
+    for state in copy("half_checkpoints").rglob("state.safetensors"):
+        _halve(state)
+    shutil.rmtree(copy("checkpoints_of_nothing") / "checkpoints")
+    (place / "checkpoints_of_nothing" / "checkpoints" / "000009").mkdir(parents=True)
+    _halve(copy("half_metrics") / "metrics.jsonl")
+    metrics = copy("metrics_are_a_folder") / "metrics.jsonl"
+    metrics.unlink()
+    metrics.mkdir()
+    _halve(copy("half_trace") / "trace.bin")
+    (copy("no_trace") / "trace.bin").unlink()
+    (copy("no_plugins") / "manifest.json").unlink()
+    (place / "no_plugins" / "config.toml").write_text("[run]\nseed = 1\n")
+    (place / "half_study").mkdir()
+    (place / "half_study" / "study.json").write_text('{"arms": ')
     (place / "file").write_text("a file where a folder is wanted")
     (place / "imports.py").write_text(RAISES_AT_IMPORT)
     (place / "raises.py").write_text(RAISES_LATER)
@@ -122,7 +164,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.mark.parametrize(("words", "code", "message"), CASES, ids=[" ".join(words) for words, _, _ in CASES])
+@pytest.mark.parametrize(("words", "code", "message"), CASES, ids=[" ".join(words)[:80] for words, _, _ in CASES])
 def test_a_fault_is_one_sentence(
     words: list[str],
     code: int,
@@ -138,6 +180,7 @@ def test_a_fault_is_one_sentence(
     error = capfd.readouterr().err
     assert ended.value.code == code, error
     assert message in error.replace("\n", " "), error
+    assert all(line.startswith("error: ") for line in error.splitlines()) or code == 1, error
     # the stack of a plugin that raises belongs to its author, and begins below the sentence
     assert "Traceback" not in error or (code == 1 and "out of coffee" in error.split("Traceback")[0])
     assert error.startswith("error: "), error

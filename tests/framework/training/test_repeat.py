@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 import framework
-from framework.errors import FrameworkError, UsageError
+from framework.errors import UsageError
+from framework.events import Callback, EvaluationResult
 from framework.recording import load_state
 from framework.recording.trace import ASPECTS, FILE, ROW, Difference, read_trace
 from framework.training.repeat import Repeated, repeat
+from framework.types import Counters
 
 VALUES: dict[str, Any] = {
     "run.deterministic": True,
@@ -115,7 +117,7 @@ def test_the_trace_of_a_run_in_two_pieces_is_that_of_one(recorded: Path, tmp_pat
 def test_missing_rows_are_detected(tmp_path: Path) -> None:
     framework.train(framework.assemble("tabular,chain", {**VALUES, "run.steps": 200}), tmp_path / "run")
     (tmp_path / "run" / FILE).write_bytes((tmp_path / "run" / FILE).read_bytes()[: -ROW.itemsize])
-    with pytest.raises(FrameworkError, match=r"trace.bin: damaged: rows that the run had written are missing"):
+    with pytest.raises(UsageError, match=r"trace.bin: damaged: 32 bytes that the run had written are missing"):
         framework.resume(tmp_path / "run", {"run.steps": 300})
 
 
@@ -161,6 +163,31 @@ def test_a_moment_of_a_run_with_schedules_over_its_length_is_repeated_with_them(
     shares = {"exploration.share": 0.5, "dqn.learning_rate_left": 0.0, "run.episodes": None}
     framework.train(framework.assemble("dqn,grid", {**DEEP, **shares, "run.steps": 600}), tmp_path / "run")
     assert repeat(tmp_path / "run", 400).env_steps == 400
+
+
+def test_a_run_whose_confirmations_failed_is_repeated_with_them(tmp_path: Path) -> None:
+    values = {**VALUES, "run.num_envs": 1, "run.steps": 400, "evaluation.every": 100, "evaluation.episodes": 1}
+    lucky = {"run.until": 0.9, "evaluation.confirm": 30, "evaluation.epsilon": 0.9}
+
+    class Confirmations(Callback):
+        refuted = 0
+
+        def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
+            self.refuted += result.confirmed is False
+
+    spy = Confirmations()
+    framework.train(framework.assemble("tabular,grid", {**values, **lucky}), tmp_path / "run", callbacks=[spy])
+    assert spy.refuted
+    assert repeat(tmp_path / "run").compared == 400
+
+
+def test_a_run_that_lost_its_patience_later_is_repeated_whole(tmp_path: Path) -> None:
+    values = {**VALUES, "run.steps": None, "evaluation.every": 100, "run.patience": 1, "tabular.learning_rate": 1e-9}
+    ended = framework.train(framework.assemble("tabular,grid", values), tmp_path / "run")
+    assert ended.reason.startswith("no improvement")
+    further = ended.counters.env_steps + 200
+    framework.resume(tmp_path / "run", {"run.steps": further})
+    assert repeat(tmp_path / "run").env_steps == further
 
 
 def test_a_difference_is_reported_with_what_has_changed_since(recorded: Path, tmp_path: Path) -> None:

@@ -157,6 +157,20 @@ def test_missing_metrics_are_detected(run: Path) -> None:
         framework.resume(run, {"run.steps": 90})
 
 
+@pytest.mark.parametrize("name", ["metrics.jsonl", "checkpoints/000003/state.safetensors"])
+def test_a_damaged_run_that_is_refused_stays_as_it_is(name: str, run: Path) -> None:
+    shutil.rmtree(run / "checkpoints" / "000002")
+    (run / name).write_bytes((run / name).read_bytes()[:100])
+
+    def content() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
+
+    before = content()
+    with pytest.raises(framework.UsageError, match="damaged"):
+        framework.resume(run, {"run.steps": 90})
+    assert content() == before
+
+
 def test_what_was_written_after_the_checkpoint_is_written_again(run: Path) -> None:
     with (run / "metrics.jsonl").open("a") as file:
         file.write('{"kind": "episode", "episode": 999}\n')

@@ -74,7 +74,7 @@ def test_a_run_continues_where_the_file_is_gone_and_names_one_that_has_changed(r
 
 def test_a_plugin_whose_package_is_gone_has_no_agent(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = {"gone": [EntryPoint("gone", "a_package_that_is_gone.inner", "framework.plugins")]}
-    monkeypatch.setattr("framework.training.run_folder.installed", lambda: gone)
+    monkeypatch.setattr("framework.training.agents.installed", lambda: gone)
     with pytest.raises(UsageError, match="plugin 'gone' includes no trained agent"):
         framework.load("gone")
 
