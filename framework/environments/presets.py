@@ -1,5 +1,7 @@
 """What the plugin `gym:ID` recommends: one set of values for every environment, and presets for single ids.
 
+A value without another source was found with one or two seeds; docs/results/environments.md shows what was tried.
+
 `config` shows each value with its source: "recommended by gym:ID (every environment)", "(every environment, network)",
 "(every environment, table)", or "(preset ID, network)".
 """
@@ -26,19 +28,19 @@ RUN: Values = {
 
 NETWORK: Values = {
     "run.num_envs": 4,  # one pass of the network gives four actions
-    "exploration.share": 0.2,
+    "exploration.share": 0.2,  # rl-baselines3-zoo: 0.12 to 0.2
     "exploration.horizon": 10_000,  # only where the run has no planned steps
-    "exploration.final": 0.05,
+    "exploration.final": 0.05,  # rl-baselines3-zoo: 0.04 to 0.1
     "replay.capacity": 100_000,  # the whole run: what is no longer explored is not forgotten
-    "learning.starts": 1_000,
+    "learning.starts": 1_000,  # rl-baselines3-zoo, CartPole and MountainCar
     "learning.batch_size": 128,  # a larger batch costs less than more updates
-    "learning.updates_per_step": 0.25,
-    "dqn.mlp": (128,),
+    "learning.updates_per_step": 0.25,  # the paper's
+    "dqn.mlp": (128,),  # with 256 an update takes half as long again
     "dqn.hidden": 128,
-    "dqn.learning_rate": 2e-3,
+    "dqn.learning_rate": 2e-3,  # rl-baselines3-zoo, CartPole: 2.3e-3
     "dqn.learning_rate_left": 0.0,  # the agent comes to rest
-    "nstep.n": 3,
-    "polyak.tau": 0.02,  # with 0.005, returns of 500 steps do not arrive within 12,000 updates
+    "nstep.n": 3,  # Hessel et al. 2018
+    "polyak.tau": 0.02,  # with 0.01 and half the learning rate, CartPole needs twice as many updates
 }
 """Values for `dqn` and the plugins of `ADDED`, where observations are no images."""
 
@@ -47,7 +49,7 @@ TABLE: Values = {
     "exploration.share": 0.8,  # a table learns of all actions what it needs, however the agent acts
     "exploration.horizon": 50_000,  # only where the run has no planned steps
     "exploration.final": 0.05,
-    "tabular.power": 0.6,  # between ½, below which nothing converges, and Even-Dar & Mansour's 0.77, which is slower
+    "tabular.power": 0.6,  # above ½, as convergence needs; Even-Dar & Mansour's 0.77 is slower here
 }
 """Values for the tabular family."""
 
