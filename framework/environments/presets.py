@@ -119,7 +119,7 @@ RIVALS: Mapping[str, Sequence[str]] = {
     "double": ["munchausen"],
     "nstep": ["munchausen"],
     "polyak": ["online"],
-    "ez_greedy": ["boltzmann", "ucb"],
+    "ez_greedy": ["boltzmann", "noisy", "ucb"],
 }
 """An added plugin → the plugins with which it cannot stand: it is then not added."""
 
