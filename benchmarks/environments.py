@@ -78,15 +78,21 @@ def row(plugins: str, wanted: float, runs: Sequence[Learnt]) -> str:
     return f"| `{plugins}` | {wanted:g} | {reached} of {len(runs)} | {lasts} | {bests} | {steps} | {minutes} |"
 
 
-def page(rows: Sequence[str], seeds: int) -> str:
+def complete(folder: Path) -> list[Learnt]:
+    """Reads the complete runs of a composition, the smallest seed first."""
+    runs = sorted(folder.glob("*/seed-*/result.json"), key=lambda result: int(result.parent.name.removeprefix("seed-")))
+    return [learnt(result.parent) for result in runs]
+
+
+def page(rows: Sequence[str]) -> str:
     """Returns the whole page."""
     return "\n\n".join(
         [
             "# gymnasium's environments, with no option named",
             "Written by `python benchmarks/environments.py runs/environments`. A row is the command "
-            f"`python -m framework run --plugins COMPOSITION --seeds {seeds}`, without any other option: the values "
-            "are those that the plugin `gym:ID` recommends. `python -m framework config --plugins COMPOSITION` shows "
-            "them, and which belong to a preset of the environment.",
+            "`python -m framework run --plugins COMPOSITION --seeds 5`, without any other option: the values are those "
+            "that the plugin `gym:ID` recommends. `python -m framework config --plugins COMPOSITION` shows them, and "
+            "which belong to a preset of the environment.",
             "\n".join(
                 [
                     "| composition | wanted | reached | mean of the last three evaluations | best evaluation | steps | "
@@ -95,9 +101,9 @@ def page(rows: Sequence[str], seeds: int) -> str:
                     *rows,
                 ]
             ),
-            f"One number for each seed, 0 to {seeds - 1}. *Reached*: the seeds whose mean of the last three "
-            "evaluations is at least what is wanted. An evaluation plays new episodes without exploration. "
-            "*Minutes*: training and evaluations, by the clock.",
+            "One number for each seed, from 0 on. *Reached*: the seeds whose mean of the last three evaluations is at "
+            "least what is wanted. An evaluation plays new episodes without exploration. *Minutes*: training and "
+            "evaluations, by the clock.",
             CONCLUSIONS.read_text(encoding="utf-8").strip(),
             foot(("torch", "gymnasium", "box2d"), runs_at_a_time=1, threads_of_a_run=1),
         ]
@@ -111,6 +117,9 @@ def main(
         list[str] | None,
         typer.Option(help="Run only this composition, such as dqn,gym:Taxi-v4, and write no page; may be repeated."),
     ] = None,
+    start: Annotated[
+        bool, typer.Option(help="Without it, the page is written from the runs that are complete.")
+    ] = True,
 ) -> None:
     """Make the runs that are missing, and write the page."""
     need("Box2D", "'pluggable-q[box2d]'")
@@ -120,15 +129,17 @@ def main(
     for plugins, wanted in compositions.items():
         if only and plugins not in only:
             continue
-        study = run_study([Arm(plugins, plugins)], range(seeds), folder / plugins.replace(",gym:", "-"), jobs=1)
-        if study.interrupted:
-            raise typer.Exit(130)
-        if study.failures:
-            raise FrameworkError("\n".join(map(str, study.failures)))
-        rows.append(row(plugins, wanted, [learnt(result.folder) for result in study.results]))
+        place = folder / plugins.replace(",gym:", "-")
+        if start:
+            study = run_study([Arm(plugins, plugins)], range(seeds), place, jobs=1)
+            if study.interrupted:
+                raise typer.Exit(130)
+            if study.failures:
+                raise FrameworkError("\n".join(map(str, study.failures)))
+        rows.append(row(plugins, wanted, complete(place)))
         typer.echo(rows[-1])
     if not only:
-        PAGE.write_text(page(rows, seeds) + "\n", encoding="utf-8")
+        PAGE.write_text(page(rows) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

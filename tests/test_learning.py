@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from envs.chain import ChainEnv
 from envs.grid import GridEnv
 from framework.assembly.assemble import assemble
+from framework.events import Callback, EvaluationResult
 from framework.training.evaluation import evaluate
 from framework.training.loop import Loop
+from framework.types import Counters
 
 GAMMA = 0.9
 MODELS = {"chain": (ChainEnv(), 2), "grid": (GridEnv(), 8)}
@@ -75,3 +77,26 @@ def test_cartpole_is_balanced() -> None:
     loop.run()
     assert loop.last_evaluation is not None
     assert np.mean(loop.last_evaluation.returns) >= 300
+
+
+class Evaluations(Callback):
+    """Records the mean of each evaluation."""
+
+    def __init__(self) -> None:
+        self.means: list[float] = []
+
+    def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
+        self.means.append(result.mean)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [("dqn,gym:CartPole-v1", 500.0), ("dqn,gym:Acrobot-v1", -85.0), ("tabular,gym:Taxi-v4", 7.0)],
+)
+def test_what_gym_recommends_is_learnt_and_stays_learnt(names: str, wanted: float) -> None:
+    """The mean of the last three evaluations; docs/results/environments.md has five seeds of every environment."""
+    evaluations = Evaluations()
+    Loop(assemble(names), [evaluations]).run()
+    assert np.mean(evaluations.means[-3:]) >= wanted

@@ -199,7 +199,13 @@ class Plugins:
                     rivals.setdefault(names, []).append(hook)
         for names, hooks in rivals.items():
             hooks.sort(key=self._place)
-            yield f"{listed(names)} {'both' if len(names) == 2 else 'all'} provide {listed(hooks)}: keep one"
+            brought = [f"no:{name}" for name in names if self.is_brought(name)]
+            way = f" ({listed(brought)} takes out what a bundle adds)" if brought else ""
+            yield f"{listed(names)} {'both' if len(names) == 2 else 'all'} provide {listed(hooks)}: keep one{way}"
+
+    def is_brought(self, name: str) -> bool:
+        """Whether a bundle brought this plugin in, so that `no:NAME` takes it out."""
+        return name in self.origins and self.origins[name].bundle is not None
 
     def _unmatched(self, unmatched: Sequence[Implementation]) -> Any:
         """One message for each undeclared hook: it is misspelt, or a plugin is missing. Returns the missing plugins."""

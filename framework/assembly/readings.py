@@ -230,6 +230,7 @@ def explain(path: str, plugins: Plugins, owners: Mapping[str, str], config: Conf
             if rival is not None:
                 reads = "the engine" if owner == ENGINE else owner
                 return (
-                    f"{stated}: {rival} fills {slot} in place of {reads}, which would read it. Drop {path} or {rival}"
+                    f"{stated}: {rival} fills {slot} in place of {reads}, which would read it. Drop {path} or "
+                    f"{'add no:' if plugins.is_brought(rival) else ''}{rival}"
                 )
     return f"{stated}: no part of this composition reads it. Drop {path}"

@@ -1,5 +1,7 @@
 """What the plugin `gym:ID` recommends: one set of values for every environment, and presets for single ids.
 
+A value without another source was found with one or two seeds; docs/results/environments.md shows what was tried.
+
 `config` shows each value with its source: "recommended by gym:ID (every environment)", "(every environment, network)",
 "(every environment, table)", or "(preset ID, network)".
 """
@@ -26,19 +28,19 @@ RUN: Values = {
 
 NETWORK: Values = {
     "run.num_envs": 4,  # one pass of the network gives four actions
-    "exploration.share": 0.2,
+    "exploration.share": 0.2,  # rl-baselines3-zoo: 0.12 to 0.2
     "exploration.horizon": 10_000,  # only where the run has no planned steps
-    "exploration.final": 0.05,
+    "exploration.final": 0.05,  # rl-baselines3-zoo: 0.04 to 0.1
     "replay.capacity": 100_000,  # the whole run: what is no longer explored is not forgotten
-    "learning.starts": 1_000,
+    "learning.starts": 1_000,  # rl-baselines3-zoo, CartPole and MountainCar
     "learning.batch_size": 128,  # a larger batch costs less than more updates
-    "learning.updates_per_step": 0.25,
-    "dqn.mlp": (128,),
+    "learning.updates_per_step": 0.25,  # the paper's
+    "dqn.mlp": (128,),  # with 256 an update takes half as long again
     "dqn.hidden": 128,
-    "dqn.learning_rate": 2e-3,
+    "dqn.learning_rate": 2e-3,  # rl-baselines3-zoo, CartPole: 2.3e-3
     "dqn.learning_rate_left": 0.0,  # the agent comes to rest
-    "nstep.n": 3,
-    "polyak.tau": 0.02,  # with 0.005, returns of 500 steps do not arrive within 12,000 updates
+    "nstep.n": 3,  # Hessel et al. 2018
+    "polyak.tau": 0.02,  # with 0.01 and half the learning rate, CartPole needs twice as many updates
 }
 """Values for `dqn` and the plugins of `ADDED`, where observations are no images."""
 
@@ -47,7 +49,7 @@ TABLE: Values = {
     "exploration.share": 0.8,  # a table learns of all actions what it needs, however the agent acts
     "exploration.horizon": 50_000,  # only where the run has no planned steps
     "exploration.final": 0.05,
-    "tabular.power": 0.6,  # between ½, below which nothing converges, and Even-Dar & Mansour's 0.77, which is slower
+    "tabular.power": 0.6,  # above ½, as convergence needs; Even-Dar & Mansour's 0.77 is slower here
 }
 """Values for the tabular family."""
 
@@ -66,10 +68,25 @@ class Preset:
     """Plugins that are added to `dqn`, beside those of `ADDED`."""
 
 
+LINEAR: Values = {
+    "dqn.hidden": 0,
+    "dqn.learning_rate": 0.3,  # Adam moves a weight by about this much, and values are between −100 and 20
+    "polyak.tau": 0.1,
+}
+"""Values for a network without hidden layers: a table, whose untried actions keep their optimistic 0 and so are tried.
+
+With hidden layers, what is bad in one state makes all states look bad, and Taxi is not learnt within 100,000 steps.
+"""
+
 PRESETS: Mapping[str, Preset] = {
+    "Acrobot-v1": Preset(
+        # one start in about 60 takes all 500 steps, which moves the mean of 10 episodes by 42
+        any={"evaluation.episodes": 30, "evaluation.num_envs": 10},
+        network={"run.steps": 100_000},  # rl-baselines3-zoo; with 50,000, −77 to −95
+    ),
     "MountainCar-v0": Preset(
         network={
-            "run.steps": 80_000,
+            "run.steps": 60_000,  # learnt after 35,000
             "exploration.final": 0.01,  # each random action is taken 19 times in a row, on average
             # of 80 random episodes, 9 leave the valley so, 1 with Dabney et al.'s μ = 2, and 0 without repetition
             "ez_greedy.power": 0.5,
@@ -84,13 +101,18 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "Taxi-v4": Preset(
         any={"evaluation.episodes": 50, "evaluation.num_envs": 10},  # returns differ by 10, with the place of the start
-        network={"run.steps": 100_000, "exploration.share": 0.5},  # 500 states, of which the network knows nothing
+        network={**LINEAR, "run.steps": 60_000, "exploration.share": 0.5},  # learnt after 45,000
         table={"tabular.power": 0.0},  # nothing is random after the start, so α = 1 is exact
     ),
     "CliffWalking-v1": Preset(
         any={"evaluation.max_steps": 200},  # without a limit of its own, an early greedy policy walks for ever
-        network={"exploration.share": 0.5},  # a random walk takes thousands of steps to the goal
+        network={**LINEAR, "exploration.share": 0.5},  # a random walk takes thousands of steps to the goal
         table={"tabular.power": 0.0},  # nothing is random, so α = 1 is exact
+    ),
+    "LunarLander-v3": Preset(
+        # with 100,000 steps and n = 3 it learns to hover; with 150,000 and n = 5 it lands, but not always
+        any={"evaluation.every": 10_000},
+        network={"run.steps": 250_000, "replay.capacity": 250_000, "nstep.n": 5},
     ),
 }
 """Environment id → its preset."""
@@ -102,7 +124,7 @@ RIVALS: Mapping[str, Sequence[str]] = {
     "double": ["munchausen"],
     "nstep": ["munchausen"],
     "polyak": ["online"],
-    "ez_greedy": ["boltzmann", "ucb"],
+    "ez_greedy": ["boltzmann", "noisy", "ucb"],
 }
 """An added plugin → the plugins with which it cannot stand: it is then not added."""
 

@@ -27,11 +27,12 @@ def ez_greedy_repeats_a_random_action_by_its_law(subject: Subject) -> None:
         raise NotApplicable("another plugin decorates ez_greedy")
     for power in (0.0, 1.0, 2.0):
         exploration = subject.builder({**VALUES, "ez_greedy.power": power}).exploration(acting(subject, 1))
-        lengths, action = [], 0
+        lengths: list[int] = []
+        action = 0
         for case in fixed(subject, np.zeros((1, A)), PUSHES):
             certain = float(exploration.probabilities(*case).max()) == 1.0
             chosen = int(exploration.choose(*case)[0])
-            example = {"μ": power, "call": sum(lengths) + 1}
+            example: dict[str, object] = {"μ": power, "call": sum(lengths) + 1}
             if certain:
                 require(chosen == action, example=example, expected=f"action {action} again", got=chosen)
                 lengths[-1] += 1

@@ -75,19 +75,21 @@ class Composition:
     """The plugins of some names, with the plugins of their bundles."""
 
     names: frozenset[str]
+    named: frozenset[str]
 
     @classmethod
     def of(cls, names: Iterable[str]) -> Composition:
-        given = set(names)
-        for name in list(given):
+        named = frozenset(names)
+        given = set(named)
+        for name in named:
             given |= set(BUNDLES.get(name, ()))
         if "chapter" in given:
             given |= {"dqn"} if "pong" in given else {"tabular"} if "chain" in given else set()
-        if {"dqn", "pong"} <= set(names):
+        if {"dqn", "pong"} <= named:
             given |= {"averaging", "mirror", "nstep", "per"}
-        if {"pqn", "pong"} <= set(names):
+        if {"pqn", "pong"} <= named:
             given.add("averaging")
-        return cls(frozenset(given))
+        return cls(frozenset(given), named)
 
     def problems(self) -> set[str]:
         """The problems that are found before anything is built."""
@@ -108,7 +110,9 @@ class Composition:
                 if len(rivals) > 1:
                     groups.setdefault(rivals, []).append(slot)
         for rivals, slots in groups.items():
-            yield f"{listed(rivals)} {'both' if len(rivals) == 2 else 'all'} provide {listed(slots)}: keep one"
+            brought = [f"no:{name}" for name in rivals if name not in self.named]
+            way = f" ({listed(brought)} takes out what a bundle adds)" if brought else ""
+            yield f"{listed(rivals)} {'both' if len(rivals) == 2 else 'all'} provide {listed(slots)}: keep one{way}"
 
     def _missing(self) -> Iterable[str]:
         extending = sorted(self.names & EXTENDS_DQN) if "dqn" not in self.names else []

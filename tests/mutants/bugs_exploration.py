@@ -58,6 +58,15 @@ def _plugin(name: str, row: str, old: str, new: str) -> Mutant:
 
 MUTANTS = (
     Mutant(
+        name="share_of_the_horizon",
+        component="exploration",
+        row="not in the catalogue: the share is that of the horizon, not of the run",
+        plugins="dqn,chain",
+        module="framework.defaults.schedules",
+        old="round(options.share * steps)",
+        new="round(options.share * options.horizon)",
+    ),
+    Mutant(
         name="ez_greedy_repeats_once_too_often",
         component="exploration",
         row="not in the catalogue: the first step of a repeated action is not counted",

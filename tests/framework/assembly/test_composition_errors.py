@@ -47,6 +47,14 @@ def test_two_families() -> None:
     assert problem == "dqn and tabular both provide make_policy, make_loss and make_optimizer: keep one"
 
 
+def test_what_a_bundle_adds_is_taken_out_by_no() -> None:
+    assert problems("rainbow,qr,chain") == [
+        "c51 and qr both provide dqn_head: keep one (no:c51 takes out what a bundle adds)"
+    ]
+    with pytest.raises(UsageError, match=r"Drop target\.every or add no:polyak"):
+        assemble("dqn,gym:CartPole-v1", {"target.every": 7})
+
+
 def test_a_claim_that_nothing_consumes() -> None:
     assert problems("pqn,nstep,pong") == ["nstep fills make_returns, which pqn provides itself: keep one"]
 

@@ -33,12 +33,15 @@ SMALL = {
 }
 DEEP = {**SMALL, "learning.updates_per_step": 0.5, "learning.batch_size": 8, "dqn.hidden": 8}
 COPIES = {**DEEP, "target.every": 25}
+# a run in pieces has other ends on the way, so what is planned over the run needs a length of its own
+SCHEDULED = {"run.planned": 1_000, "exploration.share": 0.5, "dqn.learning_rate_left": 0.0}
 CASES: dict[str, dict[str, Any]] = {
-    "tabular": SMALL,
+    "tabular": {**SMALL, "tabular.power": 0.6},
     "tabular,nstep,sarsa": SMALL,
     "tabular,double_q,ucb": SMALL,
     "dqn": COPIES,
     "dqn,boltzmann,polyak,double,dueling": DEEP,
+    "dqn,ez_greedy": {**COPIES, **SCHEDULED, "dqn.optimizer": "rmsprop"},
     "dqn,per,nstep,noisy": COPIES,
     "dqn,iqn,munchausen,online": DEEP,
     "rainbow": COPIES,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from framework.assembly.assemble import assemble
 from framework.assembly.configuration import configure
+from framework.assembly.loading import load_plugins
 from framework.config import Source
 from framework.environments import presets
 from framework.environments.presets import (
@@ -102,6 +103,18 @@ def test_compositions_assemble_with_what_fits_them(names: str, absent: list[str]
     parts = assemble(names, {"run.steps": 1})
     parts.close()
     assert sorted(set(ADDED) - set(parts.plugins.names)) == sorted(absent)
+
+
+VARIANTS = (
+    "averaging,boltzmann,c51,double,dueling,ez_greedy,iqn,layer_norm,munchausen,noisy,nstep,online,packed,per,polyak,qr"
+)
+
+
+@pytest.mark.parametrize("variant", VARIANTS.split(","))
+@pytest.mark.parametrize("env_id", ["CartPole-v1", "MountainCar-v0"])
+def test_every_variant_fits_beside_what_is_added(variant: str, env_id: str) -> None:
+    plugins = load_plugins(["dqn", variant, f"gym:{env_id}"])
+    assert {"dqn", variant} <= set(plugins.names)
 
 
 @pytest.mark.parametrize("steps", [1_000, 777_777])

@@ -48,7 +48,10 @@ def _epsilons(exploration: Any, case: Case) -> Mapping[str, float]:
     Cause("ε stays at its final value, even in the next run", "hill-a/stable-baselines#758"),
 )
 def epsilon_follows_its_schedule(subject: Subject) -> None:
-    """ε follows its schedule and depends on the counter of its unit alone, not on other counters or earlier calls."""
+    """ε follows its schedule and depends on the counter of its unit alone, not on other counters or earlier calls.
+
+    With exploration.share, the horizon is this share of the run's planned steps, whatever horizon and unit are.
+    """
     _of_the_engine(subject)
     obs = next(cases(subject, 1)).obs
     for (start, final, horizon), shape, envs in product(
@@ -58,13 +61,15 @@ def epsilon_follows_its_schedule(subject: Subject) -> None:
         builder = subject.builder(
             {"run.num_envs": envs, **{f"exploration.{key}": value for key, value in options.items()}}
         )
-        for unit in UNITS:
-            exploration = builder.altered({"exploration.unit": unit}).exploration(acting(subject, envs))
-            example = {**options, "unit": unit, "environments": envs}
+        for unit, share in product(UNITS, (0.0, 0.5)):
+            planned = {"exploration.share": share, "run.planned": 2 * horizon}
+            exploration = builder.altered({"exploration.unit": unit, **planned}).exploration(acting(subject, envs))
+            example = {**options, "unit": unit, "environments": envs, **planned}
             # the start of the run comes again at the end, as ε must not depend on earlier calls
             for number, counters in enumerate(chain([Counters()], run_counters(envs, 40), [Counters()])):
                 case = Case(np.tile(VALUES, (envs, 1)), obs[:1].repeat(envs, axis=0), counters)
-                wanted = _scheduled(shape, start, final, horizon, counters[unit])
+                now = counters.env_steps if share else counters[unit]
+                wanted = _scheduled(shape, start, final, horizon, now)
                 for how, epsilon in _epsilons(exploration, case).items():
                     expect(epsilon, wanted, example={**example, "counters": counters, "ε": how}, rtol=1e-9, atol=1e-12)
                 for _ in range(number % 3):
