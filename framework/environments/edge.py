@@ -24,7 +24,7 @@ class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
     * An observation has the shape and the kind of dtype of its space. Images [H, W, C] of uint8 become [C, H, W],
       and the axis of a declared mirror turns with them.
     * A reward is a float. An array of one number is one number.
-    * `info` is left out: nothing in the engine reads it, and gymnasium cannot batch every one.
+    * Of `info`, only `life_lost` stays: the engine reads nothing else, and gymnasium cannot batch every entry.
 
     Raises:
         UsageError: when it is made, if a space is not gymnasium's; later if an observation or a reward does not fit.
@@ -51,8 +51,9 @@ class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
         return self._observed(obs), {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        obs, reward, terminated, truncated, _ = self.env.step(int(action) if self._discrete_actions else action)
-        return self._observed(obs), _number(reward), bool(terminated), bool(truncated), {}
+        obs, reward, terminated, truncated, info = self.env.step(int(action) if self._discrete_actions else action)
+        kept = {"life_lost": bool(info["life_lost"])} if "life_lost" in info else {}
+        return self._observed(obs), _number(reward), bool(terminated), bool(truncated), kept
 
     def _observed(self, obs: Any) -> Any:
         space = self._space

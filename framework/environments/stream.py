@@ -6,11 +6,13 @@ The three autoreset modes give the same transitions as a plain loop over single 
 * NEXT_STEP: the row on which an environment resets itself is not a transition; the stream leaves it out.
 * SAME_STEP: the stream reads the true successor from `final_obs`; the returned observation starts the next episode.
   (If an environment returns its internal array, gymnasium itself overwrites `final_obs` before the stream reads it.)
+
+If the `info` of a step has `life_lost`, the learner's episode ends where it is true, and the environment plays on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -162,8 +164,8 @@ class TransitionStream:
         terminated, truncated = np.array(terminated, np.bool_), np.array(truncated, np.bool_)
         if self._max_steps:
             self._cut_off(terminated, truncated)
-        ended = terminated | truncated
-        current, first = successors, self._resetting
+        ended, resetting = terminated | truncated, self._resetting
+        current, first = successors, resetting
         if self._mode is AutoresetMode.NEXT_STEP:
             rows = np.flatnonzero(~self._resetting)
             self._resetting = ended
@@ -185,6 +187,9 @@ class TransitionStream:
             else:
                 first = ended
             self._history.add(self._actions, rewards, ended)
+        lost = _lives_lost(info, ended, resetting)
+        if lost is not None:
+            terminated, first = terminated | lost, first | lost
         step = Step(
             env_id=rows,
             first=self._first[rows],
@@ -196,6 +201,7 @@ class TransitionStream:
             truncated=truncated[rows],
             next_obs=successors[rows],
             frames=self._skip,
+            life_lost=None if lost is None else lost[rows],
         )
         self._frames, self._first = current, first
         self._stack.push(current, first)
@@ -278,3 +284,11 @@ class TransitionStream:
     def _copy(self, frames: Any) -> Shaped[np.ndarray, "N *frame"]:
         """A copy, because an environment may return the array that it will overwrite."""
         return np.array(frames, dtype=self.spaces.frame.dtype)
+
+
+def _lives_lost(
+    info: Mapping[str, Any], ended: Bool[np.ndarray, " N"], resetting: Bool[np.ndarray, " N"]
+) -> Bool[np.ndarray, " N"] | None:
+    """The environments in which a step lost a life and did not end the episode; None if their info does not say."""
+    lost = info.get("life_lost")
+    return None if lost is None else np.asarray(lost, np.bool_) & ~ended & ~resetting

@@ -103,9 +103,9 @@ class _Games:
         self._total += step.raw_reward[row]
         self._length += 1
         self._hash.update(bytes([step.action[row] % 256]) + step.raw_reward[row].tobytes())
-        if step.ended[row] or cut:
+        if step.over[row] or cut:
             self.finished.append(_Episode(float(self._total), self._length, self._hash.digest(), cut))
-            self._stuck = not step.ended[row]
+            self._stuck = not step.over[row]
             self._begin()
 
     def _begin(self) -> None:

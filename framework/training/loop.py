@@ -162,9 +162,9 @@ class Loop:
             self._call(self._on_step, step, self.counters)
         self._returns[step.env_id] += step.raw_reward
         self._lengths[step.env_id] += 1
-        if step.ended.any():
-            number = self.counters.episodes - int(step.ended.sum())
-            for env_id in step.env_id[step.ended].tolist():
+        if step.over.any():
+            number = self.counters.episodes - int(step.over.sum())
+            for env_id in step.env_id[step.over].tolist():
                 number += 1
                 episode = Episode(number, env_id, float(self._returns[env_id]), int(self._lengths[env_id]))
                 self._returns[env_id], self._lengths[env_id] = 0.0, 0

@@ -76,7 +76,7 @@ MUTANTS = (
         row="not in the catalogue: truncation is no end",
         plugins="tabular,chain",
         module=LOOP,
-        old="for env_id in step.env_id[step.ended].tolist():",
+        old="for env_id in step.env_id[step.over].tolist():",
         new="for env_id in step.env_id[step.terminated].tolist():",
     ),
     Mutant(

@@ -1,11 +1,12 @@
-"""Bugs of Pong: its wrappers and its two back ends."""
+"""Bugs of `atari` and its preset `pong`: the wrappers and the two back ends."""
 
 from tests.mutants.mutant import Mutant
 
 PLUGINS = "dqn,pong"
-WRAPPERS = "plugins.pong.wrappers"
-SINGLE = "plugins.pong.single"
-NATIVE = "plugins.pong.native"
+WRAPPERS = "plugins.atari.wrappers"
+SINGLE = "plugins.atari.single"
+NATIVE = "plugins.atari.native"
+DESCRIPTION = "plugins.atari.description"
 
 
 def _bug(name: str, row: str, module: str, old: str, new: str) -> Mutant:
@@ -181,8 +182,8 @@ MUTANTS = (
         "court_is_cut_elsewhere_in_threads",
         "not in the catalogue: one of two places that cut the same picture",
         NATIVE,
-        "height, self._rows = picture(options)\n",
-        "height, rows = picture(options)\n        self._rows = slice(0, options.size)\n",
+        "height, self._rows = picture(options, screen_of(game.name))\n",
+        "height, rows = picture(options, screen_of(game.name))\n        self._rows = slice(0, options.size)\n",
     ),
     _bug(
         "limit_counts_steps_for_frames",
@@ -195,8 +196,8 @@ MUTANTS = (
         "limit_terminates_in_threads",
         "openai/baselines#436",
         NATIVE,
-        "return obs[:, 0, self._rows], rewards.astype(np.float64), terminated, truncated,",
-        "return obs[:, 0, self._rows], rewards.astype(np.float64), terminated | truncated, truncated & False,",
+        "return obs[:, 0, self._rows], rewards.astype(np.float64), terminated, truncated, found",
+        "return obs[:, 0, self._rows], rewards.astype(np.float64), terminated | truncated, truncated & False, found",
     ),
     _bug(
         "actions_numbered_another_way",
@@ -222,14 +223,14 @@ MUTANTS = (
     _bug(
         "evaluation_is_clipped",
         "not in the catalogue: rewards clipped in the score, too",
-        "plugins.pong.protocol",
+        DESCRIPTION,
         'if role == "train" and options.clip_rewards',
         "if options.clip_rewards",
     ),
     _bug(
         "manifest_without_the_skip",
         "openai/gym#2454",
-        "plugins.pong.protocol",
+        DESCRIPTION,
         '        "frame_skip": options.frame_skip,\n        "protocol": protocol,',
         '        "frame_skip": 1,\n        "protocol": protocol,',
     ),
