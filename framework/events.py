@@ -65,6 +65,8 @@ class EvaluationResult:
     """Whether this evaluation is the one with fresh episodes that decides whether `run.until` was reached."""
     confirmed: bool | None = None
     """Whether the confirmation reached `run.until`; None if there was none. Both results of the pair have it."""
+    human_normalised: float | None = None
+    """The mean on a scale on which a random agent has 0 and a human 1, if the environment declares their scores."""
 
     @property
     def mean(self) -> float:
@@ -77,7 +79,10 @@ class EvaluationResult:
         return float(np.std(self.returns))
 
     def summary(self) -> dict[str, float]:
-        """Mean, standard deviation, extremes and number of different episodes, and how many were unfinished if any."""
+        """Mean, standard deviation, extremes and number of different episodes.
+
+        The human-normalised mean if it is known, and how many episodes were unfinished if any.
+        """
         found = {
             "mean": self.mean,
             "deviation": self.deviation,
@@ -85,17 +90,20 @@ class EvaluationResult:
             "max": float(max(self.returns)),
             "distinct": self.distinct,
         }
+        if self.human_normalised is not None:
+            found["human_normalised"] = self.human_normalised
         return {**found, "unfinished": self.unfinished} if self.unfinished else found
 
     def describe(self) -> str:
-        """The result in words: "mean 2.00 ± 0.00 over 10 episodes (4 different)".
+        """The result in words: "mean 2.00 ± 0.00 over 10 episodes (4 different)", and ", human-normalised 0.53".
 
         Episodes are different if their actions or rewards are: a game without chance may be played again and again.
         """
         count = len(self.returns)
         cut = f"; {self.unfinished - self.not_played} cut off at evaluation.max_steps" if self.unfinished else ""
         cut += f", {self.not_played} more not played" if self.not_played else ""
+        human = "" if self.human_normalised is None else f", human-normalised {self.human_normalised:.2f}"
         return (
             f"mean {self.mean:.2f} ± {self.deviation:.2f} over {count} episode{'' if count == 1 else 's'} "
-            f"({self.distinct} different{cut})"
+            f"({self.distinct} different{cut}){human}"
         )

@@ -81,7 +81,7 @@ def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tup
 
 
 def with_presets(sources: Sequence[Source], sections: Sequence[type[Section]]) -> list[Source]:
-    """The sources, weakest first, with what the options in `Section.presets` stand for, below the source that sets them.
+    """The sources, weakest first, with the values of presets (`Section.presets`) below the source that chooses them.
 
     All that the user gives for this run (`Source.unread` is "refused") counts as one source: `--steps` is stronger than
     a preset from `--set`.

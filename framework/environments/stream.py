@@ -24,6 +24,7 @@ from framework.environments.edge import Edge
 from framework.environments.frames import FrameStack, stacked_space
 from framework.environments.history import History, play_again
 from framework.environments.processes import EnvProcesses
+from framework.environments.scores import ReferenceScores
 from framework.errors import FrameworkError, UsageError
 from framework.types import Mirror, Spaces, State, Stateful, Step
 
@@ -127,6 +128,7 @@ class TransitionStream:
         self._lengths = np.zeros(env.num_envs, np.int64)
         self.spaces = spaces_of(env)
         self.metadata = dict(env.metadata)
+        self.reference_scores = ReferenceScores.of(self.metadata)
         self._mode = AutoresetMode(self.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP))
         self._clip: tuple[float, float] | None = self.metadata.get("reward_clip")
         self._skip = int(self.metadata.get("frame_skip", 1))

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from framework.assembly.parts import Agent
 from framework.defaults.exploration import EpsilonGreedy
 from framework.errors import UsageError
@@ -62,14 +64,17 @@ def evaluate(
     finally:
         stream.close()
     played = [episode for game in games for episode in game.finished]
+    returns = tuple(episode.total for episode in played)
+    reference = stream.reference_scores
     return EvaluationResult(
-        returns=tuple(episode.total for episode in played),
+        returns=returns,
         lengths=tuple(episode.length for episode in played),
         distinct=len({episode.digest for episode in played}),
         epsilon=epsilon,
         seconds=time.monotonic() - began,
         unfinished=episodes - len(played) + sum(episode.cut for episode in played),
         not_played=episodes - len(played),
+        human_normalised=reference.normalise(float(np.mean(returns))) if reference else None,
     )
 
 

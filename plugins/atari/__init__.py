@@ -15,10 +15,10 @@ by itself, and the manifest holds the rules that result:
 |---|---|---|---|---|---|
 | 2015 (Mnih et al. 2015) | 0 | minimal | terminates | up to 30 | |
 | 2018 (Machado et al. 2018) | 0.25 | all 18 | means nothing | none | |
-| 100k (Kaiser et al. 2020, van Hasselt et al. 2019) | 0 | minimal | terminates | up to 30 | 100,000 steps, then 100 games |
+| 100k (Kaiser et al. 2020) | 0 | minimal | terminates | up to 30 | 100,000 steps, then 100 games |
 
 In training, a lost life terminates the episode of the learner, so nothing is bootstrapped across it. The game goes on:
-no console is reset, and the returns in reports are those of whole games, with raw rewards. Evaluations play whole games.
+no console is reset, and reports count whole games, with raw rewards. Evaluations play whole games, too.
 
 All play at four frames a step, in games of at most half an hour, as Dopamine does (Machado et al.: five frames, five
 minutes). The hyperparameters of a paper belong to the agent: `data_efficient,atari` with the protocol 100k is the agent
@@ -40,7 +40,7 @@ of van Hasselt et al. 2019.
 | `atari.clip_rewards` | true | true | |
 | `atari.stack` | 4 | 4 | |
 | `atari.padding` | zero | repeat | the agent never sees a black screen that the game cannot show |
-| `atari.max_frames` | 18000 | 108000 | five minutes end many games early; half an hour is usual since Wang et al. 2016 |
+| `atari.max_frames` | 18000 | 108000 | five minutes end many games early; half an hour is usual by now |
 | `atari.threads` | arbitrary | 1 | |
 
 Measured on ale-py 0.12.1, and checked by the tests:
@@ -48,8 +48,8 @@ Measured on ale-py 0.12.1, and checked by the tests:
 * Both back ends show the same frames, rewards, ends and lost lives in all games, also with sticky actions.
 * In 14 games, such as Assault and Beam Rider, a reset alone does not start the game as a console does that was just
   switched on. So every reset with a seed loads the game again, which takes about 0.2 s.
-* The last frame of an episode is correct in `wrappers` and stale in `native`, and the back ends draw the number of no-ops
-  differently: see `pong`.
+* The last frame of an episode is correct in `wrappers` and stale in `native`, and the back ends draw the number of
+  no-ops differently: see `pong`.
 
 Scores are compared with those of a random agent and of a human (`plugins.atari.scores`) in evaluations and studies.
 

@@ -14,7 +14,7 @@ from plugins.atari.description import describe
 from plugins.atari.film import Film, picture
 from plugins.atari.game import game_of
 from plugins.atari.options import AtariOptions
-from plugins.atari.wrappers import ChannelFirst, FireReset, FrameSkip, LifeLoss, NoopReset, StackFrames
+from plugins.atari.wrappers import ChannelFirst, FireReset, FrameSkip, NoopReset, StackFrames
 
 
 def _skips() -> Iterator[tuple[Film, FrameSkip, int, int, dict[str, Any]]]:

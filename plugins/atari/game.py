@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from plugins.atari.options import ALL_ACTIONS, AtariOptions, StackOptions
+from plugins.atari.options import AtariOptions, StackOptions
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Game:
     name: ALE's name of the game.
     options: of the stack.
     action_set: the name of the set of actions, for the manifest.
-    actions: ALE's names of the agent's actions, by index; None: ALE's minimal set for this game.
+    actions: ALE's names of the agent's actions, by index; None: all that the emulator accepts.
     life_loss: whether a lost life ends the learner's episode in training.
     loads: whether every seeded reset loads the game again (0.2 seconds). If false, it does so only if the emulator
         draws random numbers. Some games start differently after a reset without it.
@@ -35,7 +35,7 @@ class Game:
 
     @property
     def all_buttons(self) -> bool:
-        """Whether the emulator must accept all 18 actions."""
+        """Whether the emulator accepts all actions of the joystick, and not only those that have an effect."""
         return self.action_set == "full"
 
 
@@ -45,7 +45,6 @@ def game_of(options: AtariOptions) -> Game:
         options.game,
         options,
         options.actions,
-        ALL_ACTIONS if options.actions == "full" else None,
-        options.life_loss,
+        life_loss=options.life_loss,
         described={"protocol": options.protocol, "returns": "raw, of whole games"},
     )

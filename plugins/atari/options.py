@@ -11,12 +11,6 @@ from framework.config import Field, Section
 from framework.errors import did_you_mean
 from plugins.atari.games import GAMES
 
-ALL_ACTIONS = (
-    *("NOOP", "FIRE", "UP", "RIGHT", "LEFT", "DOWN", "UPRIGHT", "UPLEFT", "DOWNRIGHT", "DOWNLEFT"),
-    *("UPFIRE", "RIGHTFIRE", "LEFTFIRE", "DOWNFIRE", "UPRIGHTFIRE", "UPLEFTFIRE", "DOWNRIGHTFIRE", "DOWNLEFTFIRE"),
-)
-"""ALE's names of the 18 positions of the joystick, by index."""
-
 _ALWAYS: Mapping[str, Any] = {
     "atari.size": 84,
     "atari.view": "screen",
@@ -108,7 +102,8 @@ class _WhatIsPlayed(BaseModel):
         "2020): as 2015, for 100,000 steps, and then 100 games of evaluation.",
     )
     actions: Literal["minimal", "full"] = Field(
-        "minimal", description="minimal: those that have an effect in the game; full: all 18 joystick positions."
+        "minimal",
+        description="minimal: those that have an effect in the game; full: all 18 positions of the joystick (9 without its button in lost_luggage).",
     )
     life_loss: bool = Field(
         True,

@@ -58,7 +58,8 @@ def game_env(game: Game, role: Role = "train", render_mode: str | None = None) -
     """Return one game for the engine, with the same frames, rewards and ends as one row of `NativeGames`.
 
     Observations are uint8 [size, size], actions are indices into the names `metadata["protocol"]["actions"]`, and
-    rewards are raw. An episode starts as in ALE: FIRE for one frame, then no-op frames. Neither counts towards `max_frames`.
+    rewards are raw. An episode starts as in ALE: FIRE for one frame, then no-op frames. Neither counts towards
+    `max_frames`.
     """
     options = game.options
     env = emulator(game.name, options.sticky, game.all_buttons, game.loads, render_mode)
@@ -87,7 +88,7 @@ def emulator(name: str, sticky: float, full: bool, loads: bool, render_mode: str
     """Return the emulator alone: one grey frame a step, with the same seeds as ALE's vector environment.
 
     name: ALE's name of the game.
-    full: whether it accepts all 18 actions.
+    full: whether it accepts all positions of the joystick, and not only those that have an effect.
     loads: whether a seeded reset always loads the game again.
     """
     env = gymnasium.make(

@@ -1,7 +1,7 @@
-"""Atari Pong: a preset of `atari` with smaller pictures, three actions, the court's mirror image and values to learn by.
+"""Atari Pong: a preset of `atari` with smaller pictures, three actions, a mirror and values to learn by.
 
-The stack is that of `atari`, with its two back ends `native` and `wrappers`. Rewards are raw: +1 for a point won, −1 for
-a point lost. The episode ends at 21 points. The metadata's `protocol` lists every setting that decides which game is
+The stack of `atari` plays it, with the back ends `native` and `wrappers`. Rewards are raw: +1 for a point won, −1 for a
+point lost. The episode ends at 21 points. The metadata's `protocol` lists every setting that decides which game is
 played.
 
 Measured on ale-py 0.12.1, and checked by the tests:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Literal
 
 from framework.config import Field, Section
-from plugins.atari.options import ALL_ACTIONS, StackOptions
+from plugins.atari.options import StackOptions
 
 ACTION_SETS: dict[str, tuple[str, ...]] = {
     "moves": ("NOOP", "RIGHT", "LEFT"),
     "fast": ("FIRE", "RIGHTFIRE", "LEFTFIRE"),
     "minimal": ("NOOP", "FIRE", "RIGHT", "LEFT", "RIGHTFIRE", "LEFTFIRE"),
-    "full": ALL_ACTIONS,
+    "full": (
+        *("NOOP", "FIRE", "UP", "RIGHT", "LEFT", "DOWN", "UPRIGHT", "UPLEFT", "DOWNRIGHT", "DOWNLEFT"),
+        *("UPFIRE", "RIGHTFIRE", "LEFTFIRE", "DOWNFIRE", "UPRIGHTFIRE", "UPLEFTFIRE", "DOWNRIGHTFIRE", "DOWNLEFTFIRE"),
+    ),
 }
 """ALE's names of an agent's actions, by index. RIGHT moves the paddle up and LEFT down."""
 

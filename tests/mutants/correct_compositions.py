@@ -49,6 +49,7 @@ ELSEWHERE = (
     "dqn,impala,minatar",
     "pqn,minatar",
     "dqn,pong",
+    "dqn,atari",
     "dqn,no:per,packed,pong",
     "rainbow,pong",
 )
