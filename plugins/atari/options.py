@@ -103,7 +103,8 @@ class _WhatIsPlayed(BaseModel):
     )
     actions: Literal["minimal", "full"] = Field(
         "minimal",
-        description="minimal: those that have an effect in the game; full: all 18 positions of the joystick (9 without its button in lost_luggage).",
+        description="minimal: those that have an effect in the game; full: all 18 positions of the joystick and its "
+        "button (9 in lost_luggage, which has no button).",
     )
     life_loss: bool = Field(
         True,

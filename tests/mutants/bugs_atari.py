@@ -3,14 +3,15 @@
 from tests.mutants.mutant import Mutant
 
 PLUGINS = "dqn,pong"
+LIVES = "dqn,atari"
 WRAPPERS = "plugins.atari.wrappers"
 SINGLE = "plugins.atari.single"
 NATIVE = "plugins.atari.native"
 DESCRIPTION = "plugins.atari.description"
 
 
-def _bug(name: str, row: str, module: str, old: str, new: str) -> Mutant:
-    return Mutant(name=name, component="environment", row=row, plugins=PLUGINS, module=module, old=old, new=new)
+def _bug(name: str, row: str, module: str, old: str, new: str, plugins: str = PLUGINS) -> Mutant:
+    return Mutant(name=name, component="environment", row=row, plugins=plugins, module=module, old=old, new=new)
 
 
 MUTANTS = (
@@ -233,5 +234,29 @@ MUTANTS = (
         DESCRIPTION,
         '        "frame_skip": options.frame_skip,\n        "protocol": protocol,',
         '        "frame_skip": 1,\n        "protocol": protocol,',
+    ),
+    _bug(
+        "lost_lives_are_not_told_in_threads",
+        "not in the catalogue: one of two back ends counts no lives",
+        NATIVE,
+        "(self._lives < before)",
+        "(self._lives > before)",
+        LIVES,
+    ),
+    _bug(
+        "each_life_after_the_first_is_told_again",
+        "not in the catalogue: lives are compared with those at the start",
+        WRAPPERS,
+        'before, self._lives = self._lives, info["lives"]',
+        'before, left = self._lives, info["lives"]\n        self.__dict__["_lives"] = before if left else left',
+        LIVES,
+    ),
+    _bug(
+        "evaluations_end_with_a_life",
+        "Farama-Foundation/Gymnasium#166",
+        DESCRIPTION,
+        'return game.life_loss and role == "train"',
+        "return game.life_loss",
+        LIVES,
     ),
 )
