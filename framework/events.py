@@ -36,7 +36,10 @@ class Callback:
 
 @dataclass(frozen=True)
 class Episode:
-    """A finished episode: its number in the run (from 1), raw undiscounted return, and length in environment steps."""
+    """A finished episode: its number in the run (from 1), raw undiscounted return, and length in environment steps.
+
+    Where a game has lives, this is the whole game, and not what the learner learns from one life.
+    """
 
     number: int
     env_id: int

@@ -268,8 +268,8 @@ def a_lost_life_ends_only_the_learners_episode(subject: Subject) -> None:
                     "first": time - 1 in starts,
                     "older frame seen": time - 1 if time - 1 in starts else time - 2,
                 }
-                got = {name: bool(getattr(step, name)[row]) for name in ("terminated", "over", "first")}
-                got |= {"older frame seen": int(seen[env_id][0][1])}
+                got: dict[str, int] = {name: bool(getattr(step, name)[row]) for name in ("terminated", "over", "first")}
+                got["older frame seen"] = int(seen[env_id][0][1])
                 example = {"mode": mode.value, "lives lost at": Lives.LOST, "step": time}
                 if got != wanted:
                     raise Violation(example, wanted, got)
