@@ -29,8 +29,8 @@ def evaluate(
     "100 episodes (12 different)" means that only 12 of them had actions or rewards of their own: where neither the game
     nor the agent draws random numbers, the same game is played again.
 
-    If the environment declares published scores, as Atari does, the human-normalised mean follows: on its scale, a random
-    agent has 0 and a human 1.
+    If the environment declares published scores, the human-normalised mean follows: on its scale, a random agent has 0
+    and a human 1.
 
     Examples:
 
