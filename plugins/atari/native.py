@@ -43,9 +43,9 @@ class NativeGames(VectorEnv[Frames, Int64[np.ndarray, " N"], Any]):
     `metadata["protocol"]["actions"]`, integers [N]; rewards are raw, float64 [N]. The environment
     does not write to an array again after it has returned it.
 
-    If a lost life ends the learner's episode, `info["life_lost"]` of a step is bool [N], as `LifeLoss` defines it. ALE's
-    own options are not suitable: `episodic_life` resets the whole game, and `life_loss_info` terminates in the same way
-    for a lost life and for the end of the game.
+    If a lost life ends the learner's episode, `info["life_lost"]` of a step is bool [N], as `LifeLoss` defines it.
+    ALE's own options are not suitable: `episodic_life` resets the whole game, and `life_loss_info` terminates in the
+    same way for a lost life and for the end of the game.
 
     ALE itself has only automatic resets. In the mode NEXT_STEP it would reset a finished game at the next step. A
     masked reset before that step replaces the automatic one, so every step is a real step.
