@@ -32,6 +32,13 @@ class Section(BaseModel):
 
     section_name: ClassVar[str]
 
+    presets: ClassVar[Mapping[str, Mapping[str, Values]]] = {}
+    """An option that sets others: its key → its value, as text → the values that it stands for, as "section.key".
+
+    They count as if the source that sets the option had set them, but each value that this source sets itself is
+    stronger. For the option's default, they must be the defaults.
+    """
+
     def __init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
         # pydantic passes the class's keywords here too; __pydantic_init_subclass__ uses them when the fields are known
         super().__init_subclass__(**kwargs)

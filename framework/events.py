@@ -37,7 +37,10 @@ class Callback:
 
 @dataclass(frozen=True)
 class Episode:
-    """A finished episode: its number in the run (from 1), raw undiscounted return, and length in environment steps."""
+    """A finished episode: its number in the run (from 1), raw undiscounted return, and length in environment steps.
+
+    Where a game has lives, this is the whole game, and not what the learner learns from one life.
+    """
 
     number: int
     env_id: int
@@ -70,6 +73,8 @@ class EvaluationResult:
     """Whether the confirmation reached `run.until`; None if there was none. Both results of the pair have it."""
     info: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
     """Metric of record.info → its number in each episode; None where an episode gave none."""
+    human_normalised: float | None = None
+    """The mean on a scale on which a random agent has 0 and a human 1, if the environment declares their scores."""
 
     @property
     def mean(self) -> float:
@@ -88,9 +93,10 @@ class EvaluationResult:
         return {name: float(np.mean(given)) if given else None for name, given in numbers.items()}
 
     def summary(self) -> dict[str, float | None]:
-        """Mean, standard deviation, extremes and number of different episodes, and how many were unfinished if any.
+        """Mean, standard deviation, extremes and number of different episodes.
 
-        The means of the metrics of record.info are called "info/<metric>".
+        The human-normalised mean if it is known, and how many episodes were unfinished if any. The means of the metrics
+        of record.info are called "info/<metric>".
         """
         found: dict[str, float | None] = {
             "mean": self.mean,
@@ -100,18 +106,22 @@ class EvaluationResult:
             "distinct": self.distinct,
             **{f"info/{name}": mean for name, mean in self.info_means.items()},
         }
+        if self.human_normalised is not None:
+            found["human_normalised"] = self.human_normalised
         return {**found, "unfinished": self.unfinished} if self.unfinished else found
 
     def describe(self) -> str:
-        """The result in words: "mean 2.00 ± 0.00 over 10 episodes (4 different) | is_success 0.70".
+        """The result in words: "mean 2.00 ± 0.00 over 10 episodes (4 different)" and, where they are known, more numbers.
 
+        These are the human-normalised mean, and the means of the metrics of record.info: "| is_success 0.70".
         Episodes are different if their actions or rewards are: a game without chance may be played again and again.
         """
         count = len(self.returns)
         cut = f"; {self.unfinished - self.not_played} cut off at evaluation.max_steps" if self.unfinished else ""
         cut += f", {self.not_played} more not played" if self.not_played else ""
+        human = "" if self.human_normalised is None else f", human-normalised {self.human_normalised:.2f}"
         means = [f" | {name} {'–' if mean is None else format(mean, '.2f')}" for name, mean in self.info_means.items()]
         return (
             f"mean {self.mean:.2f} ± {self.deviation:.2f} over {count} episode{'' if count == 1 else 's'} "
-            f"({self.distinct} different{cut}){''.join(means)}"
+            f"({self.distinct} different{cut}){human}{''.join(means)}"
         )

@@ -149,19 +149,23 @@ def make_env(
 
     The engine reads these keys of the environment's metadata:
 
-        frame_stack     int, default 1: frames of an observation
-        stack_padding   "repeat" (default) or "zero": what stands before an episode's first frame in a stack
-        frame_skip      int, default 1: emulator frames of one step
-        reward_scale    float, default 1: factor of the reward that the learner gets; reported returns stay raw
-        reward_clip     (low, high): bounds of that reward, after the scale
-        mirror          {"axis": of a frame, negative, "actions": action → the action that the mirror shows}
-        protocol        dict for the manifest
+        frame_stack       int, default 1: frames of an observation
+        stack_padding     "repeat" (default) or "zero": what stands before an episode's first frame in a stack
+        frame_skip        int, default 1: emulator frames of one step
+        reward_scale      float, default 1: factor of the reward that the learner gets; reported returns stay raw
+        reward_clip       (low, high): bounds of that reward, after the scale
+        mirror            {"axis": of a frame, negative, "actions": action → the action that the mirror shows}
+        reference_scores  {"random": score of a random agent, "human": of a human, "source": where they were published}
+        protocol          dict for the manifest
 
     Of `info`, it reads the keys that the option record.info names, and `is_success` in evaluations: numbers, and in a
     vector environment gymnasium's arrays [N] with their masks `_key`.
 
     It also reads gymnasium's own `autoreset_mode` and, to watch, `render_fps`. Images [H, W, C] of a single environment
     become [C, H, W], and the mirror's axis turns with them.
+
+    In the `info` of a step, the engine reads `life_lost`: a bool, or [num_envs] of a vector environment. Where it is
+    true, the learner's episode terminates, and the environment's episode goes on.
 
     To resume from a checkpoint, the engine plays the running episodes again from their seeds and actions. If a vector
     environment has `state_dict()` and `load_state_dict()`, the engine saves and loads its state instead.

@@ -91,6 +91,9 @@ class Step:
     `truncated` means that only the episode ended. `next_obs` is always the true successor, never a reset
     observation. The learner sees `reward`, which is scaled and clipped as the environment's metadata say;
     reports show `raw_reward`. `first` marks rows whose `obs` is the first of an episode.
+
+    `ended` is what a learner asks, and `over` what a report asks. They differ where a life was lost: the learner's
+    episode terminates, and the environment's episode goes on.
     """
 
     env_id: Int64[np.ndarray, " M"]
@@ -106,14 +109,21 @@ class Step:
     """Emulator frames of one row (the frame skip)."""
     info: Mapping[str, Float64[np.ndarray, " M"]] = field(default_factory=dict)
     """Key of the environment's `info` that is recorded → its numbers; NaN where a row has none."""
+    life_lost: Bool[np.ndarray, " M"] | None = None
+    """Rows that are `terminated` only because a life was lost. None: no row, as in most environments."""
 
     def __len__(self) -> int:
         return len(self.env_id)
 
     @cached_property
     def ended(self) -> Bool[np.ndarray, " M"]:
-        """Rows that end their episode: terminated or truncated."""
+        """Rows that end the learner's episode: terminated or truncated."""
         return self.terminated | self.truncated
+
+    @cached_property
+    def over(self) -> Bool[np.ndarray, " M"]:
+        """Rows that end the environment's episode, which reports count: those of `ended`, without lost lives."""
+        return self.ended if self.life_lost is None else self.ended & ~self.life_lost
 
 
 @dataclass
@@ -130,10 +140,10 @@ class Counters:
         return value
 
     def advance(self, step: Step) -> None:
-        """Count a step: its rows, their frames and the episodes that it ended."""
+        """Count a step: its rows, their frames and the environments' episodes that are over (`Step.over`)."""
         self.env_steps += len(step)
         self.frames += len(step) * step.frames
-        self.episodes += int(step.ended.sum())
+        self.episodes += int(step.over.sum())
 
     def state_dict(self) -> State:
         return asdict(self)

@@ -61,4 +61,4 @@ def bundle(names: Sequence[str], families: Sequence[str]) -> Bundle:
         return ATARI
     if "chain" in names:
         return CHAIN
-    raise UsageError("chapter has values for two environments only: add chain or pong")
+    raise UsageError("chapter has values for the chain and for Atari only: add chain, pong or atari")

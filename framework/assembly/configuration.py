@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,9 @@ def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tup
             notes.append(f"{bundle} sets {', '.join(dropped)}, whose plugins are not loaded: ignored")
         kept = {path: value for path, value in given.items() if path not in dropped}
         bundles.append(Source(f"bundle {bundle}", kept))
+    recommendations, bundles, sources = (
+        with_presets(group, list(sections)) for group in (recommendations, bundles, sources)
+    )
     stronger = {path for source in (*bundles, *sources) for path in source.values}
     problems = list(_disagreements(recommendations, stronger))
     if problems:
@@ -80,6 +84,27 @@ def configure(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tup
         build_config(list(sections), without_void_values((*recommendations, *bundles, *sources, own))),
         notes,
     )
+
+
+def with_presets(sources: Sequence[Source], sections: Sequence[type[Section]]) -> list[Source]:
+    """The sources, weakest first, with the values of presets (`Section.presets`) below the source that chooses them.
+
+    All that the user gives for this run (`Source.unread` is "refused") counts as one source: `--steps` is stronger than
+    a preset from `--set`.
+    """
+    presets = {f"{section.section_name}.{key}": given for section in sections for key, given in section.presets.items()}
+    found: list[Source] = []
+    for together, group in groupby(sources, lambda source: source.unread == "refused"):
+        given = list(group)
+        for level in [given] if together else [[source] for source in given]:
+            found += [
+                Source(f"{path} = {source.values[path]}, {source.label}", values)
+                for source in level
+                for path in source.values
+                if (values := presets.get(path, {}).get(str(source.values[path])))
+            ]
+            found += level
+    return found
 
 
 def _family_values_resolved(

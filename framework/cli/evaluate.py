@@ -30,6 +30,8 @@ def evaluate(
     nor the agent draws random numbers, the same game is played again.
 
     The output has the mean of the environment's is_success, if there is one, and of the metrics of record.info.
+    If the environment declares published scores, the human-normalised mean follows: on its scale, a random agent has 0
+    and a human 1.
 
     Examples:
 

@@ -56,7 +56,7 @@ def show(agent: Agent, episodes: int, video: Path | None, seed: int = 0) -> Iter
                 step = stream.finish()
                 counters.advance(step)
                 total += float(step.raw_reward.sum())
-                if step.ended.any() or stream.cut.any():
+                if step.over.any() or stream.cut.any():
                     yield total, bool(stream.cut.any())
                     total = 0.0
                     played += 1

@@ -14,6 +14,9 @@ from framework.environments.translation import Translation
 from framework.errors import UsageError
 from framework.spaces import MASK
 
+LIFE_LOST = "life_lost"
+"""The key of `info` by which an environment says that a life was lost and the episode goes on."""
+
 METHOD = "action_masks"
 """The method of an environment that gives the mask of the actions, as in sb3-contrib."""
 
@@ -31,8 +34,9 @@ class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
     * Every part of an observation has the shape and the kind of dtype of its space. Images [H, W, C] of uint8 become
       [C, H, W], and the axis of a declared mirror turns with them.
     * A reward is a float. An array of one number is one number.
-    * Of `info`, the mask of the actions and the numbers that are recorded cross (see `framework.environments.info`):
-      gymnasium cannot batch every info. If the environment has a method `action_masks`, that method gives the mask.
+    * Of `info`, `life_lost`, the mask of the actions and the numbers that are recorded cross (see
+      `framework.environments.info`): gymnasium cannot batch every info. If the environment has a method `action_masks`,
+      that method gives the mask.
 
     Raises:
         UsageError: when it is made, if a space is not gymnasium's or not served; later if an observation, a reward or a
@@ -58,17 +62,21 @@ class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         obs, info = self.env.reset(seed=seed, options=options)
-        return _observed(self._space, obs), self._mask(info)
+        return _observed(self._space, obs), self._read_by_the_engine(info)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         obs, reward, terminated, truncated, info = self.env.step(int(action) if self._discrete_actions else action)
-        crosses = {**crossing(info, self._wanted, bool(terminated or truncated)), **self._mask(info)}
+        crosses = {**crossing(info, self._wanted, bool(terminated or truncated)), **self._read_by_the_engine(info)}
         return _observed(self._space, obs), _number(reward), bool(terminated), bool(truncated), crosses
 
-    def _mask(self, info: Any) -> dict[str, Any]:
+    def _read_by_the_engine(self, info: Any) -> dict[str, Any]:
+        known = info if isinstance(info, Mapping) else {}
+        found: dict[str, Any] = {LIFE_LOST: bool(known[LIFE_LOST])} if LIFE_LOST in known else {}
         if self._masks is not None:
-            return {MASK: self._masks()}
-        return {MASK: info[MASK]} if isinstance(info, Mapping) and MASK in info else {}
+            found[MASK] = self._masks()
+        elif MASK in known:
+            found[MASK] = known[MASK]
+        return found
 
 
 REPLACEMENTS = {

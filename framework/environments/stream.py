@@ -6,11 +6,13 @@ The three autoreset modes give the same transitions as a plain loop over single 
 * NEXT_STEP: the row on which an environment resets itself is not a transition; the stream leaves it out.
 * SAME_STEP: the stream reads the true successor from `final_obs`; the returned observation starts the next episode.
   (If an environment returns its internal array, gymnasium itself overwrites `final_obs` before the stream reads it.)
+
+If the `info` of a step has `life_lost`, the learner's episode ends where it is true, and the environment plays on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -19,11 +21,12 @@ from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from jaxtyping import Bool, Float64, Int64, Shaped
 
-from framework.environments.edge import Edge
+from framework.environments.edge import LIFE_LOST, Edge
 from framework.environments.frames import FrameStack, stacked_space
 from framework.environments.history import History, play_again
 from framework.environments.info import NOTHING, InfoReader, Wanted
 from framework.environments.processes import EnvProcesses
+from framework.environments.scores import ReferenceScores
 from framework.environments.vector import VectorEdge, legal_or_named
 from framework.errors import FrameworkError, UsageError
 from framework.spaces import only_leaf
@@ -131,6 +134,7 @@ class TransitionStream:
         self._max_steps = max_steps
         self._lengths = np.zeros(env.num_envs, np.int64)
         self.metadata = dict(env.metadata)
+        self.reference_scores = ReferenceScores.of(self.metadata)
         self._mode = self._edge.mode
         self.infos = InfoReader(wanted, self._mode is AutoresetMode.SAME_STEP)
         """Reads `info`, and knows its keys."""
@@ -164,8 +168,8 @@ class TransitionStream:
         successors, rewards, terminated, truncated, info = self._edge.receive()
         if self._max_steps:
             self._cut_off(terminated, truncated)
-        ended = terminated | truncated
-        current, first = successors, self._resetting
+        ended, resetting = terminated | truncated, self._resetting
+        current, first = successors, resetting
         if self._mode is AutoresetMode.NEXT_STEP:
             rows = np.flatnonzero(~self._resetting)
             self._resetting = ended
@@ -183,6 +187,9 @@ class TransitionStream:
             else:
                 first = ended
             self._history.add(self._actions, rewards, ended)
+        lost = _lives_lost(info, ended, resetting)
+        if lost is not None:
+            terminated, first = terminated | lost, first | lost
         step = Step(
             env_id=rows,
             first=self._first[rows],
@@ -195,6 +202,7 @@ class TransitionStream:
             next_obs=successors[rows],
             frames=self._skip,
             info=self.infos.read(info, ended, rows),
+            life_lost=None if lost is None else lost[rows],
         )
         self._frames, self._first = current, first
         self._stack.push(current, first)
@@ -261,3 +269,11 @@ class TransitionStream:
 
     def _seeds(self) -> list[int]:
         return [self._episode_seed(env_id, int(episode)) for env_id, episode in enumerate(self._episode)]
+
+
+def _lives_lost(
+    info: Mapping[str, Any], ended: Bool[np.ndarray, " N"], resetting: Bool[np.ndarray, " N"]
+) -> Bool[np.ndarray, " N"] | None:
+    """The environments in which a step lost a life and did not end the episode; None if their info does not say."""
+    lost = info.get(LIFE_LOST)
+    return None if lost is None else np.asarray(lost, np.bool_) & ~ended & ~resetting

@@ -19,6 +19,11 @@ DEFINITIONS = (
     "interquartile mean. The dotted lines show the first arm."
 )
 
+NORMALISED = (
+    "Human-normalised: the mean return of the last evaluation, on a scale on which the published score of a random "
+    "agent is 0 and that of a human 1."
+)
+
 LENGTHS_DIFFER = 1.01
 """The report has a remark if the longest run is more than this many times as long as the shortest."""
 
@@ -58,9 +63,12 @@ def write_report(results: Sequence[RunResult], folder: Path, notes: Sequence[str
 def markdown_table(summaries: Sequence[Summary]) -> str:
     """A table with one row for each arm. Its columns are padded, so that it is readable in a terminal, too."""
     evaluated = any(summary.evaluation is not None for summary in summaries)
+    normalised = any(summary.human_normalised is not None for summary in summaries)
     header = ["arm", "final return", "of each seed", "area under the curve", "of each seed"]
     if evaluated:
         header += ["last evaluation", "of each seed"]
+    if normalised:
+        header += ["human-normalised", "of each seed"]
     rows = [header, ["---"] * len(header)]
     for summary in summaries:
         runs = summary.runs
@@ -68,6 +76,8 @@ def markdown_table(summaries: Sequence[Summary]) -> str:
         row += [str(summary.area), _each(run.area for run in runs)]
         if evaluated:
             row += [_or_dash(summary.evaluation), _each(run.evaluation for run in runs)]
+        if normalised:
+            row += [_or_dash(summary.human_normalised), _each(run.human_normalised for run in runs)]
         rows.append([cell.replace("|", "\\|") for cell in row])
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     return "\n".join(
@@ -76,14 +86,16 @@ def markdown_table(summaries: Sequence[Summary]) -> str:
 
 
 def remarks(results: Sequence[RunResult]) -> list[str]:
-    """Warnings for a reader of the results."""
+    """What a reader of these results must know."""
+    explained = [NORMALISED] if any(result.human_normalised is not None for result in results) else []
     shortest, longest = (pick(result.steps for result in results) for pick in (min, max))
     if longest > LENGTHS_DIFFER * shortest:
         return [
+            *explained,
             f"The runs are {shortest:,} to {longest:,} environment steps long, so their areas under the curve are "
-            "averages over different lengths: end runs by --steps to compare them."
+            "averages over different lengths: end runs by --steps to compare them.",
         ]
-    return []
+    return explained
 
 
 def _each(values: Iterable[float | None]) -> str:

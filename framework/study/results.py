@@ -70,6 +70,8 @@ class RunResult:
     """Training time until the last recorded row, without evaluations."""
     folder: Path
     curve: Curve = field(repr=False, compare=False)
+    human_normalised: float | None = None
+    """`evaluation` on a scale from a random agent (0) to a human (1), if the environment declares their scores."""
 
     def row(self) -> dict[str, Any]:
         """All results except the curve, for JSON and CSV."""
@@ -109,6 +111,7 @@ def read_run(folder: Path, arm: str, seed: int) -> RunResult:
         seconds=float(rows[-1]["seconds"]) if rows else None,
         folder=folder,
         curve=curve,
+        human_normalised=_finite(evaluations[-1].get("human_normalised")) if evaluations else None,
     )
 
 

@@ -53,6 +53,8 @@ class Summary:
     area: Estimate
     evaluation: Estimate | None
     """None if no run was evaluated."""
+    human_normalised: Estimate | None
+    """None if no run has a human-normalised evaluation."""
 
 
 def interquartile_mean(values: Any, axis: int = -1) -> Any:
@@ -96,14 +98,18 @@ def summarise(results: Iterable[RunResult]) -> list[Summary]:
 
 
 def _summary(arm: str, runs: Sequence[RunResult]) -> Summary:
-    evaluations = [run.evaluation for run in runs]
     return Summary(
         arm=arm,
         runs=tuple(runs),
         final=estimate([run.final for run in runs]),
         area=estimate([run.area for run in runs]),
-        evaluation=None if all(mean is None for mean in evaluations) else estimate(evaluations),
+        evaluation=_estimate_if_any([run.evaluation for run in runs]),
+        human_normalised=_estimate_if_any([run.human_normalised for run in runs]),
     )
+
+
+def _estimate_if_any(values: Sequence[float | None]) -> Estimate | None:
+    return None if all(value is None for value in values) else estimate(values)
 
 
 def mean_curve(curves: Sequence[Curve], points: int = 500) -> tuple[Int64[np.ndarray, " P"], Float64[np.ndarray, " P"]]:

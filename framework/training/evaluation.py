@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from framework.assembly.parts import Agent
 from framework.defaults.exploration import EpsilonGreedy
 from framework.errors import UsageError
@@ -69,8 +71,10 @@ def evaluate(
     info = by_metric([episode.info for episode in played])
     if SUCCESS not in asked and all(number is None for number in info.get(SUCCESS, ())):
         info.pop(SUCCESS, None)  # nobody asked, and the environment has none
+    returns = tuple(episode.total for episode in played)
+    reference = stream.reference_scores
     return EvaluationResult(
-        returns=tuple(episode.total for episode in played),
+        returns=returns,
         lengths=tuple(episode.length for episode in played),
         distinct=len({episode.digest for episode in played}),
         epsilon=epsilon,
@@ -78,6 +82,7 @@ def evaluate(
         unfinished=episodes - len(played) + sum(episode.cut for episode in played),
         not_played=episodes - len(played),
         info=info,
+        human_normalised=reference.normalise(float(np.mean(returns))) if reference else None,
     )
 
 
@@ -112,10 +117,10 @@ class _Games:
         self._total += step.raw_reward[row]
         self._length += 1
         self._hash.update(bytes([step.action[row] % 256]) + step.raw_reward[row].tobytes())
-        if step.ended[row] or cut:
+        if step.over[row] or cut:
             info = metrics.end(step, row)
             self.finished.append(_Episode(float(self._total), self._length, self._hash.digest(), cut, info))
-            self._stuck = not step.ended[row]
+            self._stuck = not step.over[row]
             self._begin()
 
     def _begin(self) -> None:

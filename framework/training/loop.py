@@ -179,9 +179,9 @@ class Loop:
         self._lengths[step.env_id] += 1
         if self._info.names:
             self._info.add(step)
-        if step.ended.any():
-            number = self.counters.episodes - int(step.ended.sum())
-            for row in np.flatnonzero(step.ended).tolist():
+        if step.over.any():
+            number = self.counters.episodes - int(step.over.sum())
+            for row in np.flatnonzero(step.over).tolist():
                 number += 1
                 env_id, info = int(step.env_id[row]), self._info.end(step, row)
                 episode = Episode(number, env_id, float(self._returns[env_id]), int(self._lengths[env_id]), info)

@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -165,6 +166,7 @@ def manifest(parts: Parts) -> dict[str, Any]:
         "slots": dict(parts.filled),
         "parts": described,
         "environment": parts.stream.metadata.get("protocol", {}),
+        **({"reference_scores": asdict(reference)} if (reference := parts.stream.reference_scores) else {}),
         "observations": parts.spaces.describe(),
         "actions": parts.spaces.num_actions,
         "versions": {"python": platform.python_version(), **_versions(parts.plugins)},

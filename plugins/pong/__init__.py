@@ -1,11 +1,8 @@
-"""Atari Pong: single grey frames from one of two back ends that play the same game.
+"""Atari Pong: a preset of `atari` with smaller pictures, three actions, a mirror and values to learn by.
 
-* `native` (`plugins.pong.native`): ALE's vector environment, which runs all emulators in C++ threads;
-* `wrappers` (`plugins.pong.single`): the usual stack of gymnasium wrappers, one for each stage, which can also render.
-
-Both emit uint8 frames of shape (size, size), one per `frame_skip` emulator frames. Rewards are raw: +1 for a point
-won, −1 for a point lost. The episode ends at 21 points. The engine stacks frames and clips rewards; the network
-scales pixels. The metadata's `protocol` lists every setting that decides which game is played.
+The stack of `atari` plays it, with the back ends `native` and `wrappers`. Rewards are raw: +1 for a point won, −1 for a
+point lost. The episode ends at 21 points. The metadata's `protocol` lists every setting that decides which game is
+played.
 
 Measured on ale-py 0.12.1, and checked by the tests:
 
@@ -25,15 +22,15 @@ environment.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from framework.config import Config, Section
 from framework.conformance.check import Check, checks_in
 from framework.hooks import Bundle, hookimpl
 from framework.types import Role
+from plugins.atari.hooks import environments
 from plugins.pong.options import PongOptions
-from plugins.pong.protocol import effective_backend
+from plugins.pong.protocol import pong
 
 if TYPE_CHECKING:
     import gymnasium
@@ -104,14 +101,7 @@ def recommended_values(names: Sequence[str]) -> Mapping[str, Any]:
 def make_env(
     config: Config, role: Role, num_envs: int
 ) -> gymnasium.vector.VectorEnv[Any, Any, Any] | Callable[[], gymnasium.Env[Any, Any]]:
-    options = config[PongOptions]
-    if effective_backend(options, role) == "native":
-        from plugins.pong.native import NativePong
-
-        return NativePong(options, num_envs, role)
-    from plugins.pong.single import pong_env
-
-    return partial(pong_env, options, role=role, render_mode="rgb_array" if role == "watch" else None)
+    return environments(pong(config[PongOptions]), role, num_envs)
 
 
 @hookimpl
@@ -121,6 +111,7 @@ def libraries() -> Sequence[str]:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from plugins.pong import checks, emulator_checks
+    from plugins.atari import checks
+    from plugins.pong import emulator_checks
 
     return [*checks_in(checks), *checks_in(emulator_checks)]

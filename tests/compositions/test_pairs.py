@@ -22,7 +22,7 @@ FAMILIES = {
     "dqn": ("make_policy", "make_loss", "make_optimizer"),
     "tabular": ("make_policy", "make_sampler", "make_loss", "make_optimizer", "make_target_sync", "make_cadence"),
 }
-ENVIRONMENTS = ("cartpole", "chain", "grid", "minatar", "pong")
+ENVIRONMENTS = ("atari", "cartpole", "chain", "grid", "minatar", "pong")
 CLAIMS: dict[str, tuple[str, ...]] = {
     "averaging": (),
     "boltzmann": ("make_exploration",),
@@ -84,7 +84,7 @@ class Composition:
         for name in named:
             given |= set(BUNDLES.get(name, ()))
         if "chapter" in given:
-            given |= {"dqn"} if "pong" in given else {"tabular"} if "chain" in given else set()
+            given |= {"dqn"} if {"atari", "pong"} & given else {"tabular"} if "chain" in given else set()
         if {"dqn", "pong"} <= named:
             given |= {"averaging", "mirror", "nstep", "per"}
         if {"pqn", "pong"} <= named:
@@ -98,8 +98,8 @@ class Composition:
                 f"data_efficient and rainbow give {option} different values ({one} and {other}): drop one of them"
                 for option, one, other in (("nstep.n", 20, 3), ("noisy.sigma", 0.1, 0.5))
             }
-        if "chapter" in self.names and not {"chain", "pong"} & self.names:
-            return {"chapter has values for two environments only: add chain or pong"}
+        if "chapter" in self.names and not {"atari", "chain", "pong"} & self.names:
+            return {"chapter has values for the chain and for Atari only: add chain, pong or atari"}
         return {*self._conflicts(), *self._missing()}
 
     def _conflicts(self) -> Iterable[str]:
@@ -156,6 +156,7 @@ def whole(pair: tuple[str, str]) -> list[str]:
 
 
 OBSERVATIONS = {
+    "atari": "4 stacked (84, 84) uint8 frames",
     "cartpole": "(4,) float32 observations",
     "chain": "Discrete(5) observations",
     "grid": "Discrete(12) observations",
@@ -170,7 +171,7 @@ def problems_when_built(names: frozenset[str]) -> set[str]:
     seen = OBSERVATIONS[environment]
     if "double_q" in names and "tabular" not in names:
         return {"double_q extends 'tabular': add tabular"}
-    if "impala" in names and environment not in ("minatar", "pong"):
+    if "impala" in names and environment not in ("atari", "minatar", "pong"):
         return {f"dqn needs uint8 images [channels, height, width] for impala; {environment} gives {seen}"}
     if "tabular" in names and environment not in ("chain", "grid"):
         table = "double_q" if "double_q" in names else "tabular"

@@ -75,7 +75,7 @@ MUTANTS = (
         row="not in the catalogue: truncation is no end",
         plugins="dqn,chain",
         module=EVALUATION,
-        old="        if step.ended[row] or cut:",
+        old="        if step.over[row] or cut:",
         new="        if step.terminated[row] or cut:",
     ),
     Mutant(

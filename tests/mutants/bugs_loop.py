@@ -76,7 +76,7 @@ MUTANTS = (
         row="not in the catalogue: truncation is no end",
         plugins="tabular,chain",
         module=LOOP,
-        old="for row in np.flatnonzero(step.ended).tolist():",
+        old="for row in np.flatnonzero(step.over).tolist():",
         new="for row in np.flatnonzero(step.terminated).tolist():",
     ),
     Mutant(

@@ -50,6 +50,7 @@ ELSEWHERE = (
     "dqn,impala,minatar",
     "pqn,minatar",
     "dqn,pong",
+    "dqn,atari",
     "dqn,no:per,packed,pong",
     "rainbow,pong",
 )

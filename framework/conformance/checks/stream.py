@@ -20,9 +20,10 @@ from framework.conformance.fixtures.environments.autoreset import (
     steps_of,
     transitions,
 )
-from framework.conformance.fixtures.environments.extremes import AsyncLedgers, Int8Rewards, Numbers
+from framework.conformance.fixtures.environments.extremes import AsyncLedgers, Int8Rewards, Lives, Numbers
 from framework.conformance.fixtures.environments.probes import TAGS, Entry, Painter
 from framework.conformance.subject import Subject
+from framework.environments.edge import Edge
 from framework.environments.stream import TransitionStream
 from framework.types import Counters, Step
 
@@ -241,6 +242,40 @@ def _follow(shown: list[list[int]], step: Step, waits: bool) -> None:
         ended = bool(step.ended[step.env_id.tolist().index(env_id)])
         if ended and not waits:
             shown[env_id] = [frames[-1] + 1]
+
+
+@check(
+    "stream",
+    "make_env",
+    Cause("a lost life resets the game", "Farama-Foundation/Gymnasium#166"),
+    Cause("a lost life is reported as the end of an episode", "google/dopamine#228"),
+    Cause("the frame stack goes on over the end of the learner's episode"),
+)
+def a_lost_life_ends_only_the_learners_episode(subject: Subject) -> None:
+    """Where `info` has `life_lost`, the learner's episode terminates. The environment's goes on, as in reports."""
+    starts = (0, *Lives.LOST)
+    for mode in AutoresetMode:
+        env = SyncVectorEnv([lambda: Edge(Lives())] * 2, autoreset_mode=mode)
+        stream, counters, ends = TransitionStream(env, lambda env_id, episode: 0), Counters(), 0
+        seen = stream.observations
+        for step in steps_of(stream, 20):
+            counters.advance(step)
+            for row, env_id in enumerate(step.env_id.tolist()):
+                time = int(step.next_obs[row][1])
+                wanted = {
+                    "terminated": time in Lives.LOST,
+                    "over": time == Lives.LOST[-1],
+                    "first": time - 1 in starts,
+                    "older frame seen": time - 1 if time - 1 in starts else time - 2,
+                }
+                got: dict[str, int] = {name: bool(getattr(step, name)[row]) for name in ("terminated", "over", "first")}
+                got["older frame seen"] = int(seen[env_id][0][1])
+                example = {"mode": mode.value, "lives lost at": Lives.LOST, "step": time}
+                if got != wanted:
+                    raise Violation(example, wanted, got)
+                ends += wanted["over"]
+            expect(counters.episodes, ends, example={**example, "counted": "episodes"})
+            seen = stream.observations
 
 
 @check(

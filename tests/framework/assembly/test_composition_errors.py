@@ -38,7 +38,7 @@ def test_everything_that_is_missing_is_named_with_what_could_help() -> None:
     assert problems("c51,qr") == [
         "c51 and qr both provide dqn_head: keep one",
         "c51 and qr both extend 'dqn': add dqn",
-        "nothing provides make_env: add cartpole, chain, grid, minatar, pong or gym:ID",
+        "nothing provides make_env: add atari, cartpole, chain, grid, minatar, pong or gym:ID",
     ]
 
 
@@ -285,7 +285,7 @@ class TestBundles:
         ]
 
     def test_chapter_without_an_environment(self) -> None:
-        assert problems("chapter") == ["chapter has values for two environments only: add chain or pong"]
+        assert problems("chapter") == ["chapter has values for the chain and for Atari only: add chain, pong or atari"]
 
 
 def test_continuous_actions_and_texts_are_refused_by_name(tmp_path: Path) -> None:

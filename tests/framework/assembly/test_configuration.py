@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,3 +110,55 @@ def test_a_configuration_survives_its_own_toml(gamma: float, seed: int, horizon:
     flat = {f"{name}.{key}": value for name, table in document.items() for key, value in table.items()}
     again = configure("tabular,chain", [Source("y", flat)])[1]
     assert again.flat() == config.flat()
+
+
+def plugin_with_presets(folder: Path) -> str:
+    """A plugin whose option `pace` stands for a value of its own section and one of another."""
+    path = folder / "paced.py"
+    path.write_text(
+        """
+from typing import ClassVar
+from framework.config import Field, Section
+from framework.hooks import hookimpl
+
+class Options(Section, name="paced"):
+    pace: str = Field("usual", description="how fast")
+    rate: float = Field(1.0, description="a value of its own")
+    presets: ClassVar = {"pace": {"slow": {"paced.rate": 0.1, "run.steps": 10}, "3": {"paced.rate": 3.0}}}
+
+@hookimpl
+def config_sections():
+    return [Options]
+"""
+    )
+    return f"tabular,chain,{path}"
+
+
+def refused(label: str, values: dict[str, Any]) -> Source:
+    return Source(label, values, unread="refused")
+
+
+def test_a_preset_counts_as_set_by_its_source_which_may_set_single_values(tmp_path: Path) -> None:
+    names = plugin_with_presets(tmp_path)
+    _, config, _ = configure(names, [refused("--set", {"paced.pace": "slow"})])
+    assert (config.flat()["paced.rate"], config.flat()["run.steps"]) == (0.1, 10)
+    assert config.sources["paced.rate"] == "paced.pace = slow, --set"
+    assert config.flat()["run.episodes"] is None, "the steps of the preset replace the recommended end"
+    own = configure(names, [refused("--set", {"paced.rate": 0.5, "paced.pace": "slow"})])[1]
+    assert own.flat()["paced.rate"] == 0.5
+    flags = [refused("--set", {"paced.pace": "slow"}), refused("command line", {"run.steps": 7})]
+    assert configure(names, flags)[1].flat()["run.steps"] == 7
+
+
+def test_a_preset_replaces_the_single_values_of_weaker_sources(tmp_path: Path) -> None:
+    names = plugin_with_presets(tmp_path)
+    weaker = Source("file", {"paced.rate": 0.7, "paced.pace": "slow"}, unread="defaults")
+    assert configure(names, [weaker])[1].flat()["paced.rate"] == 0.7
+    assert configure(names, [weaker, refused("--set", {"paced.pace": "3"})])[1].flat()["paced.rate"] == 3.0
+    again = configure(names, [weaker, Source("values", {"paced.pace": "slow"})])[1]
+    assert again.flat()["paced.rate"] == 0.1
+
+
+def test_a_value_without_a_preset_sets_nothing_else(tmp_path: Path) -> None:
+    names = plugin_with_presets(tmp_path)
+    assert configure(names, [refused("--set", {"paced.pace": "fast"})])[1].flat()["paced.rate"] == 1.0

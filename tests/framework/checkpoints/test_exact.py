@@ -82,7 +82,7 @@ def test_a_run_in_three_pieces_is_the_run_in_one(names: str, env: str, num_envs:
 @pytest.mark.parametrize("names", [*TABLES, *NETWORKS, "chapter"])
 def test_every_shipped_composition_in_two_pieces_is_that_in_one(names: str, env: str, tmp_path: Path) -> None:
     if (names, env) == ("chapter", "grid"):
-        pytest.skip("chapter has values for the chain and for Pong")
+        pytest.skip("chapter has values for the chain and for Atari")
     values = {**(SMALL if names in (*TABLES, "chapter") else DEEP), "run.num_envs": 2, "checkpoint.every": 60}
     if names == "pqn":
         values = {**CASES["pqn"], "run.num_envs": 2, "checkpoint.every": 60}

@@ -142,7 +142,7 @@ WRONG = [
     (["evaluate", "nowhere"], "is not a run folder"),
     (["watch", "nowhere"], "is not a run folder"),
     (["plugins", "nothing"], "unknown plugin 'nothing'"),
-    (["config", "-p", "dqn"], "nothing provides make_env: add cartpole, chain, grid, minatar, pong or gym:ID"),
+    (["config", "-p", "dqn"], "nothing provides make_env: add atari, cartpole, chain, grid, minatar, pong or gym:ID"),
 ]
 
 

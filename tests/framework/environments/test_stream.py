@@ -11,7 +11,8 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.environments.stream import TransitionStream
+from framework.conformance.fixtures.environments.extremes import Lives
+from framework.environments.stream import TransitionStream, vectorise
 
 MODES = [AutoresetMode.DISABLED, AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP]
 
@@ -167,4 +168,18 @@ def test_asynchronous_environments_step_between_begin_and_finish() -> None:
                 env.step_async(np.array([0, 0]))
             assert len(stream.finish()) == 2
     finally:
+        stream.close()
+
+
+def test_lost_lives_are_told_from_processes_of_their_own_as_from_this_one() -> None:
+    streams = [
+        TransitionStream(vectorise(Lives, 2, processes), lambda env_id, episode: 0) for processes in (False, True)
+    ]
+    for _ in range(12):
+        for stream in streams:
+            stream.begin(np.zeros(2, np.int64))
+        one, other = (stream.finish() for stream in streams)
+        for name in ("terminated", "first", "over", "life_lost", "next_obs"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    for stream in streams:
         stream.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,16 @@ def test_runs_of_different_lengths_are_remarked() -> None:
     assert remarks(RESULTS) == []
     (remark,) = remarks([*RESULTS, result("full", 3, 1.0, steps=200)])
     assert "100 to 200 environment steps" in remark
+
+
+def test_human_normalised_scores_have_columns_and_a_line_where_they_are_known() -> None:
+    scored = [replace(run, evaluation=3.0, human_normalised=0.25 * run.seed) for run in RESULTS]
+    plain = markdown_table(summarise(RESULTS))
+    table = markdown_table(summarise(scored))
+    assert "human-normalised" in table and "human-normalised" not in plain
+    assert "0.000, 0.250, 0.500" in table.splitlines()[2]
+    (remark,) = remarks(scored)
+    assert remark.startswith("Human-normalised: ")
 
 
 @pytest.mark.parametrize("arms", [1, 5])

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import framework
 from framework.assembly.assemble import assemble
+from framework.study import read_run
 from framework.training.evaluation import evaluate
 
 
@@ -14,3 +19,41 @@ def test_an_evaluation_plays_its_quota_on_every_environment() -> None:
     again = evaluate(parts, name="a", episodes=7, epsilon=1.0)
     assert (again.returns, again.lengths) == (result.returns, result.lengths)
     assert evaluate(parts, name="b", episodes=7, epsilon=1.0).lengths != result.lengths
+
+
+SCORED = """
+from envs.chain import ChainEnv
+from framework.hooks import hookimpl
+
+@hookimpl
+def make_env():
+    def made():
+        env = ChainEnv()
+        env.metadata = {**env.metadata, "reference_scores": {"random": 1.0, "human": 3.0, "source": "a paper"}}
+        return env
+    return made
+"""
+
+
+def test_returns_are_compared_with_the_scores_that_the_environment_declares(tmp_path: Path) -> None:
+    (tmp_path / "scored.py").write_text(SCORED)
+    parts = assemble(f"tabular,{tmp_path / 'scored.py'}", {"run.episodes": 20, "evaluation.every": 20})
+    framework.train(parts, tmp_path / "run")
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    (row, *_) = [row for row in rows if row["kind"] == "evaluation"]
+    assert row["human_normalised"] == (row["mean"] - 1) / 2
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["reference_scores"] == {"random": 1.0, "human": 3.0, "source": "a paper"}
+    result = evaluate(framework.load(tmp_path / "run"), name="scored", episodes=3)
+    assert result.human_normalised == (result.mean - 1) / 2
+    assert result.describe().endswith(f", human-normalised {result.human_normalised:.2f}")
+    assert (
+        read_run(tmp_path / "run", "arm", 0).human_normalised
+        == [row["human_normalised"] for row in rows if row["kind"] == "evaluation"][-1]
+    )
+
+
+def test_without_scores_nothing_is_compared() -> None:
+    result = evaluate(assemble("tabular,chain"), name="plain", episodes=2, epsilon=1.0)
+    assert result.human_normalised is None
+    assert "human_normalised" not in result.summary() and "human" not in result.describe()

@@ -12,7 +12,7 @@ import gymnasium
 from framework.assembly.configuration import configure
 from framework.config import Config, Source, build_config
 from plugins import pong
-from plugins.pong.native import NativePong
+from plugins.atari.native import NativeGames
 
 
 def config(values: Mapping[str, Any] | None = None) -> Config:
@@ -22,7 +22,7 @@ def config(values: Mapping[str, Any] | None = None) -> Config:
 
 def test_training_is_native_and_watching_renders_whatever_the_back_end() -> None:
     env = pong.make_env(config({"size": 36}), "train", 2)
-    assert isinstance(env, NativePong)
+    assert isinstance(env, NativeGames)
     assert env.num_envs == 2
     env.close()
     for backend in ("native", "wrappers"):

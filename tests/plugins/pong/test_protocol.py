@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from plugins.atari.description import picture
 from plugins.pong.native import NativePong
 from plugins.pong.options import ACTION_SETS, PongOptions
-from plugins.pong.protocol import describe, picture
+from plugins.pong.protocol import describe
 from plugins.pong.single import pong_env
 
 EXPLICIT = {

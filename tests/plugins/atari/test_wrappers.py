@@ -11,7 +11,7 @@ from gymnasium.spaces import Box, Discrete
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.pong.wrappers import ChannelFirst, FireReset, FrameSkip, NoopReset, ScaleToUnit, StackFrames
+from plugins.atari.wrappers import ChannelFirst, FireReset, FrameSkip, NoopReset, ScaleToUnit, StackFrames
 
 
 class ScriptedEnv(gymnasium.Env[Any, Any]):

@@ -10,10 +10,11 @@ import numpy as np
 
 from framework.conformance.check import Cause, check, expect, require
 from framework.conformance.subject import Subject
-from plugins.pong.film import Film, picture
-from plugins.pong.options import PongOptions
-from plugins.pong.protocol import describe
-from plugins.pong.wrappers import ChannelFirst, FireReset, FrameSkip, NoopReset, StackFrames
+from plugins.atari.description import describe
+from plugins.atari.film import Film, picture
+from plugins.atari.game import game_of
+from plugins.atari.options import AtariOptions
+from plugins.atari.wrappers import ChannelFirst, FireReset, FrameSkip, NoopReset, StackFrames
 
 
 def _skips() -> Iterator[tuple[Film, FrameSkip, int, int, dict[str, Any]]]:
@@ -175,11 +176,11 @@ def prepared_stacks_hold_one_episode(subject: Subject) -> None:
 
 @check("environment", "make_env", Cause("the score is computed from the learner's clipped rewards"))
 def only_training_clips_rewards(subject: Subject) -> None:
-    """Rewards are clipped only in training, and only if `pong.clip_rewards` is true."""
+    """Rewards are clipped only in training, and only if the option `clip_rewards` is true."""
     for role, clips in product(("train", "evaluate", "watch"), (True, False)):
         kind: Any = role
-        found = describe(PongOptions.model_validate({"clip_rewards": clips}), kind)
+        found = describe(game_of(AtariOptions.model_validate({"clip_rewards": clips})), kind, ())
         wanted = (-1.0, 1.0) if role == "train" and clips else None
-        example = {"role": role, "pong.clip_rewards": clips}
+        example = {"role": role, "clip_rewards": clips}
         got = found.get("reward_clip")
         require(got == wanted, example=example, expected=f"reward_clip {wanted}", got=f"reward_clip {got}")

@@ -1,6 +1,6 @@
 """The usual preprocessing of Atari games, one gymnasium wrapper for each stage.
 
-The wrappers do not depend on the engine and work with any game of `AtariEnv`; `plugins.pong.single` combines them.
+The wrappers do not depend on the engine and work with any game of `AtariEnv`; `plugins.atari.single` combines them.
 Three stages are gymnasium's own wrappers: `ResizeObservation` (OpenCV's area interpolation), `TransformAction` and
 `TimeLimit`. Three other wrappers of gymnasium are not suitable:
 
@@ -96,6 +96,27 @@ class FrameSkip(Wrapper):
             if terminated or truncated:
                 break
         return np.maximum(frames[0], frames[-1]), total, terminated, truncated and not terminated, info
+
+
+class LifeLoss(Wrapper):
+    """Report in `info["life_lost"]` whether a step lost a life while the game goes on.
+
+    The wrapper ends no episode: the engine terminates the learner's episode, and the game goes on from where it is.
+    Some games show no lives for a few frames before they end. Those frames are not a lost life but part of the end.
+    """
+
+    _lives = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
+        obs, info = self.env.reset(seed=seed, options=options)
+        self._lives = info["lives"]
+        return obs, info
+
+    def step(self, action: Any) -> tuple[Frame, Any, bool, bool, dict[str, Any]]:
+        obs, reward, terminated, truncated, info = self.env.step(action)
+        before, self._lives = self._lives, info["lives"]
+        lost = 0 < self._lives < before and not (terminated or truncated)
+        return obs, reward, terminated, truncated, {**info, "life_lost": lost}
 
 
 class ChannelFirst(ObservationWrapper):

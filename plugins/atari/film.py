@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
-from plugins.pong.wrappers import Frame, Reset
+from plugins.atari.wrappers import Frame, Reset
 
 SHAPE = (3, 5)
 

@@ -1,15 +1,17 @@
-"""Bugs of Pong: its wrappers and its two back ends."""
+"""Bugs of `atari` and its preset `pong`: the wrappers and the two back ends."""
 
 from tests.mutants.mutant import Mutant
 
 PLUGINS = "dqn,pong"
-WRAPPERS = "plugins.pong.wrappers"
-SINGLE = "plugins.pong.single"
-NATIVE = "plugins.pong.native"
+LIVES = "dqn,atari"
+WRAPPERS = "plugins.atari.wrappers"
+SINGLE = "plugins.atari.single"
+NATIVE = "plugins.atari.native"
+DESCRIPTION = "plugins.atari.description"
 
 
-def _bug(name: str, row: str, module: str, old: str, new: str) -> Mutant:
-    return Mutant(name=name, component="environment", row=row, plugins=PLUGINS, module=module, old=old, new=new)
+def _bug(name: str, row: str, module: str, old: str, new: str, plugins: str = PLUGINS) -> Mutant:
+    return Mutant(name=name, component="environment", row=row, plugins=plugins, module=module, old=old, new=new)
 
 
 MUTANTS = (
@@ -181,8 +183,8 @@ MUTANTS = (
         "court_is_cut_elsewhere_in_threads",
         "not in the catalogue: one of two places that cut the same picture",
         NATIVE,
-        "height, self._rows = picture(options)\n",
-        "height, rows = picture(options)\n        self._rows = slice(0, options.size)\n",
+        "height, self._rows = picture(options, screen_of(game.name))\n",
+        "height, rows = picture(options, screen_of(game.name))\n        self._rows = slice(0, options.size)\n",
     ),
     _bug(
         "limit_counts_steps_for_frames",
@@ -195,8 +197,8 @@ MUTANTS = (
         "limit_terminates_in_threads",
         "openai/baselines#436",
         NATIVE,
-        "return obs[:, 0, self._rows], rewards.astype(np.float64), terminated, truncated,",
-        "return obs[:, 0, self._rows], rewards.astype(np.float64), terminated | truncated, truncated & False,",
+        "return obs[:, 0, self._rows], rewards.astype(np.float64), terminated, truncated, found",
+        "return obs[:, 0, self._rows], rewards.astype(np.float64), terminated | truncated, truncated & False, found",
     ),
     _bug(
         "actions_numbered_another_way",
@@ -222,15 +224,39 @@ MUTANTS = (
     _bug(
         "evaluation_is_clipped",
         "not in the catalogue: rewards clipped in the score, too",
-        "plugins.pong.protocol",
+        DESCRIPTION,
         'if role == "train" and options.clip_rewards',
         "if options.clip_rewards",
     ),
     _bug(
         "manifest_without_the_skip",
         "openai/gym#2454",
-        "plugins.pong.protocol",
+        DESCRIPTION,
         '        "frame_skip": options.frame_skip,\n        "protocol": protocol,',
         '        "frame_skip": 1,\n        "protocol": protocol,',
+    ),
+    _bug(
+        "lost_lives_are_not_told_in_threads",
+        "not in the catalogue: one of two back ends counts no lives",
+        NATIVE,
+        "(self._lives < before)",
+        "(self._lives > before)",
+        LIVES,
+    ),
+    _bug(
+        "each_life_after_the_first_is_told_again",
+        "not in the catalogue: lives are compared with those at the start",
+        WRAPPERS,
+        'before, self._lives = self._lives, info["lives"]',
+        'before, left = self._lives, info["lives"]\n        self.__dict__["_lives"] = before if left else left',
+        LIVES,
+    ),
+    _bug(
+        "evaluations_end_with_a_life",
+        "Farama-Foundation/Gymnasium#166",
+        DESCRIPTION,
+        'return game.life_loss and role == "train"',
+        "return game.life_loss",
+        LIVES,
     ),
 )
