@@ -111,7 +111,7 @@ class EvaluationResult:
         return {**found, "unfinished": self.unfinished} if self.unfinished else found
 
     def describe(self) -> str:
-        """The result in words: "mean 2.00 ± 0.00 over 10 episodes (4 different)" and, where they are known, more numbers.
+        """The result in words: "mean 2.00 ± 0.00 over 10 episodes (4 different)" and more numbers where they are known.
 
         These are the human-normalised mean, and the means of the metrics of record.info: "| is_success 0.70".
         Episodes are different if their actions or rewards are: a game without chance may be played again and again.
