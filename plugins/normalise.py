@@ -22,7 +22,6 @@ from torch import Tensor, nn
 
 from framework.assembly.slots import Slots
 from framework.config import Config, Field, Section
-from framework.environments.stream import TransitionStream
 from framework.errors import UsageError
 from framework.hooks import hookimpl
 from framework.spaces import leaves_of
@@ -136,7 +135,7 @@ def dqn_torso(spaces: Spaces, leaf: str, config: Config) -> Generator[None, Tors
 
 
 @hookimpl(wrapper=True)
-def make_collector(stream: TransitionStream, policy: Policy) -> Generator[None, Collector, Collector]:
+def make_collector(policy: Policy) -> Generator[None, Collector, Collector]:
     collector = yield
     learner = policy.learner if isinstance(policy, Averaged) else policy
     if not isinstance(learner, DQNPolicy):

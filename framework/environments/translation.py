@@ -129,7 +129,7 @@ class Translation:
                 masks = np.stack([self.mask_of(one) for one in ([mask] if single else mask)])
                 frames[MASK] = masks if stack == 1 else masks[:, None]
         except (KeyError, TypeError, UsageError) as error:
-            raise ValueError(f"the observation does not fit {self._observation}: {error}") from error
+            raise ValueError(f"observations are those of {self._observation}: {error}") from error
         return frames, single
 
     def _from_array(self, array: np.ndarray, stack: int) -> tuple[Shaped[np.ndarray, "N *obs"], bool]:

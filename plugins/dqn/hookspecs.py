@@ -123,8 +123,8 @@ def dqn_torso(spaces: Spaces, leaf: str, config: Config) -> TorsoConstructor:
     layers otherwise.
 
     Args:
-        spaces: with the leaf as `observation`.
-        leaf: the leaf's name, such as "camera" or "robot.arm"; "observation" if there are no others.
+        leaf: the leaf's name, such as "camera" or "robot.arm"; "observation" if there are no others. `spaces` has this
+            leaf as its observation.
     """
     raise NotImplementedError
 

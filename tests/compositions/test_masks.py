@@ -117,7 +117,7 @@ def test_an_agent_acts_on_what_the_environment_shows() -> None:
         mask = np.eye(3)[only]
         assert parts.act(seen[0], mask) == only - 1
         assert parts.act(seen, [mask, mask]).tolist() == [only - 1] * 2
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match="observations are those of Dict"):
         parts.act({"place": 1})
     with pytest.raises(ValueError, match="must hold 0 or 1 for each of the 3 actions"):
         parts.act(seen[0], [1, 1])

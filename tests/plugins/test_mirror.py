@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from framework.assembly.assemble import assemble
 from framework.environments.frames import stacked_space
-from framework.environments.stream import spaces_of
+from framework.environments.stream import TransitionStream
 from framework.errors import UsageError
 from framework.replay.lanes import FrameReplay
 from framework.replay.returns import NStepReturns
@@ -173,6 +173,6 @@ def test_an_invalid_mirror_is_refused(declared: Any) -> None:
     env: Any = gymnasium.make_vec("CartPole-v1", 1)
     env.metadata = {**env.metadata, "mirror": declared}
     with pytest.raises(UsageError, match=r"mirror = .* is not supported"):
-        spaces_of(env)
+        TransitionStream(env, lambda env_id, episode: 0)
     env.metadata["mirror"] = {"axis": -1, "actions": [1, 0]}
-    assert spaces_of(env).mirror == Mirror(-1, (1, 0))
+    assert TransitionStream(env, lambda env_id, episode: 0).spaces.mirror == Mirror(-1, (1, 0))

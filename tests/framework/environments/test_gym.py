@@ -12,9 +12,11 @@ import pytest
 from framework.assembly.assemble import assemble
 from framework.environments.edge import Edge
 from framework.environments.gym import GymEnvironment
+from framework.environments.gym_options import GymOptions
 from framework.environments.stream import TransitionStream, vectorise
 
 ID = "Snapshots-v0"
+PLAIN = GymOptions.model_validate({})
 
 
 class Snapshots(gymnasium.Env[np.ndarray, np.int64]):
@@ -53,7 +55,7 @@ def pictures(shape: tuple[int, ...], dtype: Any = np.uint8) -> Any:
 
 @pytest.mark.parametrize("register", [pictures((40, 48, c)) for c in (1, 3, 4)], indirect=True)
 def test_images_with_their_channels_last_are_shown_channels_first(register: None) -> None:
-    stream = TransitionStream(vectorise(GymEnvironment(ID).make_env("train"), 1), lambda env_id, episode: episode)
+    stream = TransitionStream(vectorise(GymEnvironment(ID).factory("train", PLAIN), 1), lambda env_id, episode: episode)
     for _ in range(3):
         assert np.array_equal(stream.observations[0], np.moveaxis(Snapshots.drawn, -1, 0))
         stream.begin(np.zeros(1, np.int64))
@@ -73,5 +75,5 @@ def test_a_network_sees_three_colours_and_not_forty(register: None) -> None:
     indirect=True,
 )
 def test_other_observations_are_unchanged(register: None) -> None:
-    env = Edge(GymEnvironment(ID).make_env("train")())
+    env = Edge(GymEnvironment(ID).factory("train", PLAIN)())
     assert np.array_equal(env.reset(seed=0)[0], Snapshots.drawn)
