@@ -37,6 +37,10 @@ class UnsupportedSpace(UsageError):
         super().__init__(f"needs {needs}")
 
 
+class NotRepeated(FrameworkError):
+    """The environments do not repeat the running episodes from their seeds and actions: a run cannot go on exactly."""
+
+
 class NonFiniteLoss(FrameworkError):
     """The loss of a batch is NaN or infinite. Raised before the optimiser's step.
 

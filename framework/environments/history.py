@@ -15,7 +15,7 @@ from gymnasium.vector import VectorEnv
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from framework.environments.vector import VectorEdge
-from framework.errors import FrameworkError
+from framework.errors import NotRepeated
 from framework.spaces import legal_actions
 from framework.types import State
 
@@ -83,7 +83,7 @@ def play_again(edge: VectorEdge, seeds: Sequence[int], history: State) -> Shaped
         history: what `History.state_dict` returned.
 
     Raises:
-        FrameworkError: if the environments do not repeat their episodes.
+        NotRepeated: if the environments do not repeat their episodes.
     """
     actions, start = np.asarray(history["actions"]), np.asarray(history["start"])
     frames = edge.reset(seeds)
@@ -114,9 +114,10 @@ def _allowed(actions: Int64[np.ndarray, " N"], frames: Shaped[np.ndarray, "N *fr
     return np.where(legal[np.arange(len(actions)), actions], actions, legal.argmax(axis=1))
 
 
-def _not_repeated(env: VectorEnv[Any, Any, Any], what: str) -> FrameworkError:
+def _not_repeated(env: VectorEnv[Any, Any, Any], what: str) -> NotRepeated:
     single = env.envs[0].unwrapped if isinstance(env, gymnasium.vector.SyncVectorEnv) else env
-    return FrameworkError(
+    return NotRepeated(
         f"{type(single).__name__} does not repeat an episode from its seed and actions ({what}), so the run cannot "
-        "continue exactly: give its vector environment a state_dict() and a load_state_dict()"
+        "continue exactly: give its vector environment a state_dict() and a load_state_dict(), or go on with new episodes "
+        "(--force)"
     )

@@ -28,7 +28,7 @@ from framework.environments.info import NOTHING, InfoReader, Wanted
 from framework.environments.processes import EnvProcesses
 from framework.environments.scores import ReferenceScores
 from framework.environments.vector import VectorEdge, legal_or_named
-from framework.errors import FrameworkError, UsageError
+from framework.errors import NotRepeated, UsageError
 from framework.spaces import only_leaf
 from framework.types import Mirror, Spaces, State, Stateful, Step
 
@@ -249,7 +249,7 @@ class TransitionStream:
         """Restore the stream and its environments.
 
         Raises:
-            FrameworkError: if the environments do not repeat their episodes, so that the run cannot continue exactly.
+            NotRepeated: if the environments do not repeat their episodes, so that the run cannot continue exactly.
         """
         self._episode[:] = state["episode"]
         self._resetting[:] = state["resetting"]
@@ -259,13 +259,23 @@ class TransitionStream:
             self._history.load_state_dict(state["environments"])
             frames = play_again(self._edge, self._seeds(), state["environments"])
             if frames.tobytes() != np.asarray(state["frames"]).tobytes():
-                raise FrameworkError(
+                raise NotRepeated(
                     "the environments show other frames when the same seeds and actions are played again, so the run "
-                    "cannot continue exactly: give the vector environment a state_dict() and a load_state_dict()"
+                    "cannot continue exactly: give the vector environment a state_dict() and a load_state_dict(), or go "
+                    "on with new episodes (--force)"
                 )
         self._frames = np.array(state["frames"], self.spaces.frame.dtype)
         self._first = np.array(state["first"], np.bool_)
         self._stack.observations = np.array(state["observations"], self.spaces.frame.dtype)
+
+    def begin_anew(self, state: State) -> None:
+        """Begin new episodes after those of a saved state, which the environments do not repeat."""
+        self._episode[:] = np.asarray(state["episode"]) + 1
+        self._resetting[:] = False
+        self._first[:] = True
+        self._history = History(self.env.num_envs)
+        self._frames = self._edge.reset(self._seeds())
+        self._stack.push(self._frames, self._first)
 
     def _seeds(self) -> list[int]:
         return [self._episode_seed(env_id, int(episode)) for env_id, episode in enumerate(self._episode)]

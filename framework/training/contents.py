@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from framework.assembly.parts import Parts
 from framework.checkpoints.folder import Checkpoint
-from framework.errors import FrameworkError, UsageError
+from framework.errors import FrameworkError, NotRepeated, UsageError
 from framework.training.loop import Loop
 from framework.types import Segmented, State, Stateful
 
@@ -31,8 +32,11 @@ def gather(loop: Loop) -> tuple[State, Mapping[str, Callable[[], State]]]:
     return {"parts": parts, "segments": names, "callbacks": callbacks, "loop": loop.state_dict()}, segments
 
 
-def restore(loop: Loop, checkpoint: Checkpoint) -> None:
-    """Load a checkpoint into a loop that has not run yet.
+def restore(loop: Loop, checkpoint: Checkpoint, *, new_episodes: bool = False) -> bool:
+    """Load a checkpoint into a loop that has not run yet. Return whether new episodes had to begin.
+
+    Args:
+        new_episodes: begin new episodes if the environments do not repeat those that were running.
 
     Raises:
         UsageError: if the state does not fit this run; the message names the file and what does not fit.
@@ -44,15 +48,30 @@ def restore(loop: Loop, checkpoint: Checkpoint) -> None:
         if saved != set(members):
             odd = ", ".join(sorted(saved ^ set(members)))
             raise UsageError(f"{checkpoint.path}: its {group} are not those of this run: {odd}")
+    anew = False
     for group, members in groups.items():
         for name, member in members.items():
             with _fitting(checkpoint, name):
-                if isinstance(member, Segmented):
+                if member is loop.parts.stream and new_episodes:
+                    anew = _restored_or_begun_anew(loop.parts, state[group][name])
+                elif isinstance(member, Segmented):
                     member.join(state[group][name], checkpoint.segments(state["segments"][name]))
                 else:
                     member.load_state_dict(state[group][name])
     with _fitting(checkpoint, "loop"):
         loop.load_state_dict(state["loop"])
+    if anew:
+        loop.forget_running_episodes()
+    return anew
+
+
+def _restored_or_begun_anew(parts: Parts, state: State) -> bool:
+    try:
+        parts.stream.load_state_dict(state)
+    except NotRepeated:
+        parts.stream.begin_anew(state)
+        return True
+    return False
 
 
 @contextmanager

@@ -52,6 +52,11 @@ class InfoMetrics:
             found[name] = None if np.isnan(number) else number
         return found
 
+    def forget(self) -> None:
+        """Drop the sums of the running episodes."""
+        for sums in self._sums.values():
+            sums[:] = np.nan
+
     def complaints(self, keys: Sequence[str]) -> list[str]:
         """One message for each key that no step had.
 

@@ -156,6 +156,11 @@ class Loop:
             info = {name: tuple(numbers) for name, numbers in last["info"].items()}
             self.last_evaluation = EvaluationResult(**{**last, **lists, "info": info})
 
+    def forget_running_episodes(self) -> None:
+        """Count the returns and lengths of the next episodes from 0."""
+        self._returns[:], self._lengths[:] = 0.0, 0
+        self._info.forget()
+
     def _learn(self) -> None:
         """Make the updates that are due. If the buffer has nothing to sample yet, they stay due."""
         parts, counters = self.parts, self.counters

@@ -29,6 +29,8 @@ class Reopened:
     checkpoint: Checkpoint
     notes: Sequence[str]
     """Messages for the user: damaged checkpoints, and what has changed since the checkpoint."""
+    forced: bool = False
+    """Whether the run continues although that may not be exact."""
 
 
 def reopen(
@@ -40,7 +42,8 @@ def reopen(
         run: the run folder.
         names: the plugins; None for those of the run.
         sources: the user's values, the weakest source first. They override the run's own values.
-        force: continue even if plugins, versions or options have changed; `notes` then lists the changes.
+        force: continue even if plugins, versions or options have changed; `notes` then lists the changes. Where the
+            environments do not repeat the running episodes, new ones begin.
 
     Raises:
         UsageError: if the folder has no intact checkpoint, or something has changed; the message lists every damage or
@@ -63,7 +66,7 @@ def reopen(
     if changed and not force:
         parts.close()
         raise UsageError([f"'{folder}' cannot continue as it began, because something has changed:", *changed, _MEND])
-    return Reopened(folder, parts, checkpoint, [*notes, *(f"changed  {change}" for change in changed)])
+    return Reopened(folder, parts, checkpoint, [*notes, *(f"changed  {change}" for change in changed)], force)
 
 
 def resume(
@@ -76,14 +79,21 @@ def resume(
     Args:
         run: the run folder.
         values: options as {"section.key": value}, for example another end.
-        force: continue even if plugins, versions or options have changed.
+        force: continue even if plugins, versions or options have changed, with new episodes where the environments do
+            not repeat those that were running.
         show_progress: print progress.
 
     Raises:
         UsageError: as `reopen` does, or if the checkpoint's state does not fit the run.
     """
     reopened = reopen(run, None, [Source("values", values, unread="refused")] if values else (), force=force)
-    return train(reopened.parts, reopened.folder, show_progress=show_progress, checkpoint=reopened.checkpoint)
+    return train(
+        reopened.parts,
+        reopened.folder,
+        show_progress=show_progress,
+        checkpoint=reopened.checkpoint,
+        new_episodes=force,
+    )
 
 
 def _known_options(names: str | Sequence[str]) -> set[str]:

@@ -76,6 +76,7 @@ def train(
     quiet: bool = False,
     callbacks: Sequence[Callback] = (),
     checkpoint: Checkpoint | None = None,
+    new_episodes: bool = False,
     watchdog: bool = False,
 ) -> Outcome:
     """Train with assembled parts until the run ends.
@@ -90,6 +91,8 @@ def train(
         quiet: of progress, only a line for every thousand steps, and evaluations.
         callbacks: further callbacks, after those of the plugins.
         checkpoint: of the run in `folder`, which continues from there.
+        new_episodes: if the environments do not repeat the episodes that were running then, begin new ones, with a
+            warning.
         watchdog: end the whole process if the run hangs, as the option run.watchdog says; not under a debugger.
 
     Raises:
@@ -120,7 +123,11 @@ def train(
         if checkpoint is not None:
             from framework.training.contents import restore
 
-            restore(loop, checkpoint)
+            if restore(loop, checkpoint, new_episodes=new_episodes):
+                print(
+                    "warning: the environments do not repeat the episodes that were running: new ones begin",
+                    file=sys.stderr,
+                )
         patience = parts.config[RunOptions].watchdog if watchdog and sys.gettrace() is None else 0
         hours = parts.config[RunOptions].hours
         with (

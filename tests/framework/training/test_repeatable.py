@@ -1,0 +1,75 @@
+"""Environments whose episodes depend on earlier ones: a run says so at its start, and goes on only with new episodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import framework
+from framework.assembly.assemble import assemble
+from framework.errors import UsageError
+from framework.recording import load_state
+from framework.training.repeatable import WARNING, warning_of
+
+LENGTHENING = """
+import gymnasium
+from framework.hooks import hookimpl
+
+class Lengthening(gymnasium.Env):
+    observation_space, action_space = gymnasium.spaces.Discrete(20), gymnasium.spaces.Discrete(2)
+    length = 2
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.place, self.time = self.length, 0
+        return self.place, {}
+
+    def step(self, action):
+        self.place, self.time = max(0, min(19, self.place + (1 if action else -1))), self.time + 1
+        won = self.place == 0
+        if won:
+            self.length = min(19, self.length + 1)
+        return self.place, float(won), won, self.time >= 60, {}
+
+@hookimpl
+def make_env(): return Lengthening
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> str:
+    path = tmp_path / "lengthening.py"
+    path.write_text(LENGTHENING)
+    return str(path)
+
+
+@pytest.mark.parametrize("names", ["tabular,chain", "tabular,grid", "dqn,cartpole", "dqn,tests.stand_ins.rooms"])
+def test_of_environments_that_repeat_their_episodes_nothing_is_said(names: str) -> None:
+    parts = assemble(names, {"run.steps": 10})
+    assert warning_of(parts) is None
+    parts.close()
+
+
+def test_of_others_it_is_said_before_the_first_step(plugin: str) -> None:
+    parts = assemble(f"tabular,{plugin}", {"run.steps": 10})
+    assert warning_of(parts) == WARNING
+    parts.close()
+    unsaved = assemble(f"tabular,{plugin}", {"run.steps": 10, "checkpoint.every": 0})
+    assert warning_of(unsaved) is None
+    unsaved.close()
+
+
+def test_a_run_goes_on_with_new_episodes_if_it_is_forced(
+    plugin: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    framework.train(framework.assemble(f"tabular,{plugin}", {"run.steps": 2_000, "run.num_envs": 2}), run)
+    before = load_state(run / "last.safetensors")["table"]
+    with pytest.raises(UsageError, match=r"Lengthening does not repeat an episode .* new episodes \(--force\)"):
+        framework.resume(run, {"run.steps": 2_500})
+    outcome = framework.resume(run, {"run.steps": 2_500}, force=True)
+    assert "new ones begin" in capsys.readouterr().err
+    assert outcome.counters.env_steps == 2_500
+    after = load_state(run / "last.safetensors")["table"]
+    assert (before != 0).sum() <= (after != 0).sum()  # what was learnt has been kept
