@@ -118,6 +118,6 @@ def _not_repeated(env: VectorEnv[Any, Any, Any], what: str) -> NotRepeated:
     single = env.envs[0].unwrapped if isinstance(env, gymnasium.vector.SyncVectorEnv) else env
     return NotRepeated(
         f"{type(single).__name__} does not repeat an episode from its seed and actions ({what}), so the run cannot "
-        "continue exactly: give its vector environment a state_dict() and a load_state_dict(), or go on with new episodes "
-        "(--force)"
+        "continue exactly: give its vector environment a state_dict() and a load_state_dict(), or go on with new "
+        "episodes (--force)"
     )

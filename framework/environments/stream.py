@@ -261,8 +261,8 @@ class TransitionStream:
             if frames.tobytes() != np.asarray(state["frames"]).tobytes():
                 raise NotRepeated(
                     "the environments show other frames when the same seeds and actions are played again, so the run "
-                    "cannot continue exactly: give the vector environment a state_dict() and a load_state_dict(), or go "
-                    "on with new episodes (--force)"
+                    "cannot continue exactly: give the vector environment a state_dict() and a load_state_dict(), or "
+                    "go on with new episodes (--force)"
                 )
         self._frames = np.array(state["frames"], self.spaces.frame.dtype)
         self._first = np.array(state["first"], np.bool_)

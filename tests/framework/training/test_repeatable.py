@@ -1,4 +1,4 @@
-"""Environments whose episodes depend on earlier ones: a run says so at its start, and goes on only with new episodes."""
+"""Environments whose episodes depend on earlier ones: a run says so first, and goes on only with new episodes."""
 
 from __future__ import annotations
 
