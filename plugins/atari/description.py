@@ -24,7 +24,7 @@ def effective_backend(options: StackOptions, role: Role) -> Literal["native", "w
     return "wrappers" if role == "watch" else options.backend
 
 
-def lives_count(game: Game, role: Role) -> bool:
+def lives_end_episodes(game: Game, role: Role) -> bool:
     """Whether a lost life ends the learner's episode. Evaluations play whole games."""
     return game.life_loss and role == "train"
 
@@ -73,7 +73,7 @@ def describe(game: Game, role: Role, actions: Sequence[str]) -> dict[str, Any]:
         "fire_on_reset": options.fire_on_reset,
         "reward_clip": clip,
         "max_frames": options.max_frames,
-        "episode_ends_on_life_loss": lives_count(game, role),
+        "episode_ends_on_life_loss": lives_end_episodes(game, role),
         **game.described,
     }
     found: dict[str, Any] = {

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float64, Int, Int64, UInt8
 
 from framework.processes.limits import usable_cores
 from framework.types import Role
-from plugins.atari.description import describe, lives_count, picture
+from plugins.atari.description import describe, lives_end_episodes, picture
 from plugins.atari.game import Game
 from plugins.atari.games import screen_of
 
@@ -99,7 +99,7 @@ class NativeGames(VectorEnv[Frames, Int64[np.ndarray, " N"], Any]):
         # A reset with a seed loads the game: 0.2 s, without a seed 0.02 s. The seed has no effect unless the
         # emulator draws random numbers, for sticky actions or no-ops.
         self._seeded = game.loads or options.sticky > 0 or options.noop_max > 0
-        self._lives = np.zeros(num_envs, np.int64) if lives_count(game, role) else None
+        self._lives = np.zeros(num_envs, np.int64) if lives_end_episodes(game, role) else None
         self._finished = np.ones(num_envs, np.bool_)
         self._started = False
         self._pending = False

@@ -13,7 +13,7 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.wrappers import ResizeObservation, TimeLimit, TransformAction, TransformObservation
 
 from framework.types import Role
-from plugins.atari.description import describe, lives_count, picture
+from plugins.atari.description import describe, lives_end_episodes, picture
 from plugins.atari.game import Game
 from plugins.atari.games import screen_of
 from plugins.atari.wrappers import Env, FireReset, FrameSkip, LifeLoss, NoopReset, Reset, Wrapper
@@ -76,7 +76,7 @@ def game_env(game: Game, role: Role = "train", render_mode: str | None = None) -
     meanings: list[str] = env.unwrapped.get_action_meanings()  # type: ignore[attr-defined]  # AtariEnv's
     actions = game.actions or meanings
     env = _select_actions(env, meanings, actions)
-    if lives_count(game, role):
+    if lives_end_episodes(game, role):
         env = LifeLoss(env)
     # the console has 60 frames per second, and `render` shows one picture for each step
     pace = {"render_fps": max(1, round(60 / options.frame_skip))}
