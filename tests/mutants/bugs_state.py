@@ -178,7 +178,8 @@ MUTANTS = (
         row="ray-project/ray#28289",
         plugins="dqn,chain",
         module="framework.defaults.exploration",
-        old="        epsilon = self._epsilon(counters)\n        legal = legal_actions(obs)\n        count, actions = values.shape\n        draws =",
+        old="        epsilon = self._epsilon(counters)\n        legal = legal_actions(obs)\n"
+        "        count, actions = values.shape\n        draws =",
         new="        now = counters.env_steps\n        self._begun = min(getattr(self, '_begun', now), now)\n"
         "        epsilon = self._epsilon(Counters(env_steps=now - self._begun))\n"
         "        legal = legal_actions(obs)\n        count, actions = values.shape\n        draws =",

@@ -250,7 +250,8 @@ MUTANTS = (
         plugins=PLUGINS,
         module="framework.environments.vector",
         old='        self._actions = self.translation.actions(actions)\n        if hasattr(self.env, "step_async"):',
-        new='        self._actions = self.translation.actions(actions)\n        if hasattr(self.env, "step_asynchronously"):',
+        new="        self._actions = self.translation.actions(actions)\n"
+        '        if hasattr(self.env, "step_asynchronously"):',
     ),
     Mutant(
         name="asynchronous_environments_are_stepped_twice",
