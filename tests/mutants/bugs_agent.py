@@ -91,8 +91,8 @@ MUTANTS = (
         row="not in the catalogue: a stack is flattened from its end",
         plugins="dqn,cartpole",
         module="plugins.dqn.networks",
-        old="        numbers = obs.to(torch.get_default_dtype())\n",
+        old="        numbers = obs.reshape(len(obs), -1)",
         new="        if obs.ndim > 2:\n            obs = obs[:, -1:].expand_as(obs)\n"
-        "        numbers = obs.to(torch.get_default_dtype())\n",
+        "        numbers = obs.reshape(len(obs), -1)",
     ),
 )

@@ -20,8 +20,8 @@ MUTANTS = (
         row="higgsfield/RL-Adventure#5",
         plugins="dqn,double,chain",
         module=AGENT,
-        old="lambda: cast(Output, policy.online(next_obs)))",
-        new="lambda: cast(Output, policy.online(obs)))",
+        old="lambda: restricted(policy.online(next_obs), next_legal))",
+        new="lambda: restricted(policy.online(obs), legal))",
     ),
     Mutant(
         name="double_evaluates_with_the_network_that_selects",
@@ -38,8 +38,8 @@ MUTANTS = (
         row="higgsfield/RL-Adventure#5",
         plugins="dqn,double,chain",
         module=AGENT,
-        old="self._bootstrap(target, lambda: cast(Output, policy.online(next_obs)))",
-        new="self._bootstrap(policy.online(next_obs), lambda: target)",
+        old="self._bootstrap(allowed, lambda: restricted(policy.online(next_obs), next_legal))",
+        new="self._bootstrap(restricted(policy.online(next_obs), next_legal), lambda: allowed)",
     ),
     Mutant(
         name="plain_dqn_bootstraps_from_the_online_network",
@@ -102,8 +102,8 @@ MUTANTS = (
         row="not in the catalogue: s' where Munchausen's bonus is of s",
         plugins="dqn,munchausen,chain",
         module=AGENT,
-        old="lambda: cast(Output, policy.target(obs)), action",
-        new="lambda: cast(Output, policy.target(next_obs)), action",
+        old="lambda: restricted(policy.target(obs), legal), action",
+        new="lambda: restricted(policy.target(next_obs), next_legal), action",
     ),
     Mutant(
         name="bonus_is_subtracted",
@@ -111,8 +111,8 @@ MUTANTS = (
         row="not in the catalogue: wrong sign",
         plugins="dqn,munchausen,chain",
         module=AGENT,
-        old="reward = reward + self._bonus(",
-        new="reward = reward - self._bonus(",
+        old="reward = reward + bonus",
+        new="reward = reward - bonus",
     ),
     Mutant(
         name="equally_good_actions_all_count_in_full",

@@ -37,10 +37,12 @@ FROM_ITS_OWN_BEGINNING = """    begun: list[int] = []
 
 OWN_CLOCK = """        self._calls = getattr(self, "_calls", 0) + 1
         epsilon = self._epsilon(Counters(*[self._calls] * 4))
+        legal = legal_actions(obs)
         count, actions = values.shape
         draws = """
 
 CHOOSE = """        epsilon = self._epsilon(counters)
+        legal = legal_actions(obs)
         count, actions = values.shape
         draws = """
 
@@ -127,20 +129,20 @@ MUTANTS = (
     _engine(
         "greedy_over_the_wrong_axis",
         "not in the catalogue: axes exchanged",
-        "greedy = values.argmax(axis=1)",
-        "greedy = values.argmax(axis=0)[np.arange(count) % actions]",
+        "chosen = only_legal(values, obs).argmax(axis=1)",
+        "chosen = values.argmax(axis=0)[np.arange(count) % actions]",
     ),
     _engine(
         "greedy_takes_the_lowest",
         "not in the catalogue: costs taken for values",
-        "greedy = values.argmax(axis=1)",
-        "greedy = values.argmin(axis=1)",
+        "chosen = only_legal(values, obs).argmax(axis=1)",
+        "chosen = values.argmin(axis=1)",
     ),
     _engine(
         "actions_are_int32",
         "not in the catalogue: the protocol's integer type is ignored",
-        "        return greedy\n",
-        "        return greedy.astype(np.int32)\n",
+        "        return chosen\n",
+        "        return chosen.astype(np.int32)\n",
     ),
     _engine(
         "one_draw_for_all_environments",
@@ -151,15 +153,15 @@ MUTANTS = (
     _engine(
         "probabilities_forget_the_greedy_action_is_random_too",
         "not in the catalogue: two formulas for one policy",
-        "values.argmax(axis=1)] += 1 - epsilon",
-        "values.argmax(axis=1)] = 1 - epsilon",
+        "only_legal(values, obs).argmax(axis=1)] += 1 - epsilon",
+        "only_legal(values, obs).argmax(axis=1)] = 1 - epsilon",
     ),
     _engine(
         "random_actions_are_never_the_greedy_one",
         "not in the catalogue: choose draws from the others, probabilities from all",
-        "        return greedy\n",
-        "        best = values.argmax(axis=1)\n"
-        "        return np.where(random & (greedy == best), (greedy + 1) % actions, greedy)\n",
+        "        return chosen\n",
+        "        best = only_legal(values, obs).argmax(axis=1)\n"
+        "        return np.where(random & (chosen == best), (chosen + 1) % actions, chosen)\n",
     ),
     _engine(
         "exploration_never_advances_its_generator",
@@ -176,14 +178,14 @@ MUTANTS = (
     _engine(
         "exploration_writes_into_the_values",
         "not in the catalogue: the caller's array is changed",
-        "greedy = values.argmax(axis=1)",
-        "greedy = values.argmax(axis=1)\n        values[:] = 0",
+        "chosen = only_legal(values, obs).argmax(axis=1)",
+        "chosen = only_legal(values, obs).argmax(axis=1)\n        values[:] = 0",
     ),
     _engine(
         "exploration_keeps_the_last_values",
         "Itomigna2/Muesli-lunarlander#1",
-        "greedy = values.argmax(axis=1)",
-        'greedy = getattr(self, "_last", values).argmax(axis=1)\n        self._last = values',
+        "chosen = only_legal(values, obs).argmax(axis=1)",
+        'chosen = getattr(self, "_last", values).argmax(axis=1)\n        self._last = values',
     ),
     _engine(
         "exploration_does_not_load_its_generator",
@@ -194,8 +196,8 @@ MUTANTS = (
     _engine(
         "probabilities_draw",
         "not in the catalogue: whoever asks changes what is done next",
-        "result = np.full((count, actions), epsilon / actions)",
-        "result = np.full((count, actions), epsilon / actions)\n        self._generator.random()",
+        "result = allowed * (epsilon / allowed.sum(axis=1, keepdims=True))",
+        "result = allowed * (epsilon / allowed.sum(axis=1, keepdims=True))\n        self._generator.random()",
     ),
     _plugin("boltzmann_multiplies_by_tau", "τ upside down", ")) / self._temperature)", ")) * self._temperature)"),
     _plugin("boltzmann_overflows", "exp of what is large", "(exact - exact.max(axis=1, keepdims=True))", "(exact)"),
@@ -211,8 +213,8 @@ MUTANTS = (
     _plugin(
         "ucb_counts_a_step_at_once",
         "environments in one state try the same action",
-        "            tried = counts[state]\n",
-        "            tried = counts[state].copy()\n",
+        "            tried = counts[state, actions]\n",
+        "            before = counts.copy() if row == 0 else before\n            tried = before[state, actions]\n",
     ),
     _plugin(
         "ucb_counts_when_asked",
@@ -229,7 +231,7 @@ MUTANTS = (
     _plugin(
         "ucb_never_tries_the_untried",
         "an infinite bound that became none",
-        "chosen[row] = tried.argmin()",
-        "chosen[row] = value.argmax()",
+        "chosen[row] = actions[tried.argmin()]",
+        "chosen[row] = actions[values[row, actions].argmax()]",
     ),
 )

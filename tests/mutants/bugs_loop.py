@@ -133,8 +133,8 @@ MUTANTS = (
         row="not in the catalogue: values that were worked out ahead, for observations that are over",
         plugins="dqn,chain",
         module=COLLECTOR,
-        old="        values = self._policy.action_values(obs, explore=True)\n",
-        new="        asked = self._policy.action_values(obs, explore=True)\n"
+        old="        values = only_legal(self._policy.action_values(obs, explore=True), obs)\n",
+        new="        asked = only_legal(self._policy.action_values(obs, explore=True), obs)\n"
         "        values, self._asked = getattr(self, '_asked', asked), asked\n",
     ),
     Mutant(

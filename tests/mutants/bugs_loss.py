@@ -99,9 +99,8 @@ MUTANTS = (
         row="keras-rl/keras-rl#298",
         plugins="dqn,chain",
         module="plugins.dqn.agent",
-        old="reward, discount = policy.tensor(batch.reward), policy.tensor(batch.discount)\n        with",
-        new="reward, discount = policy.tensor(batch.reward), policy.tensor(batch.discount * (batch.next_action >= 0))\n"
-        "        with",
+        old="(batch.action, batch.reward, batch.discount))",
+        new="(batch.action, batch.reward, batch.discount * (batch.next_action >= 0)))",
     ),
     Mutant(
         name="best_action_in_place_of_the_one_taken",
@@ -173,9 +172,9 @@ MUTANTS = (
         row="not in the catalogue: asking for the behaviour policy draws an action",
         plugins="tabular,expected_sarsa,chain",
         module="plugins.tabular",
-        old="    return (exploration.probabilities(values, batch.next_obs, counters) * values).sum(axis=1)",
+        old="    return (exploration.probabilities(allowed, batch.next_obs, counters) * values).sum(axis=1)",
         new="    exploration.choose(values, batch.next_obs, counters)\n"
-        "    return (exploration.probabilities(values, batch.next_obs, counters) * values).sum(axis=1)",
+        "    return (exploration.probabilities(allowed, batch.next_obs, counters) * values).sum(axis=1)",
     ),
     Mutant(
         name="gradient_ascent",

@@ -63,8 +63,8 @@ MUTANTS = (
         row="Unity-Technologies/ml-agents#614",
         plugins="dqn,minatar",
         module="plugins.dqn.agent",
-        old="output = cast(Output, network(self.tensor(obs)))",
-        new="output = cast(Output, network(self.tensor(obs).float() / 255))",
+        old="output = cast(Output, network(self.tensors(obs)))",
+        new="output = cast(Output, network(cast(Tensor, self.tensors(obs)).float() / 255))",
     ),
     Mutant(
         name="flat_scaling_missing_when_acting",
@@ -72,9 +72,8 @@ MUTANTS = (
         row="Unity-Technologies/ml-agents#614",
         plugins="dqn,cartpole",
         module="plugins.dqn.agent",
-        old="policy.tensor(array) for array in (batch.obs, batch.next_obs, batch.action)",
-        new="policy.tensor(array) / scale if scale else policy.tensor(array)\n"
-        "            for array, scale in ((batch.obs, 4.8), (batch.next_obs, 4.8), (batch.action, 0))",
+        old="obs, next_obs = policy.tensors(batch.obs), policy.tensors(batch.next_obs)",
+        new="obs, next_obs = policy.tensors(batch.obs / 4.8), policy.tensors(batch.next_obs / 4.8)",
     ),
     Mutant(
         name="noise_in_evaluation",
@@ -127,8 +126,9 @@ MUTANTS = (
         row="kengz/SLM-Lab#313",
         plugins="tabular,chain",
         module="plugins.tabular",
-        old="        return self.table[obs]\n",
-        new="        return self.table[obs[0] : obs[0] + 1] if len(obs) == 1 else self.table[obs]\n",
+        old="        return self.table[self.states(obs)]\n",
+        new="        states = self.states(obs)\n"
+        "        return self.table[states[0] : states[0] + 1] if len(obs) == 1 else self.table[states]\n",
     ),
     Mutant(
         name="values_in_one_buffer",
@@ -136,9 +136,9 @@ MUTANTS = (
         row="Itomigna2/Muesli-lunarlander#1",
         plugins="tabular,chain",
         module="plugins.tabular",
-        old="        return self.table[obs]\n",
+        old="        return self.table[self.states(obs)]\n",
         new='        self.out = getattr(self, "out", np.zeros((64, self.table.shape[1])))\n'
-        "        self.out[: len(obs)] = self.table[obs]\n        return self.out[: len(obs)]\n",
+        "        self.out[: len(obs)] = self.table[self.states(obs)]\n        return self.out[: len(obs)]\n",
     ),
     Mutant(
         name="observations_scaled_in_place",
@@ -146,8 +146,8 @@ MUTANTS = (
         row="not in the catalogue: the caller's observations are normalised in their place",
         plugins="dqn,cartpole",
         module="plugins.dqn.networks",
-        old="numbers = obs.to(torch.get_default_dtype())\n",
-        new="numbers = obs.to(torch.get_default_dtype()).div_(4.8)\n",
+        old="numbers = obs.reshape(len(obs), -1).to(torch.get_default_dtype())\n",
+        new="numbers = obs.reshape(len(obs), -1).to(torch.get_default_dtype()).div_(4.8)\n",
     ),
     Mutant(
         name="loads_the_online_network_alone",

@@ -63,8 +63,8 @@ MUTANTS = (
     _rollout(
         "value_of_the_mean_action",
         "not in the catalogue: the bootstrap is no maximum",
-        "self._values(next_obs[piece]).max(axis=1)",
-        "self._values(next_obs[piece]).mean(axis=1)",
+        "only_legal(self._values(obs), obs).max(axis=1)",
+        "only_legal(self._values(obs), obs).mean(axis=1)",
     ),
     _rollout(
         "truncation_zeroes_the_bootstrap",

@@ -178,10 +178,11 @@ MUTANTS = (
         row="ray-project/ray#28289",
         plugins="dqn,chain",
         module="framework.defaults.exploration",
-        old="        epsilon = self._epsilon(counters)\n        count, actions = values.shape\n        draws =",
+        old="        epsilon = self._epsilon(counters)\n        legal = legal_actions(obs)\n"
+        "        count, actions = values.shape\n        draws =",
         new="        now = counters.env_steps\n        self._begun = min(getattr(self, '_begun', now), now)\n"
         "        epsilon = self._epsilon(Counters(env_steps=now - self._begun))\n"
-        "        count, actions = values.shape\n        draws =",
+        "        legal = legal_actions(obs)\n        count, actions = values.shape\n        draws =",
     ),
     Mutant(
         name="visits_are_not_restored",
