@@ -4,7 +4,8 @@ All data is in batches. In the annotations N is the number of environments, M th
 unless some rows are not transitions), B the size of a batch, K a number of ids, n the steps of a window
 and A the number of actions. `*frame` is the shape of one raw observation of an environment. `*obs` is the
 shape of one observation of a policy. Both are the same unless the environment declares a frame stack k:
-then `*obs` is `k *frame`.
+then `*obs` is `k *frame`. Observations of several parts, and those with masks, are structured arrays: see
+`framework.spaces`.
 """
 
 from __future__ import annotations
