@@ -61,17 +61,17 @@ class Translation:
             if name in found:
                 raise UsageError(f"two parts of the observation space are called '{name}': rename one of them")
             self._leaves[name], found[name] = (keys, leaf), _served(name, leaf)
-        if keys_of_mask := self._leaves.get(MASK):
-            if keys_of_mask[0] and math.prod(found[MASK].shape or ()) == self.action.n:
-                del self._leaves[MASK], found[MASK]
-            else:
-                keys_of_mask = None
-        if not found:
-            raise UsageError(f"observation space {observation} is not supported: it has no parts")
-        self._keys_of_mask: Keys | None = keys_of_mask[0] if keys_of_mask else None
+        composite = isinstance(observation, Dict | Tuple)
+        self._keys_of_mask: Keys | None = None
+        if composite and MASK in found and math.prod(found[MASK].shape or ()) == self.action.n:
+            del found[MASK]
+            self._keys_of_mask, _ = self._leaves.pop(MASK)
         self.masked = masked or self._keys_of_mask is not None
         """Whether the frames have masks."""
-        composite = isinstance(observation, Dict | Tuple)
+        if self.masked and MASK in found:
+            raise UsageError(f"the part '{MASK}' of the observations has no number for each action: rename it")
+        if not found:
+            raise UsageError(f"observation space {observation} is not supported: it has no parts")
         self.frame: gymnasium.Space[Any] = (
             Record(found, int(self.action.n) if self.masked else 0) if composite or self.masked else found[WHOLE]
         )

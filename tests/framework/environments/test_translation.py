@@ -99,6 +99,8 @@ def test_a_part_of_a_dict_with_the_key_action_mask_is_the_mask() -> None:
     assert frame["observation"] == 2 and frame[MASK].tolist() == [True, False, True]
     other = Translation(Dict({"action_mask": Box(0, 1, (2,), np.int8)}), Discrete(3))
     assert not other.masked  # it has another length, so it is something else
+    with pytest.raises(UsageError, match="the part 'action_mask' of the observations has no number for each action"):
+        other.with_masks()
 
 
 @pytest.mark.parametrize("mask", [[1, 1], [1, 1, 2], [1, 1, 1, 1], ["a", "b", "c"], [0.5, 1, 1], None])
