@@ -11,7 +11,7 @@ Use it in the place of gymnasium's `NormalizeObservation`, whose statistics belo
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, cast
 
 import gymnasium
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from framework.assembly.slots import Slots
 from framework.config import Config, Field, Section
+from framework.conformance.check import Check, checks_in
 from framework.environments.stream import TransitionStream
 from framework.errors import UsageError
 from framework.hooks import hookimpl
@@ -143,3 +144,10 @@ def make_collector(stream: TransitionStream, policy: Policy) -> Generator[None, 
         raise UsageError(f"normalise works on the networks of 'dqn', and the policy is a {type(learner).__name__}")
     kind = StatefulObserving if isinstance(collector, Stateful) else Observing
     return kind(collector, learner)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from plugins.dqn.conformance import statistics
+
+    return checks_in(statistics)
