@@ -158,8 +158,11 @@ def make_env(
         reference_scores  {"random": score of a random agent, "human": of a human, "source": where they were published}
         protocol          dict for the manifest
 
-    Of `info`, it reads the keys that the option record.info names, and `is_success` in evaluations: numbers, and in a
-    vector environment gymnasium's arrays [N] with their masks `_key`.
+    docs/environments.md says which observations and actions are served. Masks of the actions are in `info["action_mask"]`
+    of every reset and step, or a method `action_masks` of a single environment returns them: 0 or 1 for each action.
+
+    Of `info`, it reads `life_lost`, the keys that the option record.info names, and `is_success` in evaluations:
+    numbers, and in a vector environment gymnasium's arrays [N] with their masks `_key`.
 
     It also reads gymnasium's own `autoreset_mode` and, to watch, `render_fps`. Images [H, W, C] of a single environment
     become [C, H, W], and the mirror's axis turns with them.

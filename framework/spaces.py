@@ -17,7 +17,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
-from jaxtyping import Bool, Float, Int64, Shaped
+from jaxtyping import Bool, Float, Float64, Int64, Shaped
 
 from framework.errors import UnsupportedSpace, UsageError
 
@@ -147,8 +147,9 @@ class States:
         for name, (low, sizes) in self._leaves.items():
             leaf = obs[name] if self._record else obs
             digits = leaf.reshape(len(obs), -1).astype(np.int64) - low
-            if (digits < 0).any() or (digits >= sizes).any():
-                raise UsageError(f"an observation ({leaf.tolist()}) lies outside of its space")
+            outside = ((digits < 0) | (digits >= sizes)).any(axis=1)
+            if outside.any():
+                raise UsageError(f"an observation ({leaf[outside.argmax()].tolist()}) lies outside of its space")
             numbers += digits @ self._strides[name]
         return numbers
 
@@ -164,6 +165,8 @@ def _digits(space: gymnasium.Space[Any]) -> tuple[Int64[np.ndarray, " D"], tuple
         return np.zeros(count, np.int64), (2,) * count
     if isinstance(space, Box) and space.dtype.kind in "biu":
         low, high = (bound.astype(object).reshape(-1) for bound in (space.low, space.high))
+        if max(map(int, high), default=0) >= 2**63:
+            raise UnsupportedSpace(f"{FINITE}, and below 2^63")
         return np.array(low, np.int64), tuple(int(most) - int(least) + 1 for least, most in zip(low, high, strict=True))
     raise UnsupportedSpace(FINITE)
 
@@ -186,3 +189,11 @@ def only_legal(values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs
     """
     legal = legal_actions(obs)
     return values if legal is None else np.where(legal, values, -np.inf).astype(values.dtype, copy=False)
+
+
+def nth_legal(legal: Bool[np.ndarray, "N A"], draws: Float64[np.ndarray, " N"]) -> Int64[np.ndarray, " N"]:
+    """A uniformly random allowed action for each row, from numbers of U[0, 1)."""
+    allowed = legal.sum(axis=1)
+    k = np.minimum(draws * allowed, allowed - 1).astype(np.int64)
+    # the k-th allowed action is the first one up to which k + 1 are allowed
+    return (legal.cumsum(axis=1) > k[:, None]).argmax(axis=1)

@@ -3,15 +3,16 @@
 x̂ = clip((x − μ) / √(σ² + 10⁻⁸), −c, c), separately for each number of an observation. μ and σ² are over all
 observations of training so far (Chan, Golub & LeVeque 1983, eq. 1.5, for a batch at a time). Online and target network
 have the same. An evaluation, `watch` and a resumed run use those that were learnt; only training changes them. The
-replay stores observations as they are. Images and finite observations are left alone: networks scale images and turn
-finite observations into unit vectors.
+replay stores observations as they are. Bytes, Discrete, MultiDiscrete and MultiBinary observations are left alone:
+networks scale bytes and turn the others into unit vectors. With `averaging`, an evaluation has averages of μ and σ²,
+too.
 
 Use it in the place of gymnasium's `NormalizeObservation`, whose statistics belong to one environment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, cast
 
 import gymnasium
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 
 from framework.assembly.slots import Slots
 from framework.config import Config, Field, Section
+from framework.conformance.check import Check, checks_in
 from framework.errors import UsageError
 from framework.hooks import hookimpl
 from framework.spaces import leaves_of
@@ -54,10 +56,10 @@ class Normalised(nn.Module):
         self.count: Tensor
         self.register_buffer("mean", torch.zeros(shape, dtype=torch.float64))
         self.register_buffer("variance", torch.ones(shape, dtype=torch.float64))
-        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
 
     def forward(self, obs: Shaped[Tensor, "B *obs"]) -> Float[Tensor, "B F"]:
-        scaled = (obs - self.mean) / (self.variance + SMALLEST).sqrt()
+        scaled = (obs.to(torch.float64) - self.mean) / (self.variance + SMALLEST).sqrt()
         return cast(Tensor, self.torso(scaled.clamp(-self._clip, self._clip).to(torch.get_default_dtype())))
 
     def observe(self, frames: Shaped[np.ndarray, "M *frame"]) -> None:
@@ -84,11 +86,10 @@ class Observing:
 
     def __init__(self, collector: Collector, policy: DQNPolicy) -> None:
         self._collector, self._policy = collector, policy
-        self._modules = [
-            module
-            for network in (policy.online, policy.target)
-            for module in network.modules()
-            if isinstance(module, Normalised)
+        self._pairs = [
+            (online, target)
+            for online, target in zip(policy.online.modules(), policy.target.modules(), strict=True)
+            if isinstance(online, Normalised)
         ]
 
     def begin(self, counters: Counters) -> None:
@@ -97,8 +98,10 @@ class Observing:
     def finish(self) -> Step:
         """Return the step, with its observations in the statistics."""
         step = self._collector.finish()
-        for module in self._modules if len(step) else ():
-            module.observe(step.obs[module.leaf] if step.obs.dtype.names else step.obs)
+        for online, target in self._pairs if len(step) else ():
+            online.observe(step.obs[online.leaf] if step.obs.dtype.names else step.obs)
+            for name, statistic in online.named_buffers(recurse=False):
+                target.get_buffer(name).copy_(statistic)
         return step
 
 
@@ -142,3 +145,10 @@ def make_collector(policy: Policy) -> Generator[None, Collector, Collector]:
         raise UsageError(f"normalise works on the networks of 'dqn', and the policy is a {type(learner).__name__}")
     kind = StatefulObserving if isinstance(collector, Stateful) else Observing
     return kind(collector, learner)
+
+
+@hookimpl
+def conformance_checks() -> Sequence[Check]:
+    from plugins.dqn.conformance import statistics
+
+    return checks_in(statistics)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from framework.assembly.builder import Builder, Wrapper
 from framework.assembly.manager import Plugins
 from framework.assembly.slots import Slots
@@ -77,16 +79,18 @@ class Agent:
         Args:
             obs: one observation of the environment; or several, along a new first axis or in a list of Dicts or Tuples.
                 Images have their channels first, and stacked frames the oldest first.
-            mask: which actions are allowed, if the environment gives masks; None: all.
+            mask: which actions are allowed: one mask, or one for each observation; None: all.
 
         Raises:
-            ValueError: if `obs` has another shape or lies outside of its space, or `mask` has another length.
+            ValueError: if `obs` has another shape or lies outside of its space, or `mask` does not fit.
         """
         spaces = self.spaces
         observation, action = spaces.declared or (spaces.frame, spaces.action)
         translation = Translation(observation, action, isinstance(spaces.frame, Record) and bool(spaces.frame.actions))
         observations, single = translation.observations(obs, mask, spaces.frame_stack)
         values = only_legal(self.policy.action_values(observations, explore=False), observations)
+        if mask is not None:
+            values = np.where(translation.masks_of(mask, len(values), single), values, -np.inf)
         chosen = translation.actions(values.argmax(axis=1))
         return chosen.tolist()[0] if single and chosen.ndim == 1 else chosen[0] if single else chosen
 

@@ -145,7 +145,6 @@ def _run(parts: Parts, folder: Path | None, reopened: Reopened | None, quiet: bo
     from framework.options import RunOptions
     from framework.training.ends import check_ends
     from framework.training.initial import initialise
-    from framework.training.repeatable import warning_of
     from framework.training.run import train
     from framework.training.run_folder import default_folder
 
@@ -158,9 +157,6 @@ def _run(parts: Parts, folder: Path | None, reopened: Reopened | None, quiet: bo
         options = parts.config[RunOptions]
         place = folder or default_folder(options.plugins, f"seed{options.seed}")
         _introduce(parts, place, reopened)
-        warning = warning_of(parts) if reopened is None else None
-        if warning:
-            typer.echo(warning, err=True)
         anew = reopened is not None and reopened.forced
         outcome = train(
             parts, place, show_progress=True, quiet=quiet, checkpoint=checkpoint, new_episodes=anew, watchdog=True

@@ -9,7 +9,7 @@ from jaxtyping import Float, Float64, Int64, Shaped
 
 from framework.defaults.schedules import exponential, linear
 from framework.options import ExplorationOptions
-from framework.spaces import legal_actions, only_legal
+from framework.spaces import legal_actions, nth_legal, only_legal
 from framework.types import Counters, State
 
 
@@ -43,11 +43,7 @@ class EpsilonGreedy:
         if legal is None:
             chosen[random] = np.minimum(draws[random] / epsilon * actions, actions - 1).astype(np.int64)
         else:
-            rows = np.flatnonzero(random)
-            allowed = legal[rows].sum(axis=1)
-            # the k-th allowed action is the first one up to which k + 1 are allowed
-            k = np.minimum(draws[rows] / epsilon * allowed, allowed - 1).astype(np.int64)
-            chosen[rows] = (legal[rows].cumsum(axis=1) > k[:, None]).argmax(axis=1)
+            chosen[random] = nth_legal(legal[random], draws[random] / epsilon)
         return chosen
 
     def probabilities(

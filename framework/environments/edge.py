@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, Tuple
 
 from framework.environments.info import NOTHING, Wanted, crossing
-from framework.environments.translation import Translation
+from framework.environments.translation import Translation, fitting
 from framework.errors import UsageError
 from framework.spaces import MASK
 
@@ -19,6 +19,9 @@ LIFE_LOST = "life_lost"
 
 METHOD = "action_masks"
 """The method of an environment that gives the mask of the actions, as in sb3-contrib."""
+
+TRANSLATED = "action_mask of the engine"
+"""The key under which the edge sends a mask: one number for each action of the engine."""
 
 TURNED = {-3: -2, -2: -1, -1: -3}
 """The axis of an image [H, W, C] → the same axis of [C, H, W], both counted from the end."""
@@ -51,13 +54,13 @@ class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
                 raise UsageError(f"its {name} is {kind.__module__}.{kind.__name__}, which is no gymnasium.Space")
         super().__init__(env)
         refuse_running_statistics(env)
-        Translation(env.observation_space, env.action_space)  # refuses what is not served
+        self._translation = Translation(env.observation_space, env.action_space)
         self._wanted = wanted
         self._space = env.observation_space
         self._discrete_actions = isinstance(env.action_space, Discrete)
         self._masks: Any = env.get_wrapper_attr(METHOD) if env.has_wrapper_attr(METHOD) else None
         self.observation_space = _channels_first(self._space)
-        if _is_channels_last(self._space):
+        if is_channels_last(self._space):
             self.metadata = {**env.metadata, **_turned(env.metadata.get("mirror"))}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -73,10 +76,16 @@ class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
         known = info if isinstance(info, Mapping) else {}
         found: dict[str, Any] = {LIFE_LOST: bool(known[LIFE_LOST])} if LIFE_LOST in known else {}
         if self._masks is not None:
-            found[MASK] = self._masks()
+            found[TRANSLATED] = self._translation.mask_of(self._asked())
         elif MASK in known:
-            found[MASK] = known[MASK]
+            found[TRANSLATED] = self._translation.mask_of(known[MASK])
         return found
+
+    def _asked(self) -> Any:
+        try:
+            return self._masks()
+        except TypeError as error:
+            raise UsageError(f"its {METHOD} must be a method without arguments: {error}") from error
 
 
 REPLACEMENTS = {
@@ -93,12 +102,14 @@ def refuse_running_statistics(env: Any) -> None:
         UsageError: naming the wrapper, and what to do instead.
     """
     while env is not None:
-        name = type(env).__name__
-        if name in REPLACEMENTS and type(env).__module__.startswith("gymnasium.wrappers"):
-            raise UsageError(
-                f"it is wrapped in gymnasium's {name}, whose statistics neither evaluations nor a run that continues "
-                f"would have: leave the wrapper out, and {REPLACEMENTS[name]}"
-            )
+        for kind in type(env).__mro__:
+            if kind.__name__ in REPLACEMENTS and kind.__module__.startswith("gymnasium.wrappers"):
+                raise UsageError(
+                    f"it is wrapped in gymnasium's {kind.__name__}, whose statistics neither evaluations nor a run "
+                    f"that continues would have: leave the wrapper out, and {REPLACEMENTS[kind.__name__]}"
+                )
+        for single in getattr(env, "envs", ()):
+            refuse_running_statistics(single)
         env = getattr(env, "env", None)
 
 
@@ -118,13 +129,8 @@ def _observed(space: gymnasium.Space[Any], obs: Any, part: str = "") -> Any:
             _observed(one, value, f"{part}[{index}]")
             for index, (one, value) in enumerate(zip(space.spaces, obs, strict=True))
         )
-    array = np.asarray(obs)
-    assert space.dtype is not None
-    if array.shape != space.shape:
-        raise UsageError(f"{what} has shape {array.shape}, and its observation_space says {space.shape}")
-    if array.dtype.kind not in "biuf" or (space.dtype.kind in "iu" and array.dtype.kind == "f"):
-        raise UsageError(f"{what} is {array.dtype}, and its observation_space says {space.dtype}")
-    return np.moveaxis(array, -1, 0) if _is_channels_last(space) else obs
+    array = fitting(space, obs, f"part {part} of" if part else "")
+    return np.moveaxis(array, -1, 0) if is_channels_last(space) else array
 
 
 def _channels_first(space: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
@@ -132,7 +138,7 @@ def _channels_first(space: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
         return Dict({key: _channels_first(part) for key, part in space.spaces.items()})
     if isinstance(space, Tuple):
         return Tuple([_channels_first(part) for part in space.spaces])
-    if not _is_channels_last(space):
+    if not is_channels_last(space):
         return space
     box: Any = space
     low, high = (np.moveaxis(bound, -1, 0) for bound in (box.low, box.high))
@@ -151,7 +157,7 @@ def _number(reward: Any) -> float:
     return float(reward if np.ndim(reward) == 0 else np.asarray(reward).item())
 
 
-def _is_channels_last(space: gymnasium.Space[Any]) -> bool:
+def is_channels_last(space: gymnasium.Space[Any]) -> bool:
     """Whether observations are images [H, W, C], as gymnasium shows them; the engine wants [C, H, W]."""
     if not isinstance(space, Box) or space.dtype != np.uint8 or len(space.shape) != 3:
         return False

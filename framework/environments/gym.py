@@ -40,11 +40,11 @@ class GymEnvironment:
         try:
             if module:
                 importlib.import_module(module)  # it registers the environment
+        except Exception as error:  # a module may raise anything when it is imported
+            needs = f"needs the module '{module}', which cannot be imported: {error}"
+            raise UsageError(f"{PREFIX}{env_id} {needs}") from error
+        try:
             gymnasium.spec(name)
-        except ImportError as error:
-            raise UsageError(
-                f"{PREFIX}{env_id} needs the module '{module}', which cannot be imported: {error}"
-            ) from error
         except gymnasium.error.Error as error:
             hint = "" if module else f" If a package registers it, name the package, too: {PREFIX}PACKAGE:{name}"
             raise UsageError(f"{PREFIX}{env_id}: {error}{hint}") from error

@@ -12,6 +12,7 @@ If the `info` of a step has `life_lost`, the learner's episode ends where it is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -82,7 +83,7 @@ def spaces_of(edge: VectorEdge) -> Spaces:
         frame_stack=k,
         stack_padding=padding,
         num_envs=edge.env.num_envs,
-        mirror=_mirror_of(metadata.get("mirror"), frame.shape or (), int(action.n)),
+        mirror=_mirror_of(metadata.get("mirror"), (only_leaf(frame) or frame).shape or (), int(action.n)),
         declared=(edge.env.single_observation_space, edge.env.single_action_space),
     )
 
@@ -138,8 +139,7 @@ class TransitionStream:
         self._mode = self._edge.mode
         self.infos = InfoReader(wanted, self._mode is AutoresetMode.SAME_STEP)
         """Reads `info`, and knows its keys."""
-        self._clip: tuple[float, float] | None = self.metadata.get("reward_clip")
-        self._scale = float(self.metadata.get("reward_scale", 1.0))
+        self._clip, self._scale = _limits_of(self.metadata)
         self._skip = int(self.metadata.get("frame_skip", 1))
         self._episode_seed = episode_seed
         self._episode = np.zeros(env.num_envs, np.int64)
@@ -279,6 +279,22 @@ class TransitionStream:
 
     def _seeds(self) -> list[int]:
         return [self._episode_seed(env_id, int(episode)) for env_id, episode in enumerate(self._episode)]
+
+
+def _limits_of(metadata: Mapping[str, Any]) -> tuple[tuple[float, float] | None, float]:
+    """The bounds and the factor of the learner's rewards."""
+    clip, scale = metadata.get("reward_clip"), metadata.get("reward_scale", 1.0)
+    try:
+        bounds = None if clip is None else (float(clip[0]), float(clip[1]))
+        factor = float(scale)
+    except (TypeError, ValueError, IndexError):
+        bounds, factor = None, math.nan
+    if not factor > 0 or (bounds is not None and not bounds[0] < bounds[1]):
+        raise UsageError(
+            f"reward_clip = {clip!r} and reward_scale = {scale!r} are not supported: they must be (low, high) and a "
+            "number above 0"
+        )
+    return bounds, factor
 
 
 def _lives_lost(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import reduce
-from itertools import product
 from operator import getitem
 from typing import Any
 
@@ -15,7 +14,7 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tu
 from jaxtyping import Bool, Int64, Shaped
 
 from framework.errors import UsageError
-from framework.spaces import MASK, WHOLE, Record
+from framework.spaces import MASK, WHOLE, Record, only_leaf
 
 MOST_COMBINATIONS = 4_096
 """The most combinations of the parts of an action. Each combination is an action with a value of its own."""
@@ -66,10 +65,13 @@ class Translation:
         if composite and MASK in found and math.prod(found[MASK].shape or ()) == self.action.n:
             del found[MASK]
             self._keys_of_mask, _ = self._leaves.pop(MASK)
+        if any(name.partition(".")[0] == MASK for name in found):
+            raise UsageError(
+                f"the part '{MASK}' of the observations must be one array with 0 or 1 for each of the {self.action.n} "
+                "actions: rename it if it is something else"
+            )
         self.masked = masked or self._keys_of_mask is not None
         """Whether the frames have masks."""
-        if self.masked and MASK in found:
-            raise UsageError(f"the part '{MASK}' of the observations has no number for each action: rename it")
         if not found:
             raise UsageError(f"observation space {observation} is not supported: it has no parts")
         self.frame: gymnasium.Space[Any] = (
@@ -85,21 +87,28 @@ class Translation:
         """A batch of the environment's observations, copied, as frames of the engine.
 
         Args:
-            masks: what `info` says. Without them every action is allowed, unless the observations hold their masks.
+            masks: what `info` says. What the observations say themselves counts, too. Without both, every action is
+                allowed.
 
         Raises:
-            UsageError: if a Discrete, MultiDiscrete or MultiBinary observation lies outside of its space.
+            UsageError: if an observation does not fit its space, or lies outside of a finite one.
         """
         if not isinstance(self.frame, Record):
-            return _from_zero(self._observation, np.array(observations, self.frame.dtype))
-        parts = {name: np.asarray(reduce(getitem, keys, observations)) for name, (keys, _) in self._leaves.items()}
-        frames = np.empty(len(next(iter(parts.values()))), self.frame.dtype)
+            return _from_zero(self._observation, fitting(self._observation, observations, batched=True).copy())
+        parts = {
+            name: fitting(space, reduce(getitem, keys, observations), f"part {name} of", batched=True)
+            for name, (keys, space) in self._leaves.items()
+        }
+        counts = set(map(len, parts.values()))
+        if len(counts) > 1:
+            raise UsageError(f"the parts of a batch of observations have different lengths: {sorted(counts)}")
+        frames = np.empty(counts.pop(), self.frame.dtype)
         for name, (_, space) in self._leaves.items():
             frames[name] = _from_zero(space, parts[name])
-        if self._keys_of_mask is not None:
-            masks = np.stack([self.mask_of(one) for one in reduce(getitem, self._keys_of_mask, observations)])
         if self.masked:
             frames[MASK] = True if masks is None else masks
+        if self._keys_of_mask is not None:
+            frames[MASK] &= np.stack([self.mask_of(one) for one in reduce(getitem, self._keys_of_mask, observations)])
         return frames
 
     def frame_of(self, observation: Any, mask: Any = None) -> Shaped[np.ndarray, " *frame"]:
@@ -119,28 +128,45 @@ class Translation:
         Raises:
             ValueError: if an observation or a mask does not fit.
         """
+        leaf = only_leaf(self.frame)
         try:
-            if isinstance(self._observation, Dict | Tuple):
+            if isinstance(given, Mapping) and leaf is not None and stack > 1:
+                mask = given.get(MASK) if mask is None else mask
+                frames, single = self._from_array(given[WHOLE], leaf, stack)
+            elif isinstance(self._observation, Dict | Tuple):
                 single = not isinstance(given, list)
                 frames = np.stack([self.frame_of(one) for one in ([given] if single else given)])
             else:
-                frames, single = self._from_array(np.asarray(given), stack)
+                frames, single = self._from_array(given, self._observation, stack)
             if mask is not None and self.masked:
-                masks = np.stack([self.mask_of(one) for one in ([mask] if single else mask)])
+                masks = self.masks_of(mask, len(frames), single)
                 frames[MASK] = masks if stack == 1 else masks[:, None]
-        except (KeyError, TypeError, UsageError) as error:
+        except (IndexError, KeyError, TypeError, UsageError) as error:
             raise ValueError(f"observations are those of {self._observation}: {error}") from error
         return frames, single
 
-    def _from_array(self, array: np.ndarray, stack: int) -> tuple[Shaped[np.ndarray, "N *obs"], bool]:
-        shape = self._observation.shape or ()
+    def masks_of(self, given: Any, count: int, single: bool) -> Bool[np.ndarray, "N A"]:
+        """The masks of several observations, or of a single one.
+
+        Raises:
+            ValueError: if there are not as many masks as observations, or one allows nothing.
+            UsageError: if one does not fit.
+        """
+        masks = np.stack([self.mask_of(one) for one in ([given] if single else given)])
+        if len(masks) != count or not masks.any(axis=1).all():
+            raise ValueError(f"there must be {count} masks, and each must allow an action; got {len(masks)}")
+        return masks
+
+    def _from_array(
+        self, given: Any, space: gymnasium.Space[Any], stack: int
+    ) -> tuple[Shaped[np.ndarray, "N *obs"], bool]:
+        array = np.asarray(given)
+        shape = space.shape or ()
         shape = (stack, *shape) if stack > 1 else shape
         if shape not in (array.shape, array.shape[1:]):
             raise ValueError(f"observations have shape {shape}, or (n, *{shape}) for several; got {array.shape}")
-        if not isinstance(self._observation, Box) and array.dtype.kind not in "biu":
-            raise ValueError(f"observations are of {self._observation}; got {array.tolist()!r}")
         single = array.shape == shape
-        batch = _from_zero(self._observation, array[None] if single else array)
+        batch = _from_zero(space, _of_dtype(space, array[None] if single else array, "observations"))
         if not self.masked:
             return batch, single
         frames = np.empty(batch.shape[: 1 + (stack > 1)], self.frame.dtype)
@@ -159,19 +185,78 @@ class Translation:
     def mask_of(self, given: Any) -> Bool[np.ndarray, " A"]:
         """The environment's mask of one observation as one of the engine: for each action, whether it is allowed.
 
-        For a MultiDiscrete action, `given` is a mask of the combinations, or a tuple with a mask for each part.
+        For a MultiDiscrete action, `given` is a tuple or a list with a mask for each part, these masks one after the
+        other (as in sb3-contrib), or a mask of the combinations. What could be both of the latter is refused.
 
         Raises:
             UsageError: if the mask has another length, or other values than 0 and 1.
         """
-        if isinstance(given, tuple) and tuple(map(np.size, given)) == self._sizes:
-            given = list(map(all, product(*(np.ravel(part).tolist() for part in given))))
-        mask = np.asarray(given)
-        count = int(self.action.n)
-        if mask.size != count or mask.dtype.kind not in "biuf" or not ((mask == 0) | (mask == 1)).all():
-            shown = mask.tolist() if mask.size <= 20 else f"of shape {mask.shape} and dtype {mask.dtype}"
-            raise UsageError(f"an {MASK} is {shown}, and must hold 0 or 1 for each of the {count} actions")
-        return np.asarray(mask.reshape(count), np.bool_)
+        count, parts = int(self.action.n), len(self._sizes)
+        if isinstance(given, tuple | list) and parts > 1 and tuple(map(np.size, given)) == self._sizes:
+            return np.ravel(reduce(np.logical_and.outer, [self._checked(part) for part in given]))
+        mask = self._checked(given)
+        joined = parts > 1 and mask.size == sum(self._sizes)
+        if joined and mask.size == count:
+            raise UsageError(
+                f"an {MASK} of {count} numbers may be one of the combinations of the parts, or of each part in turn: "
+                "give a tuple with a mask for each part"
+            )
+        if joined:
+            return self.mask_of(tuple(np.split(mask, np.cumsum(self._sizes)[:-1])))
+        if mask.size != count:
+            raise UsageError(f"an {MASK} is {_short(mask)}, and must hold 0 or 1 for each of the {count} actions")
+        return mask
+
+    def _checked(self, given: Any) -> Bool[np.ndarray, " L"]:
+        try:
+            mask = np.asarray(given)
+        except ValueError:
+            mask = np.asarray(None)
+        if mask.dtype.kind not in "biuf" or not ((mask == 0) | (mask == 1)).all():
+            count = int(self.action.n)
+            raise UsageError(f"an {MASK} is {_short(mask)}, and must hold 0 or 1 for each of the {count} actions")
+        return np.asarray(mask.reshape(-1), np.bool_)
+
+
+def _short(mask: np.ndarray) -> str:
+    return str(mask.tolist()) if mask.size <= 20 else f"of shape {mask.shape} and dtype {mask.dtype}"
+
+
+def fitting(
+    space: gymnasium.Space[Any], value: Any, what: str = "", batched: bool = False
+) -> Shaped[np.ndarray, "*batch *leaf"]:
+    """A leaf of an observation as an array of its space's shape and dtype.
+
+    Args:
+        what: what the error calls it, such as "part x of".
+        batched: whether it is a batch, with one more axis before the leaf's.
+
+    Raises:
+        UsageError: if its shape differs, or its numbers do not fit the dtype.
+    """
+    what = f"{what} an observation".strip()
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # a ragged list, or a tensor with a gradient
+        raise UsageError(f"{what} is no array of numbers: {error}") from error
+    shape = array.shape[1:] if batched else array.shape
+    if shape != space.shape or (batched and array.ndim == 0):
+        raise UsageError(f"{what} has shape {shape}, and its observation_space says {space.shape}")
+    return _of_dtype(space, array, what)
+
+
+def _of_dtype(space: gymnasium.Space[Any], array: np.ndarray, what: str) -> np.ndarray:
+    assert space.dtype is not None
+    dtype = np.dtype(space.dtype)
+    if array.dtype == dtype:
+        return array
+    if array.dtype.kind not in "biuf" or (dtype.kind in "biu" and array.dtype.kind == "f"):
+        raise UsageError(f"{what} is {array.dtype}, and its observation_space says {dtype}")
+    converted = array.astype(dtype)
+    if dtype.kind in "biu" and not (converted == array).all():
+        wrong = array[converted != array].flat[0]
+        raise UsageError(f"{what} holds {wrong}, and its observation_space says {dtype}")
+    return converted
 
 
 def _served(name: str, leaf: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
@@ -180,16 +265,22 @@ def _served(name: str, leaf: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
         return Discrete(int(leaf.n))
     if isinstance(leaf, MultiDiscrete):
         return MultiDiscrete(leaf.nvec, dtype=leaf.dtype.type)
-    if isinstance(leaf, MultiBinary) or (
-        isinstance(leaf, Box) and leaf.dtype.kind in "biuf" and leaf.dtype.itemsize <= 8
-    ):
+    if isinstance(leaf, Box) and 0 in leaf.shape:
+        raise UsageError(f"observation space {leaf}{_where(name)} is not supported: it has no numbers")
+    if isinstance(leaf, Box) and leaf.dtype.kind in "biuf" and leaf.dtype.itemsize <= 8:
+        native = leaf.dtype.newbyteorder("=")
+        return leaf if native == leaf.dtype else Box(leaf.low, leaf.high, dtype=native.type)
+    if isinstance(leaf, MultiBinary):
         return leaf
-    where = "" if name == WHOLE else f" (its part '{name}')"
     raise UsageError(
-        f"observation space {leaf}{where} is not supported: it must be a Box of numbers, Discrete, MultiDiscrete or "
-        "MultiBinary, or a Tuple or Dict of these. A plugin with env_wrapper can turn it into one, for example a text "
-        "into numbers of a fixed length"
+        f"observation space {leaf}{_where(name)} is not supported: it must be a Box of numbers, Discrete, "
+        "MultiDiscrete or MultiBinary, or a Tuple or Dict of these. A plugin with env_wrapper can turn it into one: a "
+        "text, for example, into numbers of a fixed length"
     )
+
+
+def _where(name: str) -> str:
+    return "" if name == WHOLE else f" (its part '{name}')"
 
 
 def _sizes_of(action: gymnasium.Space[Any]) -> tuple[int, ...]:
@@ -200,7 +291,7 @@ def _sizes_of(action: gymnasium.Space[Any]) -> tuple[int, ...]:
         sizes = (
             tuple(map(int, action.nvec.flat)) if isinstance(action, MultiDiscrete) else (2,) * math.prod(action.shape)
         )
-        if math.prod(sizes) <= MOST_COMBINATIONS:
+        if sizes and math.prod(sizes) <= MOST_COMBINATIONS:
             return sizes
         raise UsageError(
             f"action space {action} is not supported: it has {math.prod(sizes):,} combinations, each of which needs a "

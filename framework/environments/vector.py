@@ -10,10 +10,14 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from jaxtyping import Bool, Float64, Int64, Shaped
 
-from framework.environments.edge import refuse_running_statistics
+from framework.environments.edge import METHOD, TRANSLATED, Edge, refuse_running_statistics
 from framework.environments.translation import Translation
 from framework.errors import FrameworkError, UsageError
 from framework.spaces import MASK, legal_actions
+
+NOTHING_ALLOWED = (
+    f"an {MASK} allows no action where the episode has not terminated: allow one, or terminate the episode"
+)
 
 Result = tuple[
     Shaped[np.ndarray, "N *frame"],
@@ -34,6 +38,12 @@ class VectorEdge:
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
         refuse_running_statistics(env)
+        for single in getattr(env, "envs", ()):
+            if not isinstance(single, Edge) and single.has_wrapper_attr(METHOD):
+                raise UsageError(
+                    f"its environments have a method {METHOD}, which a vector environment does not pass on: give the "
+                    f"masks in info['{MASK}'], or return single environments"
+                )
         self.env = env
         self.mode = AutoresetMode(env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP))
         self.translation = Translation(env.single_observation_space, env.single_action_space)
@@ -62,7 +72,7 @@ class VectorEdge:
                     raise
                 observations, info = self.env.reset(seed=given[0])
         started = np.ones(self.env.num_envs, np.bool_) if which is None else which
-        if not self._started and MASK in info:
+        if not self._started and self._masks_in(info) is not None:
             self.translation = self.translation.with_masks()
             self._given_masks = np.ones((self.env.num_envs, int(self.translation.action.n)), np.bool_)
         self._started = True
@@ -98,11 +108,18 @@ class VectorEdge:
                 "the environments declare the autoreset mode SAME_STEP, and their info has no 'final_obs' where an "
                 "episode ends: declare the mode that they have, or give gymnasium's final_obs"
             )
-        masks = info.get("final_info", {}).get(MASK)
-        mask = None if masks is None or self._given_masks is None or terminated else masks[env_id]
-        frame = self.translation.frame_of(info["final_obs"][env_id], mask)
-        if terminated and self.translation.masked:
+        frame = self.translation.frame_of(info["final_obs"][env_id])
+        if not self.translation.masked:
+            return frame
+        if terminated:
             frame[MASK] = True
+        elif self._given_masks is not None:
+            final = info.get("final_info", {})
+            if MASK not in final or not final.get(f"_{MASK}", np.ones(self.env.num_envs, np.bool_))[env_id]:
+                raise UsageError(f"final_info has no {MASK} where an episode was truncated: give one with every info")
+            frame[MASK] &= self.translation.mask_of(final[MASK][env_id])
+        if not frame[MASK].any():
+            raise UsageError(NOTHING_ALLOWED)
         return frame
 
     def _frames(
@@ -115,26 +132,31 @@ class VectorEdge:
         """
         if self._given_masks is not None:
             self._update_masks(info, fresh, over)
-        elif MASK in info and not self.translation.masked:
+        elif self._masks_in(info) is not None and not self.translation.masked:
             raise UsageError(f"info has an {MASK} now, and had none after the first reset: give one with every info")
         frames = self.translation.frames(observations, self._given_masks)
         if self.translation.masked:
             legal = frames[MASK]
             legal[over] = True
             if not legal.any(axis=1).all():
-                raise UsageError(
-                    f"an {MASK} allows no action, and the episode goes on: allow one, or terminate the episode"
-                )
+                raise UsageError(NOTHING_ALLOWED)
         return frames
+
+    def _masks_in(self, info: Mapping[str, Any]) -> Any:
+        """The masks of an edge or of a vector environment; None if there are none."""
+        return info.get(TRANSLATED, info.get(MASK))
 
     def _update_masks(
         self, info: Mapping[str, Any], fresh: Bool[np.ndarray, " N"], over: Bool[np.ndarray, " N"]
     ) -> None:
         assert self._given_masks is not None
-        masks, given = info.get(MASK), info.get(f"_{MASK}", fresh)
+        masks, translated = self._masks_in(info), TRANSLATED in info
+        given = info.get(f"_{TRANSLATED if translated else MASK}", fresh)
+        if masks is not None and len(masks) != self.env.num_envs:
+            raise UsageError(f"info has {len(masks)} masks for {self.env.num_envs} environments")
         for env_id in np.flatnonzero(fresh):
             if masks is not None and given[env_id]:
-                self._given_masks[env_id] = self.translation.mask_of(masks[env_id])
+                self._given_masks[env_id] = masks[env_id] if translated else self.translation.mask_of(masks[env_id])
             elif over[env_id]:
                 self._given_masks[env_id] = True
             else:

@@ -116,7 +116,7 @@ class _Games:
             return
         self._total += step.raw_reward[row]
         self._length += 1
-        self._hash.update(bytes([step.action[row] % 256]) + step.raw_reward[row].tobytes())
+        self._hash.update(step.action[row].tobytes() + step.raw_reward[row].tobytes())
         if step.over[row] or cut:
             info = metrics.end(step, row)
             self.finished.append(_Episode(float(self._total), self._length, self._hash.digest(), cut, info))

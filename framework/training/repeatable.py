@@ -34,7 +34,7 @@ def warning_of(parts: Parts) -> str | None:
     if not parts.config[CheckpointOptions].every or not stream.restorable or isinstance(stream.env, Stateful):
         return None
     rng, begun = np.random.default_rng(0), time.monotonic()
-    played = parts.builder.stream("train", 1, "repeatable", in_processes=False)
+    played = parts.builder.stream("train", 1, "repeatable")
     try:
         for _ in range(STEPS):
             legal = legal_actions(played.observations)
@@ -46,7 +46,7 @@ def warning_of(parts: Parts) -> str | None:
         state = played.state_dict()
     finally:
         played.close()
-    again = parts.builder.stream("train", 1, "repeatable", in_processes=False)
+    again = parts.builder.stream("train", 1, "repeatable")
     try:
         again.load_state_dict(state)
     except NotRepeated:

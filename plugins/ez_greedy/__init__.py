@@ -26,6 +26,7 @@ from framework.defaults.schedules import with_share
 from framework.hooks import hookimpl
 from framework.options import ExplorationOptions, RunOptions
 from framework.seeding import Seeds
+from framework.spaces import legal_actions, nth_legal, only_legal
 from framework.types import Counters, Exploration, Spaces, State
 
 
@@ -57,12 +58,19 @@ class EzGreedy:
         count, actions = values.shape
         # each environment takes three numbers at each step, so what one does changes nothing for the others
         explore, action, length = self._generator.random((3, count))
+        legal = legal_actions(obs)
+        if legal is not None:  # a push ends where its action is not allowed
+            self._left[~legal[np.arange(count), self._action]] = 0
         begins = (self._left == 0) & (explore < self._epsilon(counters))
-        self._action[begins] = (action[begins] * actions).astype(np.int64)
-        self._left[begins] = 1 + np.searchsorted(self._lengths[:-1], length[begins], side="right")
+        rows = np.flatnonzero(begins)
+        if legal is None:
+            self._action[rows] = (action[rows] * actions).astype(np.int64)
+        else:
+            self._action[rows] = nth_legal(legal[rows], action[rows])
+        self._left[rows] = 1 + np.searchsorted(self._lengths[:-1], length[rows], side="right")
         pushes = self._left > 0
         self._left[pushes] -= 1
-        return np.where(pushes, self._action, values.argmax(axis=1))
+        return np.where(pushes, self._action, only_legal(values, obs).argmax(axis=1))
 
     def probabilities(
         self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
@@ -73,10 +81,12 @@ class EzGreedy:
         """
         epsilon = self._epsilon(counters)
         rows, actions = values.shape
-        result = np.full((rows, actions), epsilon / actions)
-        result[np.arange(rows), values.argmax(axis=1)] += 1 - epsilon
+        legal = legal_actions(obs)
+        allowed = np.ones(values.shape, np.bool_) if legal is None else legal
+        result = allowed * (epsilon / allowed.sum(axis=1, keepdims=True))
+        result[np.arange(rows), only_legal(values, obs).argmax(axis=1)] += 1 - epsilon
         if rows == len(self._left):
-            pushes = self._left > 0
+            pushes = (self._left > 0) & allowed[np.arange(rows), self._action]
             result[pushes] = np.eye(actions)[self._action[pushes]]
         return result
 

@@ -11,8 +11,10 @@ from collections.abc import Generator, Sequence
 
 from framework.assembly.slots import Slots
 from framework.conformance.check import Check
+from framework.errors import UsageError
 from framework.hooks import hookimpl
 from framework.seeding import Seeds
+from framework.spaces import Record
 from framework.types import Buffer, Segmented, Spaces
 from plugins.mirror.buffer import MirroredBuffer, SegmentedMirroredBuffer
 
@@ -25,6 +27,8 @@ def make_buffer(spaces: Spaces, seeds: Seeds, slots: Slots) -> Generator[None, B
     if spaces.mirror is None:
         slots.idle("mirror", "the environment declares no mirror")
         return buffer
+    if isinstance(spaces.frame, Record):
+        raise UsageError("mirror works on observations of one part and without masks: drop mirror (no:mirror)")
     kind = SegmentedMirroredBuffer if isinstance(buffer, Segmented) else MirroredBuffer
     return kind(buffer, spaces.mirror, seeds.generator("mirror"))
 

@@ -69,7 +69,7 @@ def test_the_mask_is_no_part_of_the_state(space: Record, data: st.DataObject) ->
 
 
 def test_what_lies_outside_of_a_space_has_no_number() -> None:
-    with pytest.raises(UsageError, match=r"\[\[3\]\].* lies outside"):
+    with pytest.raises(UsageError, match=r"\(\[3\]\) lies outside"):
         States(Box(0, 2, (1,), np.int8))(np.array([[3]], np.int8))
     with pytest.raises(UnsupportedSpace, match="finite observations"):
         States(Box(0, 2, (1,), np.float32))

@@ -10,40 +10,97 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from framework.conformance.check import Cause, Violation, check, expect, require
 from framework.conformance.checks.agent import FALSE_ALARM, JUDGE_EVERY, LADDER, SECONDS
 from framework.conformance.fixtures.batches import A, B, N, some_batch
+from framework.conformance.fixtures.environments.extremes import Choices
 from framework.conformance.fixtures.explorations import Case, acting, cases
 from framework.conformance.fixtures.learners import LearnerFactory, bootstrapping
 from framework.conformance.fixtures.learning import ValuesJudge, learn
+from framework.conformance.fixtures.masking import masked, with_masks
 from framework.conformance.fixtures.snapshots import digests, snapshot
 from framework.conformance.fixtures.spies import short, single_environments
 from framework.conformance.subject import Subject
-from framework.spaces import MASK, Record, leaves_of, only_legal
+from framework.environments.edge import Edge
+from framework.environments.stream import TransitionStream
+from framework.spaces import legal_actions, only_legal
 from framework.training.evaluation import evaluate
 from framework.training.loop import Loop
-from framework.types import Spaces, TDErrors
-
-
-def _masked(spaces: Spaces) -> Spaces:
-    """The same spaces with masks."""
-    stack, actions = spaces.frame_stack, spaces.num_actions
-    observation = Record(leaves_of(spaces.observation), actions, stack)
-    return replace(spaces, observation=observation, frame=Record(leaves_of(spaces.frame), actions))
-
-
-def _with(masks: np.ndarray, obs: np.ndarray) -> np.ndarray:
-    """The same observations with these masks [N, A]."""
-    changed = obs.copy()
-    changed[MASK] = masks if obs.ndim == 1 else masks[:, None]
-    return changed
+from framework.types import Step, TDErrors
 
 
 def _random_masks(rng: np.random.Generator, rows: int) -> np.ndarray:
     masks = rng.random((rows, A)) < 0.5
     masks[np.arange(rows), rng.integers(A, size=rows)] = True
     return masks
+
+
+@check(
+    "masks",
+    "make_env",
+    Cause("the mask is not read at a reset, or it is that of the step before"),
+    Cause("the mask of a terminated episode, which may forbid everything, is taken for a mistake"),
+)
+def masks_are_those_of_the_observations(subject: Subject) -> None:
+    """Every observation has the mask that the environment gave with it. A terminal one allows every action."""
+    for mode in AutoresetMode:
+        stream = _choices(mode)
+        for number in range(ROUNDS):
+            example = {"mode": mode.value, "step": number}
+            wanted = np.stack([env.mask == 1 for env in _envs(stream)])
+            wanted[~wanted.any(axis=1)] = True
+            seeds = [env.seed for env in _envs(stream)]
+            expect(_legal(stream.observations), wanted, example={**example, "field": "observations"})
+            step = _some_step(stream, number)
+            expect(_legal(step.obs), wanted[step.env_id], example={**example, "field": "obs"})
+            shown = step.next_obs["place"].tolist()
+            following = [Choices.mask_at(seeds[env], place) == 1 for env, place in zip(step.env_id, shown, strict=True)]
+            masks = np.array(following, np.bool_).reshape(-1, 6) | step.terminated[:, None]
+            expect(_legal(step.next_obs), masks, example={**example, "field": "next_obs"})
+        stream.close()
+
+
+@check("masks", "make_env", Cause("actions of other episodes, which the masks forbid, are sent when a run is restored"))
+def episodes_are_played_again_within_their_masks(subject: Subject) -> None:
+    """A stream that is restored in the middle of episodes shows the observations and masks of the one that went on."""
+    for steps in range(1, ROUNDS):
+        one, other = _choices(AutoresetMode.DISABLED), _choices(AutoresetMode.DISABLED)
+        for number in range(steps):
+            _some_step(one, number)
+        other.load_state_dict(one.state_dict())
+        found, wanted = other.observations, one.observations
+        expect(found.tobytes() == wanted.tobytes(), True, example=f"restored after {steps} steps: the same frames")
+        one.close()
+        other.close()
+
+
+ROUNDS = 9
+
+
+def _choices(mode: AutoresetMode) -> TransitionStream:
+    """Two environments with masks. The second one's episodes end a step earlier than the first one's, or later."""
+    env = SyncVectorEnv([lambda: Edge(Choices(masks=True))] * 2, autoreset_mode=mode)
+    return TransitionStream(env, lambda env_id, episode: 3 * env_id + 5 * episode)
+
+
+def _envs(stream: TransitionStream) -> list[Any]:
+    env: Any = stream.env
+    return [single.unwrapped for single in env.envs]
+
+
+def _legal(obs: np.ndarray) -> np.ndarray:
+    legal = legal_actions(obs)
+    assert legal is not None
+    return legal
+
+
+def _some_step(stream: TransitionStream, number: int) -> Step:
+    """A step with the allowed action that is the `number`-th from the end, or counts round."""
+    allowed = [np.flatnonzero(legal) for legal in _legal(stream.observations)]
+    stream.begin(np.array([each[-1 - number % len(each)] for each in allowed]))
+    return stream.finish()
 
 
 @check(
@@ -55,12 +112,12 @@ def _random_masks(rng: np.random.Generator, rows: int) -> np.ndarray:
 def no_forbidden_action_is_taken(subject: Subject) -> None:
     """For any mask, `choose` takes an allowed action, and `probabilities` gives the others 0 and sums to 1."""
     rng = np.random.default_rng(subject.seed)
-    spaces = _masked(acting(subject))
+    spaces = masked(acting(subject))
     exploration = subject.builder({"run.num_envs": N}).exploration(spaces)
     anywhere = some_batch(spaces, rng, rows=N).obs
     for case in cases(subject, 200):
         masks = _random_masks(rng, N)
-        obs = _with(masks, anywhere)
+        obs = with_masks(masks, anywhere)
         given = Case(only_legal(case.values, obs), obs, case.counters)
         example = {**given.shown, "allowed": masks}
         found = exploration.probabilities(*given)
@@ -79,7 +136,7 @@ def no_forbidden_action_is_taken(subject: Subject) -> None:
 def no_forbidden_action_is_bootstrapped_from(subject: Subject) -> None:
     """With one next action allowed, the losses depend on which one it is."""
     unmasked = bootstrapping(subject)
-    made = replace(unmasked, spaces=_masked(unmasked.spaces))
+    made = replace(unmasked, spaces=masked(unmasked.spaces))
     alone = [_errors(made, np.eye(A, dtype=np.bool_)[[action] * B]) for action in range(A)]
     different = [not np.allclose(one.loss, alone[0].loss, rtol=1e-6, atol=1e-7) for one in alone[1:]]
     example = "one next action allowed: 0, 1 or 2"
@@ -87,7 +144,7 @@ def no_forbidden_action_is_bootstrapped_from(subject: Subject) -> None:
 
 
 def _errors(made: LearnerFactory, masks: np.ndarray) -> TDErrors:
-    following = _with(masks, made.batch().next_obs)
+    following = with_masks(masks, made.batch().next_obs)
     return made.trained().errors(made.batch(next_obs=following, next_action=masks.argmax(axis=1)))
 
 

@@ -20,7 +20,7 @@ from framework.conformance.fixtures.environments.autoreset import (
     steps_of,
     transitions,
 )
-from framework.conformance.fixtures.environments.extremes import AsyncLedgers, Int8Rewards, Lives, Numbers
+from framework.conformance.fixtures.environments.extremes import AsyncLedgers, Choices, Int8Rewards, Lives, Numbers
 from framework.conformance.fixtures.environments.probes import TAGS, Entry, Painter
 from framework.conformance.subject import Subject
 from framework.environments.edge import Edge
@@ -315,3 +315,29 @@ def environments_work_between_begin_and_finish(subject: Subject) -> None:
         expect(env.calls, [f"step_async({actions})"], example="calls after begin")
         stream.finish()
         expect(env.calls[1:], ["step_wait()"], example="calls in finish")
+
+
+@check(
+    "stream",
+    "make_env",
+    Cause("a Discrete or MultiDiscrete space that does not count from 0 is taken for one that does"),
+    Cause("the first part of an action changes fastest, or parts of an observation are exchanged"),
+)
+def observations_and_actions_count_from_zero(subject: Subject) -> None:
+    """Parts of an observation count from 0, and action i is the i-th combination, the last part changing fastest."""
+    for mode in AutoresetMode:
+        env: Any = SyncVectorEnv([lambda: Edge(Choices(masks=False))], autoreset_mode=mode)
+        stream = TransitionStream(env, lambda env_id, episode: 0)
+        for number in range(9):
+            single, seen = env.envs[0].unwrapped, stream.observations[0]
+            example = {"mode": mode.value, "step": number, "steps of the episode": single.step_number}
+            shown = [int(seen["place"]), *seen["height"].tolist()]
+            expect(shown, [single.step_number, *[single.step_number / 8] * 2], example={**example, "compared": "parts"})
+            action = number % 6
+            done = len(single.log)
+            stream.begin(np.array([action]))
+            stream.finish()
+            for made in single.log[done:]:
+                parts = [1 + action // 3, action % 3]
+                expect(list(made), parts, example={**example, "action": action, "compared": "its parts"})
+        stream.close()

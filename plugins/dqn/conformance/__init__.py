@@ -12,6 +12,7 @@ from plugins.dqn.conformance.heads import (
     rows_of_a_batch_are_learnt_apart,
     the_given_next_action_is_what_is_bootstrapped,
 )
+from plugins.dqn.conformance.masking import a_single_choice_is_the_target
 from plugins.dqn.conformance.modes import (
     every_pass_sees_observations_alike,
     learning_is_in_training_mode,
@@ -65,6 +66,7 @@ CHECKS = (
     next_actions_are_chosen_at_the_next_observation,
     the_reward_gains_the_bonus,
     no_gradient_flows_through_what_is_learnt_from,
+    a_single_choice_is_the_target,
     the_learning_rate_falls_to_its_share_by_the_end,
 )
 """The checks that `dqn` itself returns from its hook `conformance_checks`."""

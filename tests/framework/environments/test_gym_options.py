@@ -133,7 +133,7 @@ def test_what_cannot_be_made_is_named(options: dict[str, Any], message: str) -> 
         assemble("dqn,gym:CartPole-v1", {f"gym.{name}": value for name, value in options.items()})
 
 
-@pytest.mark.parametrize("value", [{"a": None}, {"a": object()}, {"a": [1, None]}, 3])
+@pytest.mark.parametrize("value", [{"a": None}, {"a": float("inf")}, {"a": object()}, {"a": [1, None]}, 3])
 def test_arguments_are_what_a_file_can_hold(value: Any) -> None:
     with pytest.raises(UsageError, match=r"gym.kwargs"):
         assemble("dqn,gym:CartPole-v1", {"gym.kwargs": value})
@@ -144,6 +144,42 @@ def test_arguments_are_what_a_file_can_hold(value: Any) -> None:
 )
 def test_arguments_are_written_as_toml_or_json(text: str) -> None:
     assert parse_assignment(f"gym.kwargs={text}") == ("gym.kwargs", {"map_name": "8x8", "size": 8})
+
+
+@pytest.mark.parametrize(
+    ("length", "skipped"),
+    [(8, {"life_lost": [3]}), (8, {"forbidden": [2]}), (2, {})],
+)
+def test_a_skip_stops_where_a_life_is_lost_or_the_action_is_no_longer_allowed(
+    length: int, skipped: dict[str, list[int]]
+) -> None:
+    class Counting(gymnasium.Env[Any, Any]):
+        observation_space, action_space = gymnasium.spaces.Discrete(99), gymnasium.spaces.Discrete(2, start=1)
+        number = 0
+
+        def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+            self.number += 1
+            mask = np.array([self.number not in skipped.get("forbidden", []), 1])
+            info = {"life_lost": self.number in skipped.get("life_lost", []), "action_mask": mask}
+            return self.number, 1.0, self.number == length, False, info
+
+    wanted = min([length, 4, *skipped.get("life_lost", []), *skipped.get("forbidden", [])])
+    seen, total, *_ = FrameSkip(Counting(), 4).step(1)
+    assert seen == total == wanted
+
+
+def test_the_options_that_are_set_replace_what_the_environment_declares() -> None:
+    class Declaring(gymnasium.Wrapper[Any, Any, Any, Any]):
+        metadata = {"frame_skip": 4, "frame_stack": 2, "reward_scale": 0.5, "reward_clip": (-3, 3)}  # noqa: RUF012
+
+    gymnasium.register("Declaring-v0", lambda: Declaring(gymnasium.make("CartPole-v1")))
+    try:
+        kept = made("Declaring-v0").metadata
+        assert [kept[name] for name in Declaring.metadata] == [4, 2, 0.5, (-3, 3)]
+        changed = made("Declaring-v0", frame_skip=2, frame_stack=1, reward_scale=1.0, reward_clip=0).metadata
+        assert [changed[name] for name in Declaring.metadata] == [8, 1, 1.0, None]
+    finally:
+        del gymnasium.registry["Declaring-v0"]
 
 
 def test_ids_that_need_an_import_get_it() -> None:

@@ -81,14 +81,21 @@ def sizes(space: Any) -> Any:
     return space.n if isinstance(space, Discrete) else getattr(space, "nvec", np.full(space.shape, 2))
 
 
-@given(parts=st.lists(hnp.arrays(np.bool_, st.integers(1, 3)), min_size=2, max_size=3))
+@given(parts=st.lists(hnp.arrays(np.bool_, st.integers(1, 4)), min_size=2, max_size=3))
 def test_a_mask_for_each_part_allows_the_combinations_of_allowed_values(parts: list[np.ndarray]) -> None:
     space = MultiDiscrete([len(part) for part in parts])
     translation = Translation(Discrete(1), space)
     mask = translation.mask_of(tuple(parts))
     for allowed, action in zip(mask, translation.actions(np.arange(len(mask))), strict=True):
         assert allowed == all(part[value] for part, value in zip(parts, action, strict=True))
-    assert np.array_equal(translation.mask_of(mask.astype(np.int8)), mask)
+    assert np.array_equal(translation.mask_of([part.tolist() for part in parts]), mask)
+    joined = np.concatenate(parts)
+    if len(joined) != len(mask):
+        assert np.array_equal(translation.mask_of(mask.astype(np.int8)), mask)
+        assert np.array_equal(translation.mask_of(joined), mask)
+    else:
+        with pytest.raises(UsageError, match="give a tuple with a mask for each part"):
+            translation.mask_of(joined)
 
 
 def test_a_part_of_a_dict_with_the_key_action_mask_is_the_mask() -> None:
@@ -97,10 +104,9 @@ def test_a_part_of_a_dict_with_the_key_action_mask_is_the_mask() -> None:
     frame = translation.frame_of({"action_mask": np.array([1, 0, 1]), "observation": 2})
     assert translation.masked and translation.frame == Record({"observation": Discrete(4)}, 3)
     assert frame["observation"] == 2 and frame[MASK].tolist() == [True, False, True]
-    other = Translation(Dict({"action_mask": Box(0, 1, (2,), np.int8)}), Discrete(3))
-    assert not other.masked  # it has another length, so it is something else
-    with pytest.raises(UsageError, match="the part 'action_mask' of the observations has no number for each action"):
-        other.with_masks()
+    for other in (Box(0, 1, (2,), np.int8), Tuple([MultiBinary(3)])):
+        with pytest.raises(UsageError, match="'action_mask' of the observations must be one array"):
+            Translation(Dict({"action_mask": other}), Discrete(3))
 
 
 @pytest.mark.parametrize("mask", [[1, 1], [1, 1, 2], [1, 1, 1, 1], ["a", "b", "c"], [0.5, 1, 1], None])
@@ -117,6 +123,7 @@ def test_a_mask_that_is_none_is_named(mask: Any) -> None:
         (Graph(Discrete(2), None), "Graph"),
         (Dict({"a": Discrete(2), "b": Dict({"c": Text(3)})}), r"part 'b\.c'"),
         (Dict({}), "has no parts"),
+        (Box(-1, 1, (0,)), "has no numbers"),
         (Dict({"a.b": Discrete(2), "a": Dict({"b": Discrete(2)})}), r"two parts .* 'a\.b'"),
     ],
 )

@@ -131,14 +131,15 @@ ALL, NONE = {"action_mask": np.ones(2)}, {"action_mask": np.zeros(2)}
 @pytest.mark.parametrize(
     ("infos", "message"),
     [
-        ([NONE], "allows no action, and the episode goes on"),
-        ([ALL, NONE], "allows no action, and the episode goes on"),
+        ([NONE], "allows no action where the episode has not terminated"),
+        ([ALL, NONE], "allows no action where the episode has not terminated"),
         ([ALL, {}], "info has no action_mask, and had one after the first reset"),
         ([{}, ALL], "info has an action_mask now, and had none after the first reset"),
-        ([{"action_mask": np.ones(3)}], r"is \[1.0, 1.0, 1.0\], and must hold 0 or 1 for each of the 2 actions"),
+        ([{"action_mask": np.ones(3)}], r"is \[True, True, True\], and must hold 0 or 1 for each of the 2 actions"),
         ([ALL, {"action_mask": [1, 5]}], r"is \[1, 5\], and must hold 0 or 1 for each of the 2 actions"),
     ],
 )
+@pytest.mark.filterwarnings("ignore::UserWarning")  # gymnasium tells of errors in processes
 @pytest.mark.parametrize("processes", [False, True])
 def test_faults_of_masks_are_named(infos: list[dict[str, Any]], message: str, processes: bool) -> None:
     env = vectorise(lambda: Faulty(infos), 1, processes)
@@ -173,3 +174,48 @@ def test_a_tuple_has_as_many_parts_as_its_space() -> None:
     env.shown = lambda: {**right(), "more": right()["more"][:1]}  # type: ignore[method-assign]
     with pytest.raises(UsageError, match=r"part \['more'\] of an observation has 1 parts, and .* says 2 parts"):
         Edge(env).reset()
+
+
+@pytest.mark.parametrize(
+    ("final", "message"),
+    [
+        ({}, "final_info has no action_mask where an episode was truncated"),
+        ({"action_mask": np.zeros((1, 4)), "_action_mask": np.array([True])}, "allows no action"),
+        ({"action_mask": np.ones((1, 4)), "_action_mask": np.array([False])}, "final_info has no action_mask"),
+    ],
+)
+def test_the_last_mask_of_a_truncated_episode_is_needed(final: dict[str, Any], message: str) -> None:
+    env = SyncVectorEnv([lambda: Counting([1], "truncated")], autoreset_mode=AutoresetMode.SAME_STEP)
+    step = env.step
+    env.step = lambda actions: (*step(actions)[:4], {**step(actions)[4], "final_info": final})  # type: ignore[method-assign]
+    stream = TransitionStream(env, lambda env_id, episode: 0)
+    stream.begin(np.zeros(1, np.int64))
+    with pytest.raises(UsageError, match=message):
+        stream.finish()
+
+
+def test_a_method_that_a_vector_environment_does_not_pass_on_is_refused() -> None:
+    env = SyncVectorEnv([lambda: Rooms(RoomsOptions(masks="method"))])
+    with pytest.raises(UsageError, match="a method action_masks, which a vector environment does not pass on"):
+        TransitionStream(env, lambda env_id, episode: 0)
+
+
+@given(
+    dtype=st.sampled_from([np.uint8, np.int16, np.bool_, np.float32]),
+    given_dtype=st.sampled_from([np.int64, np.uint8, np.float64, np.bool_]),
+    value=st.sampled_from([0, 1, 2, 300, -1]),
+    processes=st.just(False),
+)
+def test_numbers_arrive_as_they_were_or_are_refused(dtype: Any, given_dtype: Any, value: int, processes: bool) -> None:
+    space = gymnasium.spaces.Box(0 if dtype is not np.float32 else -np.inf, 1, (2,), dtype)
+    shown = np.full(2, value).astype(given_dtype)
+    env = Rooms(RoomsOptions(parts="one", masks="none"))
+    env.observation_space = space
+    env.shown = lambda: shown  # type: ignore[method-assign]
+    try:
+        frames = TransitionStream(vectorise(lambda: env, 1), lambda env_id, episode: 0).observations
+    except UsageError:
+        fits = given_dtype is not np.float64 or dtype is np.float32
+        assert not fits or not (shown.astype(dtype) == shown).all()
+    else:
+        assert frames.dtype == dtype and (frames[0] == shown).all()
