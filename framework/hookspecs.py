@@ -158,7 +158,7 @@ def make_env(
         reference_scores  {"random": score of a random agent, "human": of a human, "source": where they were published}
         protocol          dict for the manifest
 
-    docs/environments.md says which observations and actions are served. Masks of the actions are in `info["action_mask"]`
+    docs/environments.md says which observations and actions are served. Masks are in `info["action_mask"]`
     of every reset and step, or a method `action_masks` of a single environment returns them: 0 or 1 for each action.
 
     Of `info`, it reads `life_lost`, the keys that the option record.info names, and `is_success` in evaluations:
