@@ -37,7 +37,7 @@ MUTANTS = (
         EXPLORATION,
         "the number of allowed actions is one too small",
         "allowed = legal[rows].sum(axis=1)",
-        "allowed = np.maximum(legal[rows].sum(axis=1) - 1, 1)",
+        "allowed = legal[rows].sum(axis=1)\n            allowed = np.maximum(allowed - (allowed < actions), 1)",
     ),
     _mask(
         "allowed_actions_of_the_wrong_environments",

@@ -16,7 +16,14 @@ from framework.conformance.check import Cause, Violation, check, expect, require
 from framework.conformance.checks.agent import FALSE_ALARM, JUDGE_EVERY, LADDER, SECONDS
 from framework.conformance.fixtures.batches import A, B, N, some_batch
 from framework.conformance.fixtures.environments.extremes import Choices
-from framework.conformance.fixtures.explorations import Case, acting, cases
+from framework.conformance.fixtures.explorations import (
+    UNALIKE,
+    Case,
+    acting,
+    cases,
+    compare_with_probabilities,
+    fixed,
+)
 from framework.conformance.fixtures.learners import LearnerFactory, bootstrapping
 from framework.conformance.fixtures.learning import ValuesJudge, learn
 from framework.conformance.fixtures.masking import masked, with_masks
@@ -125,6 +132,26 @@ def no_forbidden_action_is_taken(subject: Subject) -> None:
         expect(found.sum(axis=1), np.ones(N), example={**example, "probabilities": found}, atol=1e-6)
         chosen = exploration.choose(*given)
         require(bool(masks[np.arange(N), chosen].all()), example=example, expected="allowed actions", got=chosen)
+
+
+SOME = np.array([[1, 1, 0], [0, 1, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]], np.bool_)
+"""Masks of `N` environments."""
+
+
+@check(
+    "masks",
+    "make_exploration",
+    Cause("random actions leave out an allowed one, or some are likelier than others"),
+    Cause("`probabilities` and `choose` use two formulas"),
+    false_alarm=1e-6,
+)
+def choices_among_the_allowed_follow_the_probabilities(subject: Subject) -> None:
+    """Each environment takes each allowed action as often as `probabilities` says."""
+    spaces = masked(acting(subject))
+    exploration = subject.builder({"run.num_envs": N}).exploration(spaces)
+    obs = with_masks(SOME, some_batch(spaces, np.random.default_rng(subject.seed), rows=N).obs)
+    given = (Case(only_legal(case.values, obs), obs, case.counters) for case in fixed(subject, UNALIKE, 3_000))
+    compare_with_probabilities(exploration, given)
 
 
 @check(

@@ -15,7 +15,16 @@ import numpy as np
 
 from framework.conformance.check import Cause, NotApplicable, Violation, check, expect, require
 from framework.conformance.fixtures.batches import A, N
-from framework.conformance.fixtures.explorations import Case, cases, fixed, maker, surprise
+from framework.conformance.fixtures.explorations import (
+    STAKES,
+    UNALIKE,
+    Case,
+    cases,
+    compare_with_probabilities,
+    fixed,
+    maker,
+    surprise,
+)
 from framework.conformance.subject import Subject
 from framework.types import Stateful
 
@@ -115,10 +124,6 @@ def exploring_leaves_what_it_is_given_alone(subject: Subject) -> None:
         given.values[...], given.obs[...] = 0, 0
 
 
-UNALIKE = np.array([[0.0, 1.0, 0.5], [1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 2.0], [0.0, 0.0, 0.0]], np.float32)
-STAKES = (0.1, 0.3, 1.0)
-
-
 # The check bets on each of the N · A cells with both signs of each stake. The probability that any of these wealths
 # reaches the limit is at most 1e-6 (union bound), whatever the exploration remembers.
 @check(
@@ -131,23 +136,7 @@ STAKES = (0.1, 0.3, 1.0)
 )
 def choices_follow_the_probabilities(subject: Subject) -> None:
     """Each environment takes each action as often as `probabilities` says, and never one with probability 0."""
-    exploration = maker(subject)()
-    probabilities, chosen = [], []
-    for case in fixed(subject, UNALIKE, 3_000):
-        probabilities.append(exploration.probabilities(*case))
-        chosen.append(exploration.choose(*case))
-        possible = probabilities[-1][np.arange(N), chosen[-1]] > 0
-        if not possible.all():
-            example = {**case.shown, "probabilities": probabilities[-1]}
-            raise Violation(example, "actions with a probability above 0", chosen[-1])
-    likely, taken = np.stack(probabilities), np.eye(A)[np.stack(chosen)]
-    limit = math.log(N * A * 2 * len(STAKES) / 1e-6)
-    for row in range(N):
-        for action in range(A):
-            happened, expected = taken[:, row, action], likely[:, row, action]
-            if surprise(happened, expected, (*STAKES, *(-stake for stake in STAKES))) > limit:
-                example = {"environment": row, "values": UNALIKE[row], "action": action, "calls": len(chosen)}
-                raise Violation(example, f"chosen about {expected.sum():.0f} times", f"{happened.sum():.0f} times")
+    compare_with_probabilities(maker(subject)(), fixed(subject, UNALIKE, 3_000))
 
 
 @check(
