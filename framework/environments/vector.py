@@ -114,10 +114,10 @@ class VectorEdge:
         if terminated:
             frame[MASK] = True
         elif self._given_masks is not None:
-            final = info.get("final_info", {})
-            if MASK not in final or not final.get(f"_{MASK}", np.ones(self.env.num_envs, np.bool_))[env_id]:
+            mask = self._mask_of(info.get("final_info", {}), env_id)
+            if mask is None:
                 raise UsageError(f"final_info has no {MASK} where an episode was truncated: give one with every info")
-            frame[MASK] &= self.translation.mask_of(final[MASK][env_id])
+            frame[MASK] &= mask
         if not frame[MASK].any():
             raise UsageError(NOTHING_ALLOWED)
         return frame
@@ -146,21 +146,25 @@ class VectorEdge:
         """The masks of an edge or of a vector environment; None if there are none."""
         return info.get(TRANSLATED, info.get(MASK))
 
+    def _mask_of(self, info: Mapping[str, Any], env_id: int) -> Bool[np.ndarray, " A"] | None:
+        """The mask of one environment; None if it gave none."""
+        masks = self._masks_in(info)
+        key = TRANSLATED if TRANSLATED in info else MASK
+        if masks is None or not info.get(f"_{key}", np.ones(self.env.num_envs, np.bool_))[env_id]:
+            return None
+        if len(masks) != self.env.num_envs:
+            raise UsageError(f"info has {len(masks)} masks for {self.env.num_envs} environments")
+        return np.asarray(masks[env_id]) if key == TRANSLATED else self.translation.mask_of(masks[env_id])
+
     def _update_masks(
         self, info: Mapping[str, Any], fresh: Bool[np.ndarray, " N"], over: Bool[np.ndarray, " N"]
     ) -> None:
         assert self._given_masks is not None
-        masks, translated = self._masks_in(info), TRANSLATED in info
-        given = info.get(f"_{TRANSLATED if translated else MASK}", fresh)
-        if masks is not None and len(masks) != self.env.num_envs:
-            raise UsageError(f"info has {len(masks)} masks for {self.env.num_envs} environments")
-        for env_id in np.flatnonzero(fresh):
-            if masks is not None and given[env_id]:
-                self._given_masks[env_id] = masks[env_id] if translated else self.translation.mask_of(masks[env_id])
-            elif over[env_id]:
-                self._given_masks[env_id] = True
-            else:
+        for env_id in np.flatnonzero(fresh).tolist():
+            mask = self._mask_of(info, env_id)
+            if mask is None and not over[env_id]:
                 raise UsageError(f"info has no {MASK}, and had one after the first reset: give one with every info")
+            self._given_masks[env_id] = True if mask is None else mask
 
 
 def legal_or_named(actions: Int64[np.ndarray, " N"], observations: Shaped[np.ndarray, "N *obs"]) -> None:
