@@ -169,7 +169,7 @@ MUTANTS = (
     ),
     _mask(
         "mask_of_the_oldest_frame",
-        "dqn,pong",
+        "dqn,no:averaging,pong",
         "framework.spaces",
         "a stack has a mask for each of its frames",
         "masks[:, -1] if masks.ndim == 3",
