@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from framework.assembly.slots import Slots
 from framework.config import Config, Field, Section
-from framework.conformance.check import Check, checks_in
+from framework.conformance.check import Check
 from framework.environments.stream import TransitionStream
 from framework.errors import UsageError
 from framework.hooks import hookimpl
@@ -148,6 +148,6 @@ def make_collector(stream: TransitionStream, policy: Policy) -> Generator[None, 
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from plugins.dqn.conformance import statistics
+    from plugins.dqn.conformance.normalised import both_networks_have_the_statistics_of_training
 
-    return checks_in(statistics)
+    return [both_networks_have_the_statistics_of_training]
