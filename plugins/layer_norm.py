@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from torch import nn
 
-from framework.conformance.check import Check, checks_in
+from framework.conformance.check import Check
 from framework.hooks import hookimpl
 from plugins.dqn.hookspecs import HeadConstructor, StreamConstructor, TorsoConstructor
 
@@ -79,6 +79,6 @@ def dqn_head() -> Generator[None, HeadConstructor, HeadConstructor]:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from plugins.dqn.conformance import normalised
+    from plugins.dqn.conformance.normalised import activations_are_normalised
 
-    return checks_in(normalised)
+    return [activations_are_normalised]

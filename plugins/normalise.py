@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from framework.assembly.slots import Slots
 from framework.config import Config, Field, Section
-from framework.conformance.check import Check, checks_in
+from framework.conformance.check import Check
 from framework.errors import UsageError
 from framework.hooks import hookimpl
 from framework.spaces import leaves_of
@@ -149,6 +149,6 @@ def make_collector(policy: Policy) -> Generator[None, Collector, Collector]:
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from plugins.dqn.conformance import statistics
+    from plugins.dqn.conformance.normalised import both_networks_have_the_statistics_of_training
 
-    return checks_in(statistics)
+    return [both_networks_have_the_statistics_of_training]

@@ -93,7 +93,7 @@ MUTANTS = (
         row="not in the catalogue: what makes a game is left out",
         plugins="tabular,chain",
         module=EVALUATION,
-        old="self._hash.update(bytes([step.action[row] % 256]) + step.raw_reward[row].tobytes())",
+        old="self._hash.update(step.action[row].tobytes() + step.raw_reward[row].tobytes())",
         new="self._hash.update(bytes([self._length % 256]))",
     ),
     Mutant(

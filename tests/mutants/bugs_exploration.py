@@ -74,8 +74,8 @@ MUTANTS = (
         row="not in the catalogue: the first step of a repeated action is not counted",
         plugins="dqn,ez_greedy,chain",
         module="plugins.ez_greedy",
-        old="self._left[begins] = 1 + np.searchsorted",
-        new="self._left[begins] = 2 + np.searchsorted",
+        old="self._left[rows] = 1 + np.searchsorted",
+        new="self._left[rows] = 2 + np.searchsorted",
     ),
     Mutant(
         name="ez_greedy_hides_what_it_repeats",
@@ -83,8 +83,8 @@ MUTANTS = (
         row="not in the catalogue: probabilities of epsilon-greedy where an action is certain",
         plugins="dqn,ez_greedy,chain",
         module="plugins.ez_greedy",
-        old="pushes = self._left > 0\n            result",
-        new="pushes = self._left > 99\n            result",
+        old="pushes = (self._left > 0) & allowed",
+        new="pushes = (self._left > 99) & allowed",
     ),
     _engine("epsilon_begins_anew_each_episode", "google-deepmind/rlax#102", EPSILON, AFRESH_EACH_EPISODE),
     _engine(

@@ -26,7 +26,7 @@ MUTANTS = (
     _mask(
         "allowed_action_off_by_one",
         "dqn,chain",
-        EXPLORATION,
+        "framework.spaces",
         "the k-th allowed action, counted from 1",
         "cumsum(axis=1) > k[:, None]",
         "cumsum(axis=1) >= k[:, None]",
@@ -34,18 +34,18 @@ MUTANTS = (
     _mask(
         "last_allowed_action_is_never_drawn",
         "dqn,chain",
-        EXPLORATION,
+        "framework.spaces",
         "the number of allowed actions is one too small",
-        "allowed = legal[rows].sum(axis=1)",
-        "allowed = legal[rows].sum(axis=1)\n            allowed = np.maximum(allowed - (allowed < actions), 1)",
+        "allowed = legal.sum(axis=1)",
+        "allowed = legal.sum(axis=1)\n    allowed = np.maximum(allowed - (allowed < legal.shape[1]), 1)",
     ),
     _mask(
         "allowed_actions_of_the_wrong_environments",
         "dqn,chain",
         EXPLORATION,
         "masks of the first rows for the rows that explore",
-        "(legal[rows].cumsum(axis=1)",
-        "(legal[: len(rows)].cumsum(axis=1)",
+        "nth_legal(legal[random], draws[random] / epsilon)",
+        "nth_legal(legal[: random.sum()], draws[random] / epsilon)",
     ),
     _mask(
         "probabilities_are_shared_among_all",
@@ -169,7 +169,7 @@ MUTANTS = (
     ),
     _mask(
         "mask_of_the_oldest_frame",
-        "dqn,pong",
+        "dqn,no:averaging,pong",
         "framework.spaces",
         "a stack has a mask for each of its frames",
         "masks[:, -1] if masks.ndim == 3",
@@ -231,8 +231,8 @@ MUTANTS = (
         row="not in the catalogue: the target network normalises by other statistics",
         plugins="dqn,normalise,cartpole",
         module="plugins.normalise",
-        old="for network in (policy.online, policy.target)",
-        new="for network in (policy.online,)",
+        old="target.get_buffer(name).copy_(statistic)",
+        new="target.get_buffer(name)",
     ),
     Mutant(
         name="statistics_change_in_evaluation",
@@ -240,9 +240,9 @@ MUTANTS = (
         row="not in the catalogue: whoever asks for values changes them",
         plugins="dqn,normalise,cartpole",
         module="plugins.normalise",
-        old="        scaled = (obs - self.mean)",
+        old="        scaled = (obs.to(torch.float64) - self.mean)",
         new="        if not self.training:\n            self.observe(obs.cpu().numpy())\n"
-        "        scaled = (obs - self.mean)",
+        "        scaled = (obs.to(torch.float64) - self.mean)",
     ),
     Mutant(
         name="variance_is_not_divided_by_all",

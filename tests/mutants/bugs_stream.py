@@ -138,8 +138,8 @@ MUTANTS = (
         row="kengz/SLM-Lab#313",
         plugins=PLUGINS,
         module="framework.environments.translation",
-        old="np.array(observations, self.frame.dtype)",
-        new="np.asarray(observations, self.frame.dtype)",
+        old="fitting(self._observation, observations, batched=True).copy()",
+        new="fitting(self._observation, observations, batched=True)",
     ),
     Mutant(
         name="stacks_share_one_array",
@@ -168,8 +168,8 @@ MUTANTS = (
         row="not in the catalogue: metadata that nobody reads",
         plugins=PLUGINS,
         module="framework.environments.stream",
-        old='self.metadata.get("reward_clip")',
-        new='self.metadata.get("clip_reward")',
+        old='metadata.get("reward_clip"), metadata',
+        new='metadata.get("clip_reward"), metadata',
     ),
     Mutant(
         name="rewards_kept_in_their_small_type",
@@ -186,8 +186,8 @@ MUTANTS = (
         row="thu-ml/tianshou#65",
         plugins=PLUGINS,
         module="framework.environments.translation",
-        old="np.array(observations, self.frame.dtype)",
-        new="np.array(observations, np.float32)",
+        old="fitting(self._observation, observations, batched=True).copy()",
+        new="fitting(self._observation, observations, batched=True).astype(np.float32)",
     ),
     Mutant(
         name="frames_become_uint8",
@@ -195,8 +195,8 @@ MUTANTS = (
         row="google/dopamine#57",
         plugins=PLUGINS,
         module="framework.environments.translation",
-        old="np.array(observations, self.frame.dtype)",
-        new="np.array(observations, np.uint8).astype(self.frame.dtype)",
+        old="fitting(self._observation, observations, batched=True).copy()",
+        new="fitting(self._observation, observations, batched=True).astype(np.uint8).astype(self.frame.dtype)",
     ),
     Mutant(
         name="stack_padded_the_other_way_round",

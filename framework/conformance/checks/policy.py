@@ -12,7 +12,7 @@ from framework.conformance.check import Cause, NotApplicable, check, expect, req
 from framework.conformance.fixtures.batches import A, B
 from framework.conformance.fixtures.learners import FLOAT32, Learner, LearnerFactory, changed, leaves, targeted, weights
 from framework.conformance.subject import Subject
-from framework.types import Batch
+from framework.types import Averaged, Batch
 
 
 def _trained(made: LearnerFactory) -> Learner:
@@ -234,7 +234,8 @@ def acting_sees_what_learning_sees(subject: Subject) -> None:
         return (below - above) / 2
 
     def acted() -> float:
-        return float(learner.values(batch.obs)[0, batch.action[0]])
+        policy = learner.policy.learner if isinstance(learner.policy, Averaged) else learner.policy
+        return float(policy.action_values(batch.obs, explore=False)[0, batch.action[0]])
 
     first, value = seen(), acted()
     if first != seen():

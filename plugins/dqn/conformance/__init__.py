@@ -12,7 +12,6 @@ from plugins.dqn.conformance.heads import (
     rows_of_a_batch_are_learnt_apart,
     the_given_next_action_is_what_is_bootstrapped,
 )
-from plugins.dqn.conformance.masking import a_single_choice_is_the_target
 from plugins.dqn.conformance.modes import (
     every_pass_sees_observations_alike,
     learning_is_in_training_mode,
@@ -33,6 +32,7 @@ from plugins.dqn.conformance.outputs import (
 )
 from plugins.dqn.conformance.scalar import scalar_loss_is_that_of_the_paper, scalar_values_are_the_numbers_of_the_stream
 from plugins.dqn.conformance.wiring import (
+    a_single_choice_is_the_target,
     next_actions_are_chosen_at_the_next_observation,
     no_gradient_flows_through_what_is_learnt_from,
     the_online_values_of_the_batch_are_learnt,

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from framework.conformance.check import Cause, NotApplicable, check, expect, require
+from framework.conformance.fixtures.batches import A, B
+from framework.conformance.fixtures.learners import bootstrapping
+from framework.conformance.fixtures.masking import masked, recorded
 from framework.conformance.subject import Subject
 from framework.types import Batch, TDErrors
 from plugins.dqn.conformance.heads import Case
-from plugins.dqn.conformance.rig import Rig, numbers, rigged
+from plugins.dqn.conformance.rig import Rig, numbers, require_filled_by, rigged
 from plugins.dqn.networks import Observation
 
 
@@ -186,3 +191,31 @@ def _needs_bootstrap(subject: Subject) -> None:
     """Raise `NotApplicable` if the loss fills no slots, as that of pqn: its rewards are whole returns."""
     if not subject.consumes("make_loss", "slots"):
         raise NotApplicable(f"the loss of {subject.owner('make_loss')} does not use dqn_bootstrap")
+
+
+@check(
+    "masks",
+    "make_loss",
+    Cause("a softmax, an entropy or a bonus over all actions, also those that the mask forbids"),
+    Cause("one of the two networks selects the next action among all of them"),
+)
+def a_single_choice_is_the_target(subject: Subject) -> None:
+    """Where s and s' allow one action each, the target is r + γ Q_target(s', a'), without a bonus or an entropy."""
+    require_filled_by(subject, "dqn_head", "dqn")
+    bootstrapping(subject)
+    with rigged(subject) as rig:
+        rig.randomise_weights()
+        plain = rig.batch()
+        only = np.eye(A, dtype=np.bool_)
+        next_action = rig.rng.integers(A, size=B)
+        every, again = (rig.policy.values_of(rig.target, plain.next_obs) for _ in range(2))
+        if not np.array_equal(every, again):
+            raise NotApplicable("the target network draws random numbers")
+        values = every[np.arange(B), next_action]
+        unmasked, rig.spaces = rig.spaces, masked(rig.spaces)
+        obs = recorded(unmasked, plain.obs, only[plain.action])
+        next_obs = recorded(unmasked, plain.next_obs, only[next_action])
+        given = replace(plain, obs=obs, read_next_obs=lambda: next_obs, read_next_action=lambda: next_action)
+        wanted = replace(given, reward=plain.reward + plain.discount * values, discount=np.zeros(B))
+        example = {"r": plain.reward, "γ": plain.discount, "Q_target(s', a')": values}
+        expect(rig.loss(given).loss, rig.loss(wanted).loss, example=example, atol=1e3 * rig.tolerance)
