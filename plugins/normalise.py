@@ -8,6 +8,12 @@ networks scale bytes and turn the others into unit vectors. With `averaging`, an
 too.
 
 Use it in the place of gymnasium's `NormalizeObservation`, whose statistics belong to one environment.
+
+Paper → here (Huang et al. 2022, the 37 implementation details of PPO):
+
+| option | paper | here | why |
+| --- | --- | --- | --- |
+| `normalise.clip` | 10 | 10.0 | |
 """
 
 from __future__ import annotations
@@ -30,6 +36,8 @@ from framework.spaces import leaves_of
 from framework.types import Averaged, Collector, Counters, Policy, Spaces, State, Stateful, Step
 from plugins.dqn.agent import DQNPolicy
 from plugins.dqn.hookspecs import TorsoConstructor
+
+CHECK_WITH = "dqn,cartpole"
 
 SMALLEST = 1e-8
 """What is added to the variance."""

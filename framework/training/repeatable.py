@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -34,8 +37,7 @@ def warning_of(parts: Parts) -> str | None:
     if not parts.config[CheckpointOptions].every or not stream.restorable or isinstance(stream.env, Stateful):
         return None
     rng, begun = np.random.default_rng(0), time.monotonic()
-    played = parts.builder.stream("train", 1, "repeatable")
-    try:
+    with _stream(parts) as played:
         for _ in range(STEPS):
             legal = legal_actions(played.observations)
             choice = np.arange(parts.spaces.num_actions) if legal is None else np.flatnonzero(legal[0])
@@ -44,13 +46,21 @@ def warning_of(parts: Parts) -> str | None:
             if time.monotonic() - begun > SECONDS:
                 break
         state = played.state_dict()
-    finally:
-        played.close()
-    again = parts.builder.stream("train", 1, "repeatable")
-    try:
-        again.load_state_dict(state)
-    except NotRepeated:
-        return WARNING
-    finally:
-        again.close()
+    with _stream(parts) as again:
+        try:
+            again.load_state_dict(state)
+        except NotRepeated:
+            return WARNING
     return None
+
+
+@contextmanager
+def _stream(parts: Parts) -> Iterator[Any]:
+    """One more environment, in the place of the run's own, so that an error or a hang names the environment's plugin."""
+    own = parts.stream
+    parts.stream = parts.builder.stream("train", 1, "repeatable")
+    try:
+        yield parts.stream
+    finally:
+        parts.stream.close()
+        parts.stream = own
