@@ -128,6 +128,12 @@ def train(
                     "warning: the environments do not repeat the episodes that were running: new ones begin",
                     file=sys.stderr,
                 )
+        if saver is not None and checkpoint is None and show_progress:
+            from framework.training.repeatable import warning_of
+
+            warning = warning_of(parts)
+            if warning:
+                print(warning, file=sys.stderr, flush=True)
         patience = parts.config[RunOptions].watchdog if watchdog and sys.gettrace() is None else 0
         hours = parts.config[RunOptions].hours
         with (
@@ -136,24 +142,12 @@ def train(
             watched(loop, patience, path),
             _explained(loop, path),
         ):
-            if saver is not None and checkpoint is None and show_progress:
-                _warn_if_not_repeatable(loop)
             loop.run()
     stopped_by = received[0] if received else None
     longest = saver.longest if saver else 0.0
     return Outcome(
         loop.counters, loop.last_evaluation, stopped_by, out_of_time.is_set(), longest, loop.reason, loop.complaints
     )
-
-
-def _warn_if_not_repeatable(loop: Loop) -> None:
-    from framework.training.repeatable import warning_of
-
-    loop.running = True  # the watchdog's limit holds for these steps, too
-    warning = warning_of(loop.parts)
-    loop.running = False
-    if warning:
-        print(warning, file=sys.stderr, flush=True)
 
 
 def _dispensable(parts: Parts, owners: Mapping[int, str], callback: Callback, error: Exception) -> bool:
