@@ -31,8 +31,8 @@ class Listener(Callback):
 class Wrapped(gymnasium.Wrapper):
     steps = 0
     def step(self, action):
-        Wrapped.steps += 1
-        if Wrapped.steps >= {at}:
+        self.steps += 1
+        if self.steps >= {at}:
             misbehave()
         return super().step(action)
 
