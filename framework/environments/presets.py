@@ -105,6 +105,10 @@ PRESETS: Mapping[str, Preset] = {
         network={**LINEAR, "run.steps": 100_000, "exploration.share": 0.5},  # one seed of two needs more than 60,000
         table={"tabular.power": 0.0},  # nothing is random after the start, so α = 1 is exact
     ),
+    "Blackjack-v1": Preset(
+        # a hand brings 1, 0 or −1: with 10 hands, a mean tells nothing
+        any={"evaluation.episodes": 1_000, "evaluation.num_envs": 50},
+    ),
     "CliffWalking-v1": Preset(
         any={"evaluation.max_steps": 200},  # without a limit of its own, an early greedy policy walks for ever
         # a random walk takes thousands of steps to the goal; with n = 3, the falls of exploring steps beside the cliff
