@@ -5,14 +5,15 @@ The other checks run without masks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from framework.conformance.check import Cause, Violation, check, expect, require
+from framework.conformance.check import Cause, NotApplicable, Violation, check, expect, require
 from framework.conformance.checks.agent import FALSE_ALARM, JUDGE_EVERY, LADDER, SECONDS
 from framework.conformance.fixtures.batches import A, B, N, some_batch
 from framework.conformance.fixtures.environments.extremes import Choices
@@ -32,10 +33,22 @@ from framework.conformance.fixtures.spies import short, single_environments
 from framework.conformance.subject import Subject
 from framework.environments.edge import Edge
 from framework.environments.stream import TransitionStream
+from framework.errors import UnsupportedSpace, UsageError
 from framework.spaces import legal_actions, only_legal
 from framework.training.evaluation import evaluate
 from framework.training.loop import Loop
 from framework.types import Step, TDErrors
+
+
+@contextmanager
+def _if_masks_are_served() -> Iterator[None]:
+    """A part that refuses observations with masks is not accused."""
+    try:
+        yield
+    except UsageError as error:
+        if isinstance(error, UnsupportedSpace) or isinstance(error.__cause__, UnsupportedSpace):
+            raise NotApplicable(f"the composition serves no masks: {error}") from error
+        raise
 
 
 def _random_masks(rng: np.random.Generator, rows: int) -> np.ndarray:
@@ -162,6 +175,11 @@ def choices_among_the_allowed_follow_the_probabilities(subject: Subject) -> None
 )
 def no_forbidden_action_is_bootstrapped_from(subject: Subject) -> None:
     """With one next action allowed, the losses depend on which one it is."""
+    with _if_masks_are_served():
+        _losses_depend_on_what_is_allowed(subject)
+
+
+def _losses_depend_on_what_is_allowed(subject: Subject) -> None:
     unmasked = bootstrapping(subject)
     made = replace(unmasked, spaces=masked(unmasked.spaces))
     alone = [_errors(made, np.eye(A, dtype=np.bool_)[[action] * B]) for action in range(A)]
@@ -185,7 +203,7 @@ def a_mask_that_allows_all_changes_nothing(subject: Subject) -> None:
     """A run with masks that allow every action is the run without masks: the same actions, weights and memories."""
     found = []
     for masks in ("none", "all"):
-        with subject.probed("ledger", {**short(subject, 2), "probe.masks": masks}) as parts:
+        with _if_masks_are_served(), subject.probed("ledger", {**short(subject, 2), "probe.masks": masks}) as parts:
             Loop(parts).run()
             taken = [entry.action for env in single_environments(subject, parts.stream) for entry in env.log]
             parts_learnt = {name: state for name, state in snapshot(parts).items() if name in LEARNT}
@@ -208,7 +226,7 @@ LEARNT = ("policy", "optimizer", "exploration", "counters")
 def learns_without_forbidden_actions(subject: Subject) -> None:
     """Where the action that pays elsewhere is forbidden, the agent learns the value −1 of the one that is left."""
     values: Mapping[str, Any] = {**LADDER, **subject.values_for("learning"), "probe.masks": "some"}
-    with subject.probed("forbidden", values) as parts:
+    with _if_masks_are_served(), subject.probed("forbidden", values) as parts:
         env = single_environments(subject, parts.stream)[0]
         judge = ValuesJudge(parts, env, 0.5, 0.2)
         learn(parts, judge, JUDGE_EVERY, {"environment": "the probe 'forbidden'", "γ": 0.5})

@@ -38,7 +38,7 @@ class FairTies:
         """(the best actions, the others)"""
         highest = row.max()
         best = [action for action, value in enumerate(row) if value == highest]
-        return best, [action for action in range(len(row)) if action not in best]
+        return best, [action for action in range(len(row)) if action not in best and row[action] > -np.inf]
 
     def choose(self, values: np.ndarray, obs: np.ndarray, counters: Counters) -> np.ndarray:
         coins = [self.generator.random() for _ in values]

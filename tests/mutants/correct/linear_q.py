@@ -15,6 +15,7 @@ from framework.config import Config, Field, Section
 from framework.errors import UnsupportedSpace, UsageError
 from framework.hooks import hookimpl
 from framework.seeding import Seeds
+from framework.spaces import Record
 from framework.types import Batch, Counters, Loss, Optimizer, Policy, Spaces, State, TDErrors
 
 CHECK_WITH = "chain"
@@ -32,7 +33,7 @@ class LinearOptions(Section, name="linear_q"):
 class LinearQ:
     def __init__(self, spaces: Spaces, spread: float, generator: np.random.Generator) -> None:
         space = spaces.observation
-        if not isinstance(space, Discrete) and space.dtype == np.uint8:
+        if isinstance(space, Record) or (not isinstance(space, Discrete) and space.dtype == np.uint8):
             raise UnsupportedSpace("Discrete observations or flat ones of real numbers")
         self.states = int(space.n) if isinstance(space, Discrete) else None
         self.size = self.states or 1 + int(np.prod(space.shape or ()))

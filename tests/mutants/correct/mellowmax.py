@@ -13,6 +13,7 @@ import numpy as np
 
 from framework.config import Config, Field, Section
 from framework.hooks import hookimpl
+from framework.spaces import only_legal
 from framework.types import Batch, Counters, Loss, Policy, TDErrors
 
 CHECK_WITH = "tabular,chain"
@@ -34,15 +35,16 @@ class MellowLoss:
         self.policy, self.omega = policy, omega
 
     def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
-        goals, errors = [], []
+        goals, errors, states = [], [], self.policy.states(batch.obs)
         for row in range(len(batch)):
             goal = float(batch.reward[row])
             if batch.discount[row]:
-                following = self.policy.table[batch.next_obs[row]].tolist()
-                goal += float(batch.discount[row]) * mellowmax(following, self.omega)
+                there = batch.next_obs[row : row + 1]
+                following = only_legal(self.policy.action_values(there, explore=False), there)[0]
+                goal += float(batch.discount[row]) * mellowmax(following[following > -np.inf].tolist(), self.omega)
             goals.append(goal)
-            errors.append(abs(goal - float(self.policy.table[batch.obs[row], batch.action[row]])))
-        cells = (batch.obs.copy(), batch.action.copy())
+            errors.append(abs(goal - float(self.policy.table[states[row], batch.action[row]])))
+        cells = (states.copy(), batch.action.copy())
         return TDErrors(np.array(errors, np.float64), np.sqrt(np.array(errors, np.float64)), (cells, np.array(goals)))
 
 

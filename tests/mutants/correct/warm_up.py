@@ -10,6 +10,7 @@ import numpy as np
 from framework.config import Config, Field, Section
 from framework.hooks import hookimpl
 from framework.seeding import Seeds
+from framework.spaces import legal_actions, nth_legal
 from framework.types import Counters, Exploration, State, Stateful
 
 CHECK_WITH = "dqn,chain"
@@ -28,12 +29,16 @@ class WarmUp:
     def choose(self, values: np.ndarray, obs: np.ndarray, counters: Counters) -> np.ndarray:
         if counters.env_steps >= self.steps:
             return self.inner.choose(values, obs, counters)
-        return self.generator.integers(values.shape[1], size=len(values))
+        legal = legal_actions(obs)
+        legal = np.ones(values.shape, np.bool_) if legal is None else legal
+        return nth_legal(legal, self.generator.random(len(values)))
 
     def probabilities(self, values: np.ndarray, obs: np.ndarray, counters: Counters) -> np.ndarray:
         if counters.env_steps >= self.steps:
             return self.inner.probabilities(values, obs, counters)
-        return np.full(values.shape, 1.0 / values.shape[1])
+        legal = legal_actions(obs)
+        allowed = np.ones(values.shape) if legal is None else legal.astype(np.float64)
+        return allowed / allowed.sum(axis=1, keepdims=True)
 
     def metrics(self, counters: Counters) -> Mapping[str, float]:
         return {**self.inner.metrics(counters), "warm_up": float(counters.env_steps < self.steps)}
