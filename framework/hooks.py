@@ -35,3 +35,5 @@ class Bundle:
     plugins: Sequence[str] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
     """"section.key" → value."""
+    optional: Sequence[str] = ()
+    """Plugins that are added, too, unless another plugin of the composition claims one of their slots."""

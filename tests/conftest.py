@@ -1,8 +1,10 @@
-"""What all tests share: one thread for torch, the settings of hypothesis, and Ctrl-C."""
+"""What all tests share: one thread for torch, the settings of hypothesis, Ctrl-C, and runs without figures."""
 
 import os
 import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 # Tests run side by side, and tiny networks gain nothing from more threads.
@@ -15,3 +17,11 @@ settings.load_profile("tests")
 # A shell starts background jobs with Ctrl-C ignored, and processes inherit that: tests of Ctrl-C would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module")
+def no_figures() -> Iterator[None]:
+    """Runs draw no figures: they take most of the time of a short one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("framework.recording.figures.draw_figures", lambda folder: [])
+        yield

@@ -42,6 +42,9 @@ class Expanded:
     """A family of environments → the plugins that belong to it."""
 
 
+SLOT = {"firstresult": True}
+"""What a hook that is not on the engine's page is taken for."""
+
 ROUNDS = 50
 """A bundle may depend on what others bring in. If it still changes after so many rounds, it changes without end."""
 
@@ -125,13 +128,19 @@ def _reach(
 ) -> _Reached:
     """Follow the bundles from the named plugins, breadth first, without the parts that are out.
 
+    Optional parts come last, when all that they could be in the way of has been found.
+
     Args:
         known: the plugins of the composition, as far as the round before found them.
     """
     reached = _Reached()
     queue: deque[tuple[str, str | None]] = deque((text, None) for text in wanted)
+    optional: deque[tuple[str, str]] = deque()
     seen = set(wanted)
-    while queue:
+    while queue or optional:
+        if not queue:
+            queue.extend(_next_optional(optional, seen, resolved, reached))
+            continue
         text, bringer = queue.popleft()
         if bringer and text in out:
             reached.left_out.add(text)
@@ -155,7 +164,43 @@ def _reach(
             if part not in seen and not part.startswith("no:"):
                 seen.add(part)
                 queue.append((part, name))
+        optional.extend((part, name) for part in bundle.optional)
     return reached
+
+
+def _next_optional(
+    optional: deque[tuple[str, str]], seen: set[str], resolved: Callable[[str], tuple[str, object]], reached: _Reached
+) -> list[tuple[str, str]]:
+    """The next optional part, in a list, or an empty list if it is not to be added."""
+    text, bringer = optional.popleft()
+    if text in seen:
+        return []
+    if _is_in_the_way(text, resolved, reached):
+        reached.left_out.add(text)
+        return []
+    seen.add(text)
+    return [(text, bringer)]
+
+
+def _is_in_the_way(text: str, resolved: Callable[[str], tuple[str, object]], reached: _Reached) -> bool:
+    """Whether a plugin claims a slot that one of those found so far claims."""
+    try:
+        name, plugin = resolved(text)
+    except UsageError:
+        return False  # it is reported when it is added
+    claims = claims_of(plugin)
+    return any(claims & claims_of(other) for taken, other in reached.plugins.items() if taken not in (ENGINE, name))
+
+
+def claims_of(plugin: object) -> set[str]:
+    """The slots that a plugin claims. Slots of other plugins are not declared yet, so their hooks count as slots."""
+    marks = {name: getattr(getattr(plugin, name, None), f"{PROJECT}_impl", None) for name in dir(plugin)}
+    claims = {
+        mark.get("specname") or name
+        for name, mark in marks.items()
+        if isinstance(mark, dict) and not (mark["wrapper"] or mark["hookwrapper"] or mark["trylast"])
+    }
+    return {name for name in claims if getattr(getattr(hookspecs, name, None), f"{PROJECT}_spec", SLOT)["firstresult"]}
 
 
 def families_of(name: str, plugin: object) -> Sequence[str]:
@@ -186,7 +231,8 @@ def bundle_of(
     fits = (
         isinstance(result, Bundle)
         and not isinstance(result.plugins, str)
-        and all(isinstance(part, str) for part in result.plugins)
+        and not isinstance(result.optional, str)
+        and all(isinstance(part, str) for part in (*result.plugins, *result.optional))
         and isinstance(result.values, Mapping)
         and all(isinstance(path, str) for path in result.values)
     )

@@ -87,7 +87,7 @@ class Agent:
         spaces = self.spaces
         observation, action = spaces.declared or (spaces.frame, spaces.action)
         translation = Translation(observation, action, isinstance(spaces.frame, Record) and bool(spaces.frame.actions))
-        observations, single = translation.observations(obs, mask, spaces.frame_stack)
+        observations, single = translation.observations(obs, spaces.frame_stack)
         values = only_legal(self.policy.action_values(observations, explore=False), observations)
         if mask is not None:
             values = np.where(translation.masks_of(mask, len(values), single), values, -np.inf)

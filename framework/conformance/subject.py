@@ -214,7 +214,8 @@ class Subject:
             part
             for name in origins
             if name not in self._environment_bundles
-            for part in bundle_of(name, self.plugins.manager.get_plugin(name), rest).plugins
+            for bundle in [bundle_of(name, self.plugins.manager.get_plugin(name), rest)]
+            for part in (*bundle.plugins, *bundle.optional)
         }
         removed = [name for name in self.names if name.startswith("no:") and name.removeprefix("no:") in brought]
         return (*rest, *removed, PROBES)

@@ -10,7 +10,8 @@ import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, Tuple
 
 from framework.environments.info import NOTHING, Wanted, crossing
-from framework.environments.translation import Translation, fitting
+from framework.environments.leaves import fitting
+from framework.environments.translation import Translation
 from framework.errors import UsageError
 from framework.spaces import MASK
 

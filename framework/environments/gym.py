@@ -57,7 +57,7 @@ class GymEnvironment:
     @hookimpl
     def bundle(self, names: Sequence[str], plugins: Sequence[str]) -> Bundle:
         """Add plugins with which `dqn` learns and stays learnt; `no:nstep`, for example, drops one."""
-        return Bundle([] if self._shows_images else added_plugins(self._id, names, plugins))
+        return Bundle(optional=[] if self._shows_images else added_plugins(self._id, names, plugins))
 
     @hookimpl
     def recommended_values(self, names: Sequence[str]) -> list[Source]:

@@ -127,14 +127,6 @@ PRESETS: Mapping[str, Preset] = {
 ADDED = ("double", "nstep", "polyak", "averaging")
 """The plugins that are added to a `dqn` that the user named."""
 
-RIVALS: Mapping[str, Sequence[str]] = {
-    "double": ["munchausen"],
-    "nstep": ["munchausen"],
-    "polyak": ["online"],
-    "ez_greedy": ["boltzmann", "noisy", "ucb"],
-}
-"""An added plugin → the plugins with which it cannot stand: it is then not added."""
-
 
 def is_image(space: gymnasium.Space[Any] | None) -> bool:
     """Whether observations are images: arrays of uint8 with two axes or more."""
@@ -142,7 +134,7 @@ def is_image(space: gymnasium.Space[Any] | None) -> bool:
 
 
 def added_plugins(env_id: str, named: Sequence[str], plugins: Sequence[str]) -> list[str]:
-    """Return the plugins to add to an agent that does not observe images.
+    """Return the plugins to add to an agent that does not observe images, unless others claim their slots.
 
     Args:
         env_id: gymnasium's id of the environment.
@@ -152,7 +144,8 @@ def added_plugins(env_id: str, named: Sequence[str], plugins: Sequence[str]) -> 
     if "dqn" not in named or "pqn" in plugins:
         return []
     wanted = (*ADDED, *PRESETS.get(env_id, Preset()).added)
-    return [part for part in wanted if set(RIVALS.get(part, ())).isdisjoint(plugins)]
+    # munchausen claims no returns, but refuses those of several steps
+    return [part for part in wanted if not (part == "nstep" and "munchausen" in plugins)]
 
 
 def recommended(env_id: str, names: Sequence[str]) -> list[Source]:

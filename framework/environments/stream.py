@@ -12,26 +12,24 @@ If the `info` of a step has `life_lost`, the learner's episode ends where it is 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from jaxtyping import Bool, Float64, Int64, Shaped
 
+from framework.environments.declared import reward_limits_of, spaces_of
 from framework.environments.edge import LIFE_LOST, Edge
-from framework.environments.frames import FrameStack, stacked_space
+from framework.environments.frames import FrameStack
 from framework.environments.history import History, play_again
 from framework.environments.info import NOTHING, InfoReader, Wanted
 from framework.environments.processes import EnvProcesses
 from framework.environments.scores import ReferenceScores
 from framework.environments.vector import VectorEdge, legal_or_named
-from framework.errors import NotRepeated, UsageError
-from framework.spaces import only_leaf
-from framework.types import Mirror, Spaces, State, Stateful, Step
+from framework.errors import NotRepeated
+from framework.types import State, Stateful, Step
 
 EpisodeSeed = Callable[[int, int], int]
 """(environment, episode) → the episode's seed; both count from 0."""
@@ -62,45 +60,6 @@ def vectorise(
     if processes:
         return EnvProcesses(make, num_envs, seconds, global_seeds)
     return SyncVectorEnv([make] * num_envs, autoreset_mode=AutoresetMode.DISABLED)
-
-
-def spaces_of(edge: VectorEdge) -> Spaces:
-    """The spaces of environments that have been reset, with their frame stack and their mirror.
-
-    Raises:
-        UsageError: naming the frame stack, the padding or the mirror that is not supported.
-    """
-    metadata, frame, action = edge.env.metadata, edge.translation.frame, edge.translation.action
-    k, padding = metadata.get("frame_stack", 1), metadata.get("stack_padding", "repeat")
-    if not isinstance(k, int) or not 1 <= k <= 256 or (k > 1 and not isinstance(only_leaf(frame), Box)):
-        raise UsageError(f"frame_stack = {k!r} is not supported: it must be 1 to 256, and more than 1 needs Box frames")
-    if padding not in ("repeat", "zero"):
-        raise UsageError(f"stack_padding = {padding!r} is not supported: it must be 'repeat' or 'zero'")
-    return Spaces(
-        observation=stacked_space(frame, k),
-        action=action,
-        frame=frame,
-        frame_stack=k,
-        stack_padding=padding,
-        num_envs=edge.env.num_envs,
-        mirror=_mirror_of(metadata.get("mirror"), (only_leaf(frame) or frame).shape or (), int(action.n)),
-        declared=(edge.env.single_observation_space, edge.env.single_action_space),
-    )
-
-
-def _mirror_of(declared: Any, shape: tuple[int, ...], actions: int) -> Mirror | None:
-    if declared is None:
-        return None
-    try:
-        mirror = Mirror(int(declared["axis"]), tuple(int(action) for action in declared["actions"]))
-    except (TypeError, KeyError, ValueError):
-        mirror = Mirror(0, ())
-    if not -len(shape) <= mirror.axis < 0 or sorted(mirror.actions) != list(range(actions)):
-        raise UsageError(
-            f"mirror = {declared!r} is not supported: it must be {{'axis': of the frame, from −{len(shape)} to −1, "
-            f"'actions': for each of the {actions} actions, the action that the mirror shows}}"
-        )
-    return mirror
 
 
 class TransitionStream:
@@ -139,7 +98,7 @@ class TransitionStream:
         self._mode = self._edge.mode
         self.infos = InfoReader(wanted, self._mode is AutoresetMode.SAME_STEP)
         """Reads `info`, and knows its keys."""
-        self._clip, self._scale = _limits_of(self.metadata)
+        self._clip, self._scale = reward_limits_of(self.metadata)
         self._skip = int(self.metadata.get("frame_skip", 1))
         self._episode_seed = episode_seed
         self._episode = np.zeros(env.num_envs, np.int64)
@@ -273,28 +232,13 @@ class TransitionStream:
         self._episode[:] = np.asarray(state["episode"]) + 1
         self._resetting[:] = False
         self._first[:] = True
+        self._lengths[:] = 0
         self._history = History(self.env.num_envs)
         self._frames = self._edge.reset(self._seeds())
         self._stack.push(self._frames, self._first)
 
     def _seeds(self) -> list[int]:
         return [self._episode_seed(env_id, int(episode)) for env_id, episode in enumerate(self._episode)]
-
-
-def _limits_of(metadata: Mapping[str, Any]) -> tuple[tuple[float, float] | None, float]:
-    """The bounds and the factor of the learner's rewards."""
-    clip, scale = metadata.get("reward_clip"), metadata.get("reward_scale", 1.0)
-    try:
-        bounds = None if clip is None else (float(clip[0]), float(clip[1]))
-        factor = float(scale)
-    except (TypeError, ValueError, IndexError):
-        bounds, factor = None, math.nan
-    if not factor > 0 or (bounds is not None and not bounds[0] < bounds[1]):
-        raise UsageError(
-            f"reward_clip = {clip!r} and reward_scale = {scale!r} are not supported: they must be (low, high) and a "
-            "number above 0"
-        )
-    return bounds, factor
 
 
 def _lives_lost(

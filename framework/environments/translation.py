@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import reduce
 from operator import getitem
 from typing import Any
@@ -13,23 +13,12 @@ import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 from jaxtyping import Bool, Int64, Shaped
 
+from framework.environments.leaves import Keys, fitting, from_zero, leaves, of_dtype, served
 from framework.errors import UsageError
 from framework.spaces import MASK, WHOLE, Record, only_leaf
 
 MOST_COMBINATIONS = 4_096
 """The most combinations of the parts of an action. Each combination is an action with a value of its own."""
-
-Keys = tuple[Any, ...]
-"""The keys and indices on the way from a nested observation to one of its leaves."""
-
-
-def leaves(space: gymnasium.Space[Any], keys: Keys = ()) -> Iterator[tuple[Keys, gymnasium.Space[Any]]]:
-    """The leaves of an observation space: the way to each, and its space."""
-    if isinstance(space, Dict | Tuple):
-        for key, part in space.spaces.items() if isinstance(space, Dict) else enumerate(space.spaces):
-            yield from leaves(part, (*keys, key))
-    else:
-        yield keys, space
 
 
 class Translation:
@@ -59,7 +48,7 @@ class Translation:
             name = ".".join(map(str, keys)) or WHOLE
             if name in found:
                 raise UsageError(f"two parts of the observation space are called '{name}': rename one of them")
-            self._leaves[name], found[name] = (keys, leaf), _served(name, leaf)
+            self._leaves[name], found[name] = (keys, leaf), served(name, leaf)
         composite = isinstance(observation, Dict | Tuple)
         self._keys_of_mask: Keys | None = None
         if composite and MASK in found and math.prod(found[MASK].shape or ()) == self.action.n:
@@ -94,7 +83,7 @@ class Translation:
             UsageError: if an observation does not fit its space, or lies outside of a finite one.
         """
         if not isinstance(self.frame, Record):
-            return _from_zero(self._observation, fitting(self._observation, observations, batched=True).copy())
+            return from_zero(self._observation, fitting(self._observation, observations, batched=True).copy())
         parts = {
             name: fitting(space, reduce(getitem, keys, observations), f"part {name} of", batched=True)
             for name, (keys, space) in self._leaves.items()
@@ -104,7 +93,7 @@ class Translation:
             raise UsageError(f"the parts of a batch of observations have different lengths: {sorted(counts)}")
         frames = np.empty(counts.pop(), self.frame.dtype)
         for name, (_, space) in self._leaves.items():
-            frames[name] = _from_zero(space, parts[name])
+            frames[name] = from_zero(space, parts[name])
         if self.masked:
             frames[MASK] = True if masks is None else masks
         if self._keys_of_mask is not None:
@@ -116,31 +105,28 @@ class Translation:
         batch = _batch_of_one(self._observation, observation)
         return self.frames(batch, None if mask is None else self.mask_of(mask)[None])[0]
 
-    def observations(self, given: Any, mask: Any, stack: int) -> tuple[Shaped[np.ndarray, "N *obs"], bool]:
+    def observations(self, given: Any, stack: int) -> tuple[Shaped[np.ndarray, "N *obs"], bool]:
         """Observations from a loop of the user's own as what a policy sees, and whether it is a single one.
 
         Args:
             given: one observation of the environment; or several, along a new first axis, or in a list of Dicts or
                 Tuples.
-            mask: the mask of one observation, or of each along a new first axis; None: every action is allowed.
             stack: the number of frames of an observation.
 
         Raises:
-            ValueError: if an observation or a mask does not fit.
+            ValueError: if an observation does not fit.
         """
         leaf = only_leaf(self.frame)
         try:
             if isinstance(given, Mapping) and leaf is not None and stack > 1:
-                mask = given.get(MASK) if mask is None else mask
                 frames, single = self._from_array(given[WHOLE], leaf, stack)
+                if self._keys_of_mask is not None:
+                    frames[MASK] = self.masks_of(given[MASK], len(frames), single)[:, None]
             elif isinstance(self._observation, Dict | Tuple):
                 single = not isinstance(given, list)
                 frames = np.stack([self.frame_of(one) for one in ([given] if single else given)])
             else:
                 frames, single = self._from_array(given, self._observation, stack)
-            if mask is not None and self.masked:
-                masks = self.masks_of(mask, len(frames), single)
-                frames[MASK] = masks if stack == 1 else masks[:, None]
         except (IndexError, KeyError, TypeError, UsageError) as error:
             raise ValueError(f"observations are those of {self._observation}: {error}") from error
         return frames, single
@@ -149,10 +135,12 @@ class Translation:
         """The masks of several observations, or of a single one.
 
         Raises:
-            ValueError: if there are not as many masks as observations, or one allows nothing.
-            UsageError: if one does not fit.
+            ValueError: if one does not fit or allows nothing, or there are not as many masks as observations.
         """
-        masks = np.stack([self.mask_of(one) for one in ([given] if single else given)])
+        try:
+            masks = np.stack([self.mask_of(one) for one in ([given] if single else given)])
+        except (TypeError, UsageError) as error:
+            raise ValueError(str(error)) from error
         if len(masks) != count or not masks.any(axis=1).all():
             raise ValueError(f"there must be {count} masks, and each must allow an action; got {len(masks)}")
         return masks
@@ -166,7 +154,7 @@ class Translation:
         if shape not in (array.shape, array.shape[1:]):
             raise ValueError(f"observations have shape {shape}, or (n, *{shape}) for several; got {array.shape}")
         single = array.shape == shape
-        batch = _from_zero(space, _of_dtype(space, array[None] if single else array, "observations"))
+        batch = from_zero(space, of_dtype(space, array[None] if single else array, "observations"))
         if not self.masked:
             return batch, single
         frames = np.empty(batch.shape[: 1 + (stack > 1)], self.frame.dtype)
@@ -222,67 +210,6 @@ def _short(mask: np.ndarray) -> str:
     return str(mask.tolist()) if mask.size <= 20 else f"of shape {mask.shape} and dtype {mask.dtype}"
 
 
-def fitting(
-    space: gymnasium.Space[Any], value: Any, what: str = "", batched: bool = False
-) -> Shaped[np.ndarray, "*batch *leaf"]:
-    """A leaf of an observation as an array of its space's shape and dtype.
-
-    Args:
-        what: what the error calls it, such as "part x of".
-        batched: whether it is a batch, with one more axis before the leaf's.
-
-    Raises:
-        UsageError: if its shape differs, or its numbers do not fit the dtype.
-    """
-    what = f"{what} an observation".strip()
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:  # a ragged list, or a tensor with a gradient
-        raise UsageError(f"{what} is no array of numbers: {error}") from error
-    shape = array.shape[1:] if batched else array.shape
-    if shape != space.shape or (batched and array.ndim == 0):
-        raise UsageError(f"{what} has shape {shape}, and its observation_space says {space.shape}")
-    return _of_dtype(space, array, what)
-
-
-def _of_dtype(space: gymnasium.Space[Any], array: np.ndarray, what: str) -> np.ndarray:
-    assert space.dtype is not None
-    dtype = np.dtype(space.dtype)
-    if array.dtype == dtype:
-        return array
-    if array.dtype.kind not in "biuf" or (dtype.kind in "biu" and array.dtype.kind == "f"):
-        raise UsageError(f"{what} is {array.dtype}, and its observation_space says {dtype}")
-    converted = array.astype(dtype)
-    if dtype.kind in "biu" and not (converted == array).all():
-        wrong = array[converted != array].flat[0]
-        raise UsageError(f"{what} holds {wrong}, and its observation_space says {dtype}")
-    return converted
-
-
-def _served(name: str, leaf: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
-    """The space of a leaf in the engine."""
-    if isinstance(leaf, Discrete):
-        return Discrete(int(leaf.n))
-    if isinstance(leaf, MultiDiscrete):
-        return MultiDiscrete(leaf.nvec, dtype=leaf.dtype.type)
-    if isinstance(leaf, Box) and 0 in leaf.shape:
-        raise UsageError(f"observation space {leaf}{_where(name)} is not supported: it has no numbers")
-    if isinstance(leaf, Box) and leaf.dtype.kind in "biuf" and leaf.dtype.itemsize <= 8:
-        native = leaf.dtype.newbyteorder("=")
-        return leaf if native == leaf.dtype else Box(leaf.low, leaf.high, dtype=native.type)
-    if isinstance(leaf, MultiBinary):
-        return leaf
-    raise UsageError(
-        f"observation space {leaf}{_where(name)} is not supported: it must be a Box of numbers, Discrete, "
-        "MultiDiscrete or MultiBinary, or a Tuple or Dict of these. A plugin with env_wrapper can turn it into one: a "
-        "text, for example, into numbers of a fixed length"
-    )
-
-
-def _where(name: str) -> str:
-    return "" if name == WHOLE else f" (its part '{name}')"
-
-
 def _sizes_of(action: gymnasium.Space[Any]) -> tuple[int, ...]:
     """How many values each part of an action has."""
     if isinstance(action, Discrete):
@@ -302,17 +229,6 @@ def _sizes_of(action: gymnasium.Space[Any]) -> tuple[int, ...]:
     raise UsageError(
         f"action space {action} is not supported: it must be Discrete, MultiDiscrete or MultiBinary.{hint}"
     )
-
-
-def _from_zero(space: gymnasium.Space[Any], values: np.ndarray) -> np.ndarray:
-    """The values of one leaf, counted from 0 where they are finite."""
-    if isinstance(space, Box):
-        return values
-    numbers = values - space.start if isinstance(space, Discrete | MultiDiscrete) else values
-    sizes: Any = space.n if isinstance(space, Discrete) else getattr(space, "nvec", 2)
-    if (numbers < 0).any() or (numbers >= sizes).any():
-        raise UsageError(f"an observation is {values.tolist()}, and its observation_space says {space}")
-    return numbers
 
 
 def _batch_of_one(space: gymnasium.Space[Any], value: Any) -> Any:

@@ -145,6 +145,7 @@ class Loop:
         }
 
     def load_state_dict(self, state: State) -> None:
+        """Load what `state_dict` returned."""
         self._returns[:] = state["returns"]
         self._lengths[:] = state["lengths"]
         self._info.load_state_dict(state["info"])

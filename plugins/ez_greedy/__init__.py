@@ -55,6 +55,7 @@ class EzGreedy:
     def choose(
         self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
     ) -> Int64[np.ndarray, " N"]:
+        """Return one action for each environment: the greedy one, or the one that the environment still repeats."""
         count, actions = values.shape
         # each environment takes three numbers at each step, so what one does changes nothing for the others
         explore, action, length = self._generator.random((3, count))

@@ -256,7 +256,7 @@ MUTANTS = (
     _space(
         "start_is_not_subtracted",
         "tabular,chain",
-        "framework.environments.translation",
+        "framework.environments.leaves",
         "a Discrete space that counts from 1",
         "numbers = values - space.start if",
         "numbers = values if",

@@ -167,7 +167,7 @@ MUTANTS = (
         component="stream",
         row="not in the catalogue: metadata that nobody reads",
         plugins=PLUGINS,
-        module="framework.environments.stream",
+        module="framework.environments.declared",
         old='metadata.get("reward_clip"), metadata',
         new='metadata.get("clip_reward"), metadata',
     ),

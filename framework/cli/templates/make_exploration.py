@@ -36,6 +36,7 @@ class MyVariantExploration:
     def probabilities(
         self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
     ) -> Float64[np.ndarray, "N A"]:
+        """The distribution that `choose` draws from. An action that is not allowed has the probability 0."""
         epsilon = self._epsilon(counters)
         allowed = only_legal(values, obs)  # −∞ where the environment does not allow an action: ranks last
         rank = (-allowed).argsort(axis=1, kind="stable").argsort(axis=1)  # 0: the largest value, or the first of them

@@ -41,6 +41,7 @@ class MyVariantSampler:
         self._ids = self._ids[~np.isin(self._ids, ids)]
 
     def sample(self, n: int, counters: Counters) -> tuple[Int64[np.ndarray, " B"], Float64[np.ndarray, " B"]]:
+        """Draw n ids with replacement, newer ones more often, and the weights that correct for it."""
         count = len(self._ids)
         if not count:
             return np.empty(0, np.int64), np.empty(0)

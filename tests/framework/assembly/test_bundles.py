@@ -56,6 +56,23 @@ def test_values_and_refusals_may_depend_on_what_others_bring_in(tmp_path: Path) 
         assert loaded.values == [("late", {"dqn.hidden": 32})]
 
 
+def test_an_optional_part_makes_way_for_a_plugin_that_claims_its_slot(tmp_path: Path) -> None:
+    """Whoever brings the other plugin, and wherever it is named; a decorator or a family's default is no claim."""
+    adds = bundle(tmp_path, "adds", "def bundle(): return Bundle(['dqn'], optional=['double', 'nstep'])")
+    mine = tmp_path / "mine.py"
+    mine.write_text((Path(__file__).parents[3] / "plugins" / "double.py").read_text())
+    brings = bundle(tmp_path, "brings", f"def bundle(): return Bundle([{str(mine)!r}])")
+    for rival in (str(mine), brings, "munchausen"):
+        for names in ([adds, rival], [rival, adds]):
+            found = set(load_plugins([*names, "chain"]).names)
+            assert "double" not in found and "nstep" in found
+    assert {"double", "nstep"} <= set(load_plugins([adds, "layer_norm", "chain"]).names)
+    assert "double" not in load_plugins([adds, "no:double", "chain"]).names
+    assert "double" in load_plugins([adds, "double", "chain"]).names
+    two = bundle(tmp_path, "two", "def bundle(): return Bundle(optional=['munchausen'])")
+    assert "munchausen" not in load_plugins([adds, two, "chain"]).names  # the first of two optional parts stays
+
+
 def test_a_bundle_that_changes_without_end_is_refused(tmp_path: Path) -> None:
     odd = bundle(tmp_path, "odd", "def bundle(plugins): return Bundle([] if 'nstep' in plugins else ['nstep'])")
     with pytest.raises(UsageError, match="what odd adds depends on itself"):

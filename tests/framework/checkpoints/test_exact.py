@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +58,7 @@ def in_pieces(names: str, values: dict[str, Any], ends: list[int], run: Path) ->
         framework.resume(run, {"run.steps": end})
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _no_figures() -> Iterator[None]:
-    """Draw no figures: they take most of the time of a short run."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("framework.recording.figures.draw_figures", lambda folder: [])
-        yield
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 
 @pytest.mark.parametrize(("env", "num_envs"), [("chain", 1), ("grid", 3)])

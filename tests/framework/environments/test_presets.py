@@ -19,7 +19,6 @@ from framework.environments.presets import (
     ADDED,
     NETWORK,
     PRESETS,
-    RIVALS,
     RUN,
     TABLE,
     Preset,
@@ -52,16 +51,31 @@ def test_a_preset_replaces_a_general_value_and_nothing_is_named_twice(env_id: st
 
 
 @given(ids, plugins, plugins)
-def test_only_a_named_dqn_gets_plugins_and_none_beside_its_rival(
-    env_id: str, named: list[str], brought: list[str]
-) -> None:
+def test_only_a_named_dqn_gets_plugins(env_id: str, named: list[str], brought: list[str]) -> None:
     composition = list(dict.fromkeys([*named, *brought]))
     added = added_plugins(env_id, named, composition)
     if "dqn" not in named or "pqn" in composition:
         assert not added
         return
     wanted = [*ADDED, *PRESETS.get(env_id, Preset()).added]
-    assert added == [part for part in wanted if set(RIVALS.get(part, [])).isdisjoint(composition)]
+    assert added == [part for part in wanted if part != "nstep" or "munchausen" not in composition]
+
+
+@pytest.mark.parametrize(
+    ("names", "without"),
+    [
+        ("dqn,gym:CartPole-v1", set()),
+        ("dqn,munchausen,gym:CartPole-v1", {"double", "nstep"}),
+        ("dqn,online,gym:CartPole-v1", {"polyak"}),
+        ("dqn,boltzmann,gym:MountainCar-v0", {"ez_greedy"}),
+        ("dqn,noisy,gym:MountainCar-v0", {"ez_greedy"}),
+        ("dqn,no:double,gym:CartPole-v1", {"double"}),
+    ],
+)
+def test_an_added_plugin_makes_way_for_one_that_claims_its_slot(names: str, without: set[str]) -> None:
+    loaded = set(load_plugins(names.split(",")).names)
+    wanted = {*ADDED, *(["ez_greedy"] if "MountainCar" in names else [])}
+    assert wanted - loaded == without
 
 
 @pytest.mark.parametrize("env_id", sorted(PRESETS))

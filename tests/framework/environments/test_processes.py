@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import gymnasium
@@ -41,11 +40,7 @@ def env_wrapper():
 """
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _no_figures() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("framework.recording.figures.draw_figures", lambda folder: [])
-        yield
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 
 @pytest.mark.parametrize("names", ["tabular,grid", "dqn,cartpole"])

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from framework.environments.translation import MOST_COMBINATIONS, Translation, leaves
+from framework.environments.leaves import leaves
+from framework.environments.translation import MOST_COMBINATIONS, Translation
 from framework.errors import UsageError
 from framework.spaces import MASK, WHOLE, Record
 

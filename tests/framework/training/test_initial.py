@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +35,7 @@ VALUES: dict[str, dict[str, Any]] = {
 STATES = np.arange(5)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _no_figures() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("framework.recording.figures.draw_figures", lambda folder: [])
-        yield
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 
 @pytest.fixture(scope="module")

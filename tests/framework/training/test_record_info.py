@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +60,7 @@ VALUES = {
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _no_figures() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("framework.recording.figures.draw_figures", lambda folder: [])
-        yield
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +31,7 @@ VALUES: dict[str, Any] = {
 DEEP = {**VALUES, "dqn.hidden": 8, "learning.batch_size": 8}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _no_figures() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("framework.recording.figures.draw_figures", lambda folder: [])
-        yield
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 
 @pytest.fixture(scope="module")

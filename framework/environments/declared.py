@@ -1,0 +1,74 @@
+"""What environments declare in their metadata: frame stack, mirror, and the limits of the learner's rewards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from gymnasium.spaces import Box
+
+from framework.environments.frames import stacked_space
+from framework.environments.vector import VectorEdge
+from framework.errors import UsageError
+from framework.spaces import only_leaf
+from framework.types import Mirror, Spaces
+
+
+def spaces_of(edge: VectorEdge) -> Spaces:
+    """The spaces of environments that have been reset, with their frame stack and their mirror.
+
+    Raises:
+        UsageError: naming the frame stack, the padding or the mirror that is not supported.
+    """
+    metadata, frame, action = edge.env.metadata, edge.translation.frame, edge.translation.action
+    k, padding = metadata.get("frame_stack", 1), metadata.get("stack_padding", "repeat")
+    if not isinstance(k, int) or not 1 <= k <= 256 or (k > 1 and not isinstance(only_leaf(frame), Box)):
+        raise UsageError(f"frame_stack = {k!r} is not supported: it must be 1 to 256, and more than 1 needs Box frames")
+    if padding not in ("repeat", "zero"):
+        raise UsageError(f"stack_padding = {padding!r} is not supported: it must be 'repeat' or 'zero'")
+    return Spaces(
+        observation=stacked_space(frame, k),
+        action=action,
+        frame=frame,
+        frame_stack=k,
+        stack_padding=padding,
+        num_envs=edge.env.num_envs,
+        mirror=_mirror_of(metadata.get("mirror"), (only_leaf(frame) or frame).shape or (), int(action.n)),
+        declared=(edge.env.single_observation_space, edge.env.single_action_space),
+    )
+
+
+def _mirror_of(declared: Any, shape: tuple[int, ...], actions: int) -> Mirror | None:
+    if declared is None:
+        return None
+    try:
+        mirror = Mirror(int(declared["axis"]), tuple(int(action) for action in declared["actions"]))
+    except (TypeError, KeyError, ValueError):
+        mirror = Mirror(0, ())
+    if not -len(shape) <= mirror.axis < 0 or sorted(mirror.actions) != list(range(actions)):
+        raise UsageError(
+            f"mirror = {declared!r} is not supported: it must be {{'axis': of the frame, from −{len(shape)} to −1, "
+            f"'actions': for each of the {actions} actions, the action that the mirror shows}}"
+        )
+    return mirror
+
+
+def reward_limits_of(metadata: Mapping[str, Any]) -> tuple[tuple[float, float] | None, float]:
+    """The bounds and the factor of the learner's rewards.
+
+    Raises:
+        UsageError: if they are none.
+    """
+    clip, scale = metadata.get("reward_clip"), metadata.get("reward_scale", 1.0)
+    try:
+        bounds = None if clip is None else (float(clip[0]), float(clip[1]))
+        factor = float(scale)
+    except (TypeError, ValueError, IndexError):
+        bounds, factor = None, math.nan
+    if not factor > 0 or (bounds is not None and not bounds[0] < bounds[1]):
+        raise UsageError(
+            f"reward_clip = {clip!r} and reward_scale = {scale!r} are not supported: they must be (low, high) and a "
+            "number above 0"
+        )
+    return bounds, factor
