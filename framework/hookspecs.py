@@ -97,7 +97,8 @@ def bundle(names: Sequence[str], families: Sequence[str], plugins: Sequence[str]
 
     The engine calls this hook of each plugin before it verifies the hooks, and again until nothing changes. The last
     result counts. The user takes a part out with `no:NAME`, and so does a bundle: "no:averaging" keeps out what
-    another bundle adds. What only that part brings in stays out with it.
+    another bundle adds. What only that part brings in stays out with it. An optional part stays out where another
+    plugin claims one of its slots.
 
     Args:
         names: the plugins that the user named, in that order.

@@ -133,7 +133,8 @@ def no_forbidden_action_is_taken(subject: Subject) -> None:
     """For any mask, `choose` takes an allowed action, and `probabilities` gives the others 0 and sums to 1."""
     rng = np.random.default_rng(subject.seed)
     spaces = masked(acting(subject))
-    exploration = subject.builder({"run.num_envs": N}).exploration(spaces)
+    with _if_masks_are_served():
+        exploration = subject.builder({"run.num_envs": N}).exploration(spaces)
     anywhere = some_batch(spaces, rng, rows=N).obs
     for case in cases(subject, 200):
         masks = _random_masks(rng, N)
@@ -161,7 +162,8 @@ SOME = np.array([[1, 1, 0], [0, 1, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]], np.bool
 def choices_among_the_allowed_follow_the_probabilities(subject: Subject) -> None:
     """Each environment takes each allowed action as often as `probabilities` says."""
     spaces = masked(acting(subject))
-    exploration = subject.builder({"run.num_envs": N}).exploration(spaces)
+    with _if_masks_are_served():
+        exploration = subject.builder({"run.num_envs": N}).exploration(spaces)
     obs = with_masks(SOME, some_batch(spaces, np.random.default_rng(subject.seed), rows=N).obs)
     given = (Case(only_legal(case.values, obs), obs, case.counters) for case in fixed(subject, UNALIKE, 3_000))
     compare_with_probabilities(exploration, given)
