@@ -171,7 +171,7 @@ def _run(parts: Parts, folder: Path | None, reopened: Reopened | None, quiet: bo
 
 def _introduce(parts: Parts, folder: Path, reopened: Reopened | None) -> None:
     from framework.options import RunOptions
-    from framework.types import Described
+    from framework.types import Counters, Described
 
     for note in [*parts.notes, *(reopened.notes if reopened else ())]:
         typer.echo(note, err=note.startswith("warning:"))
@@ -181,6 +181,9 @@ def _introduce(parts: Parts, folder: Path, reopened: Reopened | None) -> None:
     if {"capacity", "bytes"} <= set(size):
         typer.echo(f"replay   {size['capacity']:,} frames, {size['bytes'] / 1e9:.3f} GB when full")
     typer.echo(f"ends     {_ends(parts)}")
+    steps = parts.config[RunOptions].steps
+    if steps is not None and not parts.cadence.due(Counters(env_steps=steps, frames=steps)):
+        typer.echo(f"warning: no update is due within {steps:,} steps, so nothing will be learnt", err=True)
     if parts.initial:
         typer.echo(f"weights  {parts.initial.path}")
     typer.echo(f"folder   {folder}")

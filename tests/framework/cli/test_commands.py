@@ -173,6 +173,13 @@ def test_a_run_says_when_it_ends_and_a_folder_which_weights_it_has(tmp_path: Pat
     assert "--resume" in done.stderr
 
 
+def test_a_run_that_is_too_short_to_learn_says_so(tmp_path: Path) -> None:
+    for starts, warned in (("50", False), ("60", True)):
+        words = ["run", "--plugins", "dqn,chain", "--steps", "60", "--run-dir", f"run{starts}"]
+        done = command(*words, "--set", f"learning.starts={starts}", cwd=tmp_path)
+        assert ("no update is due within 60 steps" in done.stderr) is warned
+
+
 def test_the_paragraphs_of_help_flow() -> None:
     for registered in app.registered_commands:
         assert registered.help
