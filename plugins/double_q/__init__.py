@@ -28,8 +28,10 @@ class TwoTables:
 
     def __init__(self, states: States | int, actions: int, initial: float) -> None:
         states = states if isinstance(states, States) else States(states)
-        needed = 2 * states.count * actions * 8
-        require_memory(needed, f"a pair of tables of {states.count:,} states", "use an environment with fewer states")
+        needed = 2 * states.count * actions * (8 + 8)
+        require_memory(
+            needed, f"a pair of tables of {states.count:,} states, with counts,", "use an environment with fewer states"
+        )
         self.states = states
         self.table: Float64[np.ndarray, "2 S A"] = np.full((2, states.count, actions), initial, np.float64)
 

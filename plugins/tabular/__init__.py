@@ -81,8 +81,12 @@ class QTable:
             states: how observations are numbered; or S, for observations that are these numbers.
         """
         states = states if isinstance(states, States) else States(states)
-        needed = states.count * actions * 8
-        require_memory(needed, f"a table of {states.count:,} states", "use an environment with fewer states")
+        needed = states.count * actions * (8 + 8)
+        require_memory(
+            needed,
+            f"a table of {states.count:,} states, with counts of updates,",
+            "use an environment with fewer states",
+        )
         self.states = states
         self.table: Float64[np.ndarray, "S A"] = np.full((states.count, actions), initial, np.float64)
 
