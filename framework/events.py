@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from framework.types import Batch, Counters, Step, TDErrors
+from framework.types import Batch, Counters, State, Step, TDErrors
 
 
 class Callback:
@@ -26,10 +26,16 @@ class Callback:
         """Called after each training episode."""
 
     def on_evaluation_start(self, counters: Counters) -> None:
-        """Called once before each periodic evaluation and the confirmation that may follow it."""
+        """Called once when training stops for a periodic evaluation and the confirmation that may follow it."""
+
+    def on_evaluation_progress(self, progress: EvaluationProgress, counters: Counters) -> None:
+        """Called about once a second while training waits for an evaluation."""
 
     def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
-        """Called after each periodic evaluation. A confirmation has a result of its own: it is the second call."""
+        """Called after each periodic evaluation. A confirmation has a result of its own: it is the second call.
+
+        `counters` are those with which the evaluated weights were reached. With evaluation.lag, training is further on.
+        """
 
     def on_end(self, counters: Counters) -> None:
         """Called once, however the run ends."""
@@ -48,6 +54,18 @@ class Episode:
     length: int
     info: Mapping[str, float | None] = field(default_factory=dict)
     """Metric of record.info → its number; None if the episode gave none."""
+
+
+@dataclass(frozen=True)
+class EvaluationProgress:
+    """How far an evaluation is for which training waits."""
+
+    finished: int
+    """Number of episodes that have ended."""
+    episodes: int
+    """Number of episodes in all."""
+    confirmation: bool
+    """Whether it is the confirmation of an evaluation that reached `run.until`."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +93,8 @@ class EvaluationResult:
     """Metric of record.info → its number in each episode; None where an episode gave none."""
     human_normalised: float | None = None
     """The mean on a scale on which a random agent has 0 and a human 1, if the environment declares their scores."""
+    weights: State | None = field(default=None, compare=False, repr=False)
+    """The policy's state that was evaluated; None: the state that the policy has now."""
 
     @property
     def mean(self) -> float:

@@ -71,6 +71,12 @@ class EvaluationOptions(Section, name="evaluation"):
         description="after an evaluation reaches run.until, the run ends only if the mean of this many fresh episodes "
         "reaches it too; 0: no confirmation",
     )
+    lag: int = Field(
+        0,
+        ge=0,
+        description="a process of its own plays the evaluations while training goes on, and a result counts this many "
+        "environment steps later, or at the end of the run; at most evaluation.every; 0: training waits",
+    )
     epsilon: float = Field(0.001, ge=0, le=1, description="probability of a uniformly random action")
     num_envs: int = Field(5, ge=1, le=1024, description="environments side by side, at most one for each episode")
     max_steps: int = Field(

@@ -10,7 +10,8 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from framework.events import Callback, Episode, EvaluationResult
+from framework.events import Callback, Episode, EvaluationProgress, EvaluationResult
+from framework.recording.progress import waited_for
 from framework.recording.statistics import EpisodeStatistics, Figures
 from framework.types import Counters, Exploration, Step
 
@@ -73,6 +74,9 @@ class LiveProgress(Callback):
 
     def on_episode(self, episode: Episode, counters: Counters) -> None:
         self._figures = self._statistics.of(episode, counters)
+
+    def on_evaluation_progress(self, progress: EvaluationProgress, counters: Counters) -> None:
+        self._progress.update(self._task, description=f"waiting for {waited_for(progress)}")
 
     def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
         self._evaluation = result

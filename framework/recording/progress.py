@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from framework.events import Callback, Episode, EvaluationResult
+from framework.events import Callback, Episode, EvaluationProgress, EvaluationResult
 from framework.recording.statistics import EpisodeStatistics
 from framework.types import Counters, Exploration, Step
 
@@ -43,14 +43,21 @@ def progress_callback(
     return LiveProgress(statistics, exploration, steps, episodes, until, console)
 
 
-SILENCE_SECONDS = 30.0
-"""After this time without a line, a line says how far the run is."""
+SILENCE_SECONDS = 10.0
+"""After this time without a line, a line says how far the run is, or the evaluation that it waits for."""
+
+
+def waited_for(progress: EvaluationProgress) -> str:
+    """What training waits for, in words: "the confirmation, 3 of 100 episodes"."""
+    kind = "the confirmation" if progress.confirmation else "an evaluation"
+    return f"{kind}, {progress.finished} of {progress.episodes} episodes"
 
 
 class EpisodeLines(Callback):
     """Prints one line for each episode, with its number, returns and ε, and one for each evaluation.
 
-    If neither comes for half a minute of training, a line says how many steps and updates the run has made.
+    If neither comes for ten seconds, a line says how many steps and updates the run has made, or how far the evaluation
+    is that training waits for.
     """
 
     def __init__(
@@ -74,6 +81,10 @@ class EpisodeLines(Callback):
             f" | mean of last 100 {figures.mean:.2f}"
         )
         self._print(line if figures.epsilon is None else f"{line} | epsilon {figures.epsilon:.3f}")
+
+    def on_evaluation_progress(self, progress: EvaluationProgress, counters: Counters) -> None:
+        if self._clock() - self._spoke >= SILENCE_SECONDS:
+            self._print(f"waiting for {waited_for(progress)}")
 
     def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
         kind = "confirmation" if result.confirmation else "evaluation"

@@ -93,7 +93,7 @@ class BestWeights(Callback):
             return  # refuted, or the confirmation follows
         facts = _facts(result.mean, counters.episodes, counters)
         more = {"episodes": len(result.returns), "confirmed": confirmed}
-        self._save_if_better("evaluation", _Rank(confirmed, result.mean), {**facts, **more})
+        self._save_if_better("evaluation", _Rank(confirmed, result.mean), {**facts, **more}, result.weights)
 
     def on_end(self, counters: Counters) -> None:
         self._write_waiting()
@@ -108,11 +108,13 @@ class BestWeights(Callback):
     def load_state_dict(self, state: State) -> None:
         self._best = {measure: _Rank(bool(rank["confirmed"]), float(rank["value"])) for measure, rank in state.items()}
 
-    def _save_if_better(self, measure: str, rank: _Rank, facts: Mapping[str, Any]) -> None:
+    def _save_if_better(
+        self, measure: str, rank: _Rank, facts: Mapping[str, Any], weights: State | None = None
+    ) -> None:
         if not rank > self._best.get(measure, _Rank(False, -math.inf)):  # not for NaN, either
             return
         self._best[measure] = rank
-        self._waiting[measure] = _Saved(self._policy.state_dict(), facts)
+        self._waiting[measure] = _Saved(self._policy.state_dict() if weights is None else weights, facts)
         if self._clock() - self._written >= SECONDS:
             self._write_waiting()
 

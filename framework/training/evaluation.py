@@ -24,7 +24,7 @@ def evaluate(
     name: str = "evaluation",
     episodes: int | None = None,
     epsilon: float | None = None,
-    after_step: Callable[[], None] | None = None,
+    after_step: Callable[[int], None] | None = None,
 ) -> EvaluationResult:
     """Play episodes ε-greedily and report raw returns.
 
@@ -35,7 +35,8 @@ def evaluate(
         name: the seed of the episodes and of the random actions depends on it.
         episodes: how many in all; default: the option evaluation.episodes.
         epsilon: the probability of a random action; default: the option evaluation.epsilon.
-        after_step: called after each step; an exception that it raises ends the evaluation.
+        after_step: called after each step with the number of finished episodes. An exception that it raises ends the
+            evaluation.
 
     Raises:
         UsageError: for fewer than one episode, or an epsilon outside of [0, 1].
@@ -60,11 +61,11 @@ def evaluate(
             stream.begin(exploration.choose(values, obs, counters))
             step = stream.finish()
             counters.advance(step)
-            if after_step is not None:
-                after_step()
             metrics.add(step)
             for row, env_id in enumerate(step.env_id.tolist()):
                 games[env_id].add(step, row, bool(stream.cut[env_id]), metrics)
+            if after_step is not None:
+                after_step(sum(len(game.finished) for game in games))
     finally:
         stream.close()
     played = [episode for game in games for episode in game.finished]

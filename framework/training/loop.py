@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,11 +11,10 @@ import numpy as np
 from framework.assembly.parts import Parts
 from framework.errors import NonFiniteLoss
 from framework.events import Callback, Episode, EvaluationResult
-from framework.options import EvaluationOptions, RecordOptions, RunOptions
-from framework.training.ends import Patience, reached_end
+from framework.options import RecordOptions, RunOptions
+from framework.training.ends import reached_end
 from framework.training.episode_info import InfoMetrics
-from framework.training.evaluation import evaluate
-from framework.training.identity import as_json
+from framework.training.evaluations import Aside, Evaluations, Stopped
 from framework.types import Batch, State, Step, TDErrors
 
 Listener = tuple[Callback, Callable[..., None]]
@@ -34,7 +32,7 @@ class Saver(Protocol):
 
 
 class Loop:
-    """Runs assembled parts until an end is reached. `counters` and `last_evaluation` show the progress."""
+    """Runs assembled parts until an end is reached. `counters` and `evaluations.last` show the progress."""
 
     def __init__(
         self,
@@ -42,6 +40,7 @@ class Loop:
         callbacks: Sequence[Callback] = (),
         saver: Saver | None = None,
         dispensable: Callable[[Callback, Exception], bool] = lambda callback, error: False,
+        aside: Aside | None = None,
     ) -> None:
         """
         Args:
@@ -49,13 +48,12 @@ class Loop:
             callbacks: listeners, called in this order.
             saver: writes checkpoints.
             dispensable: called when a callback raises: says so and returns True if the run continues without it.
+            aside: plays evaluations while training goes on, as evaluation.lag says; None: training waits for them.
         """
         self.parts = parts
         self._dispensable = dispensable
         self.counters = parts.counters
-        self.last_evaluation: EvaluationResult | None = None
-        self._evaluations = 0
-        self._patience = Patience(parts.config[RunOptions].patience)
+        self.evaluations = Evaluations(parts, self._tell_all, self._waiting, aside)
         self._played = 0
         self.running = False
         """True while the loop makes steps, updates and evaluations; false during a checkpoint and at the end."""
@@ -80,11 +78,11 @@ class Loop:
         with ExitStack() as ends:
             for callback in reversed(self.callbacks):
                 ends.callback(self._end, callback)
-            self._tell(self.callbacks, "on_start", counters)
+            self._tell_all("on_start", counters)
             self.running = True
             ends.callback(self._rest)  # runs before the callbacks' on_end
-            if self._evaluation_is_due():  # a resumed run was stopped during this evaluation
-                self.evaluate()
+            self.evaluations.resume()
+            self.evaluations.after_step()  # a resumed run was stopped during an evaluation that training waited for
             while not self.finished:
                 if not overlap:
                     self._learn()
@@ -96,14 +94,15 @@ class Loop:
                 counters.advance(step)
                 parts.target_sync.tick(counters)
                 self._report(step)
-                if self._evaluation_is_due():
-                    self.evaluate()
+                self.evaluations.after_step()
                 if self._saver is not None:
                     self._keep(self._saver.after_step)
-            if not overlap and not self._evaluation_is_due():
+            if not overlap and not self.evaluations.is_due:
                 self._learn()
             if self._saver is not None:
                 self._keep(self._saver.at_the_end)
+            if not self._abandoning:
+                self.evaluations.conclude()  # after the checkpoint: a run that continues concludes it at its own time
 
     def _keep(self, save: Callable[[Loop], None]) -> None:
         """Save with `running` false: the watchdog sets no time limit for a checkpoint."""
@@ -134,14 +133,11 @@ class Loop:
 
     def state_dict(self) -> State:
         """The loop's own state: unfinished episodes and evaluations. The parts have states of their own."""
-        last = self.last_evaluation
         return {
             "returns": self._returns.copy(),
             "lengths": self._lengths.copy(),
             "info": self._info.state_dict(),
-            "evaluations": self._evaluations,
-            "patience": self._patience.state_dict(),
-            "last_evaluation": last and as_json(asdict(last)),
+            **self.evaluations.state_dict(),
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -149,13 +145,7 @@ class Loop:
         self._returns[:] = state["returns"]
         self._lengths[:] = state["lengths"]
         self._info.load_state_dict(state["info"])
-        self._evaluations = int(state["evaluations"])
-        self._patience.load_state_dict(state["patience"])
-        last = state["last_evaluation"]
-        if last is not None:
-            lists = {name: tuple(last[name]) for name in ("returns", "lengths")}
-            info = {name: tuple(numbers) for name, numbers in last["info"].items()}
-            self.last_evaluation = EvaluationResult(**{**last, **lists, "info": info})
+        self.evaluations.load_state_dict(state)
 
     def forget_running_episodes(self) -> None:
         """Count the returns and lengths of the next episodes from 0."""
@@ -194,40 +184,13 @@ class Loop:
                 self._returns[env_id], self._lengths[env_id] = 0.0, 0
                 self._call(self._on_episode, episode, self.counters)
 
-    def _evaluation_is_due(self) -> bool:
-        every = self.parts.config[EvaluationOptions].every
-        return bool(every and self.counters.env_steps // every > self._evaluations)
+    @property
+    def last_evaluation(self) -> EvaluationResult | None:
+        """The result of the last evaluation, or of its confirmation."""
+        return self.evaluations.last
 
-    def evaluate(self) -> EvaluationResult | None:
-        """Evaluate now, call the callbacks and return the result.
-
-        If the result reaches `run.until` and `evaluation.confirm` is set, a second evaluation with that many new
-        episodes decides instead, and its result is returned. If the run is stopped meanwhile, the evaluation does not
-        count, and the result is None.
-        """
-        options, until = self.parts.config[EvaluationOptions], self.parts.config[RunOptions].until
-        number = self.counters.env_steps // options.every if options.every else self._evaluations + 1
-        self._tell(self.callbacks, "on_evaluation_start", self.counters)
-        try:
-            results = [self._play(f"periodic/{number}", options.episodes)]
-            if until is not None and results[0].mean >= until and options.confirm:
-                deciding = self._play(f"confirmation/{number}", options.confirm)
-                confirmed = deciding.mean >= until
-                results = [
-                    replace(results[0], confirmed=confirmed),
-                    replace(deciding, confirmation=True, confirmed=confirmed),
-                ]
-        except _Stopped:
-            return None
-        self._evaluations = number
-        self._patience.count(results[0], self.counters.env_steps)
-        for result in results:
-            self.last_evaluation = result
-            self._tell(self.callbacks, "on_evaluation", result, self.counters)
-        return self.last_evaluation
-
-    def _play(self, name: str, episodes: int) -> EvaluationResult:
-        return evaluate(self.parts, name=name, episodes=episodes, after_step=self._after_evaluation_step)
+    def _tell_all(self, event: str, *arguments: Any) -> None:
+        self._tell(self.callbacks, event, *arguments)
 
     def _tell(self, callbacks: Sequence[Callback], event: str, *arguments: Any) -> None:
         self._call([(one, getattr(one, event)) for one in callbacks if not self._is_left_out(one)], *arguments)
@@ -259,10 +222,12 @@ class Loop:
         else:
             self._tell([callback], "on_end", self.counters)
 
-    def _after_evaluation_step(self) -> None:
-        self._played += 1
+    def _waiting(self, finished: int | None) -> None:
+        """Called while training waits for an evaluation, with None if nothing has happened there."""
+        if finished is not None:
+            self._played += 1
         if self._abandoning:
-            raise _Stopped
+            raise Stopped
 
     @property
     def finished(self) -> bool:
@@ -272,11 +237,9 @@ class Loop:
     @property
     def reason(self) -> str:
         """The end that the run has reached, in words; empty if it has reached none."""
-        return reached_end(self.parts.config[RunOptions], self.counters, self.last_evaluation, self._patience)
-
-
-class _Stopped(Exception):
-    """Ends an evaluation early, because the run was stopped."""
+        return reached_end(
+            self.parts.config[RunOptions], self.counters, self.last_evaluation, self.evaluations.patience
+        )
 
 
 def _non_finite(batch: Batch, errors: TDErrors) -> NonFiniteLoss:

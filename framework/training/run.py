@@ -22,6 +22,7 @@ from framework.options import CheckpointOptions, RunOptions
 from framework.recording.states import save_state
 from framework.training.blame import culprit, plugins_named
 from framework.training.ends import check_ends
+from framework.training.evaluations import check_lag
 from framework.training.initial import initialise
 from framework.training.loop import Loop
 from framework.training.run_folder import create_run_folder, locked
@@ -30,6 +31,7 @@ from framework.types import Counters
 
 if TYPE_CHECKING:
     from framework.checkpoints.folder import Checkpoint
+    from framework.training.aside import EvaluationProcess
     from framework.training.saver import PeriodicSaver
 
 CALLBACKS = Expected(
@@ -105,6 +107,7 @@ def train(
     with ExitStack() as at_the_end:
         at_the_end.callback(parts.close)
         check_ends(parts)
+        lags = check_lag(parts)
         if parts.counters.env_steps:
             raise UsageError("these parts have been trained already: assemble new ones for another run")
         if checkpoint is None:
@@ -119,7 +122,8 @@ def train(
         made = [callback for _, given in gathered for callback in given]
         owners = {id(callback): plugin for plugin, given in gathered for callback in given}
         saver = _saver(parts, path, checkpoint)
-        loop = Loop(parts, [*made, *callbacks], saver, partial(_dispensable, parts, owners))
+        aside = at_the_end.enter_context(_evaluation_process(parts)) if lags else None
+        loop = Loop(parts, [*made, *callbacks], saver, partial(_dispensable, parts, owners), aside)
         if checkpoint is not None:
             from framework.training.contents import restore
 
@@ -194,6 +198,17 @@ def _saver(parts: Parts, folder: Path | None, base: Checkpoint | None) -> Period
     from framework.training.saver import PeriodicSaver
 
     return PeriodicSaver(CheckpointFolder(folder), every, base)
+
+
+@contextmanager
+def _evaluation_process(parts: Parts) -> Iterator[EvaluationProcess]:
+    from framework.training.aside import EvaluationProcess
+
+    process = EvaluationProcess(parts)
+    try:
+        yield process
+    finally:
+        process.close()
 
 
 @contextmanager

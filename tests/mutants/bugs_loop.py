@@ -3,6 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 LOOP, ENDS, COLLECTOR = "framework.training.loop", "framework.training.ends", "framework.defaults.collector"
+EVALUATIONS = "framework.training.evaluations"
 
 MUTANTS = (
     Mutant(
@@ -260,20 +261,20 @@ MUTANTS = (
         component="loop",
         row="astooke/rlpyt#150 (a remainder for a quotient)",
         plugins="tabular,chain",
-        module=LOOP,
-        old="bool(every and self.counters.env_steps // every > self._evaluations)",
-        new="bool(every and self.counters.env_steps and self.counters.env_steps % every == 0)",
+        module=EVALUATIONS,
+        old="bool(every and self._parts.counters.env_steps // every > self._number)",
+        new="bool(every and self._parts.counters.env_steps and self._parts.counters.env_steps % every == 0)",
     ),
     Mutant(
         name="an_evaluation_goes_on_with_training_s_exploration",
         component="loop",
         row="not in the catalogue: random numbers of the training are used up",
         plugins="dqn,chain",
-        module="framework.training.loop",
-        old="            self.last_evaluation = result\n",
-        new="            self.last_evaluation = result\n            parts = self.parts\n"
+        module=EVALUATIONS,
+        old="            self.last = replace(result, weights=None)\n",
+        new="            self.last = replace(result, weights=None)\n            parts = self._parts\n"
         "            obs = parts.stream.observations\n"
-        "            parts.exploration.choose(parts.policy.action_values(obs, explore=False), obs, self.counters)\n",
+        "            parts.exploration.choose(parts.policy.action_values(obs, explore=False), obs, parts.counters)\n",
     ),
     Mutant(
         name="nan_trains_on",

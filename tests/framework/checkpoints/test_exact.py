@@ -17,6 +17,7 @@ import framework
 from framework.checkpoints.folder import CheckpointFolder
 from framework.events import Callback, Episode
 from framework.recording import load_state
+from framework.training.evaluation import evaluate
 from framework.training.loop import Loop
 from framework.types import Counters, Step
 from tests.framework.checkpoints.pieces import left_behind
@@ -142,17 +143,18 @@ def test_an_interrupted_run_goes_on_bit_for_bit(names: str, at: int, tmp_path: P
     assert left_behind(tmp_path / "two") == left_behind(tmp_path / "one")
 
 
-def test_an_evaluation_that_is_cut_short_is_made_whole_with_its_confirmation(tmp_path: Path) -> None:
+def test_an_evaluation_that_is_cut_short_is_made_whole_with_its_confirmation(monkeypatch: pytest.MonkeyPatch) -> None:
     values = {**SMALL, "run.until": -5.0, "evaluation.confirm": 3, "run.steps": 500}
+    loop = Loop(framework.assemble("tabular,grid", values))
 
-    class Interrupts(Loop):
-        def _play(self, name: str, episodes: int) -> Any:
-            if name.startswith("confirmation"):
-                self.stop()
-            return super()._play(name, episodes)
+    def interrupted(agent: Any, *, name: str, **more: Any) -> Any:
+        if name.startswith("confirmation"):
+            loop.stop()
+        return evaluate(agent, name=name, **more)
 
-    loop = Interrupts(framework.assemble("tabular,grid", values))
-    loop.run()
+    with monkeypatch.context() as patched:
+        patched.setattr("framework.training.evaluations.evaluate", interrupted)
+        loop.run()
     assert loop.last_evaluation is None
     assert loop.state_dict()["evaluations"] == 0
     resumed = Loop(loop.parts)

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from framework.events import Callback
+from framework.events import Callback, EvaluationProgress
 from framework.recording.live import LiveProgress
 from framework.recording.progress import EpisodeLines
 from tests.framework.recording.consoles import progress, shown
@@ -75,7 +75,7 @@ def test_lines_listen_to_no_update(scripted: Callable[..., Any]) -> None:
     assert type(progress(scripted(), Console(file=io.StringIO()))).on_update is Callback.on_update
 
 
-def test_something_is_said_every_half_minute_though_no_episode_ends(scripted: Callable[..., Any]) -> None:
+def test_something_is_said_every_ten_seconds_though_no_episode_ends(scripted: Callable[..., Any]) -> None:
     run, output = scripted(), io.StringIO()
     lines = EpisodeLines(run.statistics, Console(file=output), run.clock)
     run.start(lines)
@@ -83,4 +83,19 @@ def test_something_is_said_every_half_minute_though_no_episode_ends(scripted: Ca
         run.now += 1.0
         run.counters.env_steps += 10
         lines.on_step(None, run.counters)  # type: ignore[arg-type]  # nothing reads the step
-    assert output.getvalue().splitlines() == [f"{steps} steps | 0 updates | 0 episodes" for steps in (300, 600, 900)]
+    assert output.getvalue().splitlines() == [
+        f"{steps} steps | 0 updates | 0 episodes" for steps in range(100, 1001, 100)
+    ]
+
+
+def test_who_waits_for_an_evaluation_is_told_how_far_it_is(scripted: Callable[..., Any]) -> None:
+    run, output = scripted(), io.StringIO()
+    lines = EpisodeLines(run.statistics, Console(file=output), run.clock)
+    run.start(lines)
+    for second in range(25):
+        run.now += 1.0
+        lines.on_evaluation_progress(EvaluationProgress(second, 100, confirmation=second > 15), run.counters)
+    assert output.getvalue().splitlines() == [
+        "waiting for an evaluation, 9 of 100 episodes",
+        "waiting for the confirmation, 19 of 100 episodes",
+    ]

@@ -167,7 +167,7 @@ def test_a_lucky_evaluation_ends_nothing_where_more_episodes_must_confirm_it(mon
         assert spy.announced[-1] == agent.counters.env_steps
         return EvaluationResult((means[name],), (1,), 1, 0.0, 0.0)
 
-    monkeypatch.setattr("framework.training.loop.evaluate", scripted)
+    monkeypatch.setattr("framework.training.evaluations.evaluate", scripted)
     values = {"run.until": 1.9, "run.steps": 1_000, "evaluation.every": 50, "evaluation.episodes": 3}
     parts, spy = assemble("tabular,chain", {**values, "evaluation.confirm": 8}), LoopSpy()
     loop = Loop(parts, [spy])

@@ -202,7 +202,7 @@ def an_evaluation_changes_no_training_state(subject: Subject) -> None:
         loop = Loop(parts)
         loop.run()
         before, shown = digests(snapshot(parts)), parts.stream.observations.copy()
-        loop.evaluate()
+        loop.evaluations.play()
         after = digests(snapshot(parts))
         for name, state in before.items():
             require(after[name] == state, example="one evaluation", expected=f"the same state of {name}", got="another")
