@@ -121,7 +121,8 @@ def make_cadence(config: Config) -> Cadence:
             f"pqn.minibatches = {options.minibatches} is too large for rollouts of {options.rollout} steps in "
             f"{num_envs} environments: lower it, or raise pqn.rollout or run.num_envs"
         )
-    return RolloutCadence(steps // options.minibatches, steps, options.epochs * options.minibatches)
+    updates = options.epochs * options.minibatches
+    return RolloutCadence(steps // options.minibatches, steps, updates, options.overlap, num_envs)
 
 
 @hookimpl
