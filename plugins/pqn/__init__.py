@@ -6,9 +6,9 @@ G = r + γ · max_a Q(s', a). At the last step of a terminated episode, G = r. S
 Q(s_t, a_t) to the targets with RAdam. Layer normalisation makes the target network unnecessary: `pqn,no:layer_norm`
 shows what happens without it.
 
-With `pqn.overlap`, the updates of a rollout are spread evenly over the steps of the next one. The environments step while
-the network learns, which saves time where they have a core of their own. The agent acts with the newest weights. The
-λ-returns are computed once, with the weights with which the round began. A rollout is learnt one rollout later.
+With `pqn.overlap`, the updates of a rollout are spread evenly over the steps of the next one. The environments step
+while the network learns, which saves time where they have a core of their own. The agent acts with the newest weights.
+The λ-returns are computed once, with the weights with which the round began.
 
 Paper → here (Gallici et al. 2024, the authors' settings for Atari):
 

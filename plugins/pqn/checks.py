@@ -203,8 +203,8 @@ def pqn_learns_a_whole_rollout_while_it_collects_the_next(subject: Subject) -> N
     for envs, epochs, minibatches, lam in LOOPS:
         loop = Overlap(subject, envs, epochs, minibatches, lam)
         loop.play()
-        example = {"environments": envs, "rollout": ROLLOUT, "epochs": epochs, "minibatches": minibatches, "λ": lam}
-        example["frames"] = loop.history.shown()
+        options = {"environments": envs, "rollout": ROLLOUT, "epochs": epochs, "minibatches": minibatches, "λ": lam}
+        example = {**options, "frames": loop.history.shown()}
         whole = len(loop.rollouts) - 1
         rounds = len(loop.rounds)
         require(rounds >= whole - 1, example=example, expected=f"{whole - 1} rounds or more", got=rounds)
