@@ -37,3 +37,5 @@ class Bundle:
     """"section.key" → value."""
     optional: Sequence[str] = ()
     """Plugins that are added, too, unless another plugin of the composition claims one of their slots."""
+    agent: str = ""
+    """A plugin that is added, too, if no other plugin of the composition fills a slot, `make_env` apart."""

@@ -98,7 +98,8 @@ def bundle(names: Sequence[str], families: Sequence[str], plugins: Sequence[str]
     The engine calls this hook of each plugin before it verifies the hooks, and again until nothing changes. The last
     result counts. The user takes a part out with `no:NAME`, and so does a bundle: "no:averaging" keeps out what
     another bundle adds. What only that part brings in stays out with it. An optional part stays out where another
-    plugin claims one of its slots.
+    plugin claims one of its slots. The `agent` of an environment's bundle comes in where no other plugin fills a
+    slot, so that the environment can be run by its name alone.
 
     Args:
         names: the plugins that the user named, in that order.

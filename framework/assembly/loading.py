@@ -45,6 +45,9 @@ class Expanded:
 SLOT = {"firstresult": True}
 """What a hook that is not on the engine's page is taken for."""
 
+OF_AN_ENVIRONMENT = {"make_env"}
+"""The slots that a plugin without an agent may fill."""
+
 ROUNDS = 50
 """A bundle may depend on what others bring in. If it still changes after so many rounds, it changes without end."""
 
@@ -108,6 +111,8 @@ class _Reached:
     plugins: dict[str, object] = field(default_factory=lambda: {ENGINE: defaults})
     origins: dict[str, Origin] = field(default_factory=dict)
     bundles: dict[str, Bundle] = field(default_factory=dict)
+    agents: set[str] = field(default_factory=set)
+    """The agents that came in because nothing else was one."""
     left_out: set[str] = field(default_factory=set)
     """The parts that some bundle adds and that are out."""
     problems: list[str] = field(default_factory=list)
@@ -128,18 +133,21 @@ def _reach(
 ) -> _Reached:
     """Follow the bundles from the named plugins, breadth first, without the parts that are out.
 
-    Optional parts come last, when all that they could be in the way of has been found.
+    An agent comes in when all else has been found and nothing is one. Optional parts come last, when all that they
+    could be in the way of has been found.
 
     Args:
         known: the plugins of the composition, as far as the round before found them.
     """
     reached = _Reached()
     queue: deque[tuple[str, str | None]] = deque((text, None) for text in wanted)
+    agents: deque[tuple[str, str]] = deque()
     optional: deque[tuple[str, str]] = deque()
     seen = set(wanted)
-    while queue or optional:
+    while queue or agents or optional:
         if not queue:
-            queue.extend(_next_optional(optional, seen, resolved, reached))
+            more = _next_agent if agents else _next_optional
+            queue.extend(more(agents or optional, seen, resolved, reached))
             continue
         text, bringer = queue.popleft()
         if bringer and text in out:
@@ -155,7 +163,7 @@ def _reach(
                 continue
             if name in reached.origins:
                 continue
-            reached.origins[name] = Origin(text, bringer)
+            reached.origins[name] = Origin(text, bringer, text in reached.agents)
             bundle = reached.bundles[name] = bundle_of(name, plugin, wanted, families, known)
         except UsageError as error:
             reached.problems.extend(error.problems)
@@ -164,8 +172,22 @@ def _reach(
             if part not in seen and not part.startswith("no:"):
                 seen.add(part)
                 queue.append((part, name))
+        agents.extend([(bundle.agent, name)] if bundle.agent else [])
         optional.extend((part, name) for part in bundle.optional)
     return reached
+
+
+def _next_agent(
+    agents: deque[tuple[str, str]], seen: set[str], resolved: Callable[[str], tuple[str, object]], reached: _Reached
+) -> list[tuple[str, str]]:
+    """The next agent, in a list, or an empty list if it is not to be added."""
+    text, bringer = agents.popleft()
+    others = [plugin for name, plugin in reached.plugins.items() if name != ENGINE]
+    if text in seen or any(slots_of(plugin) - OF_AN_ENVIRONMENT for plugin in others):
+        return []
+    seen.add(text)
+    reached.agents.add(text)
+    return [(text, bringer)]
 
 
 def _next_optional(
@@ -194,13 +216,24 @@ def _is_in_the_way(text: str, resolved: Callable[[str], tuple[str, object]], rea
 
 def claims_of(plugin: object) -> set[str]:
     """The slots that a plugin claims. Slots of other plugins are not declared yet, so their hooks count as slots."""
+    return {slot for slot, mark in _marked(plugin).items() if not mark["trylast"]}
+
+
+def slots_of(plugin: object) -> set[str]:
+    """The slots that a plugin claims or has a family's default for; see `claims_of`."""
+    return set(_marked(plugin))
+
+
+def _marked(plugin: object) -> dict[str, dict[str, Any]]:
+    """The slots that a plugin fills, without those that it decorates → the options of `@hookimpl`."""
     marks = {name: getattr(getattr(plugin, name, None), f"{PROJECT}_impl", None) for name in dir(plugin)}
-    claims = {
-        mark.get("specname") or name
+    fills = {
+        mark.get("specname") or name: mark
         for name, mark in marks.items()
-        if isinstance(mark, dict) and not (mark["wrapper"] or mark["hookwrapper"] or mark["trylast"])
+        if isinstance(mark, dict) and not (mark["wrapper"] or mark["hookwrapper"])
     }
-    return {name for name in claims if getattr(getattr(hookspecs, name, None), f"{PROJECT}_spec", SLOT)["firstresult"]}
+    specs = {name: getattr(getattr(hookspecs, name, None), f"{PROJECT}_spec", SLOT) for name in fills}
+    return {name: mark for name, mark in fills.items() if specs[name]["firstresult"]}
 
 
 def families_of(name: str, plugin: object) -> Sequence[str]:
@@ -232,6 +265,7 @@ def bundle_of(
         isinstance(result, Bundle)
         and not isinstance(result.plugins, str)
         and not isinstance(result.optional, str)
+        and isinstance(result.agent, str)
         and all(isinstance(part, str) for part in (*result.plugins, *result.optional))
         and isinstance(result.values, Mapping)
         and all(isinstance(path, str) for path in result.values)

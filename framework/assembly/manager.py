@@ -52,10 +52,14 @@ class Expected:
 
 @dataclass(frozen=True)
 class Origin:
-    """How a plugin came into a composition: the text that names it, and the bundle that brought it in, if any."""
+    """How a plugin came into a composition: the text that names it, and the bundle that brought it in, if any.
+
+    `agent`: the bundle brought it in because the composition had no agent.
+    """
 
     text: str
     bundle: str | None
+    agent: bool = False
 
 
 class Plugins:

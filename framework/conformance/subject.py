@@ -215,7 +215,7 @@ class Subject:
             for name in origins
             if name not in self._environment_bundles
             for bundle in [bundle_of(name, self.plugins.manager.get_plugin(name), rest)]
-            for part in (*bundle.plugins, *bundle.optional)
+            for part in (*bundle.plugins, *bundle.optional, bundle.agent)
         }
         removed = [name for name in self.names if name.startswith("no:") and name.removeprefix("no:") in brought]
         return (*rest, *removed, PROBES)

@@ -111,7 +111,7 @@ def ablation(names: str | Sequence[str], sources: Sequence[Source] = ()) -> tupl
     for name in [name for name in whole.names if name not in bringers]:
         label = f"no {name}"
         try:
-            rest = _without(named, name, whole.origins[name].text)
+            rest = _without(whole, named, name)
             gone = _section_names(whole) - _section_names(load_plugins(rest))
             arm = check_arm(Arm(label, rest), [_less(source, gone) for source in sources])
         except UsageError as error:
@@ -136,10 +136,19 @@ def refuse_unread(arms: Sequence[CheckedArm]) -> None:
         raise UsageError(problems)
 
 
-def _without(named: Sequence[str], name: str, text: str) -> list[str]:
-    """The composition without one plugin, whether the user named it, a bundle brought it in, or both."""
+def _without(whole: Plugins, named: Sequence[str], name: str) -> list[str]:
+    """The composition without one plugin, whether the user named it, a bundle brought it in, or both.
+
+    Raises:
+        UsageError: if a bundle would bring in another agent in its place.
+    """
+    text = whole.origins[name].text
     rest = [other for other in named if other != text]
-    return [*rest, f"no:{text}"] if name in load_plugins(rest).names else rest
+    loaded = load_plugins(rest)
+    for agent, origin in loaded.origins.items():
+        if origin.agent and agent not in whole.names:
+            raise UsageError(f"{origin.bundle} brings in another agent, {agent}")
+    return [*rest, f"no:{text}"] if name in loaded.names else rest
 
 
 def _section_names(plugins: Plugins) -> set[str]:

@@ -67,6 +67,27 @@ RECOMMENDED_FOR_DQN: dict[str, Any] = {
 }
 """Values that suit a small network that learns Pong on two cores, with the plugins that `bundle` adds."""
 
+RECOMMENDED_FOR_PQN: dict[str, Any] = {
+    "run.num_envs": 32,
+    "evaluation.every": 50_000,
+    "returns.gamma": 0.98,
+    "pqn.rollout": 32,
+    "pqn.epochs": 4,
+    "pqn.minibatches": 16,
+    "pqn.lam": 0.9,
+    "pqn.overlap": True,
+    "exploration.shape": "exponential",
+    "exploration.start": 1.0,
+    "exploration.final": 0.02,
+    "exploration.horizon": 20_000,
+    "exploration.unit": "env_steps",
+    "dqn.learning_rate": 5e-4,
+    "dqn.hidden": 256,
+    "averaging.rate": 5e-4,
+    "dqn.threads": 1,
+}
+"""The same for `pqn`: the emulators run on one core while the other learns."""
+
 
 @hookimpl
 def families() -> Sequence[str]:
@@ -75,16 +96,17 @@ def families() -> Sequence[str]:
 
 @hookimpl
 def bundle(names: Sequence[str], plugins: Sequence[str]) -> Bundle:
-    """Add plugins with which `dqn` and `pqn` learn Pong faster; `no:nstep`, for example, drops one.
+    """Add plugins with which an agent of dqn's family learns Pong faster; `no:mirror`, for example, drops one.
 
     Actions decide a point long before it is scored: n-step returns help. Few transitions are near a point: prioritised
     replay helps. The court is its own mirror image: mirrored transitions help. Averaged weights make evaluations
     steadier. The first two are for a `dqn` that the user named, the others for every agent of dqn's family.
+
+    A composition without an agent gets `pqn`, so that `pong` alone learns.
     """
     added = ["nstep", "per"] if "dqn" in names else []
-    if "dqn" in plugins:
-        added += ["averaging"] if "pqn" in plugins else ["mirror", "averaging"]
-    return Bundle(added)
+    added += ["mirror", "averaging"] if "dqn" in plugins else []
+    return Bundle(added, agent="pqn")
 
 
 @hookimpl
@@ -94,6 +116,8 @@ def config_sections() -> Sequence[type[Section]]:
 
 @hookimpl
 def recommended_values(names: Sequence[str]) -> Mapping[str, Any]:
+    if "pqn" in names:
+        return {**RECOMMENDED, **RECOMMENDED_FOR_PQN}
     return {**RECOMMENDED, **RECOMMENDED_FOR_DQN} if "dqn" in names else RECOMMENDED
 
 

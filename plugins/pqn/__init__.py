@@ -6,6 +6,10 @@ G = r + γ · max_a Q(s', a). At the last step of a terminated episode, G = r. S
 Q(s_t, a_t) to the targets with RAdam. Layer normalisation makes the target network unnecessary: `pqn,no:layer_norm`
 shows what happens without it.
 
+With `pqn.overlap`, the updates of a rollout are spread evenly over the steps of the next one. The environments step
+while the network learns, which saves time where they have a core of their own. The agent acts with the newest weights.
+The λ-returns are computed once, with the weights with which the round began.
+
 Paper → here (Gallici et al. 2024, the authors' settings for Atari):
 
 | option | paper | here | why |
@@ -15,6 +19,7 @@ Paper → here (Gallici et al. 2024, the authors' settings for Atari):
 | `pqn.lam` | 0.65 | 0.65 | |
 | `pqn.epochs` | 2 | 4 | the same |
 | `pqn.minibatches` | 32 | 4 | the same |
+| `pqn.overlap` | false | false | true saves time where environments are slow |
 | `dqn.learning_rate` | 0.00025 (RAdam) | 0.001 | as the environments need it; RAdam, too |
 | `dqn.max_grad_norm` | 10 | 10.0 | |
 | `returns.gamma` | 0.99 | 0.99 | |
@@ -79,8 +84,11 @@ class Regression:
 
 
 @hookimpl
-def bundle() -> Bundle:
-    return Bundle(("dqn", "layer_norm"), {"run.num_envs": 16, "dqn.loss": "squared", "dqn.learning_rate": 5e-4})
+def bundle(plugins: Sequence[str]) -> Bundle:
+    values = {"run.num_envs": 16, "dqn.loss": "squared", "dqn.learning_rate": 5e-4}
+    if "pong" in plugins:
+        del values["run.num_envs"]  # it recommends a number with which its other values were measured
+    return Bundle(("dqn", "layer_norm"), values)
 
 
 @hookimpl
@@ -121,7 +129,8 @@ def make_cadence(config: Config) -> Cadence:
             f"pqn.minibatches = {options.minibatches} is too large for rollouts of {options.rollout} steps in "
             f"{num_envs} environments: lower it, or raise pqn.rollout or run.num_envs"
         )
-    return RolloutCadence(steps // options.minibatches, steps, options.epochs * options.minibatches)
+    updates = options.epochs * options.minibatches
+    return RolloutCadence(steps // options.minibatches, steps, updates, options.overlap, num_envs)
 
 
 @hookimpl

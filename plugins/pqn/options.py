@@ -12,3 +12,7 @@ class PQNOptions(Section, name="pqn"):
     lam: float = Field(0.65, ge=0, le=1, description="λ: 0 is the one-step target, 1 the return of the whole rollout")
     epochs: int = Field(4, ge=1, description="how often each transition of a rollout is learnt")
     minibatches: int = Field(4, ge=1, description="batches in an epoch; their size follows from this number")
+    overlap: bool = Field(
+        False,
+        description="learn the last rollout while the next one is collected; false: collect nothing while learning",
+    )

@@ -87,8 +87,10 @@ class Composition:
             given |= {"dqn"} if {"atari", "pong"} & given else {"tabular"} if "chain" in given else set()
         if {"dqn", "pong"} <= named:
             given |= {"averaging", "mirror", "nstep", "per"}
-        if {"pqn", "pong"} <= named:
-            given.add("averaging")
+        if "pong" in named and not any((*CLAIMS[name], *FAMILIES.get(name, ())) for name in given - set(ENVIRONMENTS)):
+            given |= {"pqn", *BUNDLES["pqn"]}
+        if {"pqn", "pong"} <= given:
+            given |= {"averaging", "mirror"}
         return cls(frozenset(given), named)
 
     def problems(self) -> set[str]:

@@ -89,4 +89,22 @@ MUTANTS = (
         old="return counters.env_steps // self.steps * self.updates",
         new="return counters.env_steps // self.steps % 2 * self.updates",
     ),
+    Mutant(
+        name="an_overlapped_round_comes_a_step_late",
+        component="cadence",
+        row="not in the catalogue: the counters are taken for those after the step",
+        plugins="pqn,chain",
+        module="plugins.pqn.rollout",
+        old="counters.env_steps - self.steps + self.num_envs",
+        new="counters.env_steps - self.steps",
+    ),
+    Mutant(
+        name="an_overlapped_round_comes_at_once",
+        component="cadence",
+        row="not in the catalogue: all updates of a round during one step",
+        plugins="pqn,chain",
+        module="plugins.pqn.rollout",
+        old="            return max(0, counters.env_steps - self.steps + self.num_envs) * self.updates // self.steps\n",
+        new="            return max(0, counters.env_steps - self.steps + self.num_envs) // self.steps * self.updates\n",
+    ),
 )

@@ -15,32 +15,37 @@ MUTANTS = (
     _bug(
         "lambda_carry_seeded_with_the_wrong_bootstrap",
         "purejaxql pqn_gymnax.py",
-        "        after = following.get(int(lane[row]))\n",
-        """        after = following.get(int(lane[row]))
-        if after is None and not ended[row]:
-            returns[row] = reward[row] + discount[row] * next_value[row - 1]
+        "    backwards = _backwards(lane)\n",
+        """    backwards = _backwards(lane)
+    last = backwards[0][~ended[backwards[0]]]
+    returns[last] = reward[last] + discount[last] * next_value[last - 1]
 """,
     ),
     _bug(
         "lambda_carry_seeded_with_nothing",
         "purejaxql pqn_gymnax.py: the last step of a rollout without its bootstrap",
-        "        after = following.get(int(lane[row]))\n",
-        """        after = following.get(int(lane[row]))
-        if after is None:
-            returns[row] = reward[row]
+        "    backwards = _backwards(lane)\n",
+        """    backwards = _backwards(lane)
+    returns[backwards[0]] = reward[backwards[0]]
 """,
     ),
     _bug(
         "lambda_return_crosses_an_end",
         "younggyoseo/FastTD3#7: in λ-returns",
-        "if after is not None and not ended[row]:",
-        "if after is not None and discount[row] > 0:",
+        "goes_on = (row >= 0) & ~ended[row]",
+        "goes_on = (row >= 0) & (discount[row] > 0)",
     ),
     _bug(
         "lambda_return_of_another_environment",
         "not in the catalogue: rows of several environments in one recursion",
-        "        following[int(lane[row])] = row\n",
-        "        following = dict.fromkeys(map(int, lane), row)\n",
+        "    backwards = _backwards(lane)\n",
+        "    backwards = _backwards(np.zeros_like(lane))\n",
+    ),
+    _bug(
+        "lambda_returns_of_shorter_lanes",
+        "not in the catalogue: environments that made fewer transitions, taken for a full array [T, N]",
+        "place = np.repeat(count.cumsum(), count) - 1 - np.arange(len(lane))",
+        "place = count.max() - 1 - (np.arange(len(lane)) - np.repeat(count.cumsum() - count, count))",
     ),
     _bug(
         "nan_behind_a_terminal_leaks",
@@ -103,5 +108,35 @@ MUTANTS = (
         "not in the catalogue: late reads forget the minibatch's rows",
         "read_next_obs=lambda: batch.next_obs[rows],",
         "read_next_obs=lambda: batch.next_obs[: len(rows)],",
+    ),
+    _rollout(
+        "a_round_learns_what_is_being_collected",
+        "not in the catalogue: the transitions since the end of the rollout are learnt, too",
+        "        size = self._sizes[0]\n",
+        "        size = sum(self._sizes)\n",
+    ),
+    _rollout(
+        "a_round_begins_before_its_rollout_is_whole",
+        "not in the catalogue: half a rollout is learnt",
+        "        whole = self._sizes[0] if len(self._sizes) > 1 else 0\n",
+        "        whole = self._sizes[0]\n",
+    ),
+    _rollout(
+        "the_ring_holds_one_rollout",
+        "not in the catalogue: the next rollout overwrites what a late round has not learnt yet",
+        "(4 if options.overlap else 2) * options.rollout",
+        "2 * options.rollout",
+    ),
+    _rollout(
+        "where_episodes_ended_in_the_next_rollout",
+        "not in the catalogue: the ends of the wrong rollout",
+        "        lanes, ended = lanes[:size], ended[:size]\n",
+        "        lanes, ended = lanes[:size], ended[-size:]\n",
+    ),
+    _rollout(
+        "a_rollout_ends_by_vector_steps",
+        "not in the catalogue: an environment that resets itself misses a step, and the cadence counts transitions",
+        "        self._collected += len(step)\n",
+        "        self._collected += self._steps // self._options.rollout\n",
     ),
 )

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.assembly.assemble import assemble
+from framework.assembly.loading import load_plugins
 from framework.environments.frames import stacked_space
 from framework.environments.stream import TransitionStream
 from framework.errors import UsageError
@@ -159,8 +160,16 @@ def test_it_is_refused_where_no_mirror_is_declared() -> None:
 
 def test_pong_brings_it_in_and_it_can_be_taken_out() -> None:
     pytest.importorskip("ale_py")
-    for names, wanted in (("dqn,pong", True), ("dqn,no:mirror,pong", False), ("chapter,pong", False)):
-        parts = assemble(names, {"run.num_envs": 1, "replay.capacity": 500})
+    cases = (
+        ("dqn,pong", True),
+        ("dqn,no:mirror,pong", False),
+        ("chapter,pong", False),
+        ("pong", True),
+        ("pqn,pong", True),
+    )
+    for names, wanted in cases:
+        values = {} if "pqn" in load_plugins(names.split(",")).names else {"replay.capacity": 500}
+        parts = assemble(names, {"run.num_envs": 1, **values})
         parts.close()
         assert ("mirrored" in parts.buffer.manifest()) is wanted  # type: ignore[attr-defined]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import gymnasium
@@ -14,8 +15,9 @@ from framework.assembly.assemble import assemble
 from framework.conformance.fixtures.batches import frames_of
 from framework.conformance.fixtures.replay.plain_history import History
 from framework.errors import UsageError
+from framework.events import Callback
 from framework.training.loop import Loop
-from framework.types import Counters, Spaces, Step
+from framework.types import Batch, Counters, Spaces, Step, TDErrors
 from plugins.dqn.agent import DQNPolicy
 from plugins.pqn import PQNOptions, Rollout, RolloutCadence, lambda_returns
 from plugins.pqn.checks import mixture
@@ -40,6 +42,18 @@ def brute_force(t: int, reward, discount, value, ended, lam: float) -> float:
         returns.append(total)
     weights = [(1 - lam) * lam ** (n - 1) for n in range(1, steps)] + [lam ** (steps - 1)]
     return sum(weight * total for weight, total in zip(weights, returns, strict=True))
+
+
+def recursion(lane, reward, discount, value, ended, lam: float) -> np.ndarray:
+    """G_t = r_t + γ · [(1 − λ) · V_{t+1} + λ · G_{t+1}], one transition after the other."""
+    returns = reward + np.where(discount == 0, 0.0, discount * value)
+    following: dict[int, int] = {}
+    for row in range(len(lane) - 1, -1, -1):
+        after = following.get(int(lane[row]))
+        if after is not None and not ended[row]:
+            returns[row] += discount[row] * lam * (returns[after] - value[row])
+        following[int(lane[row])] = row
+    return returns
 
 
 @st.composite
@@ -70,6 +84,20 @@ def test_lambda_returns_are_the_mixture_of_all_n_step_returns(rollout, lam: floa
         own = [array[rows] for array in arrays]
         for t, row in enumerate(rows):
             assert found[row] == pytest.approx(brute_force(t, *own, lam), rel=1e-9, abs=1e-9)
+
+
+@settings(max_examples=300)
+@given(rollout=rollouts(), lam=st.floats(0, 1))
+def test_lambda_returns_are_those_of_the_recursion_to_the_bit(rollout, lam: float) -> None:
+    """Whatever the lengths of the lanes, and whatever their numbers."""
+    lane, *arrays = rollout
+    assert np.array_equal(lambda_returns(lane, *arrays, lam), recursion(lane, *arrays, lam))
+    assert np.array_equal(lambda_returns(7 - 3 * lane, *arrays, lam), recursion(lane, *arrays, lam))
+
+
+def test_no_transitions_have_no_lambda_returns() -> None:
+    numbers = np.empty(0)
+    assert len(lambda_returns(np.empty(0, np.int64), numbers, numbers, numbers, np.empty(0, np.bool_), 0.5)) == 0
 
 
 @given(rollout=rollouts())
@@ -163,6 +191,74 @@ def test_updates_are_due_when_every_environment_has_made_a_rollout(num_envs: int
     assert cadence.due(Counters(env_steps=steps * num_envs)) == steps // rollout * 6
 
 
+@given(
+    num_envs=st.integers(1, 5),
+    rollout=st.integers(1, 9),
+    updates=st.integers(1, 20),
+    missed=st.lists(st.integers(0, 4)),
+)
+def test_an_overlapped_round_is_over_when_the_next_rollout_is_whole(num_envs, rollout, updates, missed) -> None:
+    """Also if environments miss steps: the loop asks with the counters from before each step."""
+    steps = rollout * num_envs
+    cadence = RolloutCadence(4, steps, updates, overlap=True, num_envs=num_envs)
+    collected, dues = 0, [0]
+    for lost in [*missed, *[0] * (3 * rollout)]:
+        dues.append(cadence.due(Counters(env_steps=collected)))
+        before, collected = collected // steps, collected + max(0, num_envs - lost)
+        if collected // steps > before:
+            assert dues[-1] >= before * updates
+    most = -(-updates // rollout)
+    assert all(0 <= after - before <= most for before, after in pairwise(dues))
+
+
+@pytest.mark.parametrize(("epochs", "minibatches"), [(1, 1), (2, 3), (4, 8)])
+def test_with_overlap_the_loop_learns_each_rollout_during_the_next(epochs: int, minibatches: int) -> None:
+    options = {"rollout": 8, "epochs": epochs, "minibatches": minibatches, "overlap": True}
+    values = {f"pqn.{name}": value for name, value in options.items()}
+    parts = assemble("pqn,chain,framework.testing", {"run.steps": 320, "run.num_envs": 4, **values})
+    spy = Spy()
+    Loop(parts, [spy]).run()
+    assert parts.cadence.overlap
+    updates = epochs * minibatches
+    # 320 steps are ten rollouts, and nine rounds are over when the last one is whole
+    assert len(spy.learnt) == 9 * updates
+    for number in range(9):
+        learnt = np.concatenate(spy.learnt[number * updates : (number + 1) * updates])
+        assert len(learnt) == epochs * 32
+        assert set(learnt.tolist()) == set(spy.collected[number * 32 : (number + 1) * 32])
+    # the updates come evenly, from the first step of the next rollout to its last
+    assert spy.steps == [
+        32 + 4 * ((k + 1) * 8 // updates + ((k + 1) * 8 % updates > 0)) - 4 for k in range(9 * updates)
+    ]
+
+
+class Spy(Callback):
+    """Notes the ids of all transitions in the order in which they were collected, and those of each update."""
+
+    def __init__(self) -> None:
+        self.collected: list[int] = []
+        self.learnt: list[np.ndarray] = []
+        self.steps: list[int] = []
+        self._place = np.zeros(4, np.int64)
+
+    def on_step(self, step: Step, counters: Counters) -> None:
+        # an episode has one more frame than steps
+        self.collected += (self._place[step.env_id] * 4 + step.env_id).tolist()
+        self._place[step.env_id] += 1 + step.ended
+
+    def on_update(self, batch: Batch, errors: TDErrors, counters: Counters) -> None:
+        self.learnt.append(batch.ids)
+        self.steps.append(counters.env_steps)
+
+
+def test_without_overlap_nothing_is_collected_during_a_round() -> None:
+    parts = assemble("pqn,chain", {"run.steps": 320, "run.num_envs": 4})
+    spy = Spy()
+    Loop(parts, [spy]).run()
+    assert not parts.cadence.overlap
+    assert set(spy.steps) == set(range(32, 321, 32))
+
+
 def test_it_is_a_bundle_of_dqn_and_layer_norm_without_replay_and_target() -> None:
     parts = assemble("pqn,chain")
     assert parts.filled["make_policy"] == "dqn"
@@ -216,6 +312,35 @@ def test_a_rollout_goes_on_where_it_was_saved() -> None:
     one, other = (parts.buffer.sample(99, Counters()) for parts in (first, second))
     assert np.array_equal(one.ids, other.ids)
     assert np.array_equal(one.reward, other.reward)
+
+
+@given(steps=st.integers(8, 60), rollout=st.integers(2, 6), epochs=st.integers(1, 3), minibatches=st.integers(1, 3))
+@settings(max_examples=15)
+def test_an_overlapped_round_goes_on_where_it_was_saved(
+    steps: int, rollout: int, epochs: int, minibatches: int
+) -> None:
+    values = {"pqn.rollout": rollout, "pqn.epochs": epochs, "pqn.minibatches": minibatches, "pqn.overlap": True}
+    one, other = (assemble("pqn,chain", {"run.steps": 2 * steps, "run.num_envs": 2, **values}) for _ in range(2))
+    Loop(one).run()
+    other.buffer.load_state_dict(one.buffer.state_dict())
+    other.policy.load_state_dict(one.policy.state_dict())
+    assert len(other.buffer) == len(one.buffer)
+    while len(one.buffer):
+        batch, again = (parts.buffer.sample(99, Counters()) for parts in (one, other))
+        for name in ("ids", "obs", "action", "reward", "discount", "weights", "next_obs", "next_action"):
+            np.testing.assert_array_equal(getattr(batch, name), getattr(again, name))
+    assert len(other.buffer) == 0
+
+
+def test_the_state_holds_the_transitions_of_a_round_once() -> None:
+    values = {"pqn.rollout": 8, "pqn.epochs": 4, "pqn.minibatches": 2, "pqn.overlap": True}
+    parts = assemble("pqn,chain", {"run.steps": 36, "run.num_envs": 4, **values})
+    Loop(parts).run()
+    parts.buffer.sample(99, Counters())
+    state: Any = parts.buffer.state_dict()
+    assert len(state["round"]["obs"]) == 32
+    assert state["minibatches"].tolist() == [16] * 6  # of eight, the loop has learnt one
+    assert len(parts.buffer) == len(state["rows"]) == 6 * 16
 
 
 def test_the_mixture_is_worked_out_by_hand() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from framework.assembly.configuration import configure
-from framework.assembly.loading import load_plugins
+from framework.assembly.loading import expand, load_plugins
 from framework.errors import UsageError
 
 
@@ -73,6 +73,45 @@ def test_an_optional_part_makes_way_for_a_plugin_that_claims_its_slot(tmp_path: 
     assert "munchausen" not in load_plugins([adds, two, "chain"]).names  # the first of two optional parts stays
 
 
+FAMILY = """
+from framework.hooks import hookimpl
+@hookimpl{mark}
+def {slot}(): ...
+"""
+
+
+def test_an_agent_comes_in_only_where_nothing_is_one(tmp_path: Path) -> None:
+    """A family's default for a slot counts, and so does what a bundle brings in; a decorator does not."""
+    game = tmp_path / "game.py"
+    game.write_text(
+        "from framework.hooks import Bundle, hookimpl\n"
+        "@hookimpl\ndef bundle(plugins): return Bundle(['mirror'] if 'dqn' in plugins else [], agent='pqn')\n"
+        "@hookimpl\ndef make_env(): ...\n"
+    )
+    brings = bundle(tmp_path, "brings", "def bundle(): return Bundle(['dqn'])")
+    alone = expand([str(game)])
+    assert set(alone.plugins) == {"engine", "game", "pqn", "mirror", "dqn", "layer_norm"}
+    assert [name for name, origin in alone.origins.items() if origin.agent] == ["pqn"]
+    assert "pqn" in expand([str(game), "averaging"]).plugins
+    for other in ("dqn", "tabular", brings, "nstep", "iqn"):
+        for names in ([str(game), other], [other, str(game)]):
+            assert "pqn" not in expand(names).plugins
+    for slot, mark in (("make_policy", ""), ("make_policy", "(trylast=True)"), ("mine_head", "")):
+        mine = tmp_path / "mine.py"
+        mine.write_text(FAMILY.format(slot=slot, mark=mark))
+        assert set(expand([str(game), str(mine)]).plugins) == {"engine", "game", "mine"}
+    assert set(expand([str(game), "no:pqn"]).plugins) == {"engine", "game"}
+    with pytest.raises(UsageError, match="no:pqn has no effect"):
+        expand([str(game), "dqn", "no:pqn"])
+
+
+def test_of_two_agents_the_first_comes_in(tmp_path: Path) -> None:
+    one = bundle(tmp_path, "one", "def bundle(): return Bundle(agent='pqn')")
+    two = bundle(tmp_path, "two", "def bundle(): return Bundle(agent='tabular')")
+    assert "tabular" not in expand([one, two]).plugins
+    assert "pqn" not in expand([two, one]).plugins
+
+
 def test_a_bundle_that_changes_without_end_is_refused(tmp_path: Path) -> None:
     odd = bundle(tmp_path, "odd", "def bundle(plugins): return Bundle([] if 'nstep' in plugins else ['nstep'])")
     with pytest.raises(UsageError, match="what odd adds depends on itself"):
@@ -91,7 +130,10 @@ def test_files_that_a_bundle_brings_in_are_brought_in_once(tmp_path: Path) -> No
     [
         ("dqn,pong", {"nstep", "per", "mirror", "averaging"}, set()),
         ("dqn,double,pong", {"nstep", "per", "mirror", "averaging"}, set()),
-        ("pqn,pong", {"averaging"}, {"mirror", "nstep", "per"}),
+        ("pqn,pong", {"averaging", "mirror"}, {"nstep", "per"}),
+        ("pong", {"pqn", "dqn", "layer_norm", "averaging", "mirror"}, {"nstep", "per"}),
+        ("pong,no:layer_norm,mirror", {"pqn", "dqn", "averaging", "mirror"}, {"layer_norm", "nstep", "per"}),
+        ("iqn,dqn,pong", {"nstep", "per", "mirror", "averaging"}, {"pqn"}),
         ("rainbow,pong", {"nstep", "per"}, {"mirror", "averaging"}),
         ("rainbow,dqn,pong", {"nstep", "per"}, {"mirror", "averaging"}),
         ("data_efficient,pong", {"nstep", "per"}, {"mirror", "averaging"}),

@@ -74,7 +74,8 @@ def test_a_variant_without_its_family() -> None:
 
 
 def test_an_environment_alone() -> None:
-    assert problems("chain") == ["nothing provides make_policy, make_loss or make_optimizer: add dqn or tabular"]
+    for names in ("chain", "pong,no:pqn"):
+        assert problems(names) == ["nothing provides make_policy, make_loss or make_optimizer: add dqn or tabular"]
 
 
 def test_no_names_at_all() -> None:

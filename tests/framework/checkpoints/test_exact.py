@@ -72,6 +72,18 @@ def test_a_run_in_three_pieces_is_the_run_in_one(names: str, env: str, num_envs:
     assert_same_state(tmp_path / "three", tmp_path / "one")
 
 
+@pytest.mark.parametrize("names", ["pqn", "pqn,averaging"])
+@pytest.mark.parametrize(("epochs", "minibatches"), [(1, 1), (3, 4)])
+def test_an_overlapped_round_goes_on_bit_for_bit(names: str, epochs: int, minibatches: int, tmp_path: Path) -> None:
+    """Checkpoints and ends come in the middle of rollouts of 24 steps."""
+    options = {"pqn.overlap": True, "pqn.epochs": epochs, "pqn.minibatches": minibatches}
+    values = {**CASES["pqn"], **options, "run.num_envs": 3, "checkpoint.every": 39}
+    in_one_piece(f"{names},grid", values, 300, tmp_path / "one")
+    in_pieces(f"{names},grid", values, [63, 135, 300], tmp_path / "pieces")
+    assert left_behind(tmp_path / "pieces") == left_behind(tmp_path / "one")
+    assert_same_state(tmp_path / "pieces", tmp_path / "one")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("env", ["chain", "grid"])
 @pytest.mark.parametrize("names", [*TABLES, *NETWORKS, "chapter"])

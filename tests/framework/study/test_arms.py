@@ -117,3 +117,15 @@ def test_every_wrong_arm_is_reported_and_nothing_is_written(tmp_path: Path) -> N
         with pytest.raises(UsageError, match=message):
             run_study(wrong, seeds, folder, jobs=jobs)
     assert not folder.exists()
+
+
+def test_no_arm_has_another_agent_in_the_place_of_the_one_left_out(tmp_path: Path) -> None:
+    """An environment may bring an agent for a composition without one."""
+    mine = tmp_path / "mine.py"
+    mine.write_text(
+        "from envs.chain import config_sections, make_env\nfrom framework.hooks import Bundle, hookimpl\n"
+        "@hookimpl\ndef bundle(): return Bundle(agent='pqn')\n"
+    )
+    arms, notes = ablation(["dqn", "layer_norm", str(mine)], [Source("test", {"run.steps": 10})])
+    assert [arm.label for arm in arms] == ["full", "no layer_norm"]
+    assert "dqn stays in every arm; without it, mine brings in another agent, pqn" in notes

@@ -51,6 +51,16 @@ def test_what_it_recommends_depends_on_who_plays() -> None:
     assert "learning.starts" not in pong.recommended_values(["tabular", "pong"])
 
 
+def test_alone_it_is_played_by_pqn_with_values_of_its_own() -> None:
+    _, alone, _ = configure("pong")
+    _, named, _ = configure("pqn,pong")
+    assert {**alone.flat(), "run.plugins": ()} == {**named.flat(), "run.plugins": ()}
+    for path, value in pong.RECOMMENDED_FOR_PQN.items():
+        assert alone.flat()[path] == value
+    assert alone.flat()["dqn.loss"] == "squared"
+    assert configure("pqn,chain")[1].flat()["run.num_envs"] == 16
+
+
 def test_importing_the_plugin_imports_no_emulator() -> None:
     code = "import sys, plugins.pong; print(sorted({'ale_py', 'cv2', 'torch'} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -81,3 +81,15 @@ def test_a_run_in_pieces_is_the_run_in_one(names: str, backend: str, tmp_path: P
     rows = left_behind(tmp_path / "one")["rows"]
     assert sum(row["kind"] == "episode" for row in rows) >= 6
     assert left_behind(tmp_path / "pieces") == left_behind(tmp_path / "one")
+
+
+def test_a_run_in_pieces_is_the_run_in_one_in_the_middle_of_an_overlapped_round(tmp_path: Path) -> None:
+    """Rollouts of 96 steps, so that the run ends and is saved within rounds of 8 updates."""
+    of_dqn = ("replay.capacity", "learning.starts", "learning.batch_size", "learning.updates_per_step", "target.every")
+    kept = {path: value for path, value in VALUES.items() if path not in of_dqn}
+    values = {**kept, "pong.sticky": 0.25, "pqn.epochs": 2, "pqn.minibatches": 4}
+    framework.train(framework.assemble("pong", {**values, "run.steps": 450}), tmp_path / "one")
+    framework.train(framework.assemble("pong", {**values, "run.steps": 129}), tmp_path / "pieces")
+    for end in (300, 450):
+        framework.resume(tmp_path / "pieces", {"run.steps": end})
+    assert left_behind(tmp_path / "pieces") == left_behind(tmp_path / "one")
