@@ -16,7 +16,7 @@ import gymnasium
 
 from framework.config import Config, Section, Source
 from framework.environments.gym_options import GymOptions, make
-from framework.environments.presets import added_plugins, is_image, recommended
+from framework.environments.presets import added_plugins, shows_images, recommended
 from framework.errors import UsageError
 from framework.hooks import Bundle, hookimpl
 from framework.types import Role
@@ -65,13 +65,13 @@ class GymEnvironment:
 
     @cached_property
     def _shows_images(self) -> bool:
-        """Whether observations are images. An environment is made for that; the assembly reports if it cannot be."""
+        """Whether observations are images or have some. An environment is made for that; the assembly reports if it cannot be."""
         try:
             env = gymnasium.make(self._id)
         except Exception:
             return False
         env.close()
-        return is_image(env.observation_space)
+        return shows_images(env.observation_space)
 
     @hookimpl
     def make_env(self, config: Config, role: Role) -> Callable[[], gymnasium.Env[Any, Any]]:

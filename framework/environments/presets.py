@@ -128,8 +128,12 @@ ADDED = ("double", "nstep", "polyak", "averaging")
 """The plugins that are added to a `dqn` that the user named."""
 
 
-def is_image(space: gymnasium.Space[Any] | None) -> bool:
-    """Whether observations are images: arrays of uint8 with two axes or more."""
+def shows_images(space: gymnasium.Space[Any]) -> bool:
+    """Whether observations are images, arrays of uint8 with two axes or more, or have images among their parts."""
+    if isinstance(space, gymnasium.spaces.Dict):
+        return any(map(shows_images, space.spaces.values()))
+    if isinstance(space, gymnasium.spaces.Tuple):
+        return any(map(shows_images, space.spaces))
     return isinstance(space, gymnasium.spaces.Box) and space.dtype == np.uint8 and len(space.shape) > 1
 
 

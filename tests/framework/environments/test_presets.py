@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -144,15 +145,26 @@ def test_another_length_of_the_run_stretches_the_schedules(steps: int) -> None:
     assert epsilons == pytest.approx([1.0, (1 + final) / 2, final, final], abs=2e-3)
 
 
-class Picture(gymnasium.Env[np.ndarray, np.int64]):
-    def __init__(self) -> None:
-        self.observation_space = gymnasium.spaces.Box(0, 255, (40, 48, 3), np.uint8)
+PICTURE = gymnasium.spaces.Box(0, 255, (40, 48, 3), np.uint8)
+NUMBERS = gymnasium.spaces.Box(-1.0, 1.0, (3,), np.float32)
+
+
+class Picture(gymnasium.Env[Any, np.int64]):
+    def __init__(self, space: gymnasium.Space[Any]) -> None:
+        self.observation_space = space
         self.action_space = gymnasium.spaces.Discrete(2)
 
 
-@pytest.fixture
-def picture() -> Iterator[str]:
-    gymnasium.register("Picture-v0", Picture)
+@pytest.fixture(
+    params=[
+        PICTURE,
+        gymnasium.spaces.Dict(image=PICTURE, direction=gymnasium.spaces.Discrete(4)),
+        gymnasium.spaces.Tuple([NUMBERS, gymnasium.spaces.Dict(a=NUMBERS, b=PICTURE)]),
+    ],
+    ids=["image", "Dict", "nested"],
+)
+def picture(request: pytest.FixtureRequest) -> Iterator[str]:
+    gymnasium.register("Picture-v0", Picture, kwargs={"space": request.param})
     yield "Picture-v0"
     del gymnasium.registry["Picture-v0"]
 
