@@ -16,7 +16,7 @@ import gymnasium
 
 from framework.config import Config, Section, Source
 from framework.environments.gym_options import GymOptions, make
-from framework.environments.presets import added_plugins, shows_images, recommended
+from framework.environments.presets import added_plugins, recommended, shows_images
 from framework.errors import UsageError
 from framework.hooks import Bundle, hookimpl
 from framework.types import Role
@@ -65,7 +65,7 @@ class GymEnvironment:
 
     @cached_property
     def _shows_images(self) -> bool:
-        """Whether observations are images or have some. An environment is made for that; the assembly reports if it cannot be."""
+        """Whether observations are or have images. An environment is made for that; the assembly reports errors."""
         try:
             env = gymnasium.make(self._id)
         except Exception:
