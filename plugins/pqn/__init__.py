@@ -103,7 +103,8 @@ def make_loss(policy: DQNPolicy) -> Loss:
 @hookimpl
 def make_optimizer(policy: DQNPolicy, config: Config, counters: Counters) -> Optimizer:
     options = config[DQNOptions]
-    radam = torch.optim.RAdam(policy.online.parameters(), options.learning_rate, eps=options.adam_epsilon)
+    # foreach: the same numbers in half the time
+    radam = torch.optim.RAdam(policy.trainable(), options.learning_rate, eps=options.adam_epsilon, foreach=True)
     return GradientStep(policy, radam, options.max_grad_norm, learning_rate(options, config[RunOptions], counters))
 
 
