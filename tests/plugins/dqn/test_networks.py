@@ -18,6 +18,7 @@ from plugins.dqn.networks import (
     SMALL,
     TINY,
     ActionStream,
+    BlockConv2d,
     Convolutional,
     FullyConnected,
     QNetwork,
@@ -71,6 +72,31 @@ def test_boards_get_the_network_of_minatar() -> None:
     image = torch.randint(0, 256, (2, 4, 10, 10), dtype=torch.uint8)
     convolved = torch.nn.functional.conv2d(image / 255, convs[0].weight, convs[0].bias)
     assert torch.allclose(torso(image), convolved.clamp(min=0).flatten(1))
+
+
+@given(
+    channels=st.integers(1, 5),
+    height=st.integers(8, 30),
+    width=st.integers(8, 30),
+    kernel=st.sampled_from([(2, 2), (4, 2), (4, 4), (8, 4), (8, 8)]),
+)
+@settings(max_examples=40)
+def test_a_convolution_of_blocks_is_the_convolution(
+    channels: int, height: int, width: int, kernel: tuple[int, int]
+) -> None:
+    """The output and the gradients are those of `nn.Conv2d`, which sees the pixels as they are."""
+    torso = Convolutional((channels, height, width), ((3, *kernel),))
+    convolution = torso.layers[0]
+    assert isinstance(convolution, BlockConv2d)
+    images = torch.randint(0, 256, (B, channels, height, width), dtype=torch.uint8)
+    weight, bias = (tensor.detach().clone().requires_grad_() for tensor in (convolution.weight, convolution.bias))
+    wanted = torch.nn.functional.conv2d(images / 255, weight, bias, kernel[1]).clamp(min=0).flatten(1)
+    found = torso(images)
+    assert torch.allclose(found, wanted)
+    for features in (found, wanted):
+        features.square().sum().backward()
+    assert torch.allclose(convolution.weight.grad, weight.grad)
+    assert torch.allclose(convolution.bias.grad, bias.grad)
 
 
 @given(channels=st.integers(1, 7), height=st.integers(3, 70), width=st.integers(3, 70), axis=st.sampled_from([2, 3]))
