@@ -16,7 +16,7 @@ from framework.types import Batch, TDErrors
 from plugins.dqn.agent import DQNPolicy, GradientStep
 from plugins.dqn.head import ScalarHead
 from plugins.dqn.networks import SMALL, ActionStream, Convolutional, QNetwork
-from plugins.dqn.optimizers import optimizer_for
+from plugins.dqn.optimizers import RectifiedAdam, optimizer_for
 from plugins.dqn.options import DQNOptions
 from plugins.dqn.weights import NetworkTensors, as_arrays, follow
 from plugins.layer_norm import normalised
@@ -33,7 +33,7 @@ MAKERS: dict[str, Make] = {
     "adam": lambda parameters: optimizer_for(parameters, DQNOptions(optimizer="adam")),
     "adamw": lambda parameters: optimizer_for(parameters, DQNOptions(optimizer="adamw")),
     "rmsprop": lambda parameters: optimizer_for(parameters, DQNOptions(optimizer="rmsprop")),
-    "radam": lambda parameters: torch.optim.RAdam(parameters, 1e-3, foreach=True),
+    "radam": lambda parameters: RectifiedAdam(parameters, 1e-3, 1e-8),
 }
 
 
