@@ -79,6 +79,9 @@ def image_shape(space: gymnasium.Space[Any]) -> tuple[int, int, int] | None:
     return channels, shape[-2], shape[-1]
 
 
+FEW = 8
+"""Up to this many channels, blocks of pixels as channels save more time than they cost."""
+
 INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """The dtype that holds this number of neighbouring pixels of one byte each."""
 
@@ -112,7 +115,7 @@ class BlockConv2d(nn.Conv2d):
     """The convolution `nn.Conv2d`, for images of which `scaled` made blocks of stride × stride pixels.
 
     The kernel's side is a multiple of the stride, so the kernel covers whole blocks. The stride is then 1, and there
-    are more channels: on a CPU, this is up to twice as fast as a large stride over few channels.
+    are more channels. In bfloat16, the gradient then takes half the time that a stride of 2 over two channels takes.
     """
 
     def forward(self, blocks: Float[Tensor, "B C H W"]) -> Float[Tensor, "B out h w"]:
@@ -132,7 +135,7 @@ class Convolutional(nn.Module):
         super().__init__()
         channels, height, width = shape
         _, kernel, stride = layers[0]
-        self._block = stride if stride in INTEGERS and kernel % stride == 0 else 1
+        self._block = stride if kernel % stride == 0 and channels * stride**2 <= FEW else 1
         modules: list[nn.Module] = []
         for out, kernel, stride in layers:
             kind = BlockConv2d if self._block > 1 and not modules else nn.Conv2d
