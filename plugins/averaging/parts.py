@@ -25,7 +25,7 @@ class AveragedPolicy(DQNPolicy):
         self.learner = learner
         self._rate, self._updates = rate, 0
         self.average = copy.deepcopy(learner.target).eval()
-        self._average_tensors, self._online_tensors = NetworkTensors(self.average), NetworkTensors(learner.online)
+        self._average_tensors, self._online_tensors = NetworkTensors(self.average), learner.online_tensors
 
     def __getattr__(self, name: str) -> Any:
         if name == "learner":  # a copy, before it has any attribute

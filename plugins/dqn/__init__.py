@@ -127,7 +127,7 @@ def make_loss(policy: DQNPolicy, config: Config, slots: Slots) -> Loss:
 def make_optimizer(policy: DQNPolicy, config: Config, counters: Counters) -> Optimizer:
     options = config[DQNOptions]
     rate = learning_rate(options, config[RunOptions], counters)
-    return GradientStep(policy, optimizer_for(policy.online.parameters(), options), options.max_grad_norm, rate)
+    return GradientStep(policy, optimizer_for(policy.trainable(), options), options.max_grad_norm, rate)
 
 
 @hookimpl(trylast=True)

@@ -79,17 +79,53 @@ def image_shape(space: gymnasium.Space[Any]) -> tuple[int, int, int] | None:
     return channels, shape[-2], shape[-1]
 
 
-def scaled(obs: Shaped[Tensor, "B *obs"]) -> Float[Tensor, "B C H W"]:
+FEW = 8
+"""Up to this many channels, blocks of pixels as channels save more time than they cost."""
+
+INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+"""The dtype that holds this number of neighbouring pixels of one byte each."""
+
+
+def scaled(obs: Shaped[Tensor, "B *obs"], block: int = 1) -> Float[Tensor, "B C H W"]:
     """Scale uint8 images [B, C, H, W] or [B, H, W] to [0, 1], in the dtype in which layers compute.
 
     The result has its channels last in memory: convolutions on a CPU are then up to twice as fast.
+
+    Args:
+        block: if it is n > 1, each block of n × n pixels becomes one pixel with C · n² channels, whose order is
+            (channel, row, column). Pixels beyond the last whole block are left out.
     """
     kind = obs.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.get_default_dtype()
     images = obs if obs.ndim == 4 else obs[:, None]
+    if block == 1:
+        planes = images.unbind(1)
+    else:
+        rows, columns = images.shape[2] // block, images.shape[3] // block
+        whole = images[:, :, : rows * block, : columns * block].contiguous()
+        # the pixels of a block's row stay side by side: move them as one number
+        numbers = whole.view(INTEGERS[block]).view(*images.shape[:2], rows, block, columns)
+        planes = tuple(plane for channel in numbers.unbind(1) for plane in channel.unbind(2))
     # reorder first, while a pixel is one byte; `stack` takes two thirds of the time of `contiguous`
-    channels_last = torch.stack(images.unbind(1), dim=-1)
+    channels_last = torch.stack(planes, dim=-1).view(torch.uint8)
     return channels_last.to(dtype).mul_(1 / 255).permute(0, 3, 1, 2)
+
+
+class BlockConv2d(nn.Conv2d):
+    """The convolution `nn.Conv2d`, for images of which `scaled` made blocks of stride × stride pixels.
+
+    The kernel's side is a multiple of the stride, so the kernel covers whole blocks. The stride is then 1, and there
+    are more channels. In bfloat16, the gradient then takes half the time that a stride of 2 over two channels takes.
+    """
+
+    def forward(self, blocks: Float[Tensor, "B C H W"]) -> Float[Tensor, "B out h w"]:
+        return functional.conv2d(blocks, self._weight_for_blocks(), self.bias)
+
+    def _weight_for_blocks(self) -> Tensor:
+        side = self.stride[0]
+        blocks = self.kernel_size[0] // side
+        parts = self.weight.view(*self.weight.shape[:2], blocks, side, blocks, side)  # [out, C, y, row, x, column]
+        return parts.permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
 
 
 class Convolutional(nn.Module):
@@ -98,17 +134,20 @@ class Convolutional(nn.Module):
     def __init__(self, shape: tuple[int, int, int], layers: tuple[tuple[int, int, int], ...]) -> None:
         super().__init__()
         channels, height, width = shape
+        _, kernel, stride = layers[0]
+        self._block = stride if kernel % stride == 0 and channels * stride**2 <= FEW else 1
         modules: list[nn.Module] = []
         for out, kernel, stride in layers:
+            kind = BlockConv2d if self._block > 1 and not modules else nn.Conv2d
             # in place: the gradient of a convolution does not need its output, and new memory costs page faults
-            modules += [nn.Conv2d(channels, out, kernel, stride), nn.ReLU(inplace=True)]
+            modules += [kind(channels, out, kernel, stride), nn.ReLU(inplace=True)]
             channels, height, width = out, (height - kernel) // stride + 1, (width - kernel) // stride + 1
         self.layers = nn.Sequential(*modules, nn.Flatten())
         self.features = channels * height * width
         self.layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, obs: Shaped[Tensor, "B *obs"]) -> Float[Tensor, "B F"]:
-        return cast(Tensor, self.layers(scaled(obs)))
+        return cast(Tensor, self.layers(scaled(obs, self._block)))
 
 
 class Joined(nn.Module):

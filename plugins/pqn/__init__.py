@@ -54,7 +54,7 @@ from framework.types import (
     TDErrors,
 )
 from plugins.dqn.agent import DQNPolicy, GradientStep
-from plugins.dqn.optimizers import learning_rate
+from plugins.dqn.optimizers import RectifiedAdam, learning_rate
 from plugins.dqn.options import DQNOptions
 from plugins.pqn.options import PQNOptions
 from plugins.pqn.returns import lambda_returns
@@ -111,7 +111,7 @@ def make_loss(policy: DQNPolicy) -> Loss:
 @hookimpl
 def make_optimizer(policy: DQNPolicy, config: Config, counters: Counters) -> Optimizer:
     options = config[DQNOptions]
-    radam = torch.optim.RAdam(policy.online.parameters(), options.learning_rate, eps=options.adam_epsilon)
+    radam = RectifiedAdam(policy.trainable(), options.learning_rate, options.adam_epsilon)
     return GradientStep(policy, radam, options.max_grad_norm, learning_rate(options, config[RunOptions], counters))
 
 

@@ -46,8 +46,8 @@ MUTANTS = (
         "the_average_is_of_the_target",
         "policy",
         "it follows the wrong network",
-        "NetworkTensors(self.average), NetworkTensors(learner.online)",
-        "NetworkTensors(self.average), NetworkTensors(learner.target)",
+        "NetworkTensors(self.average), learner.online_tensors",
+        "NetworkTensors(self.average), learner.target_tensors",
     ),
     _bug(
         "the_online_network_follows_the_average",

@@ -200,7 +200,7 @@ MUTANTS = (
         row="not in the catalogue: the online network never moves",
         plugins="dqn,chain",
         module="plugins.dqn",
-        old="optimizer_for(policy.online.parameters(),",
+        old="optimizer_for(policy.trainable(),",
         new="optimizer_for(policy.target.parameters(),",
     ),
     Mutant(

@@ -218,8 +218,8 @@ TARGET = (
         row="stable-baselines3 changelog",
         plugins="dqn,chain",
         module="plugins.dqn.weights",
-        old="return list(self._network.state_dict().values()) if self._buffers else self._parameters",
-        new="return [parameter.data for parameter in self._network.parameters()]",
+        old="return self.vectors() + (self._find_buffers() if self._buffers else [])",
+        new="return self.vectors()",
     ),
     Mutant(
         name="counts_of_a_normalisation_are_blended",

@@ -18,6 +18,7 @@ from plugins.dqn.networks import (
     SMALL,
     TINY,
     ActionStream,
+    BlockConv2d,
     Convolutional,
     FullyConnected,
     QNetwork,
@@ -71,6 +72,40 @@ def test_boards_get_the_network_of_minatar() -> None:
     image = torch.randint(0, 256, (2, 4, 10, 10), dtype=torch.uint8)
     convolved = torch.nn.functional.conv2d(image / 255, convs[0].weight, convs[0].bias)
     assert torch.allclose(torso(image), convolved.clamp(min=0).flatten(1))
+
+
+@given(
+    channels=st.integers(1, 5),
+    height=st.integers(8, 30),
+    width=st.integers(8, 30),
+    kernel=st.sampled_from([(2, 2), (4, 2), (4, 4), (8, 4), (8, 8)]),
+)
+@settings(max_examples=40)
+def test_a_convolution_of_blocks_is_the_convolution(
+    channels: int, height: int, width: int, kernel: tuple[int, int]
+) -> None:
+    """The output and the gradients are those of `nn.Conv2d`, which sees the pixels as they are."""
+    convolution = BlockConv2d(channels, 3, *kernel)
+    images = torch.randint(0, 256, (B, channels, height, width), dtype=torch.uint8)
+    weight, bias = (tensor.detach().clone().requires_grad_() for tensor in (convolution.weight, convolution.bias))
+    wanted = torch.nn.functional.conv2d(images / 255, weight, bias, kernel[1])
+    found = convolution(scaled(images, kernel[1]))
+    assert torch.allclose(found, wanted)
+    for output in (found, wanted):
+        output.square().sum().backward()
+    assert torch.allclose(convolution.weight.grad, weight.grad)
+    assert torch.allclose(convolution.bias.grad, bias.grad)
+
+
+@pytest.mark.parametrize(("channels", "kind"), [(1, BlockConv2d), (2, BlockConv2d), (4, torch.nn.Conv2d)])
+def test_few_channels_become_blocks(channels: int, kind: type[torch.nn.Module]) -> None:
+    torso = Convolutional((channels, 42, 42), SMALL)
+    assert type(torso.layers[0]) is kind
+    plain = torch.nn.Sequential(*(torch.nn.Conv2d(c.in_channels, c.out_channels, c.kernel_size, c.stride)
+                                  if isinstance(c, torch.nn.Conv2d) else c for c in torso.layers))  # fmt: skip
+    plain.load_state_dict(torso.layers.state_dict())
+    images = torch.randint(0, 256, (B, channels, 42, 42), dtype=torch.uint8)
+    assert torch.allclose(torso(images), plain(images / 255))
 
 
 @given(channels=st.integers(1, 7), height=st.integers(3, 70), width=st.integers(3, 70), axis=st.sampled_from([2, 3]))

@@ -17,7 +17,7 @@ from framework.assembly.assemble import assemble
 from framework.events import Callback
 from framework.training.loop import Loop
 from framework.types import Batch, Counters, Step, TDErrors
-from plugins.dqn.optimizers import CentredRMSprop, optimizer_for
+from plugins.dqn.optimizers import CentredRMSprop, RectifiedAdam, optimizer_for
 from plugins.dqn.options import DQNOptions
 
 STEPS, SHAPE = 5, (2, 3)
@@ -81,6 +81,18 @@ def test_only_adamw_shrinks_the_weights(gradients: np.ndarray, name: Any, decay:
     got = moved(optimizer_for([parameter], options), parameter, gradients)
     wanted = reference_adam(gradients, 0.01, 1e-3, decay if name == "adamw" else 0.0)
     assert np.allclose(got, wanted, rtol=1e-9, atol=1e-9)
+
+
+@given(gradients, st.floats(1e-8, 1e-2))
+def test_rectified_adam_is_the_librarys(gradients: np.ndarray, epsilon: float) -> None:
+    """In its first steps without a denominator, and in the later ones. The learning rate and ε stay as they were."""
+    many = np.concatenate([gradients] * 3)  # from the sixth step on there is a denominator
+    ours, theirs = start(), start()
+    optimizer = RectifiedAdam([ours], 0.01, epsilon)
+    got = moved(optimizer, ours, many)
+    wanted = moved(torch.optim.RAdam([theirs], 0.01, eps=epsilon), theirs, many)
+    assert np.allclose(got, wanted, rtol=1e-9, atol=1e-12)
+    assert [(group["lr"], group["eps"]) for group in optimizer.param_groups] == [(0.01, epsilon)]
 
 
 class Rates(Callback):
