@@ -40,6 +40,9 @@ INSTEAD = "With evaluation.lag=0, training plays them itself"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that end a run normally. A batch system sends them to all of its processes."""
 
+NICENESS = 10
+"""Training comes first where both want a core."""
+
 GRACE_SECONDS = 1.0
 """How long the process may take to end."""
 
@@ -203,5 +206,6 @@ if __name__ == "__main__":
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # the run decides when this process ends
     end_with_parent(lambda: os._exit(1))
+    os.nice(NICENESS)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the run has ended
         serve(Connection(int(sys.argv[1])))

@@ -68,7 +68,7 @@ class NativeGames(VectorEnv[Frames, Int64[np.ndarray, " N"], Any]):
             game.name,
             num_envs,
             batch_size=num_envs,
-            num_threads=options.threads or min(num_envs, usable_cores()),
+            num_threads=(options.threads if role == "train" else 0) or min(num_envs, usable_cores()),
             max_num_frames_per_episode=options.max_frames,
             repeat_action_probability=options.sticky,
             full_action_space=game.all_buttons,

@@ -84,8 +84,8 @@ class StackOptions(BaseModel):
         1,
         ge=0,
         le=256,
-        description="Emulator threads of the native back end. On two cores, more than one slows the learner down. "
-        "0: one for each environment, at most one for each core.",
+        description="Emulator threads of the native back end in training. On two cores, more than one slows learning "
+        "down. 0, and always in evaluations: one for each environment, at most one for each core.",
     )
 
 

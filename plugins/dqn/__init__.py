@@ -69,6 +69,7 @@ from plugins.dqn.networks import ActionStream, QNetwork, torso_for
 from plugins.dqn.optimizers import learning_rate, optimizer_for
 from plugins.dqn.options import DQNOptions
 from plugins.dqn.precision import computing
+from plugins.dqn.process import prepare_process
 
 COPIES = 5
 """Arrays of the size of a layer's weights: online, target, gradient and two moments of Adam."""
@@ -89,9 +90,7 @@ def make_policy(spaces: Spaces, config: Config, seeds: Seeds, slots: Slots) -> P
     """Build both networks from the constructors of dqn's slots."""
     options = config[DQNOptions]
     device = choose_device(config[RunOptions].device)
-    # torch has these two settings for the whole process only
-    torch.set_num_threads(options.threads)
-    torch.use_deterministic_algorithms(config[RunOptions].deterministic)
+    prepare_process(options.threads, config[RunOptions].deterministic)
     torso = torso_of_leaves(spaces, config, slots)
     linear = slots.constructor("dqn_linear", config=config, seeds=seeds)
     stream = slots.constructor("dqn_stream", linear=linear, config=config)
