@@ -75,7 +75,7 @@ class EvaluationOptions(Section, name="evaluation"):
         0,
         ge=0,
         description="a process of its own plays the evaluations while training goes on, and a result counts this many "
-        "environment steps later, or at the end of the run; at most evaluation.every; 0: training waits",
+        "environment steps later, but not after the next evaluation is due or the run ends; 0: training waits",
     )
     epsilon: float = Field(0.001, ge=0, le=1, description="probability of a uniformly random action")
     num_envs: int = Field(5, ge=1, le=1024, description="environments side by side, at most one for each episode")

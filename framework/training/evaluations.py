@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Protocol, TypeAlias
 
 from framework.assembly.parts import Parts
-from framework.errors import UsageError
 from framework.events import EvaluationProgress, EvaluationResult
 from framework.options import EvaluationOptions, RunOptions
 from framework.training.ends import Patience
@@ -37,23 +36,6 @@ class Aside(Protocol):
     def begin(self, name: str, episodes: int, weights: State | None) -> None: ...
 
     def result(self, waiting: Waiting) -> EvaluationResult: ...
-
-
-def check_lag(parts: Parts) -> bool:
-    """Whether a process of its own plays the evaluations.
-
-    Raises:
-        UsageError: if a result would count only after the next evaluation has begun.
-    """
-    options = parts.config[EvaluationOptions]
-    if options.every and options.lag > options.every:
-        sources = parts.config.sources
-        raise UsageError(
-            f"evaluation.lag = {options.lag} (from {sources.get('evaluation.lag', 'default')}) is more than "
-            f"evaluation.every = {options.every} (from {sources.get('evaluation.every', 'default')}): lower it, or set "
-            "it to 0 to let training wait for its evaluations"
-        )
-    return bool(options.every and options.lag)
 
 
 @dataclass(frozen=True)
@@ -99,7 +81,8 @@ class Evaluations:
         steps = self._parts.counters.env_steps
         if self._aside is not None:
             self._aside.check()
-        if self._begun is not None and steps >= self._begun.counters.env_steps + self._options.lag:
+        lag = min(self._options.lag, self._options.every)
+        if self._begun is not None and steps >= self._begun.counters.env_steps + lag:
             self.conclude()
         if not self.is_due:
             return

@@ -18,11 +18,10 @@ from framework.assembly.manager import ENGINE, Expected
 from framework.assembly.parts import Parts, RunInfo
 from framework.errors import FrameworkError, NonFiniteLoss, UsageError
 from framework.events import Callback, EvaluationResult
-from framework.options import CheckpointOptions, RunOptions
+from framework.options import CheckpointOptions, EvaluationOptions, RunOptions
 from framework.recording.states import save_state
 from framework.training.blame import culprit, plugins_named
 from framework.training.ends import check_ends
-from framework.training.evaluations import check_lag
 from framework.training.initial import initialise
 from framework.training.loop import Loop
 from framework.training.run_folder import create_run_folder, locked
@@ -107,7 +106,6 @@ def train(
     with ExitStack() as at_the_end:
         at_the_end.callback(parts.close)
         check_ends(parts)
-        lags = check_lag(parts)
         if parts.counters.env_steps:
             raise UsageError("these parts have been trained already: assemble new ones for another run")
         if checkpoint is None:
@@ -122,7 +120,8 @@ def train(
         made = [callback for _, given in gathered for callback in given]
         owners = {id(callback): plugin for plugin, given in gathered for callback in given}
         saver = _saver(parts, path, checkpoint)
-        aside = at_the_end.enter_context(_evaluation_process(parts)) if lags else None
+        options = parts.config[EvaluationOptions]
+        aside = at_the_end.enter_context(_evaluation_process(parts)) if options.every and options.lag else None
         loop = Loop(parts, [*made, *callbacks], saver, partial(_dispensable, parts, owners), aside)
         if checkpoint is not None:
             from framework.training.contents import restore

@@ -41,7 +41,8 @@ RECOMMENDED: dict[str, Any] = {
     "run.steps": 1_000_000,
     "run.until": 18.0,
     "evaluation.every": 10_000,
-    "evaluation.num_envs": 10,
+    "evaluation.lag": 5_000,
+    "evaluation.num_envs": 20,
     "evaluation.confirm": 100,
 }
 """Values that suit every agent on Pong."""
@@ -70,6 +71,7 @@ RECOMMENDED_FOR_DQN: dict[str, Any] = {
 RECOMMENDED_FOR_PQN: dict[str, Any] = {
     "run.num_envs": 32,
     "evaluation.every": 50_000,
+    "evaluation.lag": 25_000,
     "returns.gamma": 0.98,
     "pqn.rollout": 32,
     "pqn.epochs": 4,
