@@ -40,7 +40,7 @@ INSTEAD = "With evaluation.lag=0, training plays them itself"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that end a run normally. A batch system sends them to all of its processes."""
 
-NICENESS = 10
+NICENESS = 5
 """Training comes first where both want a core."""
 
 GRACE_SECONDS = 1.0

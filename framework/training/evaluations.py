@@ -81,8 +81,7 @@ class Evaluations:
         steps = self._parts.counters.env_steps
         if self._aside is not None:
             self._aside.check()
-        lag = min(self._options.lag, self._options.every)
-        if self._begun is not None and steps >= self._begun.counters.env_steps + lag:
+        if self._begun is not None and (self.is_due or steps >= self._begun.counters.env_steps + self._options.lag):
             self.conclude()
         if not self.is_due:
             return

@@ -120,7 +120,8 @@ def test_a_result_is_that_of_the_weights_of_its_step_and_counts_when_the_lag_is_
     assert [at for at, _, _ in late.came] == [at for at, _, _ in at_once.came[: len(late.came)]]
     for (at, here, result), (_, _, expected) in zip(late.came, at_once.came, strict=False):
         last = max(late.tables)
-        due = next((step for step in sorted(late.tables) if step >= at + min(lag, every)), last)
+        next_one = (at // every + 1) * every
+        due = next((step for step in sorted(late.tables) if step >= min(at + lag, next_one)), last)
         assert here == min(due, last)
         assert (result.returns, result.lengths) == (expected.returns, expected.lengths)
         assert result.weights is not None
