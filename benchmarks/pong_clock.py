@@ -87,9 +87,7 @@ def main(
     numbers = [int(seed) for seed in seeds.split(",")]
     folders = [home / f"seed {seed}" for seed in numbers]
     clocks = [timed(plugins, seed, run) for seed, run in zip(numbers, folders, strict=True)]
-    print(
-        f"| seed of `{plugins}` | by the clock | … without training | environment steps | updates | 100 games | different |"
-    )
+    print(f"| seed of `{plugins}` | by the clock | of it not training | steps | updates | 100 games | different |")
     print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for seed, seconds, run in zip(numbers, clocks, folders, strict=True):
         print(line(seed, seconds, run))
