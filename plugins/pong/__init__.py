@@ -70,6 +70,7 @@ RECOMMENDED_FOR_DQN: dict[str, Any] = {
 
 RECOMMENDED_FOR_PQN: dict[str, Any] = {
     "run.num_envs": 32,
+    "run.planned": 400_000,  # for the learning rate, which falls to a tenth
     "evaluation.every": 50_000,
     "evaluation.lag": 25_000,
     "returns.gamma": 0.98,
@@ -84,6 +85,7 @@ RECOMMENDED_FOR_PQN: dict[str, Any] = {
     "exploration.horizon": 20_000,
     "exploration.unit": "env_steps",
     "dqn.learning_rate": 5e-4,
+    "dqn.learning_rate_left": 0.1,
     "dqn.hidden": 256,
     "averaging.rate": 5e-4,
     "dqn.threads": 1,
