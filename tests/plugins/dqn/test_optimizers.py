@@ -39,6 +39,7 @@ def start() -> torch.Tensor:
 
 @given(gradients, st.floats(0.01, 0.99), st.floats(1e-6, 1.0), st.floats(1e-5, 1e-1))
 def test_rmsprop_is_the_papers(gradients: np.ndarray, decay: float, epsilon: float, rate: float) -> None:
+    gradients = gradients / 1e3  # at most 1: the rounding error of n − m² grows with n, and ε is as small as 1e-6
     theta, m, n = start().detach().numpy().copy(), np.zeros(SHAPE), np.zeros(SHAPE)
     for g in gradients:
         m = decay * m + (1 - decay) * g
