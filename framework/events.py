@@ -67,6 +67,11 @@ class EvaluationProgress:
     confirmation: bool
     """Whether it is the confirmation of an evaluation that reached `run.until`."""
 
+    def describe(self) -> str:
+        """What training waits for, in words: "the confirmation, 3 of 100 episodes"."""
+        kind = "the confirmation" if self.confirmation else "an evaluation"
+        return f"{kind}, {self.finished} of {self.episodes} episodes"
+
 
 @dataclass(frozen=True)
 class EvaluationResult:

@@ -11,7 +11,6 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.text import Text
 
 from framework.events import Callback, Episode, EvaluationProgress, EvaluationResult
-from framework.recording.progress import waited_for
 from framework.recording.statistics import EpisodeStatistics, Figures
 from framework.types import Counters, Exploration, Step
 
@@ -76,7 +75,7 @@ class LiveProgress(Callback):
         self._figures = self._statistics.of(episode, counters)
 
     def on_evaluation_progress(self, progress: EvaluationProgress, counters: Counters) -> None:
-        self._progress.update(self._task, description=f"waiting for {waited_for(progress)}")
+        self._progress.update(self._task, description=f"waiting for {progress.describe()}")
 
     def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
         self._evaluation = result

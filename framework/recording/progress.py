@@ -47,12 +47,6 @@ SILENCE_SECONDS = 10.0
 """After this time without a line, a line says how far the run is, or the evaluation that it waits for."""
 
 
-def waited_for(progress: EvaluationProgress) -> str:
-    """What training waits for, in words: "the confirmation, 3 of 100 episodes"."""
-    kind = "the confirmation" if progress.confirmation else "an evaluation"
-    return f"{kind}, {progress.finished} of {progress.episodes} episodes"
-
-
 class EpisodeLines(Callback):
     """Prints one line for each episode, with its number, returns and ε, and one for each evaluation.
 
@@ -84,7 +78,7 @@ class EpisodeLines(Callback):
 
     def on_evaluation_progress(self, progress: EvaluationProgress, counters: Counters) -> None:
         if self._clock() - self._spoke >= SILENCE_SECONDS:
-            self._print(f"waiting for {waited_for(progress)}")
+            self._print(f"waiting for {progress.describe()}")
 
     def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
         kind = "confirmation" if result.confirmation else "evaluation"

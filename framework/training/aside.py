@@ -6,7 +6,6 @@ The process assembles the agent from the same plugins and options, so an evaluat
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import socket
 import subprocess
@@ -15,9 +14,10 @@ import tempfile
 import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 from framework.assembly.assemble import assemble_agent
+from framework.assembly.manager import PluginError
 from framework.assembly.parts import Parts
 from framework.config import Source
 from framework.errors import FrameworkError
@@ -45,6 +45,10 @@ NICENESS = 5
 
 GRACE_SECONDS = 1.0
 """How long the process may take to end."""
+
+
+Failure: TypeAlias = tuple[bool, str]
+"""What the process sends in place of a result: whether a plugin is to blame, and what happened."""
 
 
 class EvaluationProcess:
@@ -124,11 +128,12 @@ class EvaluationProcess:
     def _receive(self) -> EvaluationResult | int | None:
         """The next message: a result, a number of finished episodes, or None once the agent is built."""
         try:
-            answer: EvaluationResult | int | Exception | None = self._connection.recv()
+            answer: EvaluationResult | Failure | int | None = self._connection.recv()
         except (EOFError, OSError) as error:
             raise FrameworkError(self._last_words()) from error
-        if isinstance(answer, Exception):
-            raise answer
+        if isinstance(answer, tuple):
+            of_a_plugin, text = answer
+            raise PluginError(text) if of_a_plugin else FrameworkError(f"evaluations: {text}")
         self._is_ready = True
         return answer
 
@@ -155,9 +160,7 @@ def serve(connection: Connection) -> None:
     try:
         agent = assemble_agent(names, [Source("the run", options)])
     except Exception as error:
-        connection.send(
-            FrameworkError(f"the process that plays the evaluations cannot build the agent: {error}. {INSTEAD}")
-        )
+        connection.send((False, f"the process that plays them cannot build the agent: {error}. {INSTEAD}"))
         return
     connection.send(None)
     while True:
@@ -170,7 +173,8 @@ def serve(connection: Connection) -> None:
         except _Lost:
             return
         except Exception as error:
-            answer = _sendable(error)
+            text = str(error) if isinstance(error, FrameworkError) else f"{type(error).__name__}: {error}"
+            answer = isinstance(error, PluginError), text
         connection.send(answer)
 
 
@@ -191,15 +195,6 @@ class _Beat:
                 self._connection.send(finished)
             except OSError as error:
                 raise _Lost from error
-
-
-def _sendable(error: Exception) -> FrameworkError:
-    """The error, or one with its text if it is not the framework's own or does not survive being sent."""
-    if isinstance(error, FrameworkError):
-        with suppress(Exception):
-            pickle.loads(pickle.dumps(error))  # noqa: S301  # our own
-            return error
-    return FrameworkError(f"an evaluation failed: {type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ class Evaluations:
             self._aside.check()
         if self._begun is not None and (self.is_due or steps >= self._begun.counters.env_steps + self._options.lag):
             self.conclude()
-        if not self.is_due:
+        if not self.is_due or self._ends_the_run:
             return
         if self._aside is None:
             self.play()
@@ -91,6 +91,13 @@ class Evaluations:
             self._number = self._next_number()
             self._begun = _Begun(self._number, copy(self._parts.counters), self._parts.policy.state_dict())
             self._begin(self._begun)
+
+    @property
+    def _ends_the_run(self) -> bool:
+        """Whether the last result ends the run."""
+        return self.patience.over or (
+            self._until is not None and self.last is not None and self.last.mean >= self._until
+        )
 
     @property
     def is_due(self) -> bool:
