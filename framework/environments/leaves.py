@@ -50,6 +50,11 @@ def fitting(
 
 
 def of_dtype(space: gymnasium.Space[Any], array: np.ndarray, what: str) -> np.ndarray:
+    """The array in the dtype of its space, if no number changes.
+
+    Args:
+        what: what the array is, for the message of a `UsageError`.
+    """
     assert space.dtype is not None
     dtype = np.dtype(space.dtype)
     if array.dtype == dtype:

@@ -1,4 +1,4 @@
-"""Ends a process together with the process that started it.
+"""Ends a process together with the process that started it, and names the signals that end a run.
 
 The parent holds the other end of the child's standard input. However the parent ends, the system closes that end.
 """
@@ -6,10 +6,14 @@ The parent holds the other end of the child's standard input. However the parent
 from __future__ import annotations
 
 import select
+import signal
 import threading
 from collections.abc import Callable
 
 STDIN = 0
+
+STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Signals that end a run normally: Ctrl-C, batch systems and containers, a lost terminal."""
 
 
 def end_with_parent(end: Callable[[], None]) -> None:

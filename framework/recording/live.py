@@ -64,6 +64,7 @@ class LiveProgress(Callback):
     def on_start(self, counters: Counters) -> None:
         endless = self._steps is None and self._episodes is None and self._until is None
         self._task = self._progress.add_task("", total=None if endless else 1.0)
+        self._counters = counters  # the run's own: those of an evaluation may be older
         self._refresh(counters)
         self._live.start()
 
@@ -81,7 +82,7 @@ class LiveProgress(Callback):
         self._evaluation = result
         self._first_evaluation = self._first_evaluation or result
         self._samples.clear()  # the time of the evaluation must not change the speed of training
-        self._refresh(counters)
+        self._refresh(self._counters)
 
     def on_end(self, counters: Counters) -> None:
         self._refresh(counters)

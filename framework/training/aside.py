@@ -23,7 +23,7 @@ from framework.config import Source
 from framework.errors import FrameworkError
 from framework.events import EvaluationResult
 from framework.options import RunOptions
-from framework.processes.lifeline import end_with_parent
+from framework.processes.lifeline import STOP_SIGNALS, end_with_parent
 from framework.training.blame import plugins_named
 from framework.training.evaluation import evaluate
 from framework.training.evaluations import Waiting
@@ -36,9 +36,6 @@ POLL_SECONDS = 0.1
 """The time between two looks at whether the run was stopped, while training waits."""
 
 INSTEAD = "With evaluation.lag=0, training plays them itself"
-
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Signals that end a run normally. A batch system sends them to all of its processes."""
 
 NICENESS = 5
 """Training comes first where both want a core."""
@@ -138,7 +135,7 @@ class EvaluationProcess:
         return answer
 
     def _send(self, message: Any) -> None:
-        with suppress(BrokenPipeError):  # `result` says how the process ended
+        with suppress(OSError):  # `result` says how the process ended
             self._connection.send(message)
 
     def _last_words(self) -> str:
@@ -199,7 +196,7 @@ class _Beat:
 
 if __name__ == "__main__":
     for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)  # the run decides when this process ends
+        signal.signal(number, signal.SIG_IGN)  # a batch system sends them to every process; the run ends this one
     end_with_parent(lambda: os._exit(1))
     os.nice(NICENESS)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the run has ended

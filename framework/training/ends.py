@@ -73,16 +73,22 @@ class Patience:
         self._best_at, self._without_better = int(state["best_at"]), int(state["without_better"])
 
 
+def decided_end(options: RunOptions, last: EvaluationResult | None, patience: Patience) -> str:
+    """The end that the evaluations so far have decided, in words. Empty if there is none; see `reached_end`."""
+    if options.until is not None and last is not None and last.mean >= options.until:
+        return f"an evaluation reached {options.until:g}"
+    return patience.reason if patience.over else ""
+
+
 def reached_end(options: RunOptions, counters: Counters, last: EvaluationResult | None, patience: Patience) -> str:
     """The end that a run has reached, in words: "5,000 steps". Empty if it has reached none.
 
     Args:
         last: the last evaluation, or its confirmation.
     """
-    if options.until is not None and last is not None and last.mean >= options.until:
-        return f"an evaluation reached {options.until:g}"
-    if patience.over:
-        return patience.reason
+    decided = decided_end(options, last, patience)
+    if decided:
+        return decided
     if options.steps is not None and counters.env_steps >= options.steps:
         return f"{options.steps:,} steps"
     if options.episodes is not None and counters.episodes >= options.episodes:

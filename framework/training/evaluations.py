@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 from framework.assembly.parts import Parts
 from framework.events import EvaluationProgress, EvaluationResult
 from framework.options import EvaluationOptions, RunOptions
-from framework.training.ends import Patience
+from framework.training.ends import Patience, decided_end
 from framework.training.evaluation import evaluate
 from framework.training.identity import as_json
 from framework.types import Counters, State
@@ -65,9 +65,10 @@ class Evaluations:
                 training waits for each evaluation.
         """
         self.last: EvaluationResult | None = None
-        self.patience = Patience(parts.config[RunOptions].patience)
+        self._run = parts.config[RunOptions]
+        self.patience = Patience(self._run.patience)
         self._parts, self._tell, self._waiting, self._aside = parts, tell, waiting, aside
-        self._options, self._until = parts.config[EvaluationOptions], parts.config[RunOptions].until
+        self._options = parts.config[EvaluationOptions]
         self._number = 0
         self._begun: _Begun | None = None
 
@@ -83,21 +84,14 @@ class Evaluations:
             self._aside.check()
         if self._begun is not None and (self.is_due or steps >= self._begun.counters.env_steps + self._options.lag):
             self.conclude()
-        if not self.is_due or self._ends_the_run:
-            return
+        if not self.is_due or self._begun is not None or decided_end(self._run, self.last, self.patience):
+            return  # if an evaluation is still begun here, the run was stopped while it waited for it
         if self._aside is None:
             self.play()
         else:
             self._number = self._next_number()
             self._begun = _Begun(self._number, copy(self._parts.counters), self._parts.policy.state_dict())
             self._begin(self._begun)
-
-    @property
-    def _ends_the_run(self) -> bool:
-        """Whether the last result ends the run."""
-        return self.patience.over or (
-            self._until is not None and self.last is not None and self.last.mean >= self._until
-        )
 
     @property
     def is_due(self) -> bool:
@@ -177,7 +171,7 @@ class Evaluations:
 
     def _results(self, number: int, play: Play) -> list[EvaluationResult]:
         """The evaluation with this number and, if it reaches `run.until`, its confirmation."""
-        options, until = self._options, self._until
+        options, until = self._options, self._run.until
         played = [play(f"periodic/{number}", options.episodes, self._reporting(options.episodes, False))]
         if until is None or played[0].mean < until or not options.confirm:
             return played

@@ -19,6 +19,7 @@ from framework.assembly.parts import Parts, RunInfo
 from framework.errors import FrameworkError, NonFiniteLoss, UsageError
 from framework.events import Callback, EvaluationResult
 from framework.options import CheckpointOptions, EvaluationOptions, RunOptions
+from framework.processes.lifeline import STOP_SIGNALS
 from framework.recording.states import save_state
 from framework.training.blame import culprit, plugins_named
 from framework.training.ends import check_ends
@@ -38,9 +39,6 @@ CALLBACKS = Expected(
     lambda given: isinstance(given, Sequence) and all(isinstance(callback, Callback) for callback in given),
 )
 
-
-STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-"""Signals that end a run normally: Ctrl-C, batch systems and containers, a lost terminal."""
 
 NON_FINITE = "non_finite.safetensors"
 """The file in the run folder for the batch whose loss was not finite."""

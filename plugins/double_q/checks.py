@@ -34,6 +34,7 @@ def double_q_evaluates_with_the_other_table(subject: Subject) -> None:
     made = replace(made, builder=subject.builder({"tabular.learning_rate": 1.0}))
 
     def body(case: Case) -> None:
+        """Compare a case's errors with the targets of both possible moves, then move a table."""
         learner = learner_with_table(made, case.table)
         errors = learner.errors(transitions(made, case, rows=B))
         best = case.table[:, case.after].argmax(axis=1)

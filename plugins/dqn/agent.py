@@ -219,7 +219,7 @@ class GradientStep:
             vector.grad = gradient
 
     def _clip_gradients(self) -> None:
-        """Do what `nn.utils.clip_grad_norm_` does, in half the time."""
+        """Do what `nn.utils.clip_grad_norm_` does, with fewer calls."""
         norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(one) for one in self._gradients]))
         share = (self._max_norm / (norm + 1e-6)).clamp(max=1)
         for gradient in self._gradients:

@@ -115,7 +115,7 @@ class BlockConv2d(nn.Conv2d):
     """The convolution `nn.Conv2d`, for images of which `scaled` made blocks of stride × stride pixels.
 
     The kernel's side is a multiple of the stride, so the kernel covers whole blocks. The stride is then 1, and there
-    are more channels. In bfloat16, the gradient then takes half the time that a stride of 2 over two channels takes.
+    are more channels. In bfloat16, the gradient then takes less time than with a stride of 2 over two channels.
     """
 
     def forward(self, blocks: Float[Tensor, "B C H W"]) -> Float[Tensor, "B out h w"]:

@@ -57,7 +57,7 @@ class CentredRMSprop(torch.optim.Optimizer):
 
 
 class RectifiedAdam(torch.optim.Adam):
-    """RAdam (Liu et al. 2020, algorithm 2), as `torch.optim.RAdam` computes it, in half of its time.
+    """RAdam (Liu et al. 2020, algorithm 2), as `torch.optim.RAdam` computes it, in one call.
 
     The paper multiplies Adam's step by a number r_t. While r_t does not exist, in the first steps, it leaves out Adam's
     denominator. Both are steps of Adam with another learning rate and another ε, and Adam's fused code is the quickest.

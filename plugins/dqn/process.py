@@ -28,7 +28,7 @@ def keep_freed_memory() -> None:
     """Let glibc keep freed memory for the next update, up to `KEPT` bytes; do nothing with another C library.
 
     An update allocates and frees several megabytes. By default, glibc may return them to the system each time, and the
-    page faults of the next update then take up to a fifth of its time.
+    next update then has a page fault for every 4 KB.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

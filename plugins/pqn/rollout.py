@@ -140,6 +140,7 @@ class Rollout:
         }
 
     def load_state_dict(self, state: State) -> None:
+        """Load what `state_dict` returned, also in the middle of a round."""
         self._frames.load_state_dict(state["frames"])
         self._sampler.load_state_dict(state["sampler"])
         self._lanes, self._ended = [state["lanes"]], [state["ended"]]

@@ -19,6 +19,7 @@ def test_conformance(check: Callable[[], None]) -> None:
 def test_a_replay_in_a_folder_of_ones_choice_leaves_nothing_there(
     assembled: Callable[..., Parts], tmp_path: Path
 ) -> None:
+    """The files of the replay are gone once nothing uses them."""
     parts = assembled(f"tabular,{PLUGIN},chain", {"my_variant.folder": str(tmp_path)})
     parts.collector.begin(parts.counters)
     step = parts.collector.finish()

@@ -19,6 +19,7 @@ def test_conformance(check: Callable[[], None]) -> None:
 
 
 def test_a_window_ends_with_the_first_reward(assembled: Callable[..., Parts]) -> None:
+    """Rewards after the first one that is not 0 belong to the next window."""
     values = {"returns.gamma": 0.5, "my_variant.longest": 3}
     returns = assembled(f"tabular,{PLUGIN},chain", values).returns
     assert returns is not None

@@ -20,6 +20,7 @@ def test_conformance(check: Callable[[], None]) -> None:
 
 
 def test_new_transitions_come_more_often_and_weigh_less(assembled: Callable[..., Parts]) -> None:
+    """The weights undo the preference for new transitions."""
     values = {"my_variant.newest": 2, "my_variant.share": 0.5}
     sampler = assembled(f"dqn,{PLUGIN},chain", values).sampler
     assert sampler is not None

@@ -22,6 +22,7 @@ def test_conformance(check: Callable[[], None]) -> None:
 
 
 def test_small_errors_are_squared_and_large_ones_are_not(assembled: Callable[..., Parts]) -> None:
+    """The loss is quadratic near 0 and linear far from it."""
     policy = assembled(f"dqn,{PLUGIN},chain", {"my_variant.scale": 2.0}).policy
     assert isinstance(policy, DQNPolicy)
     error = torch.tensor([0.01, 100.0])

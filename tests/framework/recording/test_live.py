@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from framework.events import EvaluationProgress, EvaluationResult
 from framework.recording.live import REFRESH_SECONDS, LiveProgress
 from framework.types import Counters
 from tests.framework.recording.consoles import progress, shown, terminal
@@ -99,3 +100,17 @@ def test_a_step_draws_nothing_until_the_display_is_due(
         live.on_step(NO_STEP, run.counters)
     live.on_end(run.counters)
     assert 2 <= drawn <= 3 + 1 / REFRESH_SECONDS
+
+
+def test_the_result_of_older_weights_leaves_the_counters_of_training(scripted: Callable[..., Any]) -> None:
+    """With evaluation.lag, a result comes with the counters of the evaluated weights."""
+    run, console = scripted(), terminal()
+    live = progress(run, console, steps=200)
+    run.start(live)
+    run.counters.env_steps = 100
+    live.on_evaluation(EvaluationResult((1.0,), (1,), 1, 0.0, 0.0), Counters(env_steps=40))
+    assert "step 100 |" in live._text.plain
+    assert [steps for _, steps, _ in live._samples] == [100]
+    live.on_evaluation_progress(EvaluationProgress(3, 100, confirmation=True), run.counters)
+    assert live._progress.tasks[0].description == "waiting for the confirmation, 3 of 100 episodes"
+    run.end()

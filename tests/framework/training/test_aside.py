@@ -169,6 +169,20 @@ def test_a_run_that_stops_during_an_evaluation_continues_exactly(tmp_path: Path,
     assert left_behind(tmp_path / "two") == left_behind(tmp_path / "one")
 
 
+def test_a_stop_while_the_next_evaluation_is_due_loses_none(tmp_path: Path) -> None:
+    values = {**VALUES, "evaluation.lag": 200, "checkpoint.every": 10_000, "run.steps": 700}
+    framework.train(framework.assemble("tabular,grid", values), tmp_path / "one")
+
+    class Stops(Callback):
+        def on_evaluation_start(self, counters: Counters) -> None:
+            if counters.env_steps == 400:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    framework.train(framework.assemble("tabular,grid", values), tmp_path / "two", callbacks=[Stops()])
+    framework.resume(tmp_path / "two")
+    assert left_behind(tmp_path / "two") == left_behind(tmp_path / "one")
+
+
 def test_a_run_with_a_later_end_continues_exactly(tmp_path: Path) -> None:
     """At its first end, an evaluation was under way: its result came early then, and comes in time now."""
     values = {**VALUES, "evaluation.lag": 150}
