@@ -142,6 +142,7 @@ def run_on(
 
 
 def _run(parts: Parts, folder: Path | None, reopened: Reopened | None, quiet: bool) -> int:
+    from framework.errors import UsageError
     from framework.options import RunOptions
     from framework.training.ends import check_ends
     from framework.training.initial import initialise
@@ -158,9 +159,15 @@ def _run(parts: Parts, folder: Path | None, reopened: Reopened | None, quiet: bo
         place = folder or default_folder(options.plugins, f"seed{options.seed}")
         _introduce(parts, place, reopened)
         anew = reopened is not None and reopened.forced
-        outcome = train(
-            parts, place, show_progress=True, quiet=quiet, checkpoint=checkpoint, new_episodes=anew, watchdog=True
-        )
+        try:
+            outcome = train(
+                parts, place, show_progress=True, quiet=quiet, checkpoint=checkpoint, new_episodes=anew, watchdog=True
+            )
+        except UsageError:
+            if folder is None:
+                with suppress(OSError):
+                    place.rmdir()  # only if it is empty: the run was refused before it began
+            raise
     finally:
         parts.close()
     # after a lost terminal, nobody can be told

@@ -95,8 +95,8 @@ class TransitionStream:
         self._lengths = np.zeros(env.num_envs, np.int64)
         self.metadata = dict(env.metadata)
         self.reference_scores = ReferenceScores.of(self.metadata)
-        self._mode = self._edge.mode
-        self.infos = InfoReader(wanted, self._mode is AutoresetMode.SAME_STEP)
+        self.mode = self._edge.mode
+        self.infos = InfoReader(wanted, self.mode is AutoresetMode.SAME_STEP)
         """Reads `info`, and knows its keys."""
         self._clip, self._scale = reward_limits_of(self.metadata)
         self._skip = int(self.metadata.get("frame_skip", 1))
@@ -129,7 +129,7 @@ class TransitionStream:
             self._cut_off(terminated, truncated)
         ended, resetting = terminated | truncated, self._resetting
         current, first = successors, resetting
-        if self._mode is AutoresetMode.NEXT_STEP:
+        if self.mode is AutoresetMode.NEXT_STEP:
             rows = np.flatnonzero(~self._resetting)
             self._resetting = ended
         else:
@@ -137,7 +137,7 @@ class TransitionStream:
             if ended.any():
                 first = ended
                 self._episode[ended] += 1
-                if self._mode is AutoresetMode.DISABLED:
+                if self.mode is AutoresetMode.DISABLED:
                     current = self._edge.reset(self._seeds(), ended)
                 else:
                     successors = successors.copy()
@@ -177,7 +177,7 @@ class TransitionStream:
         ended = terminated | truncated
         self.cut = (self._lengths >= self._max_steps) & ~ended
         self._lengths[ended] = 0
-        if self._mode is AutoresetMode.DISABLED:
+        if self.mode is AutoresetMode.DISABLED:
             truncated |= self.cut
             self._lengths[self.cut] = 0
 
@@ -192,7 +192,7 @@ class TransitionStream:
         episode has its own seed (DISABLED): the stream then plays the running episodes again. If environments reset
         themselves, an episode depends on everything before it.
         """
-        return isinstance(self.env, Stateful) or self._mode is AutoresetMode.DISABLED
+        return isinstance(self.env, Stateful) or self.mode is AutoresetMode.DISABLED
 
     def state_dict(self) -> State:
         return {

@@ -101,10 +101,10 @@ class VectorEdge:
         """The last frame of an episode, from the `info` of environments that reset themselves in the same step.
 
         Raises:
-            FrameworkError: if `info` has none.
+            UsageError: if `info` has none.
         """
         if "final_obs" not in info:
-            raise FrameworkError(
+            raise UsageError(
                 "the environments declare the autoreset mode SAME_STEP, and their info has no 'final_obs' where an "
                 "episode ends: declare the mode that they have, or give gymnasium's final_obs"
             )

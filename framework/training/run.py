@@ -26,6 +26,7 @@ from framework.training.ends import check_ends
 from framework.training.initial import initialise
 from framework.training.loop import Loop
 from framework.training.run_folder import create_run_folder, locked
+from framework.training.trial import refuse_false_ends, warning_of
 from framework.training.watchdog import watched
 from framework.types import Counters
 
@@ -108,6 +109,7 @@ def train(
             raise UsageError("these parts have been trained already: assemble new ones for another run")
         if checkpoint is None:
             initialise(parts)
+            refuse_false_ends(parts)
         path = Path(folder) if folder is not None else None
         if path is not None:
             if checkpoint is None:
@@ -130,8 +132,6 @@ def train(
                     file=sys.stderr,
                 )
         if saver is not None and checkpoint is None and show_progress:
-            from framework.training.repeatable import warning_of
-
             warning = warning_of(parts)
             if warning:
                 print(warning, file=sys.stderr, flush=True)

@@ -161,6 +161,33 @@ def test_a_wrong_input_ends_with_code_2_one_message_and_nothing_written(
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["full", "mine.txt"]
 
 
+FALSE_END = """
+import gymnasium
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from framework.hooks import hookimpl
+
+class Short(gymnasium.Env):
+    observation_space, action_space = gymnasium.spaces.Discrete(2), gymnasium.spaces.Discrete(2)
+    def reset(self, *, seed=None, options=None): return 0, {}
+    def step(self, action): return 1, 0.0, True, False, {}
+
+class Vector(SyncVectorEnv):
+    def step(self, actions): return *super().step(actions)[:-1], {}
+
+@hookimpl
+def make_env(num_envs): return Vector([Short] * num_envs, autoreset_mode=AutoresetMode.SAME_STEP)
+"""
+
+
+def test_environments_that_are_refused_on_trial_leave_no_run_folder(tmp_path: Path) -> None:
+    (tmp_path / "false_end.py").write_text(FALSE_END)
+    done = command("run", "-p", "tabular,./false_end.py", "--steps", "20", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("error:")) == (2, 1)
+    assert "no 'final_obs' where an episode ends" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("runs/*"))
+
+
 def test_a_run_says_when_it_ends_and_a_folder_which_weights_it_has(tmp_path: Path) -> None:
     done = command("run", "-p", "tabular,chain", "--set", "run.episodes=50", "--steps", "2e1", cwd=tmp_path)
     assert "ends     after 20 steps or after 50 episodes\n" in done.stdout

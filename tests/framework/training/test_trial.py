@@ -1,16 +1,17 @@
-"""Environments whose episodes depend on earlier ones: a run says so first, and goes on only with new episodes."""
+"""What is tried before a run: whether episodes repeat, and whether self-resetting environments end them truly."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import framework
 from framework.assembly.assemble import assemble
 from framework.errors import UsageError
 from framework.recording import load_state
-from framework.training.repeatable import WARNING, warning_of
+from framework.training.trial import WARNING, warning_of
 
 LENGTHENING = """
 import gymnasium
@@ -73,3 +74,50 @@ def test_a_run_goes_on_with_new_episodes_if_it_is_forced(
     assert outcome.counters.env_steps == 2_500
     after = load_state(run / "last.safetensors")["table"]
     assert (before != 0).sum() <= (after != 0).sum()  # what was learnt has been kept
+
+
+SELF_RESETTING = """
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from framework.hooks import hookimpl
+
+class Corridor(gymnasium.Env):
+    observation_space, action_space = gymnasium.spaces.Discrete(4), gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.place = 0
+        return self.place, {}
+
+    def step(self, action):
+        self.place += 1
+        return self.place, 1.0, self.place == 3, False, {}
+
+class Vector(SyncVectorEnv):
+    def step(self, actions):
+        *rest, info = super().step(actions)
+        return *rest, {key: value for key, value in info.items() if key not in HIDDEN}
+
+@hookimpl
+def make_env(num_envs):
+    return Vector([Corridor] * num_envs, autoreset_mode=AutoresetMode.SAME_STEP)
+"""
+
+
+@pytest.mark.parametrize("hidden", [(), ("final_obs",)])
+def test_an_episode_without_its_last_observation_is_refused_before_the_run(
+    hidden: tuple[str, ...], tmp_path: Path
+) -> None:
+    path = tmp_path / "corridors.py"
+    path.write_text(f"HIDDEN = {hidden!r}\n{SELF_RESETTING}")
+    parts = framework.assemble(f"tabular,{path}", {"run.steps": 20, "run.num_envs": 2})
+    if not hidden:
+        assert framework.train(parts, tmp_path / "run").counters.env_steps == 20
+        return
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    with pytest.raises(UsageError, match="SAME_STEP, and their info has no 'final_obs'"):
+        framework.train(parts, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    assert parts.counters.env_steps == 0
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
