@@ -1,6 +1,7 @@
 """Learn gymnasium's environments with no option named, and write docs/results/environments.md.
 
     python benchmarks/environments.py runs/environments
+    python benchmarks/environments.py runs/environments --zoo runs/zoo     # beside the results of zoo.py
 
 Each row of the page is `python -m framework run --plugins dqn,gym:ID --seeds 5` or the same with `tabular`. The command
 makes only the runs that are missing, so it continues after an interruption, and it can write the page again from
@@ -10,6 +11,7 @@ page.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,8 +87,39 @@ def complete(folder: Path) -> list[Learnt]:
     return [learnt(result.parent) for result in runs]
 
 
-def page(rows: Sequence[str]) -> str:
-    """Returns the whole page."""
+def beside(folder: Path, zoo: Path) -> str:
+    """Returns the table of the environments that zoo.py has learnt in `zoo`, beside the runs in `folder`."""
+    lines = [
+        "| environment | steps | `dqn,gym:ID` | minutes | stable-baselines3, the zoo's values | minutes |",
+        "| --- | ---: | --- | --- | --- | --- |",
+    ]
+    for env_id in WANTED:
+        runs = complete(folder / f"dqn-{env_id}")
+        results = sorted((zoo / env_id).glob("seed-*.json"), key=lambda path: int(path.stem.removeprefix("seed-")))
+        theirs = [Learnt(**json.loads(result.read_bytes())) for result in results]
+        if not runs or not theirs:
+            continue
+        cells = []
+        for group in (runs, theirs):
+            cells.append(", ".join(f"{run.last:.1f}" for run in group))
+            cells.append(", ".join(f"{run.minutes:.1f}" for run in group))
+        lines.append(f"| {env_id} | {runs[0].steps:,} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def page(rows: Sequence[str], peers: str | None) -> str:
+    """Returns the whole page.
+
+    Args:
+        peers: the table of `beside`.
+    """
+    compared = [
+        "## Beside stable-baselines3",
+        "The mean of the last three evaluations of each seed, after the same steps. "
+        "`python benchmarks/zoo.py runs/zoo` learns with stable-baselines3's DQN and the values that rl-zoo3 2.9.2 "
+        "publishes for these environments (it has none for the others), with the same evaluations.",
+        peers,
+    ]
     return "\n\n".join(
         [
             "# gymnasium's environments, with no option named",
@@ -105,8 +138,9 @@ def page(rows: Sequence[str]) -> str:
             "One number for each seed, from 0 on. *Reached*: the seeds whose mean of the last three evaluations is at "
             "least what is wanted. An evaluation plays new episodes without exploration. *Minutes*: training and "
             "evaluations, by the clock.",
+            *(text for text in compared if peers and text),
             CONCLUSIONS.read_text(encoding="utf-8").strip(),
-            foot(("torch", "gymnasium", "box2d"), runs_at_a_time=1, threads_of_a_run=1),
+            foot(("torch", "gymnasium", "box2d"), threads_of_a_run=1),
         ]
     )
 
@@ -118,6 +152,8 @@ def main(
         list[str] | None,
         typer.Option(help="Run only this composition, such as dqn,gym:Taxi-v4, and write no page; may be repeated."),
     ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 1,
+    zoo: Annotated[Path | None, typer.Option(help="Folder of zoo.py: the page compares its results.")] = None,
     start: Annotated[
         bool, typer.Option(help="Without it, the page is written from the runs that are complete.")
     ] = True,
@@ -132,7 +168,7 @@ def main(
             continue
         place = folder / plugins.replace(",gym:", "-")
         if start:
-            study = run_study([Arm(plugins, plugins)], range(seeds), place, jobs=1)
+            study = run_study([Arm(plugins, plugins)], range(seeds), place, jobs=jobs)
             if study.interrupted:
                 raise typer.Exit(130)
             if study.failures:
@@ -140,7 +176,7 @@ def main(
         rows.append(row(plugins, wanted, complete(place)))
         typer.echo(rows[-1])
     if not only:
-        PAGE.write_text(page(rows) + "\n", encoding="utf-8")
+        PAGE.write_text(page(rows, beside(folder, zoo) if zoo else None) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
