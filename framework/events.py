@@ -90,6 +90,8 @@ class EvaluationResult:
     """Number of episodes that were cut off at `evaluation.max_steps`, or not played because of that."""
     not_played: int = 0
     """Number of unfinished episodes that have no return: an environment that resets itself was stuck before."""
+    abandoned: bool = False
+    """Whether it ended after evaluation.first episodes, because none of them reached `run.until`."""
     confirmation: bool = False
     """Whether this evaluation is the one with fresh episodes that decides whether `run.until` was reached."""
     confirmed: bool | None = None
@@ -144,6 +146,7 @@ class EvaluationResult:
         count = len(self.returns)
         cut = f"; {self.unfinished - self.not_played} cut off at evaluation.max_steps" if self.unfinished else ""
         cut += f", {self.not_played} more not played" if self.not_played else ""
+        cut += "; the goal is out of reach" if self.abandoned else ""
         human = "" if self.human_normalised is None else f", human-normalised {self.human_normalised:.2f}"
         means = [f" | {name} {'–' if mean is None else format(mean, '.2f')}" for name, mean in self.info_means.items()]
         return (

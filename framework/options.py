@@ -65,6 +65,13 @@ class EvaluationOptions(Section, name="evaluation"):
 
     every: int = Field(0, ge=0, description="environment steps between evaluations; 0: never")
     episodes: int = Field(10, ge=1, description="episodes of each evaluation")
+    first: int = Field(
+        0,
+        ge=0,
+        description="an evaluation ends after this many of its episodes if none of them reaches run.until; 0: all are "
+        "played. If half of an agent's episodes reach the goal, that happens with a probability of 1/2 to the power of "
+        "this number",
+    )
     confirm: int = Field(
         0,
         ge=0,

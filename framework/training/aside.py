@@ -83,15 +83,16 @@ class EvaluationProcess:
         if not self._is_ready and self._connection.poll(0):
             self._receive()
 
-    def begin(self, name: str, episodes: int, weights: State | None) -> None:
+    def begin(self, name: str, episodes: int, first: int, weights: State | None) -> None:
         """Begin an evaluation. The one before must have ended.
 
         Args:
             name: the seed of the episodes depends on it.
             episodes: how many.
+            first: the evaluation ends after this many if none of them reaches run.until; 0: all are played.
             weights: the policy's state; None: as in the evaluation before.
         """
-        self._send((name, episodes, weights))
+        self._send((name, episodes, first, weights))
 
     def result(self, waiting: Waiting) -> EvaluationResult:
         """Wait for the evaluation that was begun.
@@ -160,13 +161,15 @@ def serve(connection: Connection) -> None:
         connection.send((False, f"the process that plays them cannot build the agent: {error}. {INSTEAD}"))
         return
     connection.send(None)
+    goal = agent.config[RunOptions].until
     while True:
-        name, episodes, weights = connection.recv()
+        name, episodes, first, weights = connection.recv()
         try:
             if weights is not None:
                 agent.policy.load_state_dict(weights)
             with plugins_named(agent):
-                answer: Any = evaluate(agent, name=name, episodes=episodes, after_step=_Beat(connection))
+                beat = _Beat(connection)
+                answer: Any = evaluate(agent, name=name, episodes=episodes, first=first, goal=goal, after_step=beat)
         except _Lost:
             return
         except Exception as error:

@@ -11,6 +11,7 @@ import numpy as np
 
 from framework.assembly.parts import Agent
 from framework.defaults.exploration import EpsilonGreedy
+from framework.environments.scores import ReferenceScores
 from framework.errors import UsageError
 from framework.events import EvaluationResult
 from framework.options import SUCCESS, EvaluationOptions, RecordOptions
@@ -25,6 +26,8 @@ def evaluate(
     episodes: int | None = None,
     epsilon: float | None = None,
     after_step: Callable[[int], None] | None = None,
+    first: int = 0,
+    goal: float | None = None,
 ) -> EvaluationResult:
     """Play episodes ε-greedily and report raw returns.
 
@@ -37,6 +40,8 @@ def evaluate(
         epsilon: the probability of a random action; default: the option evaluation.epsilon.
         after_step: called after each step with the number of finished episodes. An exception that it raises ends the
             evaluation.
+        first: if none of this many episodes reaches the goal, no more are played. 0: all are.
+        goal: the return that counts as reached; None: all episodes are played.
 
     Raises:
         UsageError: for fewer than one episode, or an epsilon outside of [0, 1].
@@ -47,9 +52,39 @@ def evaluate(
     if episodes < 1 or not 0 <= epsilon <= 1:
         raise UsageError(f"an evaluation needs episodes ≥ 1 and 0 ≤ epsilon ≤ 1, not {episodes} and {epsilon:g}")
     began = time.monotonic()
-    num_envs = min(options.num_envs, episodes)
-    asked = agent.config[RecordOptions].info
-    metrics = InfoMetrics([SUCCESS, *asked], num_envs)
+    if goal is None or not 0 < first < episodes:
+        first = episodes
+    played, reference = _play(agent, name, first, epsilon, after_step)
+    abandoned = goal is not None and first < episodes and all(episode.total < goal for episode in played)
+    if first < episodes and not abandoned:
+        before = len(played)
+        further = after_step and (lambda finished: after_step(before + finished))
+        played += _play(agent, f"{name}/others", episodes - first, epsilon, further)[0]
+    asked_for = first if abandoned else episodes
+    info = by_metric([episode.info for episode in played])
+    if SUCCESS not in agent.config[RecordOptions].info and all(number is None for number in info.get(SUCCESS, ())):
+        info.pop(SUCCESS, None)  # nobody asked, and the environment has none
+    returns = tuple(episode.total for episode in played)
+    return EvaluationResult(
+        returns=returns,
+        lengths=tuple(episode.length for episode in played),
+        distinct=len({episode.digest for episode in played}),
+        epsilon=epsilon,
+        seconds=time.monotonic() - began,
+        unfinished=asked_for - len(played) + sum(episode.cut for episode in played),
+        not_played=asked_for - len(played),
+        abandoned=abandoned,
+        info=info,
+        human_normalised=reference.normalise(float(np.mean(returns))) if reference else None,
+    )
+
+
+def _play(
+    agent: Agent, name: str, episodes: int, epsilon: float, after_step: Callable[[int], None] | None
+) -> tuple[list[_Episode], ReferenceScores | None]:
+    """The episodes, and the scores that the environments declare."""
+    num_envs = min(agent.config[EvaluationOptions].num_envs, episodes)
+    metrics = InfoMetrics([SUCCESS, *agent.config[RecordOptions].info], num_envs)
     games = [_Games(episodes // num_envs + (env_id < episodes % num_envs)) for env_id in range(num_envs)]
     exploration = EpsilonGreedy(lambda counters: epsilon, agent.seeds.generator(f"evaluation/{name}"))
     counters = Counters()
@@ -68,23 +103,7 @@ def evaluate(
                 after_step(sum(len(game.finished) for game in games))
     finally:
         stream.close()
-    played = [episode for game in games for episode in game.finished]
-    info = by_metric([episode.info for episode in played])
-    if SUCCESS not in asked and all(number is None for number in info.get(SUCCESS, ())):
-        info.pop(SUCCESS, None)  # nobody asked, and the environment has none
-    returns = tuple(episode.total for episode in played)
-    reference = stream.reference_scores
-    return EvaluationResult(
-        returns=returns,
-        lengths=tuple(episode.length for episode in played),
-        distinct=len({episode.digest for episode in played}),
-        epsilon=epsilon,
-        seconds=time.monotonic() - began,
-        unfinished=episodes - len(played) + sum(episode.cut for episode in played),
-        not_played=episodes - len(played),
-        info=info,
-        human_normalised=reference.normalise(float(np.mean(returns))) if reference else None,
-    )
+    return [episode for game in games for episode in game.finished], stream.reference_scores
 
 
 class _Episode(NamedTuple):

@@ -33,7 +33,7 @@ class Aside(Protocol):
 
     def check(self) -> None: ...
 
-    def begin(self, name: str, episodes: int, weights: State | None) -> None: ...
+    def begin(self, name: str, episodes: int, first: int, weights: State | None) -> None: ...
 
     def result(self, waiting: Waiting) -> EvaluationResult: ...
 
@@ -48,8 +48,8 @@ class _Begun:
     weights: State
 
 
-Play: TypeAlias = Callable[[str, int, Waiting], EvaluationResult]
-"""(name, episodes, waiting) → the result."""
+Play: TypeAlias = Callable[[str, int, int, Waiting], EvaluationResult]
+"""(name, episodes, evaluation.first or 0, waiting) → the result."""
 
 
 class Evaluations:
@@ -126,9 +126,9 @@ class Evaluations:
         self._tell("on_evaluation_start", self._parts.counters)
         asked = f"periodic/{begun.number}"
 
-        def play(name: str, episodes: int, waiting: Waiting) -> EvaluationResult:
+        def play(name: str, episodes: int, first: int, waiting: Waiting) -> EvaluationResult:
             if name != asked:
-                aside.begin(name, episodes, None)
+                aside.begin(name, episodes, first, None)
             return replace(aside.result(waiting), weights=begun.weights)
 
         try:
@@ -167,23 +167,26 @@ class Evaluations:
 
     def _begin(self, begun: _Begun) -> None:
         assert self._aside is not None
-        self._aside.begin(f"periodic/{begun.number}", self._options.episodes, begun.weights)
+        options = self._options
+        self._aside.begin(f"periodic/{begun.number}", options.episodes, options.first, begun.weights)
 
     def _results(self, number: int, play: Play) -> list[EvaluationResult]:
         """The evaluation with this number and, if it reaches `run.until`, its confirmation."""
         options, until = self._options, self._run.until
-        played = [play(f"periodic/{number}", options.episodes, self._reporting(options.episodes, False))]
-        if until is None or played[0].mean < until or not options.confirm:
-            return played
-        deciding = play(f"confirmation/{number}", options.confirm, self._reporting(options.confirm, True))
+        reporting = self._reporting(options.episodes, False)
+        periodic = play(f"periodic/{number}", options.episodes, options.first, reporting)
+        if until is None or periodic.mean < until or not options.confirm:
+            return [periodic]
+        deciding = play(f"confirmation/{number}", options.confirm, 0, self._reporting(options.confirm, True))
         confirmed = deciding.mean >= until
         return [
-            replace(played[0], confirmed=confirmed),
+            replace(periodic, confirmed=confirmed),
             replace(deciding, confirmation=True, confirmed=confirmed),
         ]
 
-    def _play_here(self, name: str, episodes: int, waiting: Waiting) -> EvaluationResult:
-        return evaluate(self._parts, name=name, episodes=episodes, after_step=waiting)
+    def _play_here(self, name: str, episodes: int, first: int, waiting: Waiting) -> EvaluationResult:
+        goal = self._run.until
+        return evaluate(self._parts, name=name, episodes=episodes, first=first, goal=goal, after_step=waiting)
 
     def _reporting(self, episodes: int, confirmation: bool) -> Waiting:
         """What to call while training waits for an evaluation. It tells the callbacks how far the evaluation is."""

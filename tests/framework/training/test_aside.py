@@ -24,6 +24,7 @@ from framework.assembly.parts import Parts
 from framework.config import Source
 from framework.errors import FrameworkError
 from framework.events import Callback, EvaluationResult
+from framework.options import RunOptions
 from framework.recording import load_state
 from framework.training.aside import EvaluationProcess
 from framework.training.evaluation import evaluate
@@ -51,20 +52,22 @@ class Here:
     def __init__(self, parts: Parts) -> None:
         self._agent = copy(parts)
         self._agent.policy = deepcopy(parts.policy)
-        self._asked: tuple[str, int] = "", 0
+        self._goal = parts.config[RunOptions].until
+        self._asked: tuple[str, int, int] = "", 0, 0
 
     def check(self) -> None:
         """The agent is there."""
 
-    def begin(self, name: str, episodes: int, weights: State | None) -> None:
+    def begin(self, name: str, episodes: int, first: int, weights: State | None) -> None:
         if weights is not None:
             self._agent.policy.load_state_dict(weights)
-        self._asked = name, episodes
+        self._asked = name, episodes, first
 
     def result(self, waiting: Waiting) -> EvaluationResult:
         waiting(None)
-        name, episodes = self._asked
-        return evaluate(self._agent, name=name, episodes=episodes, after_step=waiting)
+        name, episodes, first = self._asked
+        goal = self._goal
+        return evaluate(self._agent, name=name, episodes=episodes, first=first, goal=goal, after_step=waiting)
 
 
 class Diary(Callback):
@@ -134,12 +137,20 @@ def test_a_result_is_that_of_the_weights_of_its_step_and_counts_when_the_lag_is_
         assert len(late.came) == len(at_once.came)
 
 
-def test_the_process_plays_what_this_process_would_play() -> None:
-    values = {"evaluation.lag": 150, "run.until": -300.0, "evaluation.confirm": 4}
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_process_plays_what_this_process_would_play(first: int) -> None:
+    values = {"evaluation.lag": 150, "run.until": -300.0, "evaluation.confirm": 4, "evaluation.first": first}
     there, here = played(values, EvaluationProcess), played(values, Here)
     assert outcomes(there) == outcomes(here)
     assert [result.confirmation for _, _, result in there.came] == [False, True]
     assert max(there.tables) == 350
+
+
+def test_the_process_ends_an_evaluation_that_cannot_reach_the_goal() -> None:
+    values = {"evaluation.lag": 150, "run.until": 1e9, "evaluation.first": 1}
+    there, here = played(values, EvaluationProcess), played(values, Here)
+    assert outcomes(there) == outcomes(here)
+    assert [len(result.returns) for _, _, result in there.came] == [1] * 4
 
 
 def test_the_best_weights_are_the_evaluated_ones(tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 import framework
 from framework.assembly.assemble import assemble
 from framework.study import read_run
@@ -19,6 +22,43 @@ def test_an_evaluation_plays_its_quota_on_every_environment() -> None:
     again = evaluate(parts, name="a", episodes=7, epsilon=1.0)
     assert (again.returns, again.lengths) == (result.returns, result.lengths)
     assert evaluate(parts, name="b", episodes=7, epsilon=1.0).lengths != result.lengths
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    first=st.integers(0, 8),
+    episodes=st.integers(1, 6),
+    goal=st.sampled_from([None, -1.0, 1.5, 2.0, 3.0]),
+    num_envs=st.integers(1, 4),
+    name=st.sampled_from("abcdefgh"),
+)
+def test_an_evaluation_ends_early_only_if_no_early_episode_reaches_the_goal(
+    first: int, episodes: int, goal: float | None, num_envs: int, name: str
+) -> None:
+    parts = assemble("tabular,chain", {"evaluation.num_envs": num_envs})
+    finished: list[int] = []
+    result = evaluate(
+        parts, name=name, episodes=episodes, epsilon=1.0, first=first, goal=goal, after_step=finished.append
+    )
+    assert finished == sorted(finished) and finished[-1] == len(result.returns)
+    assert (result.unfinished, result.not_played) == (0, 0)
+    if goal is None or not 0 < first < episodes:
+        whole = evaluate(parts, name=name, episodes=episodes, epsilon=1.0)
+        assert (result.returns, result.lengths, result.abandoned) == (whole.returns, whole.lengths, False)
+        return
+    beginning = evaluate(parts, name=name, episodes=first, epsilon=1.0)
+    assert result.returns[:first] == beginning.returns
+    assert result.abandoned == (max(beginning.returns) < goal)
+    assert len(result.returns) == (first if result.abandoned else episodes)
+    assert ("out of reach" in result.describe()) == result.abandoned
+    if result.abandoned:
+        assert result.mean < goal
+
+
+def test_the_other_episodes_are_not_the_first_ones_again() -> None:
+    parts = assemble("tabular,chain", {"evaluation.num_envs": 4})
+    result = evaluate(parts, name="a", episodes=40, epsilon=1.0, first=20, goal=-1.0)
+    assert result.lengths[:20] != result.lengths[20:]
 
 
 SCORED = """
