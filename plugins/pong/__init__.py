@@ -42,6 +42,7 @@ RECOMMENDED: dict[str, Any] = {
     "run.until": 18.0,
     "evaluation.every": 10_000,
     "evaluation.lag": 5_000,
+    "evaluation.first": 3,
     "evaluation.num_envs": 20,
     "evaluation.confirm": 100,
 }
@@ -71,8 +72,8 @@ RECOMMENDED_FOR_DQN: dict[str, Any] = {
 RECOMMENDED_FOR_PQN: dict[str, Any] = {
     "run.num_envs": 32,
     "run.planned": 400_000,  # for the learning rate, which falls to a tenth
-    "evaluation.every": 50_000,
-    "evaluation.lag": 25_000,
+    "evaluation.every": 25_000,
+    "evaluation.lag": 20_000,
     "returns.gamma": 0.98,
     "pqn.rollout": 32,
     "pqn.epochs": 4,
