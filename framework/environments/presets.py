@@ -81,9 +81,14 @@ With hidden layers, what is bad in one state makes all states look bad, and Taxi
 PRESETS: Mapping[str, Preset] = {
     "Acrobot-v1": Preset(
         # one start in about 60 takes all 500 steps, which moves the mean of 10 episodes by 42
-        any={"evaluation.episodes": 30, "evaluation.num_envs": 10},
-        # rl-baselines3-zoo's steps; with 50,000, −77 to −95; with n = 3, one seed of five ended at −90
-        network={"run.steps": 100_000, "nstep.n": 5},
+        any={"evaluation.episodes": 100, "evaluation.num_envs": 50, "evaluation.every": 10_000},
+        # rl-baselines3-zoo's steps; with 50,000, −77 to −95. With the general values, one seed of five ended at −90
+        network={
+            "run.steps": 100_000,
+            "learning.updates_per_step": 0.5,
+            "dqn.learning_rate": 1e-3,
+            "polyak.tau": 0.005,
+        },
     ),
     "MountainCar-v0": Preset(
         network={
