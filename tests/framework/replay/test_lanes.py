@@ -188,6 +188,28 @@ class ReplayMachine(RuleBasedStateMachine):
             assert batch.weights[row] == 1
 
     @invariant()
+    def can_be_read_without_its_sampler(self) -> None:
+        expected = {
+            position * self.num_envs + lane
+            for lane, plain in enumerate(self.plain)
+            for position in plain.eligible(self.length, self.n, self.k)
+        }
+        oldest = {
+            (plain.frames - self.length) * self.num_envs + lane
+            for lane, plain in enumerate(self.plain)
+            if self.k == 1 and plain.frames >= self.length
+        }
+        ids = self.replay.ids()
+        assert set(ids.tolist()) == expected - oldest and len(set(ids.tolist())) == len(ids)
+        batch = self.replay.read(ids)
+        sampled = self.replay.sample(len(expected), Counters())
+        order = {id_: row for row, id_ in enumerate(sampled.ids.tolist())}
+        rows = [order[id_] for id_ in ids.tolist()]
+        for name in ("obs", "action", "reward", "discount", "next_obs", "next_action"):
+            assert np.array_equal(getattr(batch, name), getattr(sampled, name)[rows]), name
+        assert (batch.weights == 1).all()
+
+    @invariant()
     def acts_on_the_stack_that_it_will_sample(self) -> None:
         for env_id, plain in enumerate(self.plain):
             seen = [int(self.obs[env_id])] if self.first[env_id] else plain.seen
