@@ -20,6 +20,9 @@ VALUES, DIFFERENCES = "viridis", "RdBu_r"
 MOST_NUMBERS = 64
 """Up to this many cells, the values are written into the cells."""
 
+LONGEST_LABEL = 14
+"""Names of actions are cut to so many letters where there is little room."""
+
 SIDES: dict[tuple[int, int], tuple[float, float]] = {
     (-1, 0): (0.0, -0.5),
     (0, 1): (0.5, 0.0),

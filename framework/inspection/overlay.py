@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -23,12 +24,15 @@ CHOSEN, OTHER, SPREAD, INK, PAPER = (213, 94, 0), (0, 114, 178), (150, 190, 220)
 """Okabe and Ito's vermilion and blue, which colour-blind readers can tell apart."""
 
 SHORTEST = 320
-"""Pictures that are smaller are enlarged to about this height, in pixels, by a whole factor."""
+"""Pictures that are smaller are enlarged by a whole factor to this height or a little more, in pixels."""
+
+WIDEST = 640
+"""… but not beyond this width, in pixels."""
 
 BARS, BAR, CLOUD, GAP = 190, 9, 22, 8
 """Pixels: the width of the axis, the heights of a bar and of a distribution, and a margin."""
 
-NUMBERS = 74
+NUMBERS = 100
 """The width of the column of numbers, in pixels."""
 
 
@@ -167,7 +171,7 @@ def _best(decision: Decision) -> Bool[np.ndarray, " A"]:
 def _enlarged(picture: Picture) -> Picture:
     if picture.ndim == 2 or picture.shape[2] == 1:
         picture = np.broadcast_to(picture.reshape(*picture.shape[:2], 1), (*picture.shape[:2], 3))
-    factor = max(1, SHORTEST // picture.shape[0])
+    factor = max(1, min(math.ceil(SHORTEST / picture.shape[0]), WIDEST // picture.shape[1]))
     return np.ascontiguousarray(picture[..., :3]).repeat(factor, axis=0).repeat(factor, axis=1)
 
 
