@@ -14,7 +14,6 @@ from framework.config import Config, Field, Section
 from framework.hooks import hookimpl
 from framework.types import Role
 
-
 MOVES = {"left": (0, -1), "right": (0, 1)}
 """Actions as (rows, columns) on a board of one row."""
 

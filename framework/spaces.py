@@ -154,7 +154,6 @@ class States:
             numbers += digits @ self._strides[name]
         return numbers
 
-
     def observations(self, numbers: Int64[np.ndarray, " N"]) -> Shaped[np.ndarray, "N *obs"]:
         """The observation of each number: the inverse of a call. A mask allows every action.
 

@@ -2,10 +2,10 @@
 
     update 7: Q(2, right) ← 0.5 + 0.1 · (0 + 0.9 · max(0.2, 0.81) − 0.5) = 0.5229
 
-It is the textbook's Q(s, a) ← Q(s, a) + α · (r + γ · bootstrap − Q(s, a)) (Sutton & Barto 2018, eq. 6.7 and 6.8), where the
-bootstrap is that of the composition: the maximum of Q-learning, one value in SARSA and in double Q-learning, an expectation
-in expected SARSA. Numbers have up to six digits; "≈" in the place of "=" says that one of them was rounded. Nothing that is
-learnt changes. `run --explain` adds this plugin.
+It is the textbook's Q(s, a) ← Q(s, a) + α · (r + γ · bootstrap − Q(s, a)) (Sutton & Barto 2018, eq. 6.7 and 6.8). The
+bootstrap is that of the composition: the maximum in Q-learning, one value in SARSA and in double Q-learning, an
+expectation in expected SARSA. Numbers have up to six digits; "≈" in the place of "=" says that one was rounded. Nothing
+that is learnt changes. `run --explain` adds this plugin.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 CHECK_WITH = "tabular,chain"
 
 DIGITS = 6
+"""Digits of a number that is printed."""
+
+EXACT = 1e-12
+"""A number counts as rounded if what is printed differs by more than this share of it."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +166,7 @@ class _Numbers:
 
     def __call__(self, number: float) -> str:
         text = f"{number:.{DIGITS}g}"
-        self.rounded |= float(text) != number
+        self.rounded |= abs(float(text) - number) > EXACT * abs(number)
         return text.replace("-", "−", 1) if text.startswith("-") else text
 
 

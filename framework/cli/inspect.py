@@ -36,9 +36,9 @@ def inspect_run(
     values.png, for environments with countable states: the value of each action in each state, the best actions (as
     arrows, where the environment declares a board), the exact optimum and the difference, where it can be computed.
 
-    film.mp4, or film.gif without the extra video, for all others: an episode, beside each picture the action values, for
-    c51, qr and iqn the distributions of the return, and, where the agent sees images, what the value of the best action
-    depends on: the change of this value when a part of the image is covered (occlusion, Zeiler & Fergus 2014).
+    film.mp4, or film.gif without the extra video, for all others: an episode, with the action values beside each
+    picture, the distributions of the return for c51, qr and iqn, and, where the agent sees images, what the value of
+    the best action depends on: its change when a part of the image is covered (occlusion, Zeiler & Fergus 2014).
 
     visits.png, mistakes.csv and mistakes.png, if the run has a checkpoint with its replay: which observations are most
     frequent in it, and which transitions the weights predict worst.

@@ -28,7 +28,9 @@ def action_names_of(metadata: Mapping[str, Any], actions: int) -> tuple[str, ...
         return None
     good = isinstance(declared, Sequence) and not isinstance(declared, str)
     if not good or len(declared) != actions or not all(isinstance(name, str) for name in declared):
-        raise UsageError(f"action_names = {declared!r} is not supported: it must be a name for each of {actions} actions")
+        raise UsageError(
+            f"action_names = {declared!r} is not supported: it must be a name for each of {actions} actions"
+        )
     return tuple(declared)
 
 

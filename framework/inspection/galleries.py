@@ -51,12 +51,16 @@ def draw_visits(contents: Contents, spaces: Spaces, title: str) -> Figure | None
                 axes.text(cell[1], cell[0], text, ha="center", va="center", fontsize=8, color=colour, parse_math=False)
         axes.set_xticks(range(board.columns)) if board.columns <= 12 else axes.set_xticks([])
         axes.set_yticks(range(board.rows)) if board.rows <= 12 else axes.set_yticks([])
-        figure.colorbar(drawn, ax=axes, shrink=0.9).set_label("visits (transitions that begin in the state)", fontsize=8)
+        figure.colorbar(drawn, ax=axes, shrink=0.9).set_label(
+            "visits (transitions that begin in the state)", fontsize=8
+        )
         figure.suptitle(title, fontsize=10, parse_math=False)
         return figure
     if leaf is None:
         return None
-    pictures = [(picture_of(visit.obs, leaf, spaces.frame_stack > 1), f"{visit.count} times") for visit in contents.visits]
+    pictures = [
+        (picture_of(visit.obs, leaf, spaces.frame_stack > 1), f"{visit.count} times") for visit in contents.visits
+    ]
     return _gallery([pictures], f"most frequent observations: {title}")
 
 

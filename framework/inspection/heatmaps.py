@@ -87,7 +87,9 @@ def arrows(table: Table) -> list[tuple[int, int]]:
 def _size(table: Table, spaces: Spaces, board: Board | None) -> tuple[float, float]:
     """Width and height of one panel in inches."""
     if board is None:
-        return max(4.5, 2.8 + 0.35 * spaces.num_actions), 1.6 + max(0.08, 0.16 - 0.0005 * len(table.states)) * len(table.states)
+        return max(4.5, 2.8 + 0.35 * spaces.num_actions), 1.6 + max(0.08, 0.16 - 0.0005 * len(table.states)) * len(
+            table.states
+        )
     side = 1.05 if board.rows * board.columns <= MOST_NUMBERS else 0.4
     return max(3.6, 1.6 + side * board.columns), max(1.5, 0.9 + side * board.rows)
 
@@ -134,7 +136,7 @@ def _draw_board(
                 # towards the side, because the arrows begin in the middle
                 place = 0.72 * at if len(shapes) > 2 else 0.5 * at + (0.0, 0.3)
                 place = (0.0, 0.3) if action is None else place
-                style = {"ha": "center", "va": "center", "fontsize": 7, "color": _readable(colour)}
+                style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7, "color": _readable(colour)}
                 axes.text(x + place[0], y + place[1], _number(value, differences), **style)
     if not differences:
         shown = Table(table.states, table.count, numbers, None, "", table.gamma, board)
@@ -143,14 +145,16 @@ def _draw_board(
 
 
 def _draw_arrow(axes: Axes, board: Board, state: int, action: int) -> None:
-    from matplotlib.patheffects import Stroke, Normal
+    from matplotlib.patheffects import Normal, Stroke
 
     cell, move = board.cell(state), board.moves[action]
     assert cell is not None and move is not None
     y, x = cell
     length = max(abs(move[0]), abs(move[1])) or 1
     tip = (x + 0.2 * move[1] / length, y + 0.2 * move[0] / length)
-    arrow = axes.annotate("", tip, (x, y), arrowprops={"arrowstyle": "-|>,head_width=0.25", "color": "black", "shrinkA": 0, "shrinkB": 0})
+    arrow = axes.annotate(
+        "", tip, (x, y), arrowprops={"arrowstyle": "-|>,head_width=0.25", "color": "black", "shrinkA": 0, "shrinkB": 0}
+    )
     if arrow.arrow_patch is not None:
         arrow.arrow_patch.set_path_effects([Stroke(linewidth=3, foreground="white"), Normal()])
 

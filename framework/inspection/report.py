@@ -94,7 +94,9 @@ def _film(question: Question, folder: Path) -> Iterator[str]:
 
 def _about_replay(contents: Contents, question: Question, folder: Path) -> Iterator[str]:
     spaces = question.agent.spaces
-    part = f"the newest {contents.read:,} of {contents.held:,}" if contents.read < contents.held else f"{contents.held:,}"
+    part = (
+        f"the newest {contents.read:,} of {contents.held:,}" if contents.read < contents.held else f"{contents.held:,}"
+    )
     yield f"replay: {part} transitions, at step {contents.env_steps:,}"
     figure = draw_visits(contents, spaces, question.name)
     if image_leaf(spaces) is None:

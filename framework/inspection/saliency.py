@@ -1,9 +1,9 @@
 """Which parts of an image the value of the best action depends on, by occlusion.
 
-Zeiler & Fergus 2014, *Visualizing and Understanding Convolutional Networks*, section 4.2, cover one part of an image after
-the other and watch the output. Greydanus et al. 2018 (arXiv:1711.00138) do so with agents on Atari, with blurred parts.
-Here a part gets the median of its channel, which is the background of most games, and the saliency of a pixel is the mean
-of |Q(s, a) − Q(s with a part covered, a)| over the parts that cover it, where a is the best action in s.
+Zeiler & Fergus 2014, *Visualizing and Understanding Convolutional Networks*, section 4.2, cover one part of an image
+after the other and watch the output. Greydanus et al. 2018 (arXiv:1711.00138) do so with agents on Atari, with blurred
+parts. Here a part gets the median of its channel, which is the background of most games. The saliency of a pixel is
+the mean of |Q(s, a) − Q(s with a part covered, a)| over the parts that cover it, where a is the best action in s.
 
 Occlusion asks the policy for nothing but action values. So it works for every policy, with any library, and no gradient
 has to pass through whole numbers.
@@ -11,14 +11,13 @@ has to pass through whole numbers.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import gymnasium
 import numpy as np
 from gymnasium.spaces import Box
 from jaxtyping import Float64, Shaped, UInt8
 
-from framework.spaces import Record, leaves_of, only_legal
+from framework.spaces import leaves_of, only_legal
 from framework.types import Policy, Spaces
 
 PARTS = 12

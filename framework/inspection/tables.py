@@ -71,7 +71,9 @@ def table_of(agent: Agent) -> Table | None:
 def greedy(values: Float64[np.ndarray, "S A"]) -> Bool[np.ndarray, "S A"]:
     """Which actions are the best of their state. Several are, if their values differ by rounding alone."""
     best = values.max(axis=1, keepdims=True)
-    return values >= best - ROUNDING * np.maximum(1.0, np.abs(best))
+    with np.errstate(invalid="ignore"):  # of infinite values, only equal ones are ties
+        near = values >= best - ROUNDING * np.maximum(1.0, np.abs(best))
+    return near | (values == best)
 
 
 def _optimum(agent: Agent, states: int) -> tuple[Float64[np.ndarray, "S A"] | None, str]:

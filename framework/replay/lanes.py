@@ -137,8 +137,8 @@ class FrameReplay:
         for lane in range(self._lanes):
             oldest = max(0, int(self._head[lane]) - self._length + (2 if self._stack == 1 else 1))
             positions = np.arange(oldest, int(self._pending[lane]))
-            slots = self._index(np.int64(lane), positions)
-            before = self._index(np.int64(lane), positions - 1)
+            slots = self._index(np.full(len(positions), lane), positions)
+            before = self._index(np.full(len(positions), lane), positions - 1)
             ended = (self._terminated[before] | self._truncated[before]) & (positions > 0)
             if self._stack > 1:  # the flags of the frame before the oldest are overwritten, and its age says the same
                 ended[(positions == oldest) & (self._age[slots] == 0)] = False

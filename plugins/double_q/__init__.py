@@ -68,7 +68,12 @@ class DoubleQLearning:
         best = only_legal(self._policy.table[selects, following], batch.next_obs).argmax(axis=1)
         evaluated = self._policy.table[1 - selects, following, best]
         return [
-            Term((value,), (), f"Q_{'AB'[table]} prefers {{}} there, and Q_{'BA'[table]} says what it is worth", (action,))
+            Term(
+                (value,),
+                (),
+                f"Q_{'AB'[table]} prefers {{}} there, and Q_{'BA'[table]} says what it is worth",
+                (action,),
+            )
             for table, action, value in zip(selects.tolist(), best.tolist(), evaluated.tolist(), strict=True)
         ]
 

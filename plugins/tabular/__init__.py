@@ -158,9 +158,7 @@ def expectation(
     return (exploration.probabilities(allowed, batch.next_obs, counters) * values).sum(axis=1)
 
 
-def expectation_terms(
-    policy: QTable, exploration: Exploration, batch: Batch, counters: Counters
-) -> list[Term]:
+def expectation_terms(policy: QTable, exploration: Exploration, batch: Batch, counters: Counters) -> list[Term]:
     """Return `expectation` as arithmetic."""
     values = policy.action_values(batch.next_obs, explore=True)
     chances = exploration.probabilities(only_legal(values, batch.next_obs), batch.next_obs, counters)
