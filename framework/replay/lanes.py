@@ -106,6 +106,8 @@ class FrameReplay:
         lanes = step.env_id
         if step.first.any():
             starting = lanes[step.first]
+            last = self._index(starting, self._head[starting])  # no transition starts at an episode's last frame
+            self._terminated[last] = self._truncated[last] = False
             self._advance(starting)
             self._frames[self._index(starting, self._head[starting])] = step.obs[step.first]
             self._age[self._index(starting, self._head[starting])] = 0
@@ -128,7 +130,7 @@ class FrameReplay:
         return self._batch(*self._sampler.sample(n, counters))
 
     def ids(self) -> Int64[np.ndarray, " K"]:
-        """Every transition whose window is complete and whose stack no frame is missing of, lane by lane.
+        """Every transition whose window is complete and whose stack has all its frames, lane by lane.
 
         Where frames are not stacked, this leaves out the oldest frame of a full lane, because no frame before it tells
         whether a transition starts there.
@@ -140,8 +142,8 @@ class FrameReplay:
             slots = self._index(np.full(len(positions), lane), positions)
             before = self._index(np.full(len(positions), lane), positions - 1)
             ended = (self._terminated[before] | self._truncated[before]) & (positions > 0)
-            if self._stack > 1:  # the flags of the frame before the oldest are overwritten, and its age says the same
-                ended[(positions == oldest) & (self._age[slots] == 0)] = False
+            # what ended before the oldest frame is overwritten: if that frame has the age 0, an episode begins there
+            ended[(positions == oldest) & (self._age[slots] == 0) & (self._stack > 1)] = False
             whole = positions - self._age[slots] >= max(0, int(self._head[lane]) - self._length + 1)
             found.append(positions[whole & ~ended] * self._lanes + lane)
         return np.concatenate(found)

@@ -112,7 +112,6 @@ def _cases() -> list[tuple[list[str], int, str]]:
         (["inspect", "whole", "--out", "file/pictures"], 2, "cannot be created"),
         (["inspect", "half_checkpoints"], 2, "state.safetensors: damaged"),
         (["inspect", "checkpoints_of_nothing"], 2, "000009/manifest.json: cannot be read"),
-        (["inspect", "whole", "--plugins", "tabular,./raises.py"], 1, "out of coffee"),
         (["watch", "whole", "--video", "film.txt"], 2, "must end in .mp4 or .gif"),
         (["new", "mine", "--fills", "make_sampler", "--directory", "file/new"], 2, "file"),
         (["new", "dqn", "--fills", "make_sampler"], 2, "dqn"),
