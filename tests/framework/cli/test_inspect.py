@@ -8,6 +8,9 @@ import pytest
 
 from framework.cli.main import main
 
+IMAGEIO = "ignore::pytest.PytestUnraisableExceptionWarning"
+"""imageio leaves it to the garbage collector to close its pipes to ffmpeg."""
+
 
 def typed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
     monkeypatch.setattr("sys.argv", ["framework", *words])
@@ -40,6 +43,7 @@ def test_a_table_its_optimum_and_its_replay(say, tmp_path: Path) -> None:  # typ
     assert say("run", "--resume", "r", "--episodes", "510")[0] == 0, "the folder does not disturb the run"
 
 
+@pytest.mark.filterwarnings(IMAGEIO)
 def test_a_film_for_what_has_no_table(say, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert say("run", "-p", "dqn,qr,minatar", "--steps", "60", "--run-dir", "r", "--quiet")[0] == 0
     code, out, err = say("inspect", "r", "--pictures", "4")

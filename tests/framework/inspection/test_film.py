@@ -27,6 +27,9 @@ from framework.training.loop import Loop
 
 NAMES = ("left", "right", "a name that is far too long for its column")
 
+IMAGEIO = "ignore::pytest.PytestUnraisableExceptionWarning"
+"""imageio leaves it to the garbage collector to close its pipes to ffmpeg."""
+
 
 @pytest.fixture(scope="module")
 def chain() -> Parts:
@@ -110,6 +113,7 @@ def test_strange_values_are_drawn_all_the_same(values: list[float]) -> None:
     assert drawn.dtype == np.uint8 and drawn.ndim == 3
 
 
+@pytest.mark.filterwarnings(IMAGEIO)
 def test_a_film_is_a_gif_without_the_extra(chain: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = draw_film(chain, frames_of(chain, 50))
     monkeypatch.setattr(films, "has_video", lambda: False)
@@ -133,6 +137,7 @@ def test_an_old_video_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["film.gif"], "a video without pictures writes nothing"
 
 
+@pytest.mark.filterwarnings(IMAGEIO)
 def test_pictures_of_two_sizes_are_refused_and_leave_the_old_video(tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     path.write_text("old")

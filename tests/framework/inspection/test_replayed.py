@@ -14,7 +14,8 @@ from framework.events import Callback
 from framework.inspection.galleries import draw_mistakes, draw_visits, row_of, write_mistakes
 from framework.inspection.replayed import contents_of
 from framework.training.agents import load
-from framework.types import Counters, Step
+from framework.types import Counters, Mirror, Step
+from plugins.mirror.buffer import MirroredBuffer
 
 
 class Seen(Callback):
@@ -90,12 +91,30 @@ def test_images_become_pictures_and_a_table(tmp_path: Path) -> None:
     assert row_of(contents.mistakes[0], agent.spaces)[1] == "4×10×10 uint8"
 
 
-def test_a_mirrored_and_a_packed_replay_are_read_as_they_happened(tmp_path: Path) -> None:
-    for names in ("dqn,per,packed,nstep,chain",):
-        seen = trained(tmp_path / names, names, run__steps=100, run__num_envs=1)
-        contents, _ = contents_of(load(tmp_path / names), tmp_path / names, 1_000, 5)
-        assert contents is not None and contents.counts is not None
-        assert 0 <= len(seen.rows) - contents.held <= 2  # of the last three steps, the windows are not whole
+def test_a_packed_replay_with_priorities_and_longer_windows_is_read_whole(tmp_path: Path) -> None:
+    seen = trained(tmp_path / "r", "dqn,per,packed,nstep,chain", run__steps=100, run__num_envs=1)
+    contents, _ = contents_of(load(tmp_path / "r"), tmp_path / "r", 1_000, 5)
+    assert contents is not None and contents.counts is not None
+    assert 0 <= len(seen.rows) - contents.held <= 2, "the windows of the last steps are not whole"
+
+
+class Inner:
+    """A buffer that can be read, and nothing else."""
+
+    def ids(self) -> np.ndarray:
+        return np.arange(3)
+
+    def read(self, ids: np.ndarray) -> str:
+        return f"read {ids.tolist()}"
+
+
+def test_a_mirrored_buffer_is_read_as_the_buffer_inside() -> None:
+    mirror, generator = Mirror(-1, (1, 0)), np.random.default_rng(0)
+    state = generator.bit_generator.state
+    mirrored = MirroredBuffer(Inner(), mirror, generator)
+    assert mirrored.ids().tolist() == [0, 1, 2] and mirrored.read(np.array([2])) == "read [2]"
+    assert MirroredBuffer(object(), mirror, generator).ids().tolist() == []
+    assert generator.bit_generator.state == state, "nothing is drawn"
 
 
 def test_where_there_is_no_replay_the_reason_is_told(tmp_path: Path) -> None:
