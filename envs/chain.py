@@ -14,6 +14,9 @@ from framework.config import Config, Field, Section
 from framework.hooks import hookimpl
 from framework.types import Role
 
+MOVES = {"left": (0, -1), "right": (0, 1)}
+"""Actions as (rows, columns) on a board of one row."""
+
 
 def check_rewards(length: int, rewards: Sequence[float] | None) -> tuple[float, ...]:
     """The reward on entering each state. None means −1 at the lower end, +2 at the upper end and 0 between.
@@ -79,7 +82,8 @@ class ChainEnv(ModelEnv):
     def __init__(self, length: int = 5, rewards: Sequence[float] | None = None, render_mode: str | None = None) -> None:
         entry = check_rewards(length, rewards)
         lower, upper = ("G" if reward > 0 else "P" if reward < 0 else "E" for reward in (entry[0], entry[-1]))
-        super().__init__(chain_transitions(entry), length // 2, [f"{lower}{'.' * (length - 2)}{upper}"], render_mode)
+        tiles = [f"{lower}{'.' * (length - 2)}{upper}"]
+        super().__init__(chain_transitions(entry), length // 2, tiles, render_mode, MOVES)
 
 
 class ChainOptions(Section, name="chain"):

@@ -118,7 +118,8 @@ class GridEnv(ModelEnv):
             raise ValueError(f"step_reward must be finite, got {step_reward}")
         if not 0 <= slip <= 1:
             raise ValueError(f"slip must be a probability in [0, 1], got {slip}")
-        super().__init__(grid_transitions(rows, step_reward, slip), "".join(rows).index("S"), rows, render_mode)
+        moves = dict(zip(("up", "right", "down", "left"), MOVES, strict=True))
+        super().__init__(grid_transitions(rows, step_reward, slip), "".join(rows).index("S"), rows, render_mode, moves)
 
 
 class GridOptions(Section, name="grid"):

@@ -230,7 +230,7 @@ def minatar_env(options: MinAtarOptions, render_mode: str | None = None) -> gymn
         "channels": list(env.channels),
         "reward_clip": None,
     }
-    env.metadata = {**env.metadata, "protocol": protocol}
+    env.metadata = {**env.metadata, "protocol": protocol, "action_names": list(env.actions)}
     return TimeLimit(env, options.max_steps) if options.max_steps else env
 
 

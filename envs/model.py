@@ -105,6 +105,15 @@ def write(tiles: Sequence[str], position: int) -> str:
     return "\n".join(text[start : start + width] for start in range(0, len(text), width))
 
 
+def board(tiles: Sequence[str], moves: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """The entry `board` of the metadata: each tile but a wall is the cell of its state, and ends have labels."""
+    width, text = len(tiles[0]), "".join(tiles)
+    found = {"rows": len(tiles), "columns": width, "moves": list(moves)}
+    if "#" in text:
+        found["cells"] = [None if tile == "#" else divmod(state, width) for state, tile in enumerate(text)]
+    return {**found, "labels": {state: tile for state, tile in enumerate(text) if tile in "GPE"}}
+
+
 class ModelEnv(DiscreteEnv):
     """An environment that samples a known transition model. Subclasses build the model and describe it.
 
@@ -113,6 +122,8 @@ class ModelEnv(DiscreteEnv):
         start: the state in which every episode starts.
         tiles: rows of equally many keys of `COLOURS`; cell i, row by row, is state i.
         render_mode: "ansi" (text), "rgb_array" (uint8 [height, width, 3]) or None.
+        moves: name of each action, in their order → the direction (rows, columns) in which it means to move. None: the
+            metadata declares no board.
 
     Raises:
         ValueError: for any other render mode.
@@ -121,7 +132,14 @@ class ModelEnv(DiscreteEnv):
     # Gymnasium declares metadata as a plain attribute, which a ClassVar may not override.
     metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}  # noqa: RUF012
 
-    def __init__(self, transitions: Transitions, start: int, tiles: Sequence[str], render_mode: str | None) -> None:
+    def __init__(
+        self,
+        transitions: Transitions,
+        start: int,
+        tiles: Sequence[str],
+        render_mode: str | None,
+        moves: Mapping[str, tuple[int, int]] | None = None,
+    ) -> None:
         modes = self.metadata["render_modes"]
         if render_mode is not None and render_mode not in modes:
             raise ValueError(f"render_mode must be None or one of {modes}, got {render_mode!r}")
@@ -131,6 +149,8 @@ class ModelEnv(DiscreteEnv):
         self._transitions = transitions
         self._start = self._state = start
         self._tiles = tuple(tiles)
+        if moves is not None:
+            self.metadata = {**self.metadata, "action_names": list(moves), "board": board(tiles, list(moves.values()))}
 
     def transitions(self) -> Transitions:
         """The model: [state][action] → outcomes (probability, next state, reward, terminated)."""

@@ -159,9 +159,16 @@ def make_env(
         mirror            {"axis": of a frame, negative, "actions": action → the action that the mirror shows}
         reference_scores  {"random": score of a random agent, "human": of a human, "source": where they were published}
         protocol          dict for the manifest
+        action_names      for pictures and printed updates: a name for each action
+        board             for pictures of a finite environment: {"rows": R, "columns": C, "moves": for each action the
+                          direction (rows, columns) in which it means to move, or None, "cells": for each state its
+                          (row, column), or None (default: row by row), "labels": {a state in which nobody acts: text}}
 
     docs/environments.md says which observations and actions are served. Masks are in `info["action_mask"]`
     of every reset and step, or a method `action_masks` of a single environment returns them: 0 or 1 for each action.
+
+    If a single environment has a method `q_star(gamma)`, which returns the optimal action values, float64 [S, A], the
+    command `inspect` shows them beside what was learnt. S numbers the states as `framework.spaces.States` does.
 
     Of `info`, it reads `life_lost`, the keys that the option record.info names, and `is_success` in evaluations:
     numbers, and in a vector environment gymnasium's arrays [N] with their masks `_key`.

@@ -122,6 +122,7 @@ class States:
     def __init__(self, space: gymnasium.Space[Any] | int) -> None:
         space = Discrete(space) if isinstance(space, int) else space
         self._leaves = {name: _digits(leaf) for name, leaf in leaves_of(space).items()}
+        self._space = space
         self._record = isinstance(space, Record)
         self._identity = isinstance(space, Discrete)
         self._strides: dict[str, Int64[np.ndarray, " D"]] = {}
@@ -152,6 +153,30 @@ class States:
                 raise UsageError(f"an observation ({leaf[outside.argmax()].tolist()}) lies outside of its space")
             numbers += digits @ self._strides[name]
         return numbers
+
+    def observations(self, numbers: Int64[np.ndarray, " N"]) -> Shaped[np.ndarray, "N *obs"]:
+        """The observation of each number: the inverse of a call. A mask allows every action.
+
+        Raises:
+            ValueError: if a number is not one of a state.
+        """
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < self.count:
+            raise ValueError(f"states are numbered from 0 to {self.count - 1}")
+        if self._identity:
+            return numbers
+        parts = {}
+        for name, (low, sizes) in self._leaves.items():
+            digits = numbers[:, None] // self._strides[name] % np.array(sizes) + low
+            leaf = leaves_of(self._space)[name]
+            parts[name] = digits.reshape(len(numbers), *(leaf.shape or ())).astype(leaf.dtype)
+        if not isinstance(self._space, Record):
+            return parts[WHOLE]
+        records = np.zeros((len(numbers), *(self._space.shape or ())), self._space.dtype)
+        for name, part in parts.items():
+            records[name] = part
+        if self._space.actions:
+            records[MASK] = True
+        return records
 
 
 def _digits(space: gymnasium.Space[Any]) -> tuple[Int64[np.ndarray, " D"], tuple[int, ...]]:

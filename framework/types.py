@@ -44,6 +44,24 @@ class Mirror:
 
 
 @dataclass(frozen=True)
+class Board:
+    """How pictures lay out the states of a finite environment: what its metadata declares as `board`."""
+
+    rows: int
+    columns: int
+    cells: tuple[tuple[int, int] | None, ...] | None
+    """State → its cell (row, column) from the top left, or None if it has no cell. None: row by row."""
+    moves: tuple[tuple[int, int] | None, ...]
+    """Action → the direction (rows, columns) in which it means to move, for arrows; None: it has none."""
+    labels: Mapping[int, str] = field(default_factory=dict)
+    """State in which nobody acts, such as a goal → the short text in its cell."""
+
+    def cell(self, state: int) -> tuple[int, int] | None:
+        """The cell of a state (row, column), counted from the top left; None if it has no cell."""
+        return divmod(state, self.columns) if self.cells is None else self.cells[state]
+
+
+@dataclass(frozen=True)
 class Spaces:
     """The observations and actions of an agent, the same for every parallel environment.
 
@@ -62,11 +80,19 @@ class Spaces:
     """The symmetry that the environment's metadata declares, if any."""
     declared: tuple[gymnasium.Space[Any], gymnasium.Space[Any]] | None = None
     """The observation and action spaces that the environment declares, where they are known."""
+    action_names: tuple[str, ...] | None = None
+    """Action → its name, if the environment's metadata declares names."""
+    board: Board | None = None
+    """How pictures lay out the states, if the environment's metadata declares a board."""
 
     @property
     def num_actions(self) -> int:
         """The number of actions."""
         return int(self.action.n)
+
+    def name_of(self, action: int) -> str:
+        """The name of an action; "action 3" where the environment declares no names."""
+        return f"action {action}" if self.action_names is None else self.action_names[action]
 
     def describe(self) -> str:
         """Describe the observations in words, e.g. "4 stacked (84, 84) uint8 frames" or "Discrete(5) observations"."""
@@ -261,6 +287,20 @@ class Averaged(Protocol):
 
 
 @runtime_checkable
+class Distributional(Protocol):
+    """A policy that may learn the return of each action as a distribution. The command `inspect` draws it."""
+
+    def return_distribution(
+        self, obs: Shaped[np.ndarray, "N *obs"]
+    ) -> tuple[Float[np.ndarray, "N A K"], Float[np.ndarray, "N A K"]] | None:
+        """Return K possible returns of each action and their probabilities, for the weights that play evaluations.
+
+        The probabilities of an action sum to 1, and the mean is the action value. None: this policy learns values only.
+        """
+        ...
+
+
+@runtime_checkable
 class Targeted(Protocol):
     """A policy with a target network: a second, slower copy of itself to bootstrap from."""
 
@@ -364,6 +404,19 @@ class Buffer(Protocol):
 
     def __len__(self) -> int:
         """How many transitions can be sampled now."""
+        ...
+
+
+@runtime_checkable
+class Browsable(Protocol):
+    """A buffer whose transitions can be read without its sampler. The command `inspect` reads them."""
+
+    def ids(self) -> Int64[np.ndarray, " K"]:
+        """Return the ids of the transitions that the buffer holds, each once, oldest first in each environment."""
+        ...
+
+    def read(self, ids: Int64[np.ndarray, " B"]) -> Batch:
+        """Return these transitions, all with the importance weight 1."""
         ...
 
 

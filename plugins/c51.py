@@ -82,6 +82,10 @@ class CategoricalHead(nn.Module):
         logs = torch.log_softmax(stream(features), dim=2)
         return Categorical(logs, (logs.exp() * self.support).sum(dim=2))
 
+    def distribution(self, output: Categorical) -> tuple[Float[Tensor, "B A N"], Float[Tensor, "B A N"]]:
+        """Return the atoms and their probabilities."""
+        return self.support.expand_as(output.logs), output.logs.exp()
+
     def loss(
         self,
         online: Categorical,

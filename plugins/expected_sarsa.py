@@ -13,7 +13,8 @@ from framework.assembly.slots import Slots
 from framework.conformance.check import Check, checks_in
 from framework.hooks import hookimpl
 from framework.types import Batch, Counters, Exploration, Loss, Policy, TDErrors
-from plugins.tabular import QTable, expectation, table_of, temporal_difference
+from plugins.tabular import QTable, expectation, expectation_terms, table_of, temporal_difference
+from plugins.tabular.arithmetic import Term
 
 
 class ExpectedSarsa:
@@ -25,6 +26,10 @@ class ExpectedSarsa:
     def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
         expected = expectation(self._policy, self._exploration, batch, counters)
         return temporal_difference(self._policy, (self._policy.states(batch.obs), batch.action), batch, expected)
+
+    def bootstraps(self, batch: Batch, errors: TDErrors, counters: Counters) -> Sequence[Term]:
+        """Return the terms for the plugin `explain`: see `plugins.tabular.arithmetic`."""
+        return expectation_terms(self._policy, self._exploration, batch, counters)
 
 
 @hookimpl

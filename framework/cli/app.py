@@ -12,6 +12,7 @@ from framework.cli.ablate import ablate
 from framework.cli.check import check
 from framework.cli.config import show_config
 from framework.cli.evaluate import evaluate
+from framework.cli.inspect import inspect_run
 from framework.cli.new import new
 from framework.cli.plugins import list_plugins
 from framework.cli.repeat import repeat, replay
@@ -55,6 +56,7 @@ def _help(command: Callable[..., object]) -> str:
 
 for command in (run, repeat, ablate, new, check, evaluate, watch):
     app.command(help=_help(command))(command)
+app.command("inspect", help=_help(inspect_run))(inspect_run)
 app.command("plugins", help=_help(list_plugins))(list_plugins)
 app.command("config", help=_help(show_config))(show_config)
 app.command(hidden=True, help=_help(replay))(replay)

@@ -59,6 +59,13 @@ def run(
             show_default=False,
         ),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="For tables: print each update as the arithmetic of its Bellman equation. Adds the plugin 'explain'.",
+        ),
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print a line for every thousand steps, not for every episode.")
     ] = False,
@@ -75,6 +82,8 @@ def run(
 
       python -m framework run --plugins tabular,chain --episodes 100
 
+      python -m framework run --plugins tabular,chain --episodes 5 --set tabular.learning_rate=0.1 --explain
+
       python -m framework run --plugins dqn,pong --until 18 --eval-every 25000
 
       python -m framework run --plugins dqn,double,nstep,pong --set nstep.n=5 --seed 1
@@ -87,6 +96,7 @@ def run(
 
       python -m framework run --resume runs/first --steps 2000000
     """
+    from framework.assembly.configuration import plugin_names
     from framework.config import Source
     from framework.errors import UsageError
 
@@ -103,13 +113,18 @@ def run(
         raise UsageError("--jobs is for several runs: add --seeds")
     if quiet and seeds > 1:
         raise UsageError("--quiet is for one run: the output of several goes to files")
+    if explain and (seeds > 1 or resume is not None):
+        raise UsageError("--explain is for one new run: remove --seeds or --resume; a run goes on as it began")
     if seeds > 1:
         from framework.cli.studies import seeds_study
 
         raise typer.Exit(seeds_study(names_of(plugins, sources), sources, seeds, jobs, run_dir))
     if resume is not None:
         raise typer.Exit(run_on(resume, plugins, sources, force, quiet=quiet))
-    raise typer.Exit(run_anew(names_of(plugins, sources), sources, run_dir, quiet=quiet))
+    names = plugin_names(names_of(plugins, sources))
+    if explain and "explain" not in names:
+        names = [*names, "explain"]
+    raise typer.Exit(run_anew(names, sources, run_dir, quiet=quiet))
 
 
 def run_anew(names: Sequence[str], sources: Sequence[Source], folder: Path | None, *, quiet: bool = False) -> int:

@@ -14,6 +14,9 @@ def watch(
     run: RunArgument,
     episodes: Annotated[int, typer.Option(help="Number of episodes to show.", min=1)] = 1,
     video: Annotated[Path | None, typer.Option(help="Write an .mp4 or .gif instead of opening a window.")] = None,
+    values: Annotated[
+        bool, typer.Option("--values", help="Draw a bar for each action value beside the picture, and what was chosen.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Another seed gives other episodes.", min=0)] = 0,
     plugins: OtherPluginsOption = None,
     weights: WeightsOption = None,
@@ -26,6 +29,8 @@ def watch(
       python -m framework watch runs/first --video game.mp4
 
       python -m framework watch pong
+
+      python -m framework watch pong --video pong.mp4 --values
     """
     from framework.cli.film import show
     from framework.training.agents import load
@@ -33,7 +38,7 @@ def watch(
 
     agent = load(run, weights, assigned(assignments), plugins)
     with plugins_named(agent):
-        for number, (total, cut) in enumerate(show(agent, episodes, video, seed), start=1):
+        for number, (total, cut) in enumerate(show(agent, episodes, video, seed, values=values), start=1):
             typer.echo(f"episode {number} | return {total:.1f}{' | cut off at evaluation.max_steps' if cut else ''}")
     if video:
         typer.echo(f"wrote {video}")

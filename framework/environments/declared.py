@@ -1,4 +1,7 @@
-"""What environments declare in their metadata: frame stack, mirror, and the limits of the learner's rewards."""
+"""What environments declare in their metadata: frame stack, mirror, and the limits of the learner's rewards.
+
+What is for pictures alone, the names of actions and the board, is in `framework.environments.pictured`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 from gymnasium.spaces import Box
 
 from framework.environments.frames import stacked_space
+from framework.environments.pictured import action_names_of, board_of
 from framework.environments.vector import VectorEdge
 from framework.errors import UsageError
 from framework.spaces import only_leaf
@@ -19,7 +23,7 @@ def spaces_of(edge: VectorEdge) -> Spaces:
     """The spaces of environments that have been reset, with their frame stack and their mirror.
 
     Raises:
-        UsageError: naming the frame stack, the padding or the mirror that is not supported.
+        UsageError: naming the frame stack, the padding, the mirror, the names or the board that is not supported.
     """
     metadata, frame, action = edge.env.metadata, edge.translation.frame, edge.translation.action
     k, padding = metadata.get("frame_stack", 1), metadata.get("stack_padding", "repeat")
@@ -36,6 +40,8 @@ def spaces_of(edge: VectorEdge) -> Spaces:
         num_envs=edge.env.num_envs,
         mirror=_mirror_of(metadata.get("mirror"), (only_leaf(frame) or frame).shape or (), int(action.n)),
         declared=(edge.env.single_observation_space, edge.env.single_action_space),
+        action_names=action_names_of(metadata, int(action.n)),
+        board=board_of(metadata, frame, int(action.n)),
     )
 
 

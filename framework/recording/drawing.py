@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from framework.recording.files import replacing
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -13,8 +15,9 @@ BLUE, VERMILION, GREEN, BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure without matplotlib's global state, and return the path."""
+    """Write a whole figure without matplotlib's global state, and return the path. Raises as `replacing` does."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    FigureCanvasAgg(figure).print_figure(path, dpi=150)
+    with replacing(path) as temporary:
+        FigureCanvasAgg(figure).print_figure(temporary, dpi=150, format=path.suffix[1:])
     return path

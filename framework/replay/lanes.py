@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
-from jaxtyping import Int64, Shaped
+from jaxtyping import Float64, Int64, Shaped
 
 from framework.environments.frames import window
 from framework.errors import UsageError
@@ -106,6 +106,8 @@ class FrameReplay:
         lanes = step.env_id
         if step.first.any():
             starting = lanes[step.first]
+            last = self._index(starting, self._head[starting])  # no transition starts at an episode's last frame
+            self._terminated[last] = self._truncated[last] = False
             self._advance(starting)
             self._frames[self._index(starting, self._head[starting])] = step.obs[step.first]
             self._age[self._index(starting, self._head[starting])] = 0
@@ -125,7 +127,32 @@ class FrameReplay:
 
     def sample(self, n: int, counters: Counters) -> Batch:
         """At most n transitions, as the sampler chooses. Read `next_obs` and `next_action` before the next `add`."""
-        ids, weights = self._sampler.sample(n, counters)
+        return self._batch(*self._sampler.sample(n, counters))
+
+    def ids(self) -> Int64[np.ndarray, " K"]:
+        """Every transition whose window is complete and whose stack has all its frames, lane by lane.
+
+        Where frames are not stacked, this leaves out the oldest frame of a full lane, because no frame before it tells
+        whether a transition starts there.
+        """
+        found = []
+        for lane in range(self._lanes):
+            oldest = max(0, int(self._head[lane]) - self._length + (2 if self._stack == 1 else 1))
+            positions = np.arange(oldest, int(self._pending[lane]))
+            slots = self._index(np.full(len(positions), lane), positions)
+            before = self._index(np.full(len(positions), lane), positions - 1)
+            ended = (self._terminated[before] | self._truncated[before]) & (positions > 0)
+            # what ended before the oldest frame is overwritten: if that frame has the age 0, an episode begins there
+            ended[(positions == oldest) & (self._age[slots] == 0) & (self._stack > 1)] = False
+            whole = positions - self._age[slots] >= max(0, int(self._head[lane]) - self._length + 1)
+            found.append(positions[whole & ~ended] * self._lanes + lane)
+        return np.concatenate(found)
+
+    def read(self, ids: Int64[np.ndarray, " B"]) -> Batch:
+        """These transitions, with the importance weight 1: see `framework.types.Browsable`."""
+        return self._batch(ids, np.ones(len(ids)))
+
+    def _batch(self, ids: Int64[np.ndarray, " B"], weights: Float64[np.ndarray, " B"]) -> Batch:
         lanes, start = ids % self._lanes, ids // self._lanes
         steps = self._index(lanes[:, None], start[:, None] + np.arange(self._returns.horizon))
         reward, discount, length = self._returns.fold(

@@ -9,7 +9,7 @@ from framework.assembly.parts import Parts
 from framework.checkpoints.folder import Checkpoint
 from framework.errors import FrameworkError, NotRepeated, UsageError
 from framework.training.loop import Loop
-from framework.types import Segmented, State, Stateful
+from framework.types import Buffer, Segmented, State, Stateful
 
 
 def gather(loop: Loop) -> tuple[State, Mapping[str, Callable[[], State]]]:
@@ -30,6 +30,26 @@ def gather(loop: Loop) -> tuple[State, Mapping[str, Callable[[], State]]]:
             parts[name] = part.state_dict()
     callbacks = {name: callback.state_dict() for name, callback in _callbacks(loop).items()}
     return {"parts": parts, "segments": names, "callbacks": callbacks, "loop": loop.state_dict()}, segments
+
+
+def restored_buffer(buffer: Buffer, checkpoint: Checkpoint) -> Buffer:
+    """Load only the buffer of a checkpoint, into a new buffer, and return it.
+
+    Raises:
+        UsageError: if the state does not fit; the message names the file and what does not fit.
+    """
+    state = checkpoint.state()
+    if "buffer" in state.get("parts", {}) and isinstance(buffer, Stateful):
+        with _fitting(checkpoint, "buffer"):
+            _load(buffer, "buffer", state, checkpoint)
+    return buffer
+
+
+def _load(member: Stateful, name: str, state: State, checkpoint: Checkpoint, group: str = "parts") -> None:
+    if isinstance(member, Segmented):
+        member.join(state[group][name], checkpoint.segments(state["segments"][name]))
+    else:
+        member.load_state_dict(state[group][name])
 
 
 def restore(loop: Loop, checkpoint: Checkpoint, *, new_episodes: bool = False) -> bool:
@@ -54,10 +74,8 @@ def restore(loop: Loop, checkpoint: Checkpoint, *, new_episodes: bool = False) -
             with _fitting(checkpoint, name):
                 if member is loop.parts.stream and new_episodes:
                     anew = _restored_or_begun_anew(loop.parts, state[group][name])
-                elif isinstance(member, Segmented):
-                    member.join(state[group][name], checkpoint.segments(state["segments"][name]))
                 else:
-                    member.load_state_dict(state[group][name])
+                    _load(member, name, state, checkpoint, group)
     with _fitting(checkpoint, "loop"):
         loop.load_state_dict(state["loop"])
     if anew:

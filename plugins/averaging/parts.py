@@ -37,6 +37,11 @@ class AveragedPolicy(DQNPolicy):
             return self.learner.action_values(obs, explore)
         return self.learner.values_of(self.average, obs)
 
+    def return_distribution(
+        self, obs: Shaped[np.ndarray, "N *obs"]
+    ) -> tuple[Float[np.ndarray, "N A K"], Float[np.ndarray, "N A K"]] | None:
+        return self.learner.distribution_of(self.average, obs)
+
     def update_target(self, fraction: float) -> None:
         """Update the target network of `learner`."""
         self.learner.update_target(fraction)

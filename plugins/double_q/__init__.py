@@ -21,6 +21,7 @@ from framework.seeding import Seeds
 from framework.spaces import States, only_legal
 from framework.types import Batch, Counters, Loss, Policy, Spaces, State, TDErrors
 from plugins.tabular import TabularOptions, restore, temporal_difference
+from plugins.tabular.arithmetic import Term
 
 
 class TwoTables:
@@ -59,6 +60,22 @@ class DoubleQLearning:
         evaluated = self._policy.table[1 - selects, following, best]
         cells = (selects, self._policy.states(batch.obs), batch.action)
         return temporal_difference(self._policy, cells, batch, evaluated)
+
+    def bootstraps(self, batch: Batch, errors: TDErrors, counters: Counters) -> Sequence[Term]:
+        """Return the terms for the plugin `explain`: see `plugins.tabular.arithmetic`."""
+        selects = errors.update[0][0]  # the coin of each row
+        following = self._policy.states(batch.next_obs)
+        best = only_legal(self._policy.table[selects, following], batch.next_obs).argmax(axis=1)
+        evaluated = self._policy.table[1 - selects, following, best]
+        return [
+            Term(
+                (value,),
+                (),
+                f"Q_{'AB'[table]} prefers {{}} there, and Q_{'BA'[table]} says what it is worth",
+                (action,),
+            )
+            for table, action, value in zip(selects.tolist(), best.tolist(), evaluated.tolist(), strict=True)
+        ]
 
     def state_dict(self) -> State:
         return {"generator": self._generator.bit_generator.state}

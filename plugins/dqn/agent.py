@@ -15,7 +15,7 @@ from framework.errors import UsageError
 from framework.seeding import Seeds
 from framework.spaces import MASK, WHOLE, legal_actions
 from framework.types import Batch, Counters, State, TDErrors
-from plugins.dqn.hookspecs import Bonus, Bootstrap, Output
+from plugins.dqn.hookspecs import Bonus, Bootstrap, DistributionalHead, Output
 from plugins.dqn.masks import restricted
 from plugins.dqn.networks import Observation, QNetwork
 from plugins.dqn.sources import load_sources, save_sources
@@ -78,6 +78,26 @@ class DQNPolicy:
         with torch.inference_mode():
             output = cast(Output, network(self.tensors(obs)))
             return output.values.cpu().numpy()
+
+    def return_distribution(
+        self, obs: Shaped[np.ndarray, "N *obs"]
+    ) -> tuple[Float[np.ndarray, "N A K"], Float[np.ndarray, "N A K"]] | None:
+        self.set_training(False)
+        return self.distribution_of(self.online, obs)
+
+    def distribution_of(
+        self, network: QNetwork, obs: Shaped[np.ndarray, "N *obs"]
+    ) -> tuple[Float[np.ndarray, "N A K"], Float[np.ndarray, "N A K"]] | None:
+        """Return possible returns and their probabilities by one of the policy's networks; None if it has values only.
+
+        See `framework.types.Distributional`.
+        """
+        head = network.head
+        if not isinstance(head, DistributionalHead):
+            return None
+        with torch.inference_mode():
+            returns, chances = head.distribution(network(self.tensors(obs)))
+            return returns.cpu().numpy(), chances.cpu().numpy()
 
     def set_training(self, training: bool) -> None:
         """Switch the online network to training or to evaluation mode.

@@ -18,7 +18,7 @@ In the shapes, B is the number of rows of a batch, A the number of actions and F
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
@@ -75,6 +75,15 @@ class Head(Protocol):
             reward: the return of the transition's steps, plus the bonus.
             discount: the factor of the bootstrapped value. Where it is 0, `target` has no effect, even if it is NaN.
         """
+        ...
+
+
+@runtime_checkable
+class DistributionalHead(Protocol):
+    """A head that can show the distributions of returns behind its action values. The command `inspect` draws them."""
+
+    def distribution(self, output: Any) -> tuple[Float[Tensor, "B A K"], Float[Tensor, "B A K"]]:
+        """Return K possible returns of each action, and their probabilities, of an output of this head."""
         ...
 
 

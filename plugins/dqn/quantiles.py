@@ -56,6 +56,11 @@ class QuantileLoss(nn.Module):
         super().__init__()
         self._kappa = kappa
 
+    def distribution(self, output: Quantiles) -> tuple[Float[Tensor, "B A N"], Float[Tensor, "B A N"]]:
+        """Return the quantiles, all equally likely."""
+        quantiles = output.quantiles
+        return quantiles, torch.full_like(quantiles, 1 / quantiles.shape[2])
+
     def loss(
         self,
         online: Quantiles,

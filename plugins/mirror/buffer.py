@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
-from framework.types import Batch, Buffer, Counters, Described, Mirror, Segmented, State, Stateful, Step
+from framework.types import Batch, Browsable, Buffer, Counters, Described, Mirror, Segmented, State, Stateful, Step
 
 
 class MirroredBuffer:
@@ -44,6 +44,14 @@ class MirroredBuffer:
 
     def __len__(self) -> int:
         return len(self._buffer)
+
+    def ids(self) -> Int64[np.ndarray, " K"]:
+        """Return the other buffer's ids; none if it cannot be read without its sampler."""
+        return self._buffer.ids() if isinstance(self._buffer, Browsable) else np.empty(0, np.int64)
+
+    def read(self, ids: Int64[np.ndarray, " B"]) -> Batch:
+        """Return these transitions as they happened, not mirrored."""
+        return cast(Browsable, self._buffer).read(ids)
 
     def state_dict(self) -> State:
         """Return the other buffer's state, if it has one, and the random generator's."""

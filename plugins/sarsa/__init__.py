@@ -16,7 +16,8 @@ from framework.assembly.slots import Slots
 from framework.conformance.check import Check, checks_in
 from framework.hooks import hookimpl
 from framework.types import Batch, Counters, Exploration, Loss, Policy, Returns, TDErrors
-from plugins.tabular import QTable, expectation, table_of, temporal_difference
+from plugins.tabular import QTable, expectation, expectation_terms, table_of, temporal_difference
+from plugins.tabular.arithmetic import Term
 
 
 class Sarsa:
@@ -35,6 +36,17 @@ class Sarsa:
             expected = expectation(self._policy, self._exploration, batch, counters)
             bootstrap = np.where(unknown, expected, bootstrap)
         return temporal_difference(self._policy, (self._policy.states(batch.obs), batch.action), batch, bootstrap)
+
+    def bootstraps(self, batch: Batch, errors: TDErrors, counters: Counters) -> Sequence[Term]:
+        """Return the terms for the plugin `explain`: see `plugins.tabular.arithmetic`."""
+        following = self._policy.states(batch.next_obs).tolist()
+        expected = expectation_terms(self._policy, self._exploration, batch, counters)
+        return [
+            unknown
+            if action < 0
+            else Term((float(self._policy.table[state, action]),), (), "{} was the action taken next", (action,))
+            for state, action, unknown in zip(following, batch.next_action.tolist(), expected, strict=True)
+        ]
 
 
 class NextActionReturns:

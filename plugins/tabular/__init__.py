@@ -50,6 +50,7 @@ from framework.types import (
     TargetSync,
     TDErrors,
 )
+from plugins.tabular.arithmetic import Term
 
 
 class TabularOptions(Section, name="tabular"):
@@ -157,6 +158,14 @@ def expectation(
     return (exploration.probabilities(allowed, batch.next_obs, counters) * values).sum(axis=1)
 
 
+def expectation_terms(policy: QTable, exploration: Exploration, batch: Batch, counters: Counters) -> list[Term]:
+    """Return `expectation` as arithmetic."""
+    values = policy.action_values(batch.next_obs, explore=True)
+    chances = exploration.probabilities(only_legal(values, batch.next_obs), batch.next_obs, counters)
+    rows = zip(values.tolist(), chances.tolist(), strict=True)
+    return [Term(tuple(row), tuple(likely), "the weights are the probabilities of the actions") for row, likely in rows]
+
+
 class QLearning:
     """y = r + discount · max_a' Q(s', a')."""
 
@@ -167,6 +176,10 @@ class QLearning:
         values = self._policy.action_values(batch.next_obs, explore=False)
         best = only_legal(values, batch.next_obs).max(axis=1)
         return temporal_difference(self._policy, (self._policy.states(batch.obs), batch.action), batch, best)
+
+    def bootstraps(self, batch: Batch, errors: TDErrors, counters: Counters) -> Sequence[Term]:
+        values = only_legal(self._policy.action_values(batch.next_obs, explore=False), batch.next_obs)
+        return [Term(tuple(row[row > -np.inf].tolist())) for row in values]
 
 
 class Assignment:
@@ -186,6 +199,16 @@ class Assignment:
             updates[*cell] += 1
             rate = min(self._learning_rate * weight / updates[*cell] ** self._power, 1.0)
             table[*cell] = (1 - rate) * table[*cell] + rate * target
+
+    def rates(self, batch: Batch, errors: TDErrors) -> list[float]:
+        """Return ρ of each row of a batch that was just applied. It changes nothing."""
+        cells, _ = errors.update
+        rows = list(zip(*(part.tolist() for part in cells), strict=True))
+        found = []
+        for row, (cell, weight) in enumerate(zip(rows, batch.weights.tolist(), strict=True)):
+            number = int(self._updates[cell]) - rows[row + 1 :].count(cell)  # a cell may be in several rows
+            found.append(min(self._learning_rate * weight / number**self._power, 1.0))
+        return found
 
     def state_dict(self) -> State:
         return {"updates": self._updates.copy()}

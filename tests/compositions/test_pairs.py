@@ -35,6 +35,7 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "dqn": (),
     "dueling": ("dqn_stream",),
     "expected_sarsa": ("make_loss",),
+    "explain": (),
     "impala": ("dqn_torso",),
     "iqn": ("dqn_head",),
     "layer_norm": (),
@@ -150,7 +151,7 @@ def whole(pair: tuple[str, str]) -> list[str]:
     names = list(pair)
     given = Composition.of(pair).names
     if not given & set(FAMILIES):
-        wants_a_table = {"double_q", "expected_sarsa", "sarsa", "ucb"} & given and not EXTENDS_DQN & given
+        wants_a_table = {"double_q", "expected_sarsa", "explain", "sarsa", "ucb"} & given and not EXTENDS_DQN & given
         names.append("tabular" if wants_a_table else "dqn")
     if not given & set(ENVIRONMENTS):
         names.append("chain")
@@ -194,6 +195,12 @@ def problems_when_built(names: frozenset[str]) -> set[str]:
     if "averaging" in names and "tabular" in names:
         table = "TwoTables" if "double_q" in names else "QTable"
         return {f"averaging needs a policy with dqn's networks; {table} has none: drop averaging"}
+    if "explain" in names and "dqn" in names:
+        loss = "pqn" if "pqn" in names else "dqn"
+        return {
+            f"explain writes updates of a table as arithmetic, and the loss of {loss} cannot be written so: use it "
+            "with tabular, sarsa, expected_sarsa or double_q, or drop explain (--explain)"
+        }
     for name in ("online", "polyak"):
         if name in names and "tabular" in names:
             table = "TwoTables" if "double_q" in names else "QTable"

@@ -58,6 +58,19 @@ def test_each_observation_has_a_number_of_its_own(space: gymnasium.Space[Any]) -
     assert states(every[-1:]).tolist() == states(every).tolist()[-1:]  # a row does not see the others
 
 
+@given(space=st.one_of(finite, records))
+def test_each_number_gives_its_observation_back(space: gymnasium.Space[Any]) -> None:
+    states = States(space)
+    numbers = np.arange(states.count)
+    found = states.observations(numbers)
+    assert np.array_equal(states(found), numbers)
+    assert all(space.contains(one) for one in found)
+    if isinstance(space, Record) and space.actions:
+        assert found[MASK].all()
+    with pytest.raises(ValueError, match="states are numbered from 0"):
+        states.observations(np.array([states.count]))
+
+
 @given(space=records, data=st.data())
 def test_the_mask_is_no_part_of_the_state(space: Record, data: st.DataObject) -> None:
     every = batch_of_all(space)

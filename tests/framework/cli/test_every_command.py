@@ -55,7 +55,13 @@ LONG = "x" * 300
 """The system has no file names of this length."""
 
 ON_A_COMPOSITION = (("run", "-p"), ("config", "-p"), ("ablate",), ("check",))
-ON_A_RUN = (("evaluate",), ("watch", "--video", "film.gif"), ("run", "--resume"), ("repeat", "--to", "5"))
+ON_A_RUN = (
+    ("evaluate",),
+    ("watch", "--video", "film.gif"),
+    ("inspect",),
+    ("run", "--resume"),
+    ("repeat", "--to", "5"),
+)
 
 
 def _cases() -> list[tuple[list[str], int, str]]:
@@ -73,12 +79,12 @@ def _cases() -> list[tuple[list[str], int, str]]:
             ]
     for words in ON_A_RUN:
         found += [([*words, "nowhere"], 2, "nowhere"), ([*words, LONG], 2, "cannot be read: File name too long")]
-    for words in [*ON_A_RUN[:2], ON_A_RUN[3]]:
+    for words in [*ON_A_RUN[:3], ON_A_RUN[4]]:
         found += [
             ([*words, "no_options"], 2, "config.toml: damaged or edited"),
             ([*words, "half_manifest"], 2, "manifest.json: damaged, not a JSON object"),
         ]
-    for words in ON_A_RUN[:2]:
+    for words in ON_A_RUN[:3]:
         found += [
             ([*words, "no_weights"], 2, "has no saved weights"),
             ([*words, "half_weights"], 2, "last.safetensors: damaged"),
@@ -103,6 +109,9 @@ def _cases() -> list[tuple[list[str], int, str]]:
         (["run", "-p", "tabular,chain", "--seeds", "2", "--study-dir", "file/study"], 2, "file"),
         (["ablate", "tabular,nstep,chain", "--study-dir", "file/study"], 2, "file"),
         (["watch", "whole", "--video", "file/film.gif"], 2, "cannot be written"),
+        (["inspect", "whole", "--out", "file/pictures"], 2, "cannot be created"),
+        (["inspect", "half_checkpoints"], 2, "state.safetensors: damaged"),
+        (["inspect", "checkpoints_of_nothing"], 2, "000009/manifest.json: cannot be read"),
         (["watch", "whole", "--video", "film.txt"], 2, "must end in .mp4 or .gif"),
         (["new", "mine", "--fills", "make_sampler", "--directory", "file/new"], 2, "file"),
         (["new", "dqn", "--fills", "make_sampler"], 2, "dqn"),

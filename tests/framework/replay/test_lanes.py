@@ -17,7 +17,7 @@ from framework.replay.lanes import FrameReplay, bytes_needed
 from framework.replay.returns import NStepReturns
 from framework.replay.samplers import UniformSampler
 from framework.testing import enforce
-from framework.types import Buffer, Counters, Spaces, Step
+from framework.types import Batch, Buffer, Counters, Spaces, Step
 
 GAMMA = 0.5
 FRAME = gymnasium.spaces.Box(0, 65535, (2,), np.uint16)
@@ -186,6 +186,20 @@ class ReplayMachine(RuleBasedStateMachine):
             assert batch.reward[row] == sum(GAMMA**j * item.reward for j, item in enumerate(window))
             assert batch.discount[row] == (0 if last.terminated else GAMMA ** len(window))
             assert batch.weights[row] == 1
+        self.reads_the_same_without_its_sampler(batch)
+
+    def reads_the_same_without_its_sampler(self, sampled: Batch) -> None:
+        unknown = {  # without a stack, only the frame before the oldest tells whether a transition starts there
+            (plain.frames - self.length) * self.num_envs + lane
+            for lane, plain in enumerate(self.plain)
+            if self.k == 1 and plain.frames >= self.length
+        }
+        ids = self.replay.ids().tolist()
+        assert sorted(ids) == sorted(set(sampled.ids.tolist()) - unknown)
+        rows = [sampled.ids.tolist().index(id_) for id_ in ids]
+        batch = self.replay.read(np.array(ids, np.int64))
+        for name in ("obs", "action", "reward", "discount", "next_obs", "next_action", "weights"):
+            assert np.array_equal(getattr(batch, name), getattr(sampled, name)[rows]), name
 
     @invariant()
     def acts_on_the_stack_that_it_will_sample(self) -> None:
