@@ -16,6 +16,7 @@ from framework.cli.evaluate import evaluate
 from framework.cli.new import new
 from framework.cli.plugins import list_plugins
 from framework.cli.repeat import repeat, replay
+from framework.cli.report import report
 from framework.cli.run import run
 from framework.cli.watch import watch
 
@@ -54,7 +55,7 @@ def _help(command: Callable[..., object]) -> str:
     return "\n\n".join(text if text.startswith(" ") else " ".join(text.split()) for text in paragraphs)
 
 
-for command in (run, repeat, ablate, new, check, evaluate, watch, compare):
+for command in (run, repeat, ablate, new, check, evaluate, watch, compare, report):
     app.command(help=_help(command))(command)
 app.command("plugins", help=_help(list_plugins))(list_plugins)
 app.command("config", help=_help(show_config))(show_config)

@@ -8,6 +8,14 @@ from typing import Annotated
 
 import typer
 
+PlacesArgument = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="RUN_OR_STUDY…",
+        help="Folders: of runs, of studies (all their arms), of an arm of a study, or of a single seed of one.",
+        show_default=False,
+    ),
+]
 AxisOption = Annotated[
     str,
     typer.Option(
@@ -31,14 +39,7 @@ ThresholdOption = Annotated[
 
 
 def compare(
-    places: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="RUN_OR_STUDY…",
-            help="Folders: of runs, of studies (all their arms), of an arm of a study, or of a single seed of one.",
-            show_default=False,
-        ),
-    ],
+    places: PlacesArgument,
     to: Annotated[Path, typer.Option(help="The picture to write: a .png or .svg.")] = Path("comparison.png"),
     x: AxisOption = "steps",
     of: CurveOption = "return",

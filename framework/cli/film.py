@@ -7,20 +7,16 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, SupportsFloat
+from typing import Any
 
 import gymnasium
 import numpy as np
 
 from framework.assembly.parts import Agent
-from framework.defaults.exploration import EpsilonGreedy
-from framework.errors import UsageError
-from framework.options import EvaluationOptions
-from framework.types import Counters
+from framework.errors import UsageError, need
+from framework.report.playing import Film, play
 
 FORMATS = (".mp4", ".gif")
-PICTURES_PER_SECOND = 15
-"""Where the environment's metadata declare no `render_fps`."""
 
 
 def show(agent: Agent, episodes: int, video: Path | None, seed: int = 0) -> Iterator[tuple[float, bool]]:
@@ -37,62 +33,17 @@ def show(agent: Agent, episodes: int, video: Path | None, seed: int = 0) -> Iter
     if video is None:
         if not has_screen():
             raise UsageError("there is no screen here: write a video instead with --video game.mp4")
-        _need("pygame", "a window")
+        need("pygame", "a window", "video")
         film = None
         wrapper: Callable[[Any], gymnasium.Env[Any, Any]] = gymnasium.wrappers.HumanRendering
     else:
         film = _VideoFile(video)
         wrapper = partial(Film, write=film.add)
-    name = f"watch/{seed}"
-    epsilon = agent.config[EvaluationOptions].epsilon
-    exploration = EpsilonGreedy(lambda counters: epsilon, agent.seeds.generator(f"evaluation/{name}"))
     try:
-        stream = agent.open_stream("watch", 1, name, [wrapper])
-        try:
-            counters, total, played = Counters(), 0.0, 0
-            while played < episodes:
-                obs = stream.observations
-                stream.begin(exploration.choose(agent.policy.action_values(obs, explore=False), obs, counters))
-                step = stream.finish()
-                counters.advance(step)
-                total += float(step.raw_reward.sum())
-                if step.over.any() or stream.cut.any():
-                    yield total, bool(stream.cut.any())
-                    total = 0.0
-                    played += 1
-        finally:
-            stream.close()
+        yield from play(agent, episodes, wrapper, seed)
     finally:
         if film is not None:
             film.close()
-
-
-class Film(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Passes a picture to `write` after each reset and each step, also after the last step of an episode."""
-
-    def __init__(self, env: gymnasium.Env[Any, Any], write: Callable[[np.ndarray, float], None]) -> None:
-        super().__init__(env)
-        self._write = write
-        self._rate = float(env.metadata.get("render_fps") or PICTURES_PER_SECOND)
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        result = super().reset(seed=seed, options=options)
-        self._take()
-        return result
-
-    def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
-        result = super().step(action)
-        self._take()
-        return result
-
-    def _take(self) -> None:
-        try:
-            picture: Any = self.env.render()
-        except NotImplementedError:
-            picture = None
-        if not isinstance(picture, np.ndarray):
-            raise UsageError("draws no pictures: its render_mode must be 'rgb_array' for the role 'watch'")
-        self._write(picture, self._rate)
 
 
 def has_screen() -> bool:
@@ -112,7 +63,7 @@ class _VideoFile:
             raise UsageError(f"--video {path}: the name must end in {' or '.join(FORMATS)}")
         if not path.parent.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
             raise UsageError(f"--video {path} cannot be written: {path.parent} is missing or may not be written to")
-        _need("imageio", "a video")
+        need("imageio", "a video", "video")
         self._path = path
         self._writer: Any = None
         self._size: tuple[int, ...] = ()
@@ -153,10 +104,3 @@ class _VideoFile:
             return imageio.get_writer(self._path, **options)
         except OSError as error:
             raise UsageError(f"--video {self._path} cannot be written: {error.strerror or error}") from error
-
-
-def _need(module: str, what: str) -> None:
-    import importlib.util
-
-    if importlib.util.find_spec(module) is None:
-        raise UsageError(f"{what} needs {module}: pip install 'pluggable-q[video]'")
