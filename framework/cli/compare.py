@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from framework.comparison.compare import Comparison
 
 PlacesArgument = Annotated[
     list[Path],
@@ -88,21 +91,15 @@ def compare(
     typer.echo(f"wrote {to}")
 
 
-def _print(found: object) -> None:
-    from framework.comparison.compare import Comparison
+def _print(found: Comparison) -> None:
     from framework.comparison.tables import differences_table, measures_table
     from framework.study.report import padded
 
-    assert isinstance(found, Comparison)
     for table in (measures_table(found), differences_table(found)):
         header, rows = table
         if rows:
             typer.echo(f"\n{padded([header, ['---'] * len(header), *rows])}")
-    if not found.differences:
-        typer.echo(
-            "\nnothing differs but the seeds"
-            if len(found.arms) > 1
-            else "\nnothing differs within the arm but the seeds"
-        )
+    if not found.differences and sum(len(arm.runs) for arm in found.arms) > 1:
+        typer.echo("\nnothing differs but the seeds")
     for note in found.notes:
         typer.echo(f"note: {note}")

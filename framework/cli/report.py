@@ -46,8 +46,6 @@ def report(
 
       python -m framework report runs/mine --check
     """
-    from rich.console import Console
-
     from framework.comparison.compare import compare
     from framework.comparison.output import require_place
     from framework.report.page import require_libraries, write_page
@@ -60,8 +58,8 @@ def report(
         typer.echo(f"warning: {warning}", err=True)
     sections = []
     for arm in found.arms:
-        with Console(stderr=True).status(f"reading {arm.label}" if not check else f"checking {arm.label}"):
-            sections.append(section_of(arm, found, to, film=film, check=check))
+        typer.echo(f"{arm.label}: {len(arm.runs)} run{'' if len(arm.runs) == 1 else 's'}", err=True)
+        sections.append(section_of(arm, found, to, film=film, check=check))
     sections += [empty_section(arm) for arm in found.empty]
     size = write_page(found, sections, to)
     for section in sections:

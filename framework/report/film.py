@@ -71,7 +71,7 @@ def film_strip(run: RecordedRun) -> Strip:
         pictures = tuple(Picture(step, _data_uri(picture)) for step, picture in kept.chosen())
     except FrameworkError as error:
         return Strip(run, missing=" ".join(getattr(error, "problems", None) or [str(error)]))
-    except Exception as error:  # a plugin, or a library that draws, may raise anything
+    except (Exception, SystemExit) as error:  # a plugin, or a library that draws, may raise anything
         return Strip(run, missing=f"{type(error).__name__}: {error}")
     end = f"cut off after {kept.count - 1:,} steps" if cut else f"{kept.count - 1:,} steps"
     return Strip(run, pictures, f"One episode with the best weights that the run saved: return {total:.1f}, {end}.")

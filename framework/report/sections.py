@@ -149,7 +149,7 @@ def section_of(arm: MeasuredArm, comparison: Comparison, page: Path, *, film: bo
         picture=png_uri(picture_of(still, "png", FIGURE_DPI)) if still else "",
         film=film_strip(best_run(arm)) if film else None,
         checked=checked(first) if check else None,
-        check_command=command_for(first.plugins),
+        check_command=command_for(first.options.get("run.plugins", ())),
     )
 
 

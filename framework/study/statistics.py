@@ -144,7 +144,10 @@ def _estimate_if_any(values: Sequence[float | None]) -> Estimate | None:
 def mean_curve(curves: Sequence[Curve], points: int = 500) -> tuple[Real[np.ndarray, " P"], Float64[np.ndarray, " P"]]:
     """Evenly spaced places at which all curves have a value, and the interquartile mean of the curves at them."""
     x, values = aligned(curves, points)
-    return x, np.asarray(interquartile_mean(values, axis=0)) if len(x) else np.zeros(0)
+    if not len(x):
+        return x, np.zeros(0)
+    # NaN where a curve is NaN: a trimmed mean would leave that curve out unseen
+    return x, np.where(np.isnan(values).any(axis=0), np.nan, interquartile_mean(values, axis=0))
 
 
 def band(
@@ -159,8 +162,12 @@ def band(
     if len(curves) < FEWEST or not len(x):
         return None
     # sorted, so that the order of the seeds does not matter: resamples of a place depend on its values alone
-    low, high = bootstrap_interval([np.sort(values, axis=0)], interquartile_mean, axis=0, resamples=BAND_RESAMPLES)
-    return x, np.asarray(low), np.asarray(high)
+    known = ~np.isnan(values).any(axis=0)
+    bounds = np.full((2, len(x)), np.nan)
+    if known.any():
+        sample = np.sort(values[:, known], axis=0)
+        bounds[:, known] = bootstrap_interval([sample], interquartile_mean, axis=0, resamples=BAND_RESAMPLES)
+    return x, bounds[0], bounds[1]
 
 
 def aligned(curves: Sequence[Curve], points: int = 500) -> tuple[Real[np.ndarray, " P"], Float64[np.ndarray, "C P"]]:

@@ -121,3 +121,12 @@ def test_hours_keep_their_fractions() -> None:
     assert x.tolist() == [0.25, 0.375, 0.5] and means.tolist() == [1.0, 1.0, 3.0]
     assert Curve(np.array([0.25, 0.5]), np.array([1.0, 3.0]), 1.0).area() == 2.0
     assert Curve(np.zeros(2), np.array([1.0, 3.0]), 0.0).area() == 3.0
+
+
+def test_where_a_seed_is_unknown_the_aggregate_is_unknown() -> None:
+    """With four seeds, a trimmed mean would drop the unknown one."""
+    curves = [curve([1.0, 2.0]), curve([1.0, 2.0]), curve([1.0, 3.0]), curve([1.0, float("nan")])]
+    x, means = mean_curve(curves, 2)
+    assert x.tolist() == [10, 20] and means[0] == 1.0 and np.isnan(means[1])
+    found = band(curves, 2)
+    assert found is not None and np.isnan(found[1][1]) and np.isnan(found[2][1]) and found[1][0] == 1.0
