@@ -86,6 +86,8 @@ class RecordedRun:
 
     def state(self) -> str:
         """How the run ended, in words."""
+        if not self.ended and not self.rows:
+            return "without metrics: it has just begun, it was killed at once, or only its agent was kept"
         if not self.ended:
             return f"not ended: it is running, or it was killed; its last row is of step {self.steps:,}"
         if (self.folder / RESULT).is_file():

@@ -118,7 +118,7 @@ def test_links_are_relative_and_quoted(tmp_path: Path) -> None:
 
 def test_a_run_that_has_just_begun_or_was_killed_has_a_page(tmp_path: Path) -> None:
     page = page_of([write_run(tmp_path / "begun", [], ended=False)], tmp_path / "page.html")
-    for words in ("not ended: it is running, or it was killed", "No episode has ended.", "No evaluation was recorded."):
+    for words in ("without metrics: it has just begun", "No episode has ended.", "No evaluation was recorded."):
         assert words in page.text
     assert page.data == {} and page.scripts == [], "nothing to draw, so no library"
     killed = write_run(tmp_path / "killed", [1.0, 2.0], ended=False)
