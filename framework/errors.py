@@ -67,3 +67,20 @@ def listed(words: Sequence[str], last: str = "and") -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def need(module: str, what: str, extra: str) -> None:
+    """Refuse what needs an optional library that is not installed.
+
+    Args:
+        module: the module's name.
+        what: what needs it, for the message: "a video".
+        extra: the extra of this project that brings it.
+
+    Raises:
+        UsageError: if there is no such module.
+    """
+    import importlib.util
+
+    if importlib.util.find_spec(module) is None:
+        raise UsageError(f"{what} needs {module}: pip install 'pluggable-q[{extra}]'")

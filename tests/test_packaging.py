@@ -152,3 +152,4 @@ def test_tests_are_not_in_the_wheel(python: Path, tmp_path: Path) -> None:
     assert "hookspecs.py" in out
     assert "tests" not in out
     assert "py.typed" in out
+    assert "report/templates/report.html" in out, "a report is made of it"

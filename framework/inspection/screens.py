@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import gymnasium
 import numpy as np
 
-from framework.errors import UsageError
+from framework.errors import UsageError, need
 
 FORMATS = (".mp4", ".gif")
 
@@ -41,7 +41,7 @@ class Window:
     def __init__(self) -> None:
         if not has_screen():
             raise UsageError("there is no screen here: write a video instead with --video game.mp4")
-        need("pygame", "a window")
+        need("pygame", "a window", "video")
         self._shown: gymnasium.Env[Any, Any] | None = None
 
     def add(self, picture: np.ndarray, rate: float) -> None:
@@ -90,7 +90,7 @@ class VideoFile:
             raise UsageError(f"{self._what}: the name must end in {' or '.join(FORMATS)}")
         if not path.parent.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK) or path.is_dir():
             raise UsageError(f"{self._what} cannot be written: {path.parent} is missing or may not be written to")
-        need("imageio", "a video")
+        need("imageio", "a video", "video")
         self._path = path
         self._temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
         self._writer: Any = None
@@ -149,9 +149,3 @@ class VideoFile:
 def has_video() -> bool:
     """Whether mp4 files can be written: the extra `video` is installed."""
     return all(importlib.util.find_spec(module) is not None for module in ("imageio", "imageio_ffmpeg"))
-
-
-def need(module: str, what: str) -> None:
-    """Raise UsageError unless a module of the extra `video` is installed."""
-    if importlib.util.find_spec(module) is None:
-        raise UsageError(f"{what} needs {module}: pip install 'pluggable-q[video]'")

@@ -8,6 +8,7 @@
 
 from framework.study.arms import Arm, CheckedArm, ablation, check_arm
 from framework.study.figures import draw_curves, draw_summary
+from framework.study.improvement import Probability, probability_of_improvement
 from framework.study.report import markdown_table, write_report
 from framework.study.results import Curve, RunResult, read_run, read_study
 from framework.study.statistics import Estimate, Summary, estimate, interquartile_mean, summarise
@@ -19,6 +20,7 @@ __all__ = [
     "Curve",
     "Estimate",
     "Failure",
+    "Probability",
     "RunResult",
     "Study",
     "Summary",
@@ -29,6 +31,7 @@ __all__ = [
     "estimate",
     "interquartile_mean",
     "markdown_table",
+    "probability_of_improvement",
     "read_run",
     "read_study",
     "run_checked",

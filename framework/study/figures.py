@@ -57,7 +57,7 @@ def draw_curves(summaries: Sequence[Summary], path: Path, title: str = "") -> Pa
     reference = mean_curve([run.curve for run in summaries[0].runs])
     for number, (axes, summary) in enumerate(zip(panels, summaries, strict=False)):
         for run in summary.runs:
-            axes.plot(*_sampled(run.curve), color=BLUE, linewidth=0.7, alpha=0.6)
+            axes.plot(*sampled(run.curve), color=BLUE, linewidth=0.7, alpha=0.6)
         if number:
             axes.plot(*reference, color=BLACK, linewidth=1.2, linestyle=":")
         axes.plot(*mean_curve([run.curve for run in summary.runs]), color=BLUE, linewidth=2.2)
@@ -95,8 +95,8 @@ def _panel(
         axes.plot(seeds, [line] * len(seeds), "o", color=VERMILION, markersize=4, markerfacecolor="none")
 
 
-def _sampled(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
-    """A curve at evenly spaced steps, from its first value to its end."""
-    start = int(curve.steps[0]) if len(curve.steps) else curve.end
-    steps = np.unique(np.linspace(start, curve.end, POINTS).astype(np.int64))
-    return steps, curve.at(steps)
+def sampled(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
+    """A curve at evenly spaced places, from its first value to its end."""
+    start = curve.x[0].item() if len(curve.x) else curve.end
+    x = np.unique(np.linspace(start, curve.end, POINTS).astype(curve.x.dtype))
+    return x, curve.at(x)

@@ -78,7 +78,18 @@ def markdown_table(summaries: Sequence[Summary]) -> str:
             row += [_or_dash(summary.evaluation), _each(run.evaluation for run in runs)]
         if normalised:
             row += [_or_dash(summary.human_normalised), _each(run.human_normalised for run in runs)]
-        rows.append([cell.replace("|", "\\|") for cell in row])
+        rows.append(row)
+    return padded(rows)
+
+
+def padded(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as a table of Markdown. A bar in a cell is escaped, and line breaks become spaces.
+
+    Args:
+        rows: the first is the header, the second its rule of dashes; all of one length.
+    """
+    rows = [[" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in rows]
+    header = rows[0]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     return "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows

@@ -7,18 +7,21 @@ environment steps. It changes at the end of each episode and is constant in betw
 * *area under the curve*: the average of the curve over the run's environment steps, where the first value also counts
   for the steps before it. It is a mean return, too. The sooner the agent is good, the higher it is. Only runs of the
   same length can be compared by it.
+
+The command `compare` draws the same curve against frames or hours, too, and a curve of evaluations (`curve_of`).
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Real
 
 from framework.errors import FrameworkError, UsageError
 from framework.recording.metrics import METRICS
@@ -28,30 +31,58 @@ from framework.study.runs import RESULT, folder_name
 
 
 @dataclass(frozen=True)
+class Axis:
+    """A measure of how far a run is, against which curves are drawn."""
+
+    key: str
+    """The key of the rows in metrics.jsonl."""
+    label: str
+    unit: float = 1
+    """How many of the recorded units are one of the axis."""
+
+    def of(self, row: Mapping[str, Any]) -> float:
+        """Where a row is on this axis."""
+        return row[self.key] / self.unit if self.unit != 1 else row[self.key]
+
+    def text(self, place: float) -> str:
+        """A place on the axis: "12,000" steps or "0.25" hours."""
+        return f"{place:,.0f}" if self.unit == 1 else f"{place:.3g}"
+
+
+AXES = {
+    "steps": Axis("env_steps", "environment steps"),
+    "frames": Axis("frames", "frames"),
+    "hours": Axis("seconds", "hours of training, without evaluations", 3600),
+}
+
+
+@dataclass(frozen=True)
 class Curve:
-    """A running mean return against environment steps: a step function with a value from each episode's end on."""
+    """A return as a function of how far a run is: a step function with a value from each episode's end on."""
 
-    steps: Int64[np.ndarray, " E"]
-    """Environment steps at the ends of the episodes; several may end at the same one."""
+    x: Real[np.ndarray, " E"]
+    """Where each episode ends on the axis: int64 for steps and frames, float64 for hours. Several may end at once."""
     values: Float64[np.ndarray, " E"]
-    end: int
-    """Environment steps of the whole run."""
+    end: float
+    """Where the run ends on the axis."""
 
-    def at(self, steps: Int64[np.ndarray, " S"]) -> Float64[np.ndarray, " S"]:
-        """The values after these numbers of steps; NaN before the first episode's end and after the run's end."""
-        latest = np.searchsorted(self.steps, steps, side="right") - 1
-        known = (latest >= 0) & (steps <= self.end)
-        if not len(self.steps):
-            return np.full(len(steps), np.nan)
+    def at(self, x: Real[np.ndarray, " S"]) -> Float64[np.ndarray, " S"]:
+        """The values at these places; NaN before the first episode's end and after the run's end."""
+        latest = np.searchsorted(self.x, x, side="right") - 1
+        known = (latest >= 0) & (x <= self.end)
+        if not len(self.x):
+            return np.full(len(x), np.nan)
         return np.where(known, self.values[latest], np.nan)
 
     def area(self) -> float | None:
-        """The average over the run's steps; None without a finished episode."""
-        if not len(self.steps):
+        """The average from 0 to the run's end; None without a finished episode."""
+        if not len(self.x):
             return None
-        counts = np.append(np.diff(self.steps) > 0, True)  # if episodes end at the same step, the last one counts
-        steps, values = self.steps[counts], self.values[counts]
-        return float(np.average(values, weights=np.diff([0, *steps[1:].tolist(), self.end])))
+        counts = np.append(np.diff(self.x) > 0, True)  # if episodes end at the same place, the last one counts
+        x, values = self.x[counts], self.values[counts]
+        if not self.end:  # the clock's resolution is coarser than the whole run
+            return float(values[-1])
+        return float(np.average(values, weights=np.diff([0, *x[1:].tolist(), self.end])))
 
 
 @dataclass(frozen=True)
@@ -95,11 +126,7 @@ def read_run(folder: Path, arm: str, seed: int) -> RunResult:
         raise FrameworkError(f"{folder / 'last.json'}: cannot be read: {error!r}") from error
     episodes = [row for row in rows if row["kind"] == "episode"]
     evaluations = [row for row in rows if row["kind"] == "evaluation"]
-    curve = Curve(
-        np.array([row["env_steps"] for row in episodes], np.int64),
-        np.array([math.nan if row["mean_100"] is None else row["mean_100"] for row in episodes], np.float64),
-        end,
-    )
+    curve = curve_of(episodes, "mean_100", AXES["steps"], end)
     return RunResult(
         arm=arm,
         seed=seed,
@@ -112,6 +139,23 @@ def read_run(folder: Path, arm: str, seed: int) -> RunResult:
         folder=folder,
         curve=curve,
         human_normalised=_finite(evaluations[-1].get("human_normalised")) if evaluations else None,
+    )
+
+
+def curve_of(rows: Sequence[Mapping[str, Any]], key: str, axis: Axis, end: float) -> Curve:
+    """The curve of one key of some rows. A null becomes NaN.
+
+    Args:
+        rows: episodes for "mean_100", evaluations for "mean".
+        end: where the run ends on the axis.
+
+    Raises:
+        KeyError, TypeError, ValueError: if a row lacks a number.
+    """
+    return Curve(
+        np.array([axis.of(row) for row in rows], np.int64 if axis.unit == 1 else np.float64),
+        np.array([math.nan if row[key] is None else row[key] for row in rows], np.float64),
+        end,
     )
 
 

@@ -6,17 +6,22 @@ Agarwal et al. 2021, https://arxiv.org/abs/2108.13264, section 4.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Real
 
 from framework.study.results import Curve, RunResult
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
+BAND_RESAMPLES = 2_000
+"""Resamples of each place of a band: a plot shows no more digits than these give."""
+BATCH_NUMBERS = 10_000_000
+"""About how many numbers a bootstrap holds at once."""
 FEWEST = 3
 """The smallest number of values that has an interval."""
 
@@ -35,12 +40,16 @@ class Estimate:
 
     def __str__(self) -> str:
         """ "1.58 [1.52, 1.63]", or why there is no interval."""
+        return self.text(shown)
+
+    def text(self, number: Callable[[float], str]) -> str:
+        """The same with another way to write a number."""
         if self.value is None:
             return f"– ({self.known} of {self.runs} known)"
         if self.low is not None and self.high is not None:
-            return f"{shown(self.value)} [{shown(self.low)}, {shown(self.high)}]"
+            return f"{number(self.value)} [{number(self.low)}, {number(self.high)}]"
         few = {1: "one seed", 2: "two seeds"}
-        return f"{shown(self.value)} ({few.get(self.runs, 'all equal')})"
+        return f"{number(self.value)} ({few.get(self.runs, 'all equal')})"
 
 
 @dataclass(frozen=True)
@@ -75,18 +84,38 @@ def estimate(values: Sequence[float | None]) -> Estimate:
     centre = float(interquartile_mean(known))
     if len(known) < FEWEST or known[0] == known[-1]:
         return Estimate(centre, None, None, len(known), len(values))
+    low, high = bootstrap_interval((known,), interquartile_mean)
+    return Estimate(centre, float(low), float(high), len(known), len(values))
+
+
+def bootstrap_interval(
+    samples: Sequence[Float64[np.ndarray, "..."]],
+    statistic: Callable[..., Any],
+    axis: int = -1,
+    resamples: int = RESAMPLES,
+) -> tuple[Any, Any]:
+    """The percentile bootstrap interval of a statistic: its lower and its upper bound.
+
+    The random generator has a fixed seed, so the same samples in the same order always give the same interval.
+
+    Args:
+        samples: each is resampled along `axis`, independently of the others.
+        statistic: called with the samples and `axis=`.
+    """
     from scipy.stats import bootstrap
 
     interval = bootstrap(
-        (known,),
-        interquartile_mean,
+        tuple(samples),
+        statistic,
         confidence_level=CONFIDENCE,
-        n_resamples=RESAMPLES,
+        n_resamples=resamples,
+        batch=max(1, BATCH_NUMBERS // max(1, math.prod(sample.size for sample in samples))),
         method="percentile",
+        axis=axis,
         vectorized=True,
         random_state=np.random.default_rng(0),
     ).confidence_interval
-    return Estimate(centre, float(interval.low), float(interval.high), len(known), len(values))
+    return interval.low, interval.high
 
 
 def summarise(results: Iterable[RunResult]) -> list[Summary]:
@@ -112,15 +141,44 @@ def _estimate_if_any(values: Sequence[float | None]) -> Estimate | None:
     return None if all(value is None for value in values) else estimate(values)
 
 
-def mean_curve(curves: Sequence[Curve], points: int = 500) -> tuple[Int64[np.ndarray, " P"], Float64[np.ndarray, " P"]]:
-    """Evenly spaced steps at which all curves have a value, and the interquartile mean of the curves at them."""
-    if not curves or not all(len(curve.steps) for curve in curves):
-        return np.zeros(0, np.int64), np.zeros(0)
-    start, end = max(int(curve.steps[0]) for curve in curves), min(curve.end for curve in curves)
+def mean_curve(curves: Sequence[Curve], points: int = 500) -> tuple[Real[np.ndarray, " P"], Float64[np.ndarray, " P"]]:
+    """Evenly spaced places at which all curves have a value, and the interquartile mean of the curves at them."""
+    x, values = aligned(curves, points)
+    if not len(x):
+        return x, np.zeros(0)
+    # NaN where a curve is NaN: a trimmed mean would leave that curve out unseen
+    return x, np.where(np.isnan(values).any(axis=0), np.nan, interquartile_mean(values, axis=0))
+
+
+def band(
+    curves: Sequence[Curve], points: int = 200
+) -> tuple[Real[np.ndarray, " P"], Float64[np.ndarray, " P"], Float64[np.ndarray, " P"]] | None:
+    """The bootstrap interval of the interquartile mean of curves at evenly spaced places: (x, low, high).
+
+    Each place has an interval of its own (they are not simultaneous). None where single estimates have no interval
+    either: with fewer than three curves, or without a place at which all have a value.
+    """
+    x, values = aligned(curves, points)
+    if len(curves) < FEWEST or not len(x):
+        return None
+    # sorted, so that the order of the seeds does not matter: resamples of a place depend on its values alone
+    known = ~np.isnan(values).any(axis=0)
+    bounds = np.full((2, len(x)), np.nan)
+    if known.any():
+        sample = np.sort(values[:, known], axis=0)
+        bounds[:, known] = bootstrap_interval([sample], interquartile_mean, axis=0, resamples=BAND_RESAMPLES)
+    return x, bounds[0], bounds[1]
+
+
+def aligned(curves: Sequence[Curve], points: int = 500) -> tuple[Real[np.ndarray, " P"], Float64[np.ndarray, "C P"]]:
+    """Evenly spaced places at which all curves have a value, and the values of each curve at them."""
+    if not curves or not all(len(curve.x) for curve in curves):
+        return np.zeros(0, np.int64), np.zeros((len(curves), 0))
+    start, end = max(curve.x[0].item() for curve in curves), min(curve.end for curve in curves)
     if start > end:
-        return np.zeros(0, np.int64), np.zeros(0)
-    steps = np.unique(np.linspace(start, end, points).astype(np.int64))
-    return steps, np.asarray(interquartile_mean(np.stack([curve.at(steps) for curve in curves]), axis=0))
+        return np.zeros(0, np.int64), np.zeros((len(curves), 0))
+    x = np.unique(np.linspace(start, end, points).astype(curves[0].x.dtype))
+    return x, np.stack([curve.at(x) for curve in curves])
 
 
 def shown(value: float | None) -> str:

@@ -38,7 +38,7 @@ def identity(parts: Parts) -> dict[str, Any]:
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Every value that differs between two identities, as text: "options.run.seed: 0 then, 1 now"."""
-    then, today = dict(_leaves(before)), dict(_leaves(now))
+    then, today = dict(leaves(before)), dict(leaves(now))
     return [
         f"{path}: {then.get(path, ABSENT)} then, {today.get(path, ABSENT)} now"
         for path in sorted(then.keys() | today.keys())
@@ -59,10 +59,11 @@ def _source(text: str, plugin: object) -> str:
     return f"sha256 {hashlib.sha256(Path(file).read_bytes()).hexdigest()}" if file else text
 
 
-def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def leaves(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every value of a nested mapping that is no mapping: ("a.b", its JSON). A list is one value."""
     if isinstance(node, Mapping) and node:
         for key, value in node.items():
-            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+            yield from leaves(value, f"{path}.{key}" if path else str(key))
     else:
         yield path, json.dumps(node, ensure_ascii=False)
 

@@ -63,6 +63,8 @@ ON_A_RUN = (
     ("repeat", "--to", "5"),
 )
 
+ON_RUNS = (("compare",), ("report",))
+
 
 def _cases() -> list[tuple[list[str], int, str]]:
     found: list[tuple[list[str], int, str]] = []
@@ -84,6 +86,30 @@ def _cases() -> list[tuple[list[str], int, str]]:
             ([*words, "no_options"], 2, "config.toml: damaged or edited"),
             ([*words, "half_manifest"], 2, "manifest.json: damaged, not a JSON object"),
         ]
+    for words in ON_RUNS:
+        found += [
+            (
+                [*words, "whole", "nowhere"],
+                2,
+                "neither the folder of a run nor of a study: it does not exist",
+            ),
+            ([*words, LONG], 2, "cannot be read: File name too long"),
+            ([*words, "no_options"], 2, "config.toml: damaged or edited"),
+            ([*words, "half_manifest"], 2, "manifest.json: damaged, not a JSON object"),
+            ([*words, "metrics_are_a_folder"], 2, "metrics.jsonl: cannot be read"),
+            ([*words, "broken_metrics"], 2, "metrics.jsonl, line 1: damaged"),
+            ([*words, "half_study"], 2, "study.json: damaged"),
+            ([*words, "checkpoints_of_nothing/checkpoints"], 2, "has neither a config.toml nor a study.json"),
+            ([*words, "whole", "--to", "page.txt"], 2, "the name must end in"),
+            ([*words, "whole", "--x", "miles"], 2, "--x miles: choose one of steps, frames, hours"),
+            ([*words, "whole", "--of", "loss"], 2, "--of loss: choose one of return, evaluation"),
+            ([*words, "whole", "--threshold", "nan"], 2, "must be a finite number"),
+        ]
+    found += [
+        (["compare", "whole", "--to", "file/picture.png"], 2, "cannot be written: there is no folder file"),
+        (["report", "whole", "--to", "gone/page.html"], 2, "cannot be written: there is no folder gone"),
+        (["report", "whole", "--to", "folder.html"], 2, "this is a folder: name a file in it"),
+    ]
     for words in ON_A_RUN[:3]:
         found += [
             ([*words, "no_weights"], 2, "has no saved weights"),
@@ -160,6 +186,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     metrics = copy("metrics_are_a_folder") / "metrics.jsonl"
     metrics.unlink()
     metrics.mkdir()
+    (copy("broken_metrics") / "metrics.jsonl").write_text("{}}\n")
+    (place / "folder.html").mkdir()
     _halve(copy("half_trace") / "trace.bin")
     (copy("no_trace") / "trace.bin").unlink()
     (copy("no_plugins") / "manifest.json").unlink()

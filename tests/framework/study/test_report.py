@@ -20,7 +20,7 @@ from framework.study.report import remarks
 def result(arm: str, seed: int, final: float | None, evaluation: float | None = None, steps: int = 100) -> RunResult:
     ends = np.arange(10, steps + 1, 10)
     curve = Curve(ends, np.linspace(0, final, len(ends)), steps) if final is not None else Curve(ends[:0], ends[:0], 9)
-    return RunResult(arm, seed, final, curve.area(), evaluation, steps, len(curve.steps), 1.5, Path("s") / arm, curve)
+    return RunResult(arm, seed, final, curve.area(), evaluation, steps, len(curve.x), 1.5, Path("s") / arm, curve)
 
 
 RESULTS = [result(arm, seed, seed + 2.0 * (arm == "full")) for arm in ("full", "no $x_|^{") for seed in range(3)]

@@ -32,13 +32,13 @@ def slow_area(curve: Curve) -> float:
     """The average over all steps of the value at each step."""
     total = 0.0
     for step in range(curve.end):
-        ended = [value for end, value in zip(curve.steps, curve.values, strict=True) if end <= step]
+        ended = [value for end, value in zip(curve.x, curve.values, strict=True) if end <= step]
         total += ended[-1] if ended else _first(curve)
     return total / curve.end
 
 
 def _first(curve: Curve) -> float:
-    return float(curve.values[curve.steps == curve.steps[0]][-1])
+    return float(curve.values[curve.x == curve.x[0]][-1])
 
 
 @given(curves())
@@ -48,15 +48,15 @@ def test_the_area_is_the_average_over_single_steps(curve: Curve) -> None:
 
 @given(curves(), st.integers(1, 50))
 def test_a_constant_return_is_its_own_area_however_long_the_run(curve: Curve, more: int) -> None:
-    constant = Curve(curve.steps, np.full_like(curve.values, 3.5), curve.end + more)
+    constant = Curve(curve.x, np.full_like(curve.values, 3.5), curve.end + more)
     assert constant.area() == pytest.approx(3.5)
 
 
 @given(curves(), st.lists(st.integers(0, 130), min_size=1))
 def test_a_curve_is_known_from_its_first_episode_to_its_end(curve: Curve, steps: list[int]) -> None:
     for step, value in zip(steps, curve.at(np.array(steps, np.int64)), strict=True):
-        if curve.steps[0] <= step <= curve.end:
-            assert value == curve.values[curve.steps <= step][-1]
+        if curve.x[0] <= step <= curve.end:
+            assert value == curve.values[curve.x <= step][-1]
         else:
             assert np.isnan(value)
 

@@ -1,0 +1,1 @@
+"""Recorded runs beside each other: arms from any folders, their measures, and what differs between them."""
