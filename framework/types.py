@@ -61,7 +61,9 @@ class Spaces:
     mirror: Mirror | None = None
     """The symmetry that the environment's metadata declares, if any."""
     declared: tuple[gymnasium.Space[Any], gymnasium.Space[Any]] | None = None
-    """The observation and action spaces that the environment declares, where they are known."""
+    """The observation and action spaces that the environment declares, where they are known. Images are [C, H, W]."""
+    channels_last: tuple[str, ...] = ()
+    """The leaves that the environment itself shows as images [H, W, C]: the engine turns them."""
 
     @property
     def num_actions(self) -> int:

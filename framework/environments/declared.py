@@ -8,6 +8,7 @@ from typing import Any
 
 from gymnasium.spaces import Box
 
+from framework.environments.edge import CHANNELS_LAST
 from framework.environments.frames import stacked_space
 from framework.environments.vector import VectorEdge
 from framework.errors import UsageError
@@ -36,6 +37,7 @@ def spaces_of(edge: VectorEdge) -> Spaces:
         num_envs=edge.env.num_envs,
         mirror=_mirror_of(metadata.get("mirror"), (only_leaf(frame) or frame).shape or (), int(action.n)),
         declared=(edge.env.single_observation_space, edge.env.single_action_space),
+        channels_last=tuple(metadata.get(CHANNELS_LAST, ())),
     )
 
 
