@@ -66,7 +66,7 @@ class ImplicitQuantileHead(QuantileLoss):
     def forward(self, features: Float[Tensor, "B F"], stream: Callable[[Tensor], Tensor]) -> Quantiles:
         if not self.training:
             count = self._options.even
-            even = ((torch.arange(count).to(features) + 0.5) / count).expand(len(features), count)
+            even = ((torch.arange(count).to(features) + 0.5) / count).expand(features.shape[0], count)
             return Quantiles(self.at(even, features, stream), even)
         levels = self._random_levels(self._options.samples, features)
 
@@ -77,7 +77,7 @@ class ImplicitQuantileHead(QuantileLoss):
         return Quantiles(self.at(levels, features, stream), levels, mean)
 
     def _random_levels(self, count: int, features: Float[Tensor, "B F"]) -> Float[Tensor, "B N"]:
-        return self.random.uniform(len(features), count, like=features)
+        return self.random.uniform(features.shape[0], count, like=features)
 
     def at(
         self, levels: Float[Tensor, "B N"], features: Float[Tensor, "B F"], stream: Callable[[Tensor], Tensor]
