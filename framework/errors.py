@@ -54,6 +54,22 @@ class NonFiniteLoss(FrameworkError):
         self.evidence = evidence
 
 
+def require(module: str, what: str, extra: str) -> None:
+    """Refuse what needs a module that is not installed.
+
+    Args:
+        what: what needs it, in words: "a video".
+        extra: the extra of this distribution that installs it.
+
+    Raises:
+        UsageError: with the command that installs it.
+    """
+    import importlib.util
+
+    if importlib.util.find_spec(module) is None:
+        raise UsageError(f"{what} needs {module}: pip install 'pluggable-q[{extra}]'")
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """ " Did you mean 'x'?" if a known word is close, else the empty string."""
     import difflib

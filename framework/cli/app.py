@@ -12,6 +12,7 @@ from framework.cli.ablate import ablate
 from framework.cli.check import check
 from framework.cli.config import show_config
 from framework.cli.evaluate import evaluate
+from framework.cli.export import export
 from framework.cli.new import new
 from framework.cli.plugins import list_plugins
 from framework.cli.repeat import repeat, replay
@@ -53,7 +54,7 @@ def _help(command: Callable[..., object]) -> str:
     return "\n\n".join(text if text.startswith(" ") else " ".join(text.split()) for text in paragraphs)
 
 
-for command in (run, repeat, ablate, new, check, evaluate, watch):
+for command in (run, repeat, ablate, new, check, evaluate, watch, export):
     app.command(help=_help(command))(command)
 app.command("plugins", help=_help(list_plugins))(list_plugins)
 app.command("config", help=_help(show_config))(show_config)

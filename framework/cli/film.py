@@ -14,8 +14,9 @@ import numpy as np
 
 from framework.assembly.parts import Agent
 from framework.defaults.exploration import EpsilonGreedy
-from framework.errors import UsageError
+from framework.errors import UsageError, require
 from framework.options import EvaluationOptions
+from framework.recording.files import require_writable
 from framework.types import Counters
 
 FORMATS = (".mp4", ".gif")
@@ -37,7 +38,7 @@ def show(agent: Agent, episodes: int, video: Path | None, seed: int = 0) -> Iter
     if video is None:
         if not has_screen():
             raise UsageError("there is no screen here: write a video instead with --video game.mp4")
-        _need("pygame", "a window")
+        require("pygame", "a window", "video")
         film = None
         wrapper: Callable[[Any], gymnasium.Env[Any, Any]] = gymnasium.wrappers.HumanRendering
     else:
@@ -110,9 +111,8 @@ class _VideoFile:
     def __init__(self, path: Path) -> None:
         if path.suffix.lower() not in FORMATS:
             raise UsageError(f"--video {path}: the name must end in {' or '.join(FORMATS)}")
-        if not path.parent.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise UsageError(f"--video {path} cannot be written: {path.parent} is missing or may not be written to")
-        _need("imageio", "a video")
+        require_writable(path, f"--video {path}")
+        require("imageio", "a video", "video")
         self._path = path
         self._writer: Any = None
         self._size: tuple[int, ...] = ()
@@ -153,10 +153,3 @@ class _VideoFile:
             return imageio.get_writer(self._path, **options)
         except OSError as error:
             raise UsageError(f"--video {self._path} cannot be written: {error.strerror or error}") from error
-
-
-def _need(module: str, what: str) -> None:
-    import importlib.util
-
-    if importlib.util.find_spec(module) is None:
-        raise UsageError(f"{what} needs {module}: pip install 'pluggable-q[video]'")

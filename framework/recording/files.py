@@ -19,6 +19,22 @@ def refusals_named(path: Path) -> Iterator[None]:
         raise FrameworkError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
+def require_writable(path: Path, what: str) -> None:
+    """Refuse a file that cannot be written: its folder is missing or protected, or there is a folder of its name.
+
+    Args:
+        what: what the message calls the file: "--video game.mp4".
+
+    Raises:
+        UsageError: with the reason.
+    """
+    with readable(path):
+        if path.is_dir():
+            raise UsageError(f"{what} cannot be written: it is a folder")
+        if not path.parent.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise UsageError(f"{what} cannot be written: {path.parent} is missing or may not be written to")
+
+
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
     """Turn an OSError into a UsageError that names the file or the folder: the user gave it, and it cannot be read."""

@@ -169,7 +169,7 @@ def manifest(parts: Parts) -> dict[str, Any]:
         **({"reference_scores": asdict(reference)} if (reference := parts.stream.reference_scores) else {}),
         "observations": parts.spaces.describe(),
         "actions": parts.spaces.num_actions,
-        "versions": {"python": platform.python_version(), **_versions(parts.plugins)},
+        "versions": {"python": platform.python_version(), **versions(parts.plugins)},
         "machine": {"system": platform.platform(), "processors": os.cpu_count()},
         "command": sys.argv,
     }
@@ -205,7 +205,7 @@ def recorded_manifest(folder: Path) -> Mapping[str, Any]:
         raise UsageError(f"{path}: damaged, not a JSON object: {error}") from error
 
 
-def _versions(plugins: Plugins) -> dict[str, str]:
+def versions(plugins: Plugins) -> dict[str, str]:
     """The versions of the framework and of every library that the plugins name in their hook `libraries`."""
     named = [name for _, names in plugins.gather("libraries", LIBRARIES) for name in names]
     found = {}
