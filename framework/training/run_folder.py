@@ -9,7 +9,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -95,6 +95,15 @@ def create_run_folder(folder: Path, parts: Parts) -> Path:
     except OSError as error:
         raise UsageError(f"the run folder '{folder}' cannot be created: {error.strerror}") from error
     return folder
+
+
+def withdraw_run_folder(folder: Path) -> None:
+    """Remove what `create_run_folder` wrote, and the folder: the run is refused after all, before its first step."""
+    for name in (CONFIG, MANIFEST, INITIAL, LOCK):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / SOURCES, ignore_errors=True)
+    with suppress(OSError):  # it was there before, or a plugin has written to it
+        folder.rmdir()
 
 
 def _initial(folder: Path, parts: Parts) -> dict[str, Any]:
