@@ -82,7 +82,7 @@ class DQNPolicy:
         """Export the network that plays evaluations: see `framework.types.Exportable`."""
         from plugins.dqn.export import export_network
 
-        return export_network(self, suffix, inputs, metadata)
+        return export_network(self.evaluated, self.tensors, suffix, inputs, metadata)
 
     def values_of(self, network: QNetwork, obs: Shaped[np.ndarray, "N *obs"]) -> Float[np.ndarray, "N A"]:
         """Return the action values of one of the policy's networks, without a change of its training mode."""

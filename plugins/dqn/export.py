@@ -13,7 +13,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -26,10 +26,7 @@ from framework.exporting.runtime import onnx_runner, require_onnx
 from framework.spaces import WHOLE
 from framework.types import ExportedModel, ModelInput
 from plugins.dqn.hookspecs import Output
-from plugins.dqn.networks import QNetwork
-
-if TYPE_CHECKING:
-    from plugins.dqn.agent import DQNPolicy
+from plugins.dqn.networks import Observation, QNetwork
 
 EXAMPLES = 2
 """Rows of the batch with which the network is traced. torch takes a single row for a constant."""
@@ -56,8 +53,18 @@ class OfTheEnvironment(nn.Module):
         return cast(Output, self.network(obs)).values.to(torch.float32)
 
 
-def export_network(policy: DQNPolicy, suffix: str, inputs: Sequence[ModelInput], metadata: str) -> ExportedModel:
-    """Export the network that plays a policy's evaluations. See `framework.types.Exportable`.
+def export_network(
+    network: QNetwork,
+    tensors: Callable[[Shaped[np.ndarray, "B *obs"]], Observation],
+    suffix: str,
+    inputs: Sequence[ModelInput],
+    metadata: str,
+) -> ExportedModel:
+    """Export a network. See `framework.types.Exportable`.
+
+    Args:
+        network: which stays as it is.
+        tensors: turns observations of the engine into what the network takes.
 
     Raises:
         UsageError: if a library is missing, or torch cannot trace or convert the network.
@@ -65,7 +72,7 @@ def export_network(policy: DQNPolicy, suffix: str, inputs: Sequence[ModelInput],
     write = {".onnx": _onnx, ".pt2": _archive}[suffix]
     if suffix == ".onnx":
         require_onnx("onnxscript")
-    network = in_full_precision(policy.evaluated)
+    network = in_full_precision(network)
     example = tuple(torch.from_numpy(np.stack([given.start] * EXAMPLES)) for given in inputs)
     with _float32(), _quiet():
         try:
@@ -78,7 +85,7 @@ def export_network(policy: DQNPolicy, suffix: str, inputs: Sequence[ModelInput],
             ) from error
 
     def reference(obs: Shaped[np.ndarray, "B *obs"]) -> Float[np.ndarray, "B A"]:
-        given = policy.tensors(obs)
+        given = tensors(obs)
         given = given.cpu() if isinstance(given, Tensor) else {name: leaf.cpu() for name, leaf in given.items()}
         with torch.inference_mode():
             return cast(Output, network(given)).values.numpy()
