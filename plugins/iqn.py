@@ -77,7 +77,7 @@ class ImplicitQuantileHead(QuantileLoss):
         return Quantiles(self.at(levels, features, stream), levels, mean)
 
     def _random_levels(self, count: int, features: Float[Tensor, "B F"]) -> Float[Tensor, "B N"]:
-        return self.random.uniform(features.shape[0], count, like=features)
+        return self.random.uniform(len(features), count, like=features)
 
     def at(
         self, levels: Float[Tensor, "B N"], features: Float[Tensor, "B F"], stream: Callable[[Tensor], Tensor]
