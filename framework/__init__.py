@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from framework.assembly.assemble import assemble
     from framework.assembly.parts import Agent, Parts
     from framework.errors import FrameworkError, UsageError
+    from framework.exporting.export import export
     from framework.training.agents import load
     from framework.training.evaluation import evaluate
     from framework.training.resume import resume
@@ -27,6 +28,7 @@ _MODULES = {
     "UsageError": "errors",
     "assemble": "assembly.assemble",
     "evaluate": "training.evaluation",
+    "export": "exporting.export",
     "load": "training.agents",
     "resume": "training.resume",
     "train": "training.run",
@@ -40,6 +42,7 @@ __all__ = [
     "UsageError",
     "assemble",
     "evaluate",
+    "export",
     "load",
     "resume",
     "train",

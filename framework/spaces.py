@@ -136,6 +136,11 @@ class States:
                 raise UnsupportedSpace(f"{FINITE}, and fewer than 2^63 of them")
             self._strides[name] = np.array(strides[::-1], np.int64)
 
+    @property
+    def weights(self) -> dict[str, tuple[Int64[np.ndarray, " D"], Int64[np.ndarray, " D"]]]:
+        """Leaf → (lowest values, strides) of its D elements: a state's number is Σ (element − lowest) · stride."""
+        return {name: (low, self._strides[name]) for name, (low, _) in self._leaves.items()}
+
     def __call__(self, obs: Shaped[np.ndarray, "N *obs"]) -> Int64[np.ndarray, " N"]:
         """The number of each observation.
 

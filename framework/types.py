@@ -11,7 +11,7 @@ then `*obs` is `k *frame`. Observations of several parts, and those with masks, 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -79,7 +79,9 @@ class Spaces:
     mirror: Mirror | None = None
     """The symmetry that the environment's metadata declares, if any."""
     declared: tuple[gymnasium.Space[Any], gymnasium.Space[Any]] | None = None
-    """The observation and action spaces that the environment declares, where they are known."""
+    """The observation and action spaces that the environment declares, where they are known. Images are [C, H, W]."""
+    channels_last: tuple[str, ...] = ()
+    """The leaves that the environment itself shows as images [H, W, C]: the engine turns them."""
     action_names: tuple[str, ...] | None = None
     """Action → its name, if the environment's metadata declares names."""
     board: Board | None = None
@@ -306,6 +308,51 @@ class Targeted(Protocol):
 
     def update_target(self, fraction: float) -> None:
         """target ← fraction · online + (1 − fraction) · target, with fraction in (0, 1]; 1 is an exact copy."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ModelInput:
+    """An input of an exported policy: one leaf of the environment's observations, in the environment's own form."""
+
+    name: str
+    keys: tuple[str | int, ...]
+    """The keys and indices on the way to the leaf in an observation of the environment; empty for the whole."""
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    """The shape of one observation, without the batch; with a frame stack k, (k, *frame)."""
+    start: Shaped[np.ndarray, "*shape"]
+    """What the environment counts from. The policy gets the input minus this."""
+    channels_last: bool
+    """Whether the last three axes are an image [H, W, C]. The policy gets [C, H, W]."""
+
+
+@dataclass(frozen=True, eq=False)
+class ExportedModel:
+    """A policy as the content of a file, and two ways to compute its action values, float32 [B, A], to compare."""
+
+    content: bytes
+    run: Callable[[Sequence[Shaped[np.ndarray, "B *leaf"]]], Float[np.ndarray, "B A"]]
+    """Loads the content and computes the action values of the inputs, in their order."""
+    reference: Callable[[Shaped[np.ndarray, "B *obs"]], Float[np.ndarray, "B A"]]
+    """The policy's own values of the same observations, in float32 where the policy computes with fewer digits."""
+
+
+@runtime_checkable
+class Exportable(Protocol):
+    """A policy that can be exported as a file, for programs without this package."""
+
+    def export(self, suffix: str, inputs: Sequence[ModelInput], metadata: str) -> ExportedModel:
+        """The values of `action_values(obs, explore=False)` as a function of the inputs, with a dynamic batch.
+
+        Args:
+            suffix: the format: ".onnx" or ".pt2" (torch.export).
+            inputs: the file's inputs, in this order. The output is called "action_values".
+            metadata: JSON that becomes a part of the file, under the key `framework.exporting.METADATA`.
+
+        Raises:
+            UsageError: if a library is missing, or the policy cannot be exported in this format.
+        """
         ...
 
 

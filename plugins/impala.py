@@ -57,6 +57,21 @@ class Residual(nn.Sequential):
         return x + cast(Tensor, super().forward(x))  # type: ignore[no-untyped-call]
 
 
+class MaxPoolTo(nn.AdaptiveMaxPool2d):
+    """Max-pools images to a fixed side. Where the network is exported, it does so by slices, which every format has."""
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C side side"]:
+        if not torch.compiler.is_compiling():
+            return super().forward(x)
+        rows = [x[:, :, part].amax(2) for part in self._parts(x.shape[2])]
+        above = torch.stack(rows, dim=2)
+        return torch.stack([above[..., part].amax(3) for part in self._parts(x.shape[3])], dim=3)
+
+    def _parts(self, side: int) -> list[slice]:
+        count = cast(int, self.output_size)
+        return [slice(k * side // count, -(-(k + 1) * side // count)) for k in range(count)]
+
+
 class Impala(nn.Module):
     """Maps uint8 images [B, C, H, W] or [B, H, W] to features [B, F] ≥ 0. It first scales the pixels to [0, 1]."""
 
@@ -71,7 +86,7 @@ class Impala(nn.Module):
             channels, height, across = out, (height + 1) // 2, (across + 1) // 2
         modules.append(nn.ReLU())
         if pool:
-            modules.append(nn.AdaptiveMaxPool2d(pool))
+            modules.append(MaxPoolTo(pool))
             height = across = pool
         self.layers = nn.Sequential(*modules, nn.Flatten())
         self.features = channels * height * across

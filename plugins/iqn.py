@@ -66,7 +66,7 @@ class ImplicitQuantileHead(QuantileLoss):
     def forward(self, features: Float[Tensor, "B F"], stream: Callable[[Tensor], Tensor]) -> Quantiles:
         if not self.training:
             count = self._options.even
-            even = ((torch.arange(count).to(features) + 0.5) / count).expand(len(features), count)
+            even = ((torch.arange(count).to(features) + 0.5) / count).expand(features.shape[0], count)
             return Quantiles(self.at(even, features, stream), even)
         levels = self._random_levels(self._options.samples, features)
 

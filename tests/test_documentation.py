@@ -118,6 +118,18 @@ def test_the_guides_template_is_written_and_what_it_says_next_can_be_typed(tmp_p
     assert "finished after" in shell(f"{run} --steps 300", tmp_path)
 
 
+def test_an_agent_elsewhere_acts_as_its_page_says(tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs" / "export.md").read_text()
+    with_onnx, loop = (
+        next(block for block in blocks(page, "python") if word in block) for word in ("onnxruntime", "agent.reset()")
+    )
+    shell("python -m framework run --plugins tabular,chain --run-dir runs/chain", tmp_path)
+    shell("python -m framework export runs/chain --to policy.onnx", tmp_path)
+    assert shell(f"python - <<'END'\n{with_onnx}\nprint(action)\nEND", tmp_path) == "1\n"
+    shell("python -m framework run --plugins dqn,gym:CartPole-v1 --steps 300 --run-dir runs/cartpole", tmp_path)
+    assert shell(f"python - <<'END'\n{loop}\nprint(over)\nEND", tmp_path) == "True\n"
+
+
 def commands(page: str) -> list[list[str]]:
     """The arguments of every `python -m framework` on a page, in shell blocks and within lines."""
     typed = [line for block in blocks(page, "sh") for line in block.splitlines()]

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from framework.assembly.acting import Actor
 from framework.assembly.builder import Builder, Wrapper
 from framework.assembly.manager import Plugins
 from framework.assembly.slots import Slots
 from framework.config import Config
 from framework.environments.stream import TransitionStream
-from framework.environments.translation import Translation
 from framework.seeding import Seeds
-from framework.spaces import Record, only_legal
 from framework.types import (
     Buffer,
     Cadence,
@@ -73,26 +71,46 @@ class Agent:
         """Open environments for the agent. The seeds of their episodes depend on `name`. Close the stream after use."""
         return self.builder.stream(role, num_envs, name, wrappers)
 
-    def act(self, obs: Any, mask: Any = None) -> Any:
+    def act(self, obs: Any, mask: Any = None, *, info: Mapping[str, Any] | None = None) -> Any:
         """The greedy action for one observation, or an array of actions for several, as the environment takes them.
+
+        In a loop over episodes of gymnasium:
+
+            >>> import framework, gymnasium
+            >>> parts = framework.assemble("dqn,gym:CartPole-v1", {"run.steps": 200})
+            >>> _ = framework.train(parts, folder)
+            >>> agent = framework.load(folder)
+            >>> env = gymnasium.make("CartPole-v1")
+            >>> obs, info = env.reset(seed=0)
+            >>> agent.reset()
+            >>> done = False
+            >>> while not done:
+            ...     obs, reward, terminated, truncated, info = env.step(agent.act(obs, info=info))
+            ...     done = terminated or truncated
+
+        Where an observation is a stack of frames, `act` takes the newest frame and keeps the others. Call `reset` when
+        an episode begins.
 
         Args:
             obs: one observation of the environment; or several, along a new first axis or in a list of Dicts or Tuples.
-                Images have their channels first, and stacked frames the oldest first.
+                Images are [H, W, C], as the environment shows them, or [C, H, W]. With a frame stack: one frame, or
+                whole stacks, the oldest frame first.
             mask: which actions are allowed: one mask, or one for each observation; None: all.
+            info: the environment's info, whose "action_mask" counts if there is one.
 
         Raises:
-            ValueError: if `obs` has another shape or lies outside of its space, or `mask` does not fit.
+            ValueError: if `obs` has another shape or lies outside of its space, `mask` does not fit, or `info` has no
+                mask and the environment of the run had one.
         """
-        spaces = self.spaces
-        observation, action = spaces.declared or (spaces.frame, spaces.action)
-        translation = Translation(observation, action, isinstance(spaces.frame, Record) and bool(spaces.frame.actions))
-        observations, single = translation.observations(obs, spaces.frame_stack)
-        values = only_legal(self.policy.action_values(observations, explore=False), observations)
-        if mask is not None:
-            values = np.where(translation.masks_of(mask, len(values), single), values, -np.inf)
-        chosen = translation.actions(values.argmax(axis=1))
-        return chosen.tolist()[0] if single and chosen.ndim == 1 else chosen[0] if single else chosen
+        return self._actor.act(obs, mask, info)
+
+    def reset(self) -> None:
+        """Begin an episode of `act`: the next observation is the first one, before which there are no frames."""
+        self._actor.reset()
+
+    @cached_property
+    def _actor(self) -> Actor:
+        return Actor(self.spaces, self.policy)
 
 
 @dataclass(frozen=True)

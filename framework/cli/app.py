@@ -10,16 +10,17 @@ import typer
 
 from framework.cli.ablate import ablate
 from framework.cli.check import check
-from framework.cli.compare import compare
 from framework.cli.config import show_config
-from framework.cli.evaluate import evaluate
-from framework.cli.inspect import inspect_run
 from framework.cli.new import new
 from framework.cli.plugins import list_plugins
+from framework.cli.recorded.compare import compare
+from framework.cli.recorded.evaluate import evaluate
+from framework.cli.recorded.export import export
+from framework.cli.recorded.inspect import inspect_run
+from framework.cli.recorded.report import report
+from framework.cli.recorded.watch import watch
 from framework.cli.repeat import repeat, replay
-from framework.cli.report import report
 from framework.cli.run import run
-from framework.cli.watch import watch
 
 app = typer.Typer(
     name="python -m framework",
@@ -56,7 +57,7 @@ def _help(command: Callable[..., object]) -> str:
     return "\n\n".join(text if text.startswith(" ") else " ".join(text.split()) for text in paragraphs)
 
 
-for command in (run, repeat, ablate, new, check, evaluate, watch, compare, report):
+for command in (run, repeat, ablate, new, check, evaluate, watch, compare, report, export):
     app.command(help=_help(command))(command)
 app.command("inspect", help=_help(inspect_run))(inspect_run)
 app.command("plugins", help=_help(list_plugins))(list_plugins)

@@ -11,6 +11,7 @@ from typing import Any
 
 from gymnasium.spaces import Box
 
+from framework.environments.edge import CHANNELS_LAST
 from framework.environments.frames import stacked_space
 from framework.environments.pictured import action_names_of, board_of
 from framework.environments.vector import VectorEdge
@@ -31,6 +32,8 @@ def spaces_of(edge: VectorEdge) -> Spaces:
         raise UsageError(f"frame_stack = {k!r} is not supported: it must be 1 to 256, and more than 1 needs Box frames")
     if padding not in ("repeat", "zero"):
         raise UsageError(f"stack_padding = {padding!r} is not supported: it must be 'repeat' or 'zero'")
+    leaf = only_leaf(frame)
+    shape = (frame if leaf is None else leaf).shape or ()  # `or` would ask a space for its length
     return Spaces(
         observation=stacked_space(frame, k),
         action=action,
@@ -38,10 +41,11 @@ def spaces_of(edge: VectorEdge) -> Spaces:
         frame_stack=k,
         stack_padding=padding,
         num_envs=edge.env.num_envs,
-        mirror=_mirror_of(metadata.get("mirror"), (only_leaf(frame) or frame).shape or (), int(action.n)),
+        mirror=_mirror_of(metadata.get("mirror"), shape, int(action.n)),
         declared=(edge.env.single_observation_space, edge.env.single_action_space),
         action_names=action_names_of(metadata, int(action.n)),
         board=board_of(metadata, frame, int(action.n)),
+        channels_last=tuple(metadata.get(CHANNELS_LAST, ())),
     )
 
 

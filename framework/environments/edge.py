@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, Tuple
 
 from framework.environments.info import NOTHING, Wanted, crossing
-from framework.environments.leaves import fitting
+from framework.environments.leaves import fitting, leaves, name_of
 from framework.environments.translation import Translation
 from framework.errors import UsageError
 from framework.spaces import MASK
@@ -23,6 +23,9 @@ METHOD = "action_masks"
 
 TRANSLATED = "action_mask of the engine"
 """The key under which the edge sends a mask: one number for each action of the engine."""
+
+CHANNELS_LAST = "channels_last"
+"""The key of an edge's metadata for the names of the leaves that the environment shows as images [H, W, C]."""
 
 TURNED = {-3: -2, -2: -1, -1: -3}
 """The axis of an image [H, W, C] → the same axis of [C, H, W], both counted from the end."""
@@ -63,6 +66,9 @@ class Edge(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.observation_space = _channels_first(self._space)
         if is_channels_last(self._space):
             self.metadata = {**env.metadata, **_turned(env.metadata.get("mirror"))}
+        turned = [name_of(keys) for keys, leaf in leaves(self._space) if is_channels_last(leaf)]
+        if turned:
+            self.metadata = {**self.metadata, CHANNELS_LAST: turned}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         obs, info = self.env.reset(seed=seed, options=options)

@@ -26,6 +26,11 @@ def leaves(space: gymnasium.Space[Any], keys: Keys = ()) -> Iterator[tuple[Keys,
         yield keys, space
 
 
+def name_of(keys: Keys) -> str:
+    """The name of a leaf: "camera", "robot.arm"; `WHOLE` where the observation is the only leaf."""
+    return ".".join(map(str, keys)) or WHOLE
+
+
 def fitting(
     space: gymnasium.Space[Any], value: Any, what: str = "", batched: bool = False
 ) -> Shaped[np.ndarray, "*batch *leaf"]:

@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 from jaxtyping import Bool, Int64, Shaped
 
-from framework.environments.leaves import Keys, fitting, from_zero, leaves, of_dtype, served
+from framework.environments.leaves import Keys, fitting, from_zero, leaves, name_of, of_dtype, served
 from framework.errors import UsageError
 from framework.spaces import MASK, WHOLE, Record, only_leaf
 
@@ -45,7 +45,7 @@ class Translation:
         self._leaves: dict[str, tuple[Keys, gymnasium.Space[Any]]] = {}
         found: dict[str, gymnasium.Space[Any]] = {}
         for keys, leaf in leaves(observation):
-            name = ".".join(map(str, keys)) or WHOLE
+            name = name_of(keys)
             if name in found:
                 raise UsageError(f"two parts of the observation space are called '{name}': rename one of them")
             self._leaves[name], found[name] = (keys, leaf), served(name, leaf)
@@ -67,6 +67,11 @@ class Translation:
             Record(found, int(self.action.n) if self.masked else 0) if composite or self.masked else found[WHOLE]
         )
         """The space of one frame of the engine."""
+
+    @property
+    def shows_masks(self) -> bool:
+        """Whether the mask is a part of the observation."""
+        return self._keys_of_mask is not None
 
     def with_masks(self) -> Translation:
         """The same with a mask in every frame."""

@@ -12,6 +12,7 @@ import gymnasium
 import numpy as np
 
 from framework.errors import UsageError, need
+from framework.recording.files import require_place
 
 FORMATS = (".mp4", ".gif")
 
@@ -86,10 +87,7 @@ class VideoFile:
             option: how messages call the file.
         """
         self._what = f"{option} {path}"
-        if path.suffix.lower() not in FORMATS:
-            raise UsageError(f"{self._what}: the name must end in {' or '.join(FORMATS)}")
-        if not path.parent.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK) or path.is_dir():
-            raise UsageError(f"{self._what} cannot be written: {path.parent} is missing or may not be written to")
+        require_place(option, path, FORMATS)
         need("imageio", "a video", "video")
         self._path = path
         self._temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")

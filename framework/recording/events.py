@@ -13,6 +13,10 @@ FLUSH_SECONDS = 10.0
 """Seconds between two flushes, each of which waits for the disk. A killed run loses at most about this much."""
 
 
+RESULTS = ("evaluation/mean", "episode/mean_100")
+"""The curves that TensorBoard's page of hyperparameters shows beside the options."""
+
+
 class EventFile:
     """Writes scalars against environment steps. The first scalar creates the file and imports tensorboardX.
 
@@ -20,11 +24,13 @@ class EventFile:
     another thread, which takes fifteen times as long and slows the training loop down.
     """
 
-    def __init__(self, folder: Path, purge_from: int | None = None) -> None:
+    def __init__(self, folder: Path, purge_from: int | None = None, options: Mapping[str, Any] | None = None) -> None:
         """Args:
         folder: where to create the file, under a new name.
         purge_from: for a resumed run: TensorBoard ignores the points of earlier files from this step on.
+        options: what TensorBoard's page of hyperparameters compares; earlier files of a resumed run have them.
         """
+        self._options = options if purge_from is None else None
         self._folder = folder
         self._purge_from = purge_from
         self._writer: Any = None
@@ -54,9 +60,23 @@ class EventFile:
         if self._purge_from is not None:
             start = self._event_pb2.SessionLog(status=self._event_pb2.SessionLog.START)
             self._write(step=self._purge_from, session_log=start)
+        if self._options:
+            hparams = _import_without_torch("tensorboardX.summary").hparams
+            begin, values, _ = hparams(_hyperparameters(self._options), dict.fromkeys(RESULTS, 0.0))
+            self._write(step=0, summary=begin)
+            self._write(step=0, summary=values)
 
     def _write(self, **fields: Any) -> None:
         self._writer.write_event(self._event_pb2.Event(wall_time=time.time(), **fields))
+
+
+def _hyperparameters(options: Mapping[str, Any]) -> dict[str, str | bool | int | float]:
+    """The options as TensorBoard takes them: numbers, texts, all else as text; without those that are None."""
+    return {
+        name: value if isinstance(value, str | bool | int | float) else str(value)
+        for name, value in options.items()
+        if value is not None
+    }
 
 
 def _import_without_torch(name: str) -> Any:

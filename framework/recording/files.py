@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,27 @@ def refusals_named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise FrameworkError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def require_place(option: str, path: Path, endings: Sequence[str]) -> None:
+    """Refuse a file that cannot be written, or whose name has another ending.
+
+    Args:
+        option: the option that names it, for the message: "--to".
+        endings: such as ".png", in lower case.
+
+    Raises:
+        UsageError: with the reason.
+    """
+    if path.suffix.lower() not in endings:
+        raise UsageError(f"{option} {path}: the name must end in {' or '.join(endings)}")
+    with readable(path):
+        if path.is_dir():
+            raise UsageError(f"{option} {path}: this is a folder: name a file in it")
+        if not path.parent.is_dir():
+            raise UsageError(f"{option} {path} cannot be written: there is no folder {path.parent}")
+        if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+            raise UsageError(f"{option} {path} cannot be written: {path.parent} or the file may not be written to")
 
 
 @contextmanager

@@ -34,6 +34,7 @@ class MetricsWriter(Callback):
         statistics: EpisodeStatistics,
         learning_every: int = 500,
         clock: Callable[[], float] = time.monotonic,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         """Args:
         folder: the run folder, which must exist.
@@ -41,8 +42,9 @@ class MetricsWriter(Callback):
         statistics: shared with the other callbacks.
         learning_every: updates between two learning rows, at least 1.
         clock: returns seconds since any origin.
+        options: the run's options, for TensorBoard's page of hyperparameters.
         """
-        self._folder = folder
+        self._folder, self._options = folder, options
         self._exploration = exploration
         self._statistics = statistics
         self._learning_every = learning_every
@@ -61,7 +63,8 @@ class MetricsWriter(Callback):
 
     def on_start(self, counters: Counters) -> None:
         self._rows = RowFile(self._folder / METRICS, self._keep)
-        self._events = EventFile(self._folder, counters.env_steps + 1 if counters.env_steps else None)
+        resumed_from = counters.env_steps + 1 if counters.env_steps else None
+        self._events = EventFile(self._folder, resumed_from, self._options)
         self._origin = self._clock() - self._seconds_before
         if self._interval is None:
             self._interval = (counters.env_steps, counters.updates, self._seconds())

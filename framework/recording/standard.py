@@ -33,7 +33,7 @@ def standard_callbacks(run: RunInfo) -> Sequence[Callback]:
         callbacks.append(QuietLines(statistics) if run.quiet else progress_callback(statistics, exploration, *ends))
     if run.folder is not None:
         callbacks += [
-            MetricsWriter(run.folder, exploration, statistics),
+            MetricsWriter(run.folder, exploration, statistics, options=run.parts.config.flat()),
             BestWeights(run.folder, policy, statistics),
             DrawFigures(run.folder),
         ]

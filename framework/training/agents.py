@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,6 +80,29 @@ def saved_weights(run: str | Path, weights: str | None) -> tuple[Path, Path]:
         wanted = ", ".join(str(place.relative_to(folder)) for place in saved)
         raise UsageError(f"'{folder}' has no saved weights ({wanted}){instead}")
     return folder, path
+
+
+def env_steps_of(path: Path) -> int | None:
+    """The environment steps after which weights were saved; None if the file beside them does not say so."""
+    try:
+        return int(json.loads(path.with_suffix(".json").read_bytes())["env_steps"])
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def facts_of(run: str | Path, weights: str | None) -> dict[str, Any]:
+    """What identifies the weights of a run: its name, the file in it, the SHA-256, and the environment steps.
+
+    The arguments are those of `load`.
+
+    Raises:
+        UsageError: if there are no such weights, or they cannot be read.
+    """
+    folder, path = saved_weights(run, weights)
+    with readable(path):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    file = path.relative_to(folder).as_posix()
+    return {"run": folder.resolve().name, "file": file, "sha256": digest, "env_steps": env_steps_of(path)}
 
 
 def _folder_of(run: str | Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from framework.errors import UsageError
 from framework.options import RunOptions
 from framework.recording.files import readable
 from framework.recording.states import load_state
-from framework.training.agents import saved_weights
+from framework.training.agents import env_steps_of, saved_weights
 from framework.training.run_folder import INITIAL, INITIAL_FACTS, recorded_manifest
 from framework.types import Policy, State, Targeted
 
@@ -40,7 +39,7 @@ def initialise(parts: Parts) -> None:
     path = _file_of(options.init_from, options.init_weights)
     state = load_state(path)
     _start_from(parts.policy, state, path)
-    parts.initial = InitialWeights(path.resolve(), state, _env_steps(path))
+    parts.initial = InitialWeights(path.resolve(), state, env_steps_of(path))
 
 
 def kept_weights(run: Path) -> Path:
@@ -67,14 +66,6 @@ def _file_of(source: str, weights: str | None) -> Path:
     if weights is not None:
         raise UsageError(f"{path} is one file of weights: drop run.init_weights, or name its run's folder")
     return path
-
-
-def _env_steps(path: Path) -> int | None:
-    """The environment steps after which the weights were saved; None if the file beside them does not say so."""
-    try:
-        return int(json.loads(path.with_suffix(".json").read_bytes())["env_steps"])
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return None
 
 
 def _start_from(policy: Policy, state: State, path: Path) -> None:

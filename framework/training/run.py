@@ -25,7 +25,7 @@ from framework.training.blame import culprit, plugins_named
 from framework.training.ends import check_ends
 from framework.training.initial import initialise
 from framework.training.loop import Loop
-from framework.training.run_folder import create_run_folder, locked
+from framework.training.run_folder import create_run_folder, locked, withdraw_run_folder
 from framework.training.trial import refuse_false_ends, warning_of
 from framework.training.watchdog import watched
 from framework.types import Counters
@@ -116,7 +116,12 @@ def train(
                 create_run_folder(path, parts)
             at_the_end.enter_context(locked(path))
         info = RunInfo(parts, path, show_progress, quiet)
-        gathered = parts.plugins.gather("make_callbacks", CALLBACKS, config=parts.config, run=info)
+        try:
+            gathered = parts.plugins.gather("make_callbacks", CALLBACKS, config=parts.config, run=info)
+        except UsageError:
+            if path is not None and checkpoint is None:
+                withdraw_run_folder(path)
+            raise
         made = [callback for _, given in gathered for callback in given]
         owners = {id(callback): plugin for plugin, given in gathered for callback in given}
         saver = _saver(parts, path, checkpoint)

@@ -9,7 +9,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -97,6 +97,15 @@ def create_run_folder(folder: Path, parts: Parts) -> Path:
     return folder
 
 
+def withdraw_run_folder(folder: Path) -> None:
+    """Remove what `create_run_folder` wrote, and the folder: the run is refused after all, before its first step."""
+    for name in (CONFIG, MANIFEST, INITIAL, LOCK):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / SOURCES, ignore_errors=True)
+    with suppress(OSError):  # it was there before, or a plugin has written to it
+        folder.rmdir()
+
+
 def _initial(folder: Path, parts: Parts) -> dict[str, Any]:
     """Keep a copy of the run's initial weights. Returns what the manifest says about them."""
     initial = parts.initial
@@ -169,7 +178,7 @@ def manifest(parts: Parts) -> dict[str, Any]:
         **({"reference_scores": asdict(reference)} if (reference := parts.stream.reference_scores) else {}),
         "observations": parts.spaces.describe(),
         "actions": parts.spaces.num_actions,
-        "versions": {"python": platform.python_version(), **_versions(parts.plugins)},
+        "versions": {"python": platform.python_version(), **versions(parts.plugins)},
         "machine": {"system": platform.platform(), "processors": os.cpu_count()},
         "command": sys.argv,
     }
@@ -205,7 +214,7 @@ def recorded_manifest(folder: Path) -> Mapping[str, Any]:
         raise UsageError(f"{path}: damaged, not a JSON object: {error}") from error
 
 
-def _versions(plugins: Plugins) -> dict[str, str]:
+def versions(plugins: Plugins) -> dict[str, str]:
     """The versions of the framework and of every library that the plugins name in their hook `libraries`."""
     named = [name for _, names in plugins.gather("libraries", LIBRARIES) for name in names]
     found = {}

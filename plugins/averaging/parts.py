@@ -11,6 +11,7 @@ from jaxtyping import Float, Shaped
 
 from framework.types import Batch, Described, Optimizer, State, Stateful, TDErrors
 from plugins.dqn.agent import DQNPolicy
+from plugins.dqn.networks import QNetwork
 from plugins.dqn.weights import NetworkTensors, as_arrays, follow, load_arrays
 
 
@@ -41,6 +42,11 @@ class AveragedPolicy(DQNPolicy):
         self, obs: Shaped[np.ndarray, "N *obs"]
     ) -> tuple[Float[np.ndarray, "N A K"], Float[np.ndarray, "N A K"]] | None:
         return self.learner.distribution_of(self.average, obs)
+
+    @property
+    def evaluated(self) -> QNetwork:
+        """The average."""
+        return self.average
 
     def update_target(self, fraction: float) -> None:
         """Update the target network of `learner`."""

@@ -19,7 +19,7 @@ from framework.hooks import hookimpl
 from framework.processes.limits import require_memory
 from framework.seeding import Seeds
 from framework.spaces import States, only_legal
-from framework.types import Batch, Counters, Loss, Policy, Spaces, State, TDErrors
+from framework.types import Batch, Counters, ExportedModel, Loss, ModelInput, Policy, Spaces, State, TDErrors
 from plugins.tabular import TabularOptions, restore, temporal_difference
 from plugins.tabular.arithmetic import Term
 
@@ -38,6 +38,12 @@ class TwoTables:
 
     def action_values(self, obs: Shaped[np.ndarray, "N *obs"], explore: bool) -> Float64[np.ndarray, "N A"]:
         return self.table[:, self.states(obs)].mean(axis=0)
+
+    def export(self, suffix: str, inputs: Sequence[ModelInput], metadata: str) -> ExportedModel:
+        """Export the mean of both tables: see `framework.types.Exportable`."""
+        from plugins.tabular.export import export_table
+
+        return export_table(self, self.table.mean(axis=0), suffix, inputs, metadata)
 
     def state_dict(self) -> State:
         return {"table": self.table.copy()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 from framework.errors import UsageError
 from framework.seeding import Seeds
 from framework.spaces import MASK, WHOLE, legal_actions
-from framework.types import Batch, Counters, State, TDErrors
+from framework.types import Batch, Counters, ExportedModel, ModelInput, State, TDErrors
 from plugins.dqn.hookspecs import Bonus, Bootstrap, DistributionalHead, Output
 from plugins.dqn.masks import restricted
 from plugins.dqn.networks import Observation, QNetwork
@@ -72,6 +72,17 @@ class DQNPolicy:
     def action_values(self, obs: Shaped[np.ndarray, "N *obs"], explore: bool) -> Float[np.ndarray, "N A"]:
         self.set_training(explore)
         return self.values_of(self.online, obs)
+
+    @property
+    def evaluated(self) -> QNetwork:
+        """The network that acts where the policy does not explore."""
+        return self.online
+
+    def export(self, suffix: str, inputs: Sequence[ModelInput], metadata: str) -> ExportedModel:
+        """Export the network that plays evaluations: see `framework.types.Exportable`."""
+        from plugins.dqn.export import export_network
+
+        return export_network(self.evaluated, self.tensors, suffix, inputs, metadata)
 
     def values_of(self, network: QNetwork, obs: Shaped[np.ndarray, "N *obs"]) -> Float[np.ndarray, "N A"]:
         """Return the action values of one of the policy's networks, without a change of its training mode."""

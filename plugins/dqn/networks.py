@@ -66,7 +66,7 @@ class FullyConnected(nn.Module):
         self.features = sizes[-1]
 
     def forward(self, obs: Shaped[Tensor, "B *obs"]) -> Float[Tensor, "B F"]:
-        numbers = obs.reshape(len(obs), -1).to(torch.get_default_dtype())
+        numbers = obs.reshape(obs.shape[0], -1).to(torch.get_default_dtype())
         return cast(Tensor, self.layers(numbers / 255 if obs.dtype == torch.uint8 else numbers))
 
 
@@ -98,6 +98,9 @@ def scaled(obs: Shaped[Tensor, "B *obs"], block: int = 1) -> Float[Tensor, "B C 
     kind = obs.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.get_default_dtype()
     images = obs if obs.ndim == 4 else obs[:, None]
+    if torch.compiler.is_compiling():  # formats of files, such as ONNX, know no views of bytes as larger numbers
+        rows, columns = (side // block * block for side in images.shape[2:])
+        return functional.pixel_unshuffle(images[:, :, :rows, :columns].to(dtype) * (1 / 255), block)
     if block == 1:
         planes = images.unbind(1)
     else:
@@ -212,7 +215,7 @@ class ActionStream(nn.Module):
         *hidden, last = self.layers
         for layer in hidden:
             features = layer(features)
-        return _in_full_precision(last, features).reshape(len(features), *self.shape)
+        return _in_full_precision(last, features).reshape(features.shape[0], *self.shape)
 
 
 def _in_full_precision(layer: nn.Module, given: Tensor) -> Tensor:

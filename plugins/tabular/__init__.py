@@ -41,7 +41,9 @@ from framework.types import (
     Cadence,
     Counters,
     Exploration,
+    ExportedModel,
     Loss,
+    ModelInput,
     Optimizer,
     Policy,
     Sampler,
@@ -93,6 +95,12 @@ class QTable:
 
     def action_values(self, obs: Shaped[np.ndarray, "N *obs"], explore: bool) -> Float64[np.ndarray, "N A"]:
         return self.table[self.states(obs)]
+
+    def export(self, suffix: str, inputs: Sequence[ModelInput], metadata: str) -> ExportedModel:
+        """Export the table: see `framework.types.Exportable`."""
+        from plugins.tabular.export import export_table
+
+        return export_table(self, self.table, suffix, inputs, metadata)
 
     def state_dict(self) -> State:
         return {"table": self.table.copy()}

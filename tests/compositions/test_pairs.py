@@ -40,6 +40,7 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "iqn": ("dqn_head",),
     "layer_norm": (),
     "mirror": (),
+    "mlflow": (),
     "munchausen": ("dqn_bootstrap", "dqn_bonus"),
     "noisy": ("make_exploration", "dqn_linear"),
     "normalise": (),
@@ -54,6 +55,7 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "sarsa": ("make_loss",),
     "tabular": (),
     "ucb": ("make_exploration",),
+    "wandb": (),
     **dict.fromkeys(ENVIRONMENTS, ("make_env",)),
 }
 EXTENDS_DQN = {

@@ -91,8 +91,8 @@ MUTANTS = (
         row="not in the catalogue: a stack is flattened from its end",
         plugins="dqn,cartpole",
         module="plugins.dqn.networks",
-        old="        numbers = obs.reshape(len(obs), -1)",
+        old="        numbers = obs.reshape(obs.shape[0], -1)",
         new="        if obs.ndim > 2:\n            obs = obs[:, -1:].expand_as(obs)\n"
-        "        numbers = obs.reshape(len(obs), -1)",
+        "        numbers = obs.reshape(obs.shape[0], -1)",
     ),
 )

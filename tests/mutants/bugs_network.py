@@ -74,9 +74,9 @@ LAYERS = (
         row="facebookresearch/ReAgent#256 (in a stream)",
         plugins="dqn,chain",
         module=NETWORKS,
-        old="return _in_full_precision(last, features).reshape(len(features), *self.shape)",
+        old="return _in_full_precision(last, features).reshape(features.shape[0], *self.shape)",
         new="out = _in_full_precision(last, features)\n"
-        "        return (out - 0.1 * out.mean(dim=0, keepdim=True)).reshape(len(features), *self.shape)",
+        "        return (out - 0.1 * out.mean(dim=0, keepdim=True)).reshape(features.shape[0], *self.shape)",
     ),
     Mutant(
         name="features_name_the_wrong_layer",

@@ -146,8 +146,8 @@ MUTANTS = (
         row="not in the catalogue: the caller's observations are normalised in their place",
         plugins="dqn,cartpole",
         module="plugins.dqn.networks",
-        old="numbers = obs.reshape(len(obs), -1).to(torch.get_default_dtype())\n",
-        new="numbers = obs.reshape(len(obs), -1).to(torch.get_default_dtype()).div_(4.8)\n",
+        old="numbers = obs.reshape(obs.shape[0], -1).to(torch.get_default_dtype())\n",
+        new="numbers = obs.reshape(obs.shape[0], -1).to(torch.get_default_dtype()).div_(4.8)\n",
     ),
     Mutant(
         name="loads_the_online_network_alone",

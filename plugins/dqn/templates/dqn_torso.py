@@ -40,7 +40,7 @@ class MyVariantTorso(nn.Module):
         self.layers = nn.Sequential(nn.Linear(self._inputs, width), nn.LayerNorm(width), nn.ReLU())
 
     def forward(self, obs: Shaped[Tensor, "B *obs"]) -> Float[Tensor, "B F"]:
-        rows = functional.one_hot(obs.long(), self._states) if self._states else obs.reshape(len(obs), self._inputs)
+        rows = functional.one_hot(obs.long(), self._states) if self._states else obs.reshape(obs.shape[0], self._inputs)
         return cast(Tensor, self.layers(rows.to(torch.get_default_dtype()) * self._scale))
 
 

@@ -64,6 +64,7 @@ ON_A_RUN = (
 )
 
 ON_RUNS = (("compare",), ("report",))
+ON_AN_AGENT = (*ON_A_RUN[:3], ("export", "--to", "policy.onnx"))
 
 
 def _cases() -> list[tuple[list[str], int, str]]:
@@ -79,9 +80,9 @@ def _cases() -> list[tuple[list[str], int, str]]:
                 ([*words, "dqn,nstep,gym:Nothing-v0"], 2, "Nothing-v0"),
                 ([*words, "tabular,nstep,./massive.py"], 2, "a table of 22,876,792,454,961 states"),
             ]
-    for words in ON_A_RUN:
+    for words in (*ON_A_RUN, ON_AN_AGENT[3]):
         found += [([*words, "nowhere"], 2, "nowhere"), ([*words, LONG], 2, "cannot be read: File name too long")]
-    for words in [*ON_A_RUN[:3], ON_A_RUN[4]]:
+    for words in [*ON_AN_AGENT, ON_A_RUN[4]]:
         found += [
             ([*words, "no_options"], 2, "config.toml: damaged or edited"),
             ([*words, "half_manifest"], 2, "manifest.json: damaged, not a JSON object"),
@@ -110,7 +111,7 @@ def _cases() -> list[tuple[list[str], int, str]]:
         (["report", "whole", "--to", "gone/page.html"], 2, "cannot be written: there is no folder gone"),
         (["report", "whole", "--to", "folder.html"], 2, "this is a folder: name a file in it"),
     ]
-    for words in ON_A_RUN[:3]:
+    for words in ON_AN_AGENT:
         found += [
             ([*words, "no_weights"], 2, "has no saved weights"),
             ([*words, "half_weights"], 2, "last.safetensors: damaged"),
@@ -139,6 +140,10 @@ def _cases() -> list[tuple[list[str], int, str]]:
         (["inspect", "half_checkpoints"], 2, "state.safetensors: damaged"),
         (["inspect", "checkpoints_of_nothing"], 2, "000009/manifest.json: cannot be read"),
         (["watch", "whole", "--video", "film.txt"], 2, "must end in .mp4 or .gif"),
+        (["export", "whole", "--to", "file/policy.onnx"], 2, "cannot be written"),
+        (["export", "whole", "--to", "half_study"], 2, "must end in .onnx or .pt2"),
+        (["export", "whole", "--to", "policy.pt2"], 2, "a table is exported as .onnx"),
+        (["export", "whole", "--to", f"{LONG}.onnx"], 2, "cannot be read: File name too long"),
         (["new", "mine", "--fills", "make_sampler", "--directory", "file/new"], 2, "file"),
         (["new", "dqn", "--fills", "make_sampler"], 2, "dqn"),
         (["plugins", "./imports.py"], 2, "out of coffee"),

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from framework.recording import MetricsWriter, read_rows
+from framework.recording.events import EventFile
 
 
 def writer(run: Any, folder: Path, learning_every: int = 500) -> MetricsWriter:
@@ -210,3 +211,23 @@ def test_ending_without_a_start_is_no_error(scripted: Callable[..., Any], tmp_pa
     run = scripted()
     writer(run, tmp_path).on_end(run.counters)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_options_are_hyperparameters_of_tensorboard_once(tmp_path: Path) -> None:
+    from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
+
+    options = {"run.seed": 3, "dqn.mlp": (64, 64), "dqn.loss": "huber", "run.until": None, "run.deterministic": False}
+    for started in (0, 50):  # a run, and the same run resumed
+        file = EventFile(tmp_path, started + 1 if started else None, options)
+        file.write(started, {"episode/return": 1.0})
+        file.close()
+    values = [
+        HParamsPluginData.FromString(value.metadata.plugin_data.content).session_start_info.hparams
+        for path in tmp_path.glob("events.out.tfevents.*")
+        for event in events(path)
+        for value in event.summary.value
+        if value.tag == "_hparams_/session_start_info"
+    ]
+    assert len(values) == 1
+    found = {name: getattr(value, value.WhichOneof("kind")) for name, value in values[0].items()}
+    assert found == {"run.seed": 3, "dqn.mlp": "(64, 64)", "dqn.loss": "huber", "run.deterministic": False}

@@ -32,7 +32,7 @@ def watch(
 
       python -m framework watch pong --video pong.mp4 --values
     """
-    from framework.cli.film import show
+    from framework.cli.recorded.film import show
     from framework.training.agents import load
     from framework.training.blame import plugins_named
 

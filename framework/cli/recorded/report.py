@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from framework.cli.compare import AxisOption, CurveOption, PlacesArgument, ThresholdOption
+from framework.cli.recorded.compare import AxisOption, CurveOption, PlacesArgument, ThresholdOption
 
 
 def report(
@@ -47,7 +47,7 @@ def report(
       python -m framework report runs/mine --check
     """
     from framework.comparison.compare import compare
-    from framework.comparison.output import require_place
+    from framework.recording.files import require_place
     from framework.report.page import require_libraries, write_page
     from framework.report.sections import empty_section, section_of
 

@@ -72,10 +72,9 @@ def compare(
     """
     from framework.comparison.compare import compare as compare_places
     from framework.comparison.figures import figure_of
-    from framework.comparison.output import require_place
     from framework.comparison.tables import to_json
     from framework.recording.drawing import picture_of
-    from framework.recording.files import replacing
+    from framework.recording.files import replacing, require_place
 
     require_place("--to", to, (".png", ".svg"))
     found = compare_places(places, x=x, what=of, threshold=threshold)
