@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import re
 import shlex
@@ -32,59 +30,59 @@ RUN = [
 ]
 
 
-def own_process(command: str) -> tuple[int, str]:
-    """Run a command of a shell. Returns its exit code and what it printed."""
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout + done.stderr
+class Reader:
+    """Types what a page shows, in one session: Python keeps its names from block to block."""
 
+    def __init__(self, page: str, capfd: pytest.CaptureFixture[str]) -> None:
+        self._page = page
+        self._capfd = capfd
+        self._namespace: dict[str, object] = {"__name__": "page"}
 
-def this_process(words: list[str]) -> tuple[int, str]:
-    """Run the command line here, which saves the imports. Returns its exit code and what it printed."""
-    printed, before = io.StringIO(), sys.argv
-    sys.argv = ["framework", *words]
-    try:
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            main()
-    except SystemExit as ended:
-        return int(ended.code or 0), printed.getvalue()
-    finally:
-        sys.argv = before
-    return 0, printed.getvalue()
-
-
-def run_command(line: str) -> tuple[int, str]:
-    """Run one line of a shell block."""
-    words = shlex.split(line, comments=True)
-    own = words[:3] == ["python", "-m", "framework"]
-    if own and not re.search(r"[|<>;&$*]", re.sub(r"'[^']*'", "", line.split(" #")[0])):
-        return this_process(words[3:])
-    return own_process(line)
-
-
-def run_block(block: Block, namespace: dict[str, object], where: str) -> str:
-    """Run a block, or write the file that it is, and return what it printed."""
-    for command in block.first:
-        code, printed = run_command(command)
-        assert code == 0, printed
-    if block.not_run:
-        return ""
-    if block.file is not None:
-        Path(block.file).parent.mkdir(parents=True, exist_ok=True)
-        Path(block.file).write_text(block.text, encoding="utf-8")
-    elif block.language == "python":
-        printed_here = io.StringIO()
-        with contextlib.redirect_stdout(printed_here):
-            exec(compile(block.text, f"{where}:{block.line}", "exec"), namespace)
-        return printed_here.getvalue()
-    elif block.language == "sh":
+    def run(self, block: Block) -> str | None:
+        """Run a block, or write the file that it is. Returns what it printed; None for a block that does not run."""
+        for command in block.first:
+            code, printed = self._command(command)
+            assert code == 0, printed
+        if block.not_run:
+            return None
+        if block.file is not None:
+            Path(block.file).parent.mkdir(parents=True, exist_ok=True)
+            Path(block.file).write_text(block.text, encoding="utf-8")
+            return None
+        where = f"{self._page}:{block.line}"
+        if block.language == "python":
+            self._capfd.readouterr()
+            exec(compile(block.text, where, "exec"), self._namespace)
+            return self._capfd.readouterr().out
         everything = ""
         for line in commands_in(block.text):
-            code, printed = run_command(line)
-            assert code == block.exit_code, f"{where}:{block.line}: {line}: exit code {code}\n{printed}"
+            code, printed = self._command(line)
+            assert code == block.exit_code, f"{where}: {line}: exit code {code}\n{printed}"
             everything += printed
         return everything
-    return ""
+
+    def _command(self, line: str) -> tuple[int, str]:
+        """Run one line of a shell. Returns its exit code and what it printed."""
+        words = shlex.split(line, comments=True)
+        own = words[:3] == ["python", "-m", "framework"]
+        if own and not re.search(r"[|<>;&$*]", re.sub(r"'[^']*'", "", line.split(" #")[0])):
+            return self._here(words[3:])
+        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        done = subprocess.run(line, shell=True, env=environment, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def _here(self, words: list[str]) -> tuple[int, str]:
+        """Run the command line in this process, which saves the imports."""
+        self._capfd.readouterr()
+        before, code = sys.argv, 0
+        sys.argv = ["framework", *words]
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        finally:
+            sys.argv = before
+        return code, "".join(self._capfd.readouterr())
 
 
 def expect_printed(shown: str, printed: str, where: str) -> None:
@@ -97,12 +95,12 @@ def expect_printed(shown: str, printed: str, where: str) -> None:
 
 @pytest.mark.parametrize("page", RUN)
 def test_every_block_runs_and_prints_what_the_page_says(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")  # rich breaks no line of a table
     name = str(page.relative_to(DOCS))
-    namespace: dict[str, object] = {"__name__": "page"}
+    reader = Reader(name, capfd)
     printed: str | None = None
     with warnings.catch_warnings():
         warnings.simplefilter("default")  # a reader's Python does not end at a warning either
@@ -111,8 +109,10 @@ def test_every_block_runs_and_prints_what_the_page_says(
                 if printed is not None and not block.not_run:
                     expect_printed(block.text, printed, f"{name}:{block.line}")
                 continue
-            assert block.language in ("sh", "python", "toml") or block.language.startswith("{"), block
-            printed = None if block.not_run else run_block(block, namespace, name)
+            if block.language.startswith("{"):  # a directive of the site
+                continue
+            assert block.language in ("sh", "python") or block.file or block.not_run, block
+            printed = reader.run(block)
 
 
 def test_what_is_shown_and_not_printed_is_found() -> None:
@@ -121,12 +121,19 @@ def test_what_is_shown_and_not_printed_is_found() -> None:
         expect_printed("mean 3", "mean 2.0", "")
 
 
-def test_a_block_that_fails_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_that_fails_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
+    reader = Reader("page", capfd)
     with pytest.raises(ZeroDivisionError):
-        run_block(Block("python", "1 / 0\n", 1), {}, "page")
+        reader.run(Block("python", "1 / 0\n", 1))
     with pytest.raises(AssertionError, match="exit code 2"):
-        run_block(Block("sh", "python -m framework run --plugins tabular,chian\n", 1), {}, "page")
+        reader.run(Block("sh", "python -m framework run --plugins tabular,chian\n", 1))
+    with pytest.raises(AssertionError, match="exit code 0"):
+        reader.run(Block("sh", "python -m framework --version\n", 1, exit_code=2))
+    with pytest.raises(AssertionError, match="exit code 3"):
+        reader.run(Block("sh", "exit 3\n", 1))
 
 
 def test_the_comments_and_names_of_files_are_read() -> None:
