@@ -25,13 +25,28 @@ REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
 
 sys.path.insert(0, str(DOCS / "_ext"))  # Sphinx finds its extensions in the same way
-from catalogue import names_of_pages  # noqa: E402
+import catalogue  # noqa: E402
+import source_links  # noqa: E402
 
-GENERATED = {DOCS / name for name in names_of_pages()}
+__all__ = [
+    "DOCS",
+    "GENERATED",
+    "PAGES",
+    "REPOSITORY",
+    "Block",
+    "arguments_of",
+    "blocks_of",
+    "catalogue",
+    "source_links",
+]
+
+GENERATED = {DOCS / name for name in catalogue.names_of_pages()}
 """Pages that the site makes from the code, which may be there or not."""
 
 PAGES = sorted(REPOSITORY.glob("*.md")) + sorted(
-    page for page in DOCS.glob("**/*.md") if page not in GENERATED and page.parts[len(DOCS.parts)] != "source"
+    page
+    for page in DOCS.glob("**/*.md")
+    if page not in GENERATED and page.parts[len(DOCS.parts)] != source_links.FOLDER
 )
 """The pages that somebody wrote."""
 
@@ -53,11 +68,7 @@ class Block:
 
 
 def blocks_of(page: str) -> Iterator[Block]:
-    """The blocks of a page in their order.
-
-    Raises:
-        ValueError: for a comment of this module's kind that is none of them.
-    """
+    """The blocks of a page in their order."""
     paragraph, comments = "", list[str]()
     for token in MarkdownIt("commonmark").parse(page):
         if token.type == "html_block":
@@ -66,7 +77,9 @@ def blocks_of(page: str) -> Iterator[Block]:
             paragraph = token.content
         elif token.type == "fence" and token.map:
             named = re.search(r"`([^`]+\.\w+)`[^`]*:$", paragraph)
-            codes = [int(comment.removeprefix("exit code ")) for comment in comments if comment.startswith("exit code ")]
+            codes = [
+                int(comment.removeprefix("exit code ")) for comment in comments if comment.startswith("exit code ")
+            ]
             yield Block(
                 token.info.strip(),
                 token.content,

@@ -22,7 +22,7 @@ LONG = {"tutorials/environment.md", "tutorials/variant.md"}
 """Pages with a study or many checks."""
 
 RUN = [
-    pytest.param(page, id=str(name), marks=pytest.mark.slow if str(name) in LONG else ())
+    pytest.param(page, id=str(name), marks=[pytest.mark.slow, pytest.mark.timeout(600)] if str(name) in LONG else ())
     for page in PAGES
     if page.is_relative_to(DOCS)
     and (name := page.relative_to(DOCS)).parts[0] != "results"

@@ -50,15 +50,17 @@ def index_page(entries: Mapping[str, PluginEntry]) -> str:
     lines = [
         "# Catalogue of plugins",
         "",
-        "Each plugin that comes with the package has a page. The pages are made from the plugins themselves. The command",
-        "`python -m framework plugins NAME` prints the same.",
+        "Each plugin that comes with the package has a page. The pages are made from the plugins themselves. The",
+        "command `python -m framework plugins NAME` prints the same.",
         "",
     ]
     for kind, names in kinds().items():
         lines += [f"## {kind[0].upper()}{kind[1:]}", "", "| plugin | what it is |", "| --- | --- |"]
         lines += [f"| [`{name}`]({name}.md) | {_cell(entries[name].summary)} |" for name in names]
         if kind == "environments":
-            lines.append("| [`gym:ID`](../environments.md) | Any environment of gymnasium whose actions can be counted. |")
+            lines.append(
+                "| [`gym:ID`](../environments.md) | Any environment of gymnasium whose actions can be counted. |"
+            )
         lines.append("")
     lines += ["```{toctree}", ":hidden:", "", *entries, "```", ""]
     return "\n".join(lines)
@@ -79,8 +81,7 @@ def plugin_page(name: str, entry: PluginEntry, plugin: object) -> str:
         *[f"python -m framework run --plugins {','.join(names)}" for names in _compositions(name)],
         "```",
         "",
-        "[How long a run takes, and when it ends](../start.md) depends on the environment. Put your own in the place of the",
-        "last name.",
+        "The last name is the environment: put your own in its place.",
         "",
         "## What it fills",
         "",
@@ -110,9 +111,10 @@ def options_page(entries: Mapping[str, PluginEntry]) -> str:
     lines = [
         "# Every option",
         "",
-        "An option is set with `--set section.key=value`, or in a [TOML file](../how-to/index.md#keep-the-options-in-a-toml-file).",
-        "The defaults here are those of the code. An environment, a bundle or a plugin may recommend others: the command",
-        "`python -m framework config --plugins …` shows the values that a composition gets, and where each is from.",
+        "An option is set with `--set section.key=value`, or in a",
+        "[TOML file](../how-to/index.md#keep-the-options-in-a-toml-file). The defaults here are those of the code. An",
+        "environment, a bundle or a plugin may recommend others: the command `python -m framework config --plugins …`",
+        "shows the values that a composition gets, and where each is from.",
         "",
         "## The engine",
         "",

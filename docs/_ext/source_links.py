@@ -19,7 +19,6 @@ LINK = re.compile(r"\]\(((?:\.\./)+)((?:framework|plugins|envs|benchmarks|tests)
 """A Markdown link to a file or a folder beside the folder of the pages. Group 2 is its path in the repository."""
 
 
-
 def file_of(target: str) -> Path:
     """The file that a link names: of a package, its `__init__.py`. Relative to the repository."""
     path = REPOSITORY / target

@@ -1,4 +1,4 @@
-"""Makes the pictures of the pages: `python docs/pictures/make.py` runs the chain and the grid and copies their figures."""
+"""Makes the pictures of the pages, `python docs/pictures/make.py`: it runs chain and grid and copies their figures."""
 
 from __future__ import annotations
 
