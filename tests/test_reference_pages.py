@@ -187,7 +187,7 @@ def test_a_link_to_a_source_leads_to_its_page(folder: str) -> None:
     for depth in (0, 1):
         link = f"[it]({'../' * (depth + 1)}{name}#L3)"
         assert source_links.rewritten(link, depth) == f"[it]({'../' * depth}source/{name}.md)"
-    assert f"{{literalinclude}} ../../{name}" in source_links.pages([f"[it](../{name})"])[f"source/{name}.md"]
+    assert f"{{literalinclude}} ../../../{name}" in source_links.pages([f"[it](../{name})"])[f"source/{name}.md"]
     assert source_links.rewritten(f"[it](../{folder}/page.md)", 1) == f"[it](../{folder}/page.md)"
     with pytest.raises(ValueError, match="does not exist"):
         source_links.pages([f"[it](../{folder}/nothing.py)"])
