@@ -26,6 +26,7 @@ DOCS = REPOSITORY / "docs"
 
 sys.path.insert(0, str(DOCS / "_ext"))  # Sphinx finds its extensions in the same way
 import catalogue  # noqa: E402
+import docstrings  # noqa: E402, F401
 import source_links  # noqa: E402
 
 __all__ = [

@@ -18,7 +18,7 @@ from framework.assembly.catalogue import describe
 from framework.assembly.discovery import resolve
 from framework.recording.metrics import METRICS
 from framework.recording.rows import read_rows
-from tests.pages import DOCS, GENERATED, PAGES, REPOSITORY, catalogue, source_links
+from tests.pages import DOCS, GENERATED, PAGES, REPOSITORY, catalogue, docstrings, source_links
 
 REFERENCE = DOCS / "reference"
 
@@ -191,3 +191,25 @@ def test_a_link_to_a_source_leads_to_its_page(folder: str) -> None:
     assert source_links.rewritten(f"[it](../{folder}/page.md)", 1) == f"[it](../{folder}/page.md)"
     with pytest.raises(ValueError, match="does not exist"):
         source_links.pages([f"[it](../{folder}/nothing.py)"])
+
+
+def test_tables_and_stars_of_docstrings_are_kept() -> None:
+    table = [
+        "Arguments:",
+        "",
+        "    seeds   random generators",
+        "            of the run",
+        "    names   of plugins",
+        "",
+        "End.",
+    ]
+    assert docstrings.adapted(table) == [
+        *("Arguments:", "", "seeds", "    random generators", "    of the run", "names", "    of plugins", "", "End.")
+    ]
+    code = ["So:", "", "    x = 1", "    y = [1, 2]", "", "End."]
+    assert docstrings.adapted(code) == ["So::", "", "    x = 1", "    y = [1, 2]", "", "End."]
+    plain = ["Args:", "    x: a list, *as it is*, of `[B, *obs]`"]
+    assert docstrings.adapted(plain) == plain
+    assert docstrings.adapted(["to [B, *obs]"]) == [r"to [B, \*obs]"]
+    assert docstrings.adapted(["Ends with a colon:", ""]) == ["Ends with a colon:", ""]
+    assert docstrings.adapted([]) == []

@@ -68,6 +68,7 @@ def index_page(entries: Mapping[str, PluginEntry]) -> str:
 
 def plugin_page(name: str, entry: PluginEntry, plugin: object) -> str:
     """One plugin: how to run it, what it is, what it fills, its options and its checks."""
+    environments = kinds()["environments"]
     source = Path(inspect.getfile(plugin)).relative_to(REPOSITORY)  # type: ignore[arg-type]  # a module
     lines = [
         f"# {name}",
@@ -81,8 +82,7 @@ def plugin_page(name: str, entry: PluginEntry, plugin: object) -> str:
         *[f"python -m framework run --plugins {','.join(names)}" for names in _compositions(name)],
         "```",
         "",
-        "The last name is the environment: put your own in its place.",
-        "",
+        *(["The last name is the environment: put your own in its place.", ""] if name not in environments else []),
         "## What it fills",
         "",
     ]
@@ -147,7 +147,8 @@ def _options(section: SectionEntry) -> Iterator[str]:
     yield from (_text(section.summary), "")
     yield from ("| option | type | default | what |", "| --- | --- | --- | --- |")
     for option in section.options:
-        words = (f"`{option.name}`", option.type, f"`{option.default}`" if option.default else "", option.description)
+        kind = re.sub(r"([≥≤<>]) ", "\\1\N{NO-BREAK SPACE}", option.type)
+        words = (f"`{option.name}`", kind, f"`{option.default}`" if option.default else "", option.description)
         yield f"| {' | '.join(map(_cell, words))} |"
     yield ""
 

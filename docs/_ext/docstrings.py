@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,17 +16,48 @@ STAR_IN_SHAPE = re.compile(r"\*(?=\w+[\],)])")
 def adapted(lines: list[str]) -> list[str]:
     """The lines of a docstring with what reStructuredText would read otherwise.
 
-    An indented block after a line that ends with a colon and an empty line is a table or code: its line breaks stay. A
-    star in a shape is a star. What stands in backticks stays as it is.
+    An indented block after a line that ends with a colon and an empty line becomes a list of definitions, if it has a
+    name and some spaces in each row, else a block of code. A star in a shape is a star. What stands in backticks stays
+    as it is.
     """
-    found = [_outside_backticks(line) for line in lines]
-    for number, (line, after) in enumerate(pairwise(lines)):
-        below = lines[number + 2 : number + 3]
-        if line.rstrip().endswith(":") and not line.rstrip().endswith("::") and not after.strip() and below:
-            deeper = len(below[0]) - len(below[0].lstrip()) > len(line) - len(line.lstrip())
-            if below[0].strip() and deeper:
-                found[number] = f"{found[number].rstrip()}:"
+    found: list[str] = []
+    rest = list(lines)
+    while rest:
+        line = rest.pop(0)
+        found.append(_outside_backticks(line))
+        if not line.rstrip().endswith(":") or line.rstrip().endswith("::") or rest[:1] != [""]:
+            continue
+        margin = _indent(line)
+        block = _deeper_than(margin, rest[1:])
+        if block and block[0].strip():
+            del rest[: len(block) + 1]
+            definitions = _definitions(block, margin)
+            found[-1] += "" if definitions else ":"
+            found += ["", *(definitions or block)]
     return found
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _deeper_than(margin: int, lines: list[str]) -> list[str]:
+    return list(takewhile(lambda line: not line.strip() or _indent(line) > margin, lines))
+
+
+def _definitions(block: list[str], margin: int) -> list[str]:
+    """Rows such as "seeds    random generators" as a list of definitions; empty if a row is none."""
+    found: list[str] = []
+    deepest = max(_indent(row) for row in block)
+    for row in block:
+        named = re.fullmatch(r"\s+([\w.]+)\s{2,}(\S.*)", row)
+        if named:
+            found += [f"{' ' * margin}{named[1]}", f"{' ' * margin}    {named[2]}"]
+        elif row.strip() and found and _indent(row) == deepest:  # the row before goes on
+            found.append(f"{' ' * margin}    {row.strip()}")
+        elif row.strip():
+            return []
+    return [*found, ""]
 
 
 def _outside_backticks(line: str) -> str:
