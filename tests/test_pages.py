@@ -18,11 +18,11 @@ from tests.pages import DOCS, PAGES, Block, blocks_of, commands_in
 ELSEWHERE = {"architecture.md", "changes.md", "check.md", "checkpoints.md", "plugins.md"}
 """Pages whose blocks tests/test_documentation.py runs, or that have none."""
 
-LONG = {"tutorials/environment.md", "tutorials/variant.md"}
+LONG = {"how-to/index.md", "tutorials/environment.md", "tutorials/variant.md"}
 """Pages with a study or many checks."""
 
 RUN = [
-    pytest.param(page, id=str(name), marks=[pytest.mark.slow, pytest.mark.timeout(600)] if str(name) in LONG else ())
+    pytest.param(page, id=str(name), marks=pytest.mark.slow if str(name) in LONG else ())
     for page in PAGES
     if page.is_relative_to(DOCS)
     and (name := page.relative_to(DOCS)).parts[0] != "results"
@@ -93,6 +93,7 @@ def expect_printed(shown: str, printed: str, where: str) -> None:
         assert re.search(pattern, found), f"{where}: not printed: {line}\n{printed}"
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", RUN)
 def test_every_block_runs_and_prints_what_the_page_says(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -211,5 +211,6 @@ def test_tables_and_stars_of_docstrings_are_kept() -> None:
     plain = ["Args:", "    x: a list, *as it is*, of `[B, *obs]`"]
     assert docstrings.adapted(plain) == plain
     assert docstrings.adapted(["to [B, *obs]"]) == [r"to [B, \*obs]"]
+    assert docstrings.adapted(["of `Source`s, and `x`."]) == [r"of `Source`\ s, and `x`."]
     assert docstrings.adapted(["Ends with a colon:", ""]) == ["Ends with a colon:", ""]
     assert docstrings.adapted([]) == []

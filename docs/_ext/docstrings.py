@@ -62,7 +62,8 @@ def _definitions(block: list[str], margin: int) -> list[str]:
 
 def _outside_backticks(line: str) -> str:
     parts = re.split(r"(`[^`]*`)", line)
-    return "".join(part if part.startswith("`") else STAR_IN_SHAPE.sub(r"\\*", part) for part in parts)
+    text = "".join(part if part.startswith("`") else STAR_IN_SHAPE.sub(r"\\*", part) for part in parts)
+    return re.sub(r"(`[^`]+`)(?=[a-z])", r"\1\\ ", text)  # the end of a word in backticks, as in "`Source`s"
 
 
 def _adapt(app: Sphinx, what: str, name: str, given: object, options: object, lines: list[str]) -> None:
