@@ -33,6 +33,8 @@ autodoc_typehints = "signature"
 autodoc_type_aliases: dict[str, str] = {}
 python_maximum_signature_line_length = 80
 napoleon_custom_sections = [("Description", "params_style")]
+add_module_names = False
+smartquotes = False  # they would change the prime of s'
 default_role = "code"
 """The docstrings mark code as Markdown does."""
 
