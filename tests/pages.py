@@ -26,29 +26,19 @@ DOCS = REPOSITORY / "docs"
 
 sys.path.insert(0, str(DOCS / "_ext"))  # Sphinx finds its extensions in the same way
 import catalogue  # noqa: E402
-import docstrings  # noqa: E402, F401
+import docstrings  # noqa: E402
+import generated  # noqa: E402
 import source_links  # noqa: E402
 
 __all__ = [
-    "DOCS",
-    "GENERATED",
-    "PAGES",
-    "REPOSITORY",
-    "Block",
-    "arguments_of",
-    "blocks_of",
-    "catalogue",
-    "source_links",
+    *("DOCS", "GENERATED", "PAGES", "REPOSITORY", "Block", "arguments_of", "blocks_of", "commands_in"),
+    *("catalogue", "docstrings", "generated", "source_links"),
 ]
 
 GENERATED = {DOCS / name for name in catalogue.names_of_pages()}
 """Pages that the site makes from the code, which may be there or not."""
 
-PAGES = sorted(REPOSITORY.glob("*.md")) + sorted(
-    page
-    for page in DOCS.glob("**/*.md")
-    if page not in GENERATED and page.parts[len(DOCS.parts)] != source_links.FOLDER
-)
+PAGES = [*sorted(REPOSITORY.glob("*.md")), *generated.hand_written(DOCS)]
 """The pages that somebody wrote."""
 
 

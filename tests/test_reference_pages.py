@@ -18,7 +18,7 @@ from framework.assembly.catalogue import describe
 from framework.assembly.discovery import resolve
 from framework.recording.metrics import METRICS
 from framework.recording.rows import read_rows
-from tests.pages import DOCS, GENERATED, PAGES, REPOSITORY, catalogue, docstrings, source_links
+from tests.pages import DOCS, GENERATED, PAGES, REPOSITORY, catalogue, docstrings, generated, source_links
 
 REFERENCE = DOCS / "reference"
 
@@ -214,3 +214,14 @@ def test_tables_and_stars_of_docstrings_are_kept() -> None:
     assert docstrings.adapted(["of `Source`s, and `x`."]) == [r"of `Source`\ s, and `x`."]
     assert docstrings.adapted(["Ends with a colon:", ""]) == ["Ends with a colon:", ""]
     assert docstrings.adapted([]) == []
+
+
+def test_pages_are_written_only_if_they_changed_and_old_ones_go(tmp_path: Path) -> None:
+    (tmp_path / "start.md").write_text("by hand")
+    generated.write(tmp_path, {"plugins/one.md": "1", "plugins/two.md": "2", "source/a/b.md": "b"})
+    before = (tmp_path / "plugins" / "one.md").stat().st_mtime_ns
+    generated.write(tmp_path, {"plugins/one.md": "1", "plugins/three.md": "3"})
+    assert (tmp_path / "plugins" / "one.md").stat().st_mtime_ns == before
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.md")}
+    assert found == {"start.md", "plugins/one.md", "plugins/three.md"}
+    assert generated.hand_written(tmp_path) == [tmp_path / "start.md"]
