@@ -31,8 +31,18 @@ import generated  # noqa: E402
 import source_links  # noqa: E402
 
 __all__ = [
-    *("DOCS", "GENERATED", "PAGES", "REPOSITORY", "Block", "arguments_of", "blocks_of", "commands_in"),
-    *("catalogue", "docstrings", "generated", "source_links"),
+    "DOCS",
+    "GENERATED",
+    "PAGES",
+    "REPOSITORY",
+    "Block",
+    "arguments_of",
+    "blocks_of",
+    "catalogue",
+    "commands_in",
+    "docstrings",
+    "generated",
+    "source_links",
 ]
 
 GENERATED = {DOCS / name for name in catalogue.names_of_pages()}
