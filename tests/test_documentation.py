@@ -54,7 +54,7 @@ def shell(line: str, cwd: Path) -> str:
 
 
 def test_the_sixty_seconds_of_the_readme(tmp_path: Path) -> None:
-    (tour,) = [block for block in blocks(README, "sh") if "runs/first" in block]
+    (tour,) = [block for block in blocks(README, "sh") if "--run-dir runs/first" in block]
     printed = [shell(line, tmp_path) for line in tour.strip().splitlines()]
     means = [float(found[1]) for out in printed if (found := re.match(r"mean (\S+) ±", out))]
     assert means[0] == 2.0

@@ -18,8 +18,8 @@ from tests.pages import DOCS, PAGES, Block, blocks_of, commands_in
 ELSEWHERE = {"architecture.md", "changes.md", "check.md", "checkpoints.md", "plugins.md"}
 """Pages whose blocks tests/test_documentation.py runs, or that have none."""
 
-LONG = {"how-to/index.md", "tutorials/environment.md", "tutorials/variant.md"}
-"""Pages with a study or many checks."""
+LONG = {"export.md", "how-to/index.md", "reports.md", "tutorials/environment.md", "tutorials/variant.md"}
+"""Pages with a study, many checks or traced networks."""
 
 RUN = [
     pytest.param(page, id=str(name), marks=pytest.mark.slow if str(name) in LONG else ())
