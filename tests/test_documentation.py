@@ -53,6 +53,7 @@ def shell(line: str, cwd: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.timeout(600)
 def test_the_sixty_seconds_of_the_readme(tmp_path: Path) -> None:
     (tour,) = [block for block in blocks(README, "sh") if "--run-dir runs/first" in block]
     printed = [shell(line, tmp_path) for line in tour.strip().splitlines()]
@@ -65,6 +66,7 @@ def test_the_sixty_seconds_of_the_readme(tmp_path: Path) -> None:
     assert shell(f"python - <<'END'\n{python}\nEND", tmp_path).splitlines()[-2:] == ["1", "2.0"]
 
 
+@pytest.mark.timeout(600)
 def test_the_studies_of_the_readme(tmp_path: Path) -> None:
     (studies,) = [block for block in blocks(README, "sh") if "ablate" in block]
     for line in studies.strip().splitlines():
