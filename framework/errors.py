@@ -82,5 +82,6 @@ def need(module: str, what: str, extra: str) -> None:
     """
     import importlib.util
 
-    if importlib.util.find_spec(module) is None:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:  # a folder of that name is found, too
         raise UsageError(f"{what} needs {module}: pip install 'pluggable-q[{extra}]'")

@@ -22,6 +22,7 @@ from framework.assembly.slots import Slots
 from framework.errors import UsageError
 from framework.events import Callback
 from framework.hooks import hookimpl
+from framework.options import ReturnsOptions
 from framework.types import Batch, Counters, Loss, Optimizer, Policy, Spaces, State, Stateful, TDErrors
 from plugins.tabular import Tabular
 from plugins.tabular.arithmetic import Arithmetic, Rated, Term
@@ -83,8 +84,12 @@ class Update:
     term: Term
     new: float
 
-    def describe(self, spaces: Spaces) -> str:
-        """The update as one line."""
+    def describe(self, spaces: Spaces, gamma: float = 1.0) -> str:
+        """The update as one line.
+
+        Args:
+            gamma: γ of the run. Without it, a discount of 0 says that the episode terminated.
+        """
         *table, state, action = self.cell
         name = f"Q{''.join('_' + 'AB'[one] for one in table)}({state}, {spaces.name_of(action)})"
         numbers = _Numbers()
@@ -94,7 +99,7 @@ class Update:
             bootstrap = f" + {numbers(self.discount)} · {_written(self.term, numbers)}"
             comment = self.term.comment.format(*map(spaces.name_of, self.term.actions))
         elif self.term.numbers:
-            comment = "the episode terminated: no next value counts"
+            comment = f"{'the episode terminated' if gamma else 'γ = 0'}: no next value counts"
         subtracted = f"({old})" if old.startswith("−") else old
         arithmetic = f"{old} + {rate} · ({reward}{bootstrap} − {subtracted})"
         new = numbers(self.new)
@@ -105,15 +110,15 @@ class Update:
 class Explanations(Callback):
     """Prints a line for each row of each update."""
 
-    def __init__(self, policy: Tabular, optimizer: Rated, spaces: Spaces) -> None:
-        self._policy, self._optimizer, self._spaces = policy, optimizer, spaces
+    def __init__(self, policy: Tabular, optimizer: Rated, spaces: Spaces, gamma: float) -> None:
+        self._policy, self._optimizer, self._spaces, self._gamma = policy, optimizer, spaces, gamma
 
     def on_update(self, batch: Batch, errors: TDErrors, counters: Counters) -> None:
         assert isinstance(errors, ExplainedErrors)
         for update in self.explain(batch, errors, counters.updates):
             # the encoding of a terminal may lack the signs, and nobody may read any more: neither ends a run
             with suppress(OSError):
-                _print(update.describe(self._spaces))
+                _print(update.describe(self._spaces, self._gamma))
 
     def explain(self, batch: Batch, errors: ExplainedErrors, number: int) -> list[Update]:
         """Return the rows of an update that was just applied."""
@@ -155,7 +160,12 @@ def make_optimizer() -> Generator[None, Optimizer, Optimizer]:
 @hookimpl
 def make_callbacks(run: RunInfo) -> Sequence[Callback]:
     parts: Any = run.parts
-    return [Explanations(parts.policy, parts.optimizer, parts.spaces)]
+    if not isinstance(parts.loss, ExplainedLoss):
+        raise UsageError(
+            f"explain reads what its own loss returns, and {type(parts.loss).__name__} stands around it: name explain "
+            "after the plugin that decorates make_loss, or drop one of them"
+        )
+    return [Explanations(parts.policy, parts.optimizer, parts.spaces, parts.config[ReturnsOptions].gamma)]
 
 
 class _Numbers:

@@ -69,8 +69,8 @@ class Mlflow:
         for start in range(0, len(points), MOST_METRICS):
             self._client.log_batch(self._run, metrics=points[start : start + MOST_METRICS])
 
-    def end(self) -> None:
-        self._client.set_terminated(self._run)
+    def end(self, failed: bool) -> None:
+        self._client.set_terminated(self._run, "FAILED" if failed else "FINISHED")
 
 
 @hookimpl

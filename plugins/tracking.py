@@ -46,8 +46,12 @@ class Service(Protocol):
         """Add points to the curves, in the order of their environment steps."""
         ...
 
-    def end(self) -> None:
-        """The run has ended, and everything was sent."""
+    def end(self, failed: bool) -> None:
+        """The run has ended, and everything was sent.
+
+        Args:
+            failed: whether an exception ended it.
+        """
         ...
 
 
@@ -64,13 +68,16 @@ class Tracker(Callback):
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"tracker {title}", daemon=True)
         self._read = 0
+        self._failed = False
 
     def on_start(self, counters: Counters) -> None:
         rows = self._folder / METRICS
-        self._read = rows.stat().st_size if rows.exists() else 0  # a resumed run has sent these already
+        # what a resumed run had written belongs to the service's run before this one
+        self._read = rows.stat().st_size if rows.exists() else 0
         self._thread.start()
 
     def on_end(self, counters: Counters) -> None:
+        self._failed = sys.exc_info()[0] is not None
         self._over.set()
         if self._thread.ident is None:
             return
@@ -87,7 +94,7 @@ class Tracker(Callback):
                 rows = self._new_rows()
                 if rows:
                     self._service.send(rows)
-            self._service.end()
+            self._service.end(self._failed)
         except Exception as error:
             self._warn(f"{type(error).__name__}: {' '.join(str(error).split())}; the run continues without it")
 

@@ -7,6 +7,7 @@ reached, the run says so once and continues.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -42,9 +43,10 @@ class Wandb:
         """Begin the run. Raises whatever wandb raises, and RuntimeError if nobody has logged in."""
         import wandb
 
-        mode = None if self._options.mode == "auto" else self._options.mode
+        chosen = self._options.mode
+        mode: Any = os.environ.get("WANDB_MODE", "online") if chosen == "auto" else chosen
         settings = wandb.Settings(console="off", silent=True)  # the run has an output of its own
-        if (mode or settings.mode) == "online" and not wandb.api.api_key:
+        if mode == "online" and not wandb.api.api_key:
             # wandb would ask for the key, and nobody can answer a thread
             raise RuntimeError("nobody has logged in: type 'wandb login', or set wandb.mode=offline")
         self._run = wandb.init(
@@ -63,8 +65,8 @@ class Wandb:
         for env_steps, scalars in rows:
             self._run.log({"env_steps": env_steps, **scalars})
 
-    def end(self) -> None:
-        self._run.finish()
+    def end(self, failed: bool) -> None:
+        self._run.finish(exit_code=int(failed))
 
 
 @hookimpl

@@ -25,7 +25,7 @@ OTHER_ENVIRONMENT = ("environment", "plugin")
 IGNORED = ("run.seed", "checkpoint.every")
 """Options that differ without a meaning: an arm has several seeds, and studies write no checkpoints."""
 
-EVALUATION = (("option", "evaluation.epsilon"), ("option", "evaluation.max_steps"))
+EVALUATION = (("option", "evaluation.epsilon"), ("option", "evaluation.first"), ("option", "evaluation.max_steps"))
 """Options that change what an evaluation measures."""
 
 

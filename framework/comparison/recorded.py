@@ -71,8 +71,12 @@ class RecordedRun:
         return found if isinstance(found, Mapping) else {}
 
     def of_kind(self, kind: str) -> list[Mapping[str, Any]]:
-        """The rows of a kind: "episode", "evaluation" or "learning"."""
-        return [row for row in self.rows if row.get("kind") == kind]
+        """The rows of a kind: "episode", "evaluation" or "learning".
+
+        A confirmation has the same step as the evaluation that it confirms or refutes, and stands in its place.
+        """
+        rows = [row for row in self.rows if row.get("kind") == kind]
+        return list({row["env_steps"]: row for row in rows}.values()) if kind == "evaluation" else rows
 
     def end(self, axis: Axis) -> float:
         """Where the run ends on an axis: at its last row, and for steps at its last step."""
@@ -115,7 +119,7 @@ class RecordedRun:
 
     def missed_its_end(self) -> bool:
         """Whether it stopped before each of its ends. Ends that rows cannot tell count as reached."""
-        if self.options.get("run.patience"):
+        if self.options.get("run.patience") or self.options.get("run.hours"):
             return False
         steps, episodes, until = (self.options.get(f"run.{name}") for name in ("steps", "episodes", "until"))
         ends = []
@@ -152,7 +156,10 @@ def read_recorded(folder: Path) -> RecordedRun:
                     f"{folder / METRICS}, line {number}: damaged: {key} is {value!r}, and must be a number"
                 )
     steps = max((row["env_steps"] for row in rows if row.get("kind") in NUMBERS), default=0)
-    return RecordedRun(folder, options, manifest, rows, _last_step(folder / LAST) if ended else steps, ended)
+    last = _last_step(folder / LAST) if ended else steps
+    # the last weights of a run that was continued are there while it goes on
+    ended = ended and last >= steps
+    return RecordedRun(folder, options, manifest, rows, max(last, steps), ended)
 
 
 def option_sources(folder: Path) -> dict[str, str]:

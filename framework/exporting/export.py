@@ -64,13 +64,19 @@ def export(
     metadata = json.dumps(description, default=str)
     model = policy.export(suffix, inputs, metadata)
     parity = compare(agent, model, inputs, played(agent, observations))
-    beside = path.with_name(f"{path.name}.json")
+    beside = description_of(path)
     text = json.dumps({**description, "compared": asdict(parity)}, indent=2, default=str)
-    # the description first: a kill between the two never leaves a policy that nothing describes
+    # the description first: a kill between the two never leaves a policy that nothing describes. If another policy was
+    # there, its own description is in the file itself
     for place, content in ((beside, f"{text}\n".encode()), (path, model.content)):
         with replacing(place) as temporary:
             temporary.write_bytes(content)
     return Exported(path, beside, tuple(inputs), parity)
+
+
+def description_of(path: Path) -> Path:
+    """The file beside a policy that describes it."""
+    return path.with_name(f"{path.name}.json")
 
 
 def refuse_path(path: Path) -> None:
@@ -80,3 +86,4 @@ def refuse_path(path: Path) -> None:
         UsageError: with the reason.
     """
     require_place("--to", path, list(FORMATS))
+    require_place("--to", description_of(path), [".json"])

@@ -96,8 +96,13 @@ def write_film(pictures: Sequence[Picture], rate: float, folder: Path, name: str
     path = folder / f"{name}.gif"
     first, *others = [Image.fromarray(picture) for picture in pictures]
     with replacing(path) as temporary:
-        first.save(temporary, "GIF", save_all=True, append_images=others, duration=1000 / rate, loop=0)
+        first.save(temporary, "GIF", save_all=True, append_images=others, duration=_gif_milliseconds(rate), loop=0)
     return path
+
+
+def _gif_milliseconds(rate: float) -> int:
+    """The time of a picture. GIF counts hundredths of a second, and viewers slow down what is below two of them."""
+    return max(20, 10 * round(100 / rate))
 
 
 def _returns(frame: Frame) -> Float64[np.ndarray, " K"]:

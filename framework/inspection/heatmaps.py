@@ -69,10 +69,11 @@ def draw_table(table: Table, spaces: Spaces, title: str) -> Figure:
 def arrows(table: Table) -> list[tuple[int, int]]:
     """The arrows of the greedy policy as (state, action). A state whose best actions are equal has several.
 
-    A state with a label has none, because nobody acts there, and so has an action without a move.
+    A state with a label has none, because nobody acts there, and so has an action without a move. Where actions are
+    masked there are none: the largest value may be that of an action that is not allowed.
     """
     board = table.board
-    if board is None:
+    if board is None or table.masked:
         return []
     best = greedy(table.values)
     return [
@@ -197,8 +198,9 @@ def _draw_list(
     axes.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=7, parse_math=False)
     step = max(1, len(table.states) // 40)
     axes.set_yticks(range(0, len(table.states), step), [str(state) for state in table.states[::step]], fontsize=7)
-    axes.set_ylabel("state" if differences else "state (dot: best action)", fontsize=8)
-    if not differences:
+    dots = not differences and not table.masked
+    axes.set_ylabel("state (dot: best action)" if dots else "state", fontsize=8)
+    if dots:
         rows, actions = np.nonzero(greedy(numbers))
         axes.scatter(actions, rows, s=8, color="white", edgecolors="black", linewidths=0.5)
 

@@ -66,6 +66,8 @@ def report(question: Question, folder: Path) -> Iterator[str]:
 
 
 def _about_table(table: Table) -> Iterator[str]:
+    if table.masked:
+        yield "values: best actions are not marked, because a state's number does not tell which actions are allowed"
     if len(table.states) < table.count:
         yield f"values: the first {len(table.states):,} of {table.count:,} states are drawn"
     if table.exact is None:

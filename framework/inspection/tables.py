@@ -15,7 +15,7 @@ from framework.assembly.parts import Agent
 from framework.environments.declared import reward_limits_of
 from framework.errors import UnsupportedSpace
 from framework.options import ReturnsOptions
-from framework.spaces import States
+from framework.spaces import Record, States
 from framework.types import Board
 
 LONGEST_SIDE = 40
@@ -50,6 +50,8 @@ class Table:
     gamma: float
     board: Board | None
     """Where the states are drawn; None: as a list."""
+    masked: bool = False
+    """Whether the environment allows only some actions. Which ones cannot be told from a state's number."""
 
 
 def table_of(agent: Agent) -> Table | None:
@@ -65,7 +67,9 @@ def table_of(agent: Agent) -> Table | None:
     values = agent.policy.action_values(states.observations(shown), explore=False).astype(np.float64)
     exact, why_not = _optimum(agent, states.count)
     gamma = agent.config[ReturnsOptions].gamma
-    return Table(shown, states.count, values, None if exact is None else exact[shown], why_not, gamma, board)
+    frame = agent.spaces.frame
+    masked = isinstance(frame, Record) and bool(frame.actions)
+    return Table(shown, states.count, values, None if exact is None else exact[shown], why_not, gamma, board, masked)
 
 
 def greedy(values: Float64[np.ndarray, "S A"]) -> Bool[np.ndarray, "S A"]:

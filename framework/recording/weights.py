@@ -24,10 +24,15 @@ SECONDS = 1.0
 
 
 class _Rank(NamedTuple):
-    """How good weights are. A confirmation outranks any number of short evaluations."""
+    """How good weights are. A confirmation outranks any evaluation, and a whole one those that ended early."""
 
     confirmed: bool
     value: float
+    whole: bool = True
+
+    def above(self, other: _Rank) -> bool:
+        """Whether these weights are better. NaN is never above anything."""
+        return (self.confirmed, self.whole, self.value) > (other.confirmed, other.whole, other.value)
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,8 @@ class BestWeights(Callback):
       after 100 episodes, because earlier a single lucky episode would win.
     * `best/evaluation.safetensors`: the best mean return of an evaluation. Weights whose confirmation reached
       `run.until` outrank all others, with the confirmation's mean as their value. Weights whose confirmation failed are
-      never the best: their first, short evaluation was lucky.
+      never the best: their first, short evaluation was lucky. An evaluation that ended early (evaluation.first) never
+      outranks a whole one.
     * `last.safetensors`: the weights at the end of the run.
 
     If two values are equal, the earlier weights are kept. A JSON file beside each says when they were saved: `value`
@@ -93,7 +99,8 @@ class BestWeights(Callback):
             return  # refuted, or the confirmation follows
         facts = _facts(result.mean, counters.episodes, counters)
         more = {"episodes": len(result.returns), "confirmed": confirmed}
-        self._save_if_better("evaluation", _Rank(confirmed, result.mean), {**facts, **more}, result.weights)
+        rank = _Rank(confirmed, result.mean, not result.abandoned)
+        self._save_if_better("evaluation", rank, {**facts, **more}, result.weights)
 
     def on_end(self, counters: Counters) -> None:
         self._write_waiting()
@@ -106,12 +113,15 @@ class BestWeights(Callback):
         return {measure: rank._asdict() for measure, rank in self._best.items()}
 
     def load_state_dict(self, state: State) -> None:
-        self._best = {measure: _Rank(bool(rank["confirmed"]), float(rank["value"])) for measure, rank in state.items()}
+        self._best = {
+            measure: _Rank(bool(rank["confirmed"]), float(rank["value"]), bool(rank.get("whole", True)))
+            for measure, rank in state.items()
+        }
 
     def _save_if_better(
         self, measure: str, rank: _Rank, facts: Mapping[str, Any], weights: State | None = None
     ) -> None:
-        if not rank > self._best.get(measure, _Rank(False, -math.inf)):  # not for NaN, either
+        if not rank.above(self._best.get(measure, _Rank(False, -math.inf, False))):
             return
         self._best[measure] = rank
         self._waiting[measure] = _Saved(self._policy.state_dict() if weights is None else weights, facts)

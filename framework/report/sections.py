@@ -195,10 +195,11 @@ def _files(run: Path, page: Path) -> Iterator[File]:
     for path in sorted(run.rglob("*")):
         name = path.relative_to(run)
         if path.is_file() and name.parts[0] != "checkpoints" and not any(part.startswith(".") for part in name.parts):
-            yield File(name.as_posix(), _link(path, page))
+            # names that are no text of this system are shown with replacements, and their links still lead there
+            yield File(os.fsencode(name.as_posix()).decode(errors="replace"), _link(path, page))
 
 
 def _link(path: Path, page: Path) -> str:
     """A relative link, so that page and runs may be moved together. Its first part is no scheme."""
     relative = os.path.relpath(path.resolve(), page.resolve().parent)
-    return quote(f"./{Path(relative).as_posix()}")
+    return quote(os.fsencode(f"./{Path(relative).as_posix()}"))

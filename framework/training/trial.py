@@ -43,9 +43,9 @@ def warning_of(parts: Parts) -> str | None:
         return None
     found: list[str] = []
 
-    def attempt() -> None:
+    def attempt(over: threading.Event) -> None:
         with suppress(Exception):
-            if not _repeats(parts):
+            if not _repeats(parts, over):
                 found.append(WARNING)
 
     _try(attempt)
@@ -64,11 +64,11 @@ def refuse_false_ends(parts: Parts) -> None:
         return
     refused: list[FrameworkError] = []
 
-    def attempt() -> None:
+    def attempt(over: threading.Event) -> None:
         with suppress(Exception):
             try:
                 with _opened(parts, parts.config[RunOptions].num_envs) as stream:
-                    _play(stream, parts.spaces.num_actions)
+                    _play(stream, parts.spaces.num_actions, over)
             except UsageError as error:
                 refused.append(error)
 
@@ -77,11 +77,14 @@ def refuse_false_ends(parts: Parts) -> None:
         raise refused[0]
 
 
-def _try(attempt: Callable[[], None]) -> None:
+def _try(attempt: Callable[[threading.Event], None]) -> None:
+    """Call it with an event that is set when its time is over. It should do nothing more then."""
+    over = threading.Event()
     with _global_random_state_kept():
-        thread = threading.Thread(target=attempt, name="trial of the environment", daemon=True)
+        thread = threading.Thread(target=attempt, args=[over], name="trial of the environment", daemon=True)
         thread.start()
         thread.join(3 * SECONDS)
+        over.set()
 
 
 @contextmanager
@@ -93,7 +96,7 @@ def _opened(parts: Parts, num_envs: int = 1) -> Iterator[TransitionStream]:
         stream.close()
 
 
-def _play(stream: TransitionStream, num_actions: int) -> None:
+def _play(stream: TransitionStream, num_actions: int, over: threading.Event) -> None:
     rng, begun = np.random.default_rng(0), time.monotonic()
     for _ in range(STEPS):
         observations = stream.observations
@@ -102,14 +105,16 @@ def _play(stream: TransitionStream, num_actions: int) -> None:
             legal = np.ones((len(observations), num_actions), np.bool_)
         stream.begin(np.array([rng.choice(np.flatnonzero(allowed)) for allowed in legal]))
         stream.finish()
-        if time.monotonic() - begun > SECONDS:
+        if over.is_set() or time.monotonic() - begun > SECONDS:
             break
 
 
-def _repeats(parts: Parts) -> bool:
+def _repeats(parts: Parts, over: threading.Event) -> bool:
     with _opened(parts) as stream:
-        _play(stream, parts.spaces.num_actions)
+        _play(stream, parts.spaces.num_actions, over)
         state = stream.state_dict()
+    if over.is_set():
+        return True
     with _opened(parts) as again:
         try:
             again.load_state_dict(state)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import framework
 from framework.assembly.assemble import assemble
 from framework.errors import UsageError
 from framework.events import Callback
@@ -68,7 +69,7 @@ class Watching(Callback):
 def test_each_line_is_the_arithmetic_of_its_update(names: str, more: dict[str, Any], capsys: Any) -> None:
     values = {"run.steps": 60, "run.seed": 3, "random_mdp.max_steps": 4, "random_mdp.actions": 3}
     parts = assemble([*names.split(","), RANDOM_MDP, "explain"], {**values, "tabular.learning_rate": 0.3, **more})
-    explanations = Explanations(parts.policy, parts.optimizer, parts.spaces)
+    explanations = Explanations(parts.policy, parts.optimizer, parts.spaces, 0.9)
     watching = Watching(parts, capsys)
     Loop(parts, [explanations, watching]).run()
     assert watching.lines >= 50
@@ -89,7 +90,7 @@ def test_the_exact_numbers_give_the_exact_table(seed: int, names: str, nstep: bo
         def on_update(self, batch: Batch, errors: Any, counters: Counters) -> None:
             nonlocal before
             known = before.copy()
-            found = Explanations(policy, parts.optimizer, parts.spaces).explain(batch, errors, counters.updates)
+            found = Explanations(policy, parts.optimizer, parts.spaces, 0.9).explain(batch, errors, counters.updates)
             for one in found:
                 term = one.term
                 bootstrap = (
@@ -170,8 +171,31 @@ def test_a_strangers_loss_is_explained_if_it_can_say_how(tmp_path: Path, capsys:
     other.write_text(STRANGER.format(more="from plugins.tabular.arithmetic import Term", method=METHOD))
     parts = assemble(["tabular", "chain", "explain", str(other)], {"run.steps": 20})
     watching = Watching(parts, capsys)
-    Loop(parts, [Explanations(parts.policy, parts.optimizer, parts.spaces), watching]).run()
+    Loop(parts, [Explanations(parts.policy, parts.optimizer, parts.spaces, 0.9), watching]).run()
     assert watching.lines == 20
+    parts.close()
+
+
+def test_a_decorator_around_its_loss_is_named(tmp_path: Path) -> None:
+    plugin = tmp_path / "clipping.py"
+    plugin.write_text(
+        "from framework.hooks import hookimpl\nfrom framework.types import TDErrors\n\nclass Clipped:\n"
+        "    def __init__(self, loss): self.loss = loss\n"
+        "    def __call__(self, batch, counters):\n        found = self.loss(batch, counters)\n"
+        "        return TDErrors(found.loss, found.priority, found.update)\n\n"
+        "@hookimpl(wrapper=True)\ndef make_loss():\n    return Clipped((yield))\n"
+    )
+    parts = assemble(["tabular", "chain", "explain", str(plugin)], {"run.steps": 20})
+    with pytest.raises(UsageError, match="Clipped stands around it"):
+        framework.train(parts, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_a_discount_nothing_is_said_to_have_terminated() -> None:
+    parts = assemble("tabular,chain")
+    update = Update(7, (2, 1), 0.5, 0.1, 0.0, 0.0, Term((0.2, 0.81)), 0.45)
+    assert "terminated" in update.describe(parts.spaces)
+    assert update.describe(parts.spaces, gamma=0.0).endswith("| γ = 0: no next value counts")
     parts.close()
 
 

@@ -12,6 +12,7 @@ import pytest
 import framework
 from framework.assembly.assemble import assemble
 from framework.errors import UsageError
+from framework.events import Callback, Episode
 from framework.recording.rows import read_rows
 from framework.types import Counters
 from plugins import tracking
@@ -36,8 +37,8 @@ class Kept:
     def send(self, rows: Sequence[Row]) -> None:
         self.rows += rows
 
-    def end(self) -> None:
-        self.ended = True
+    def end(self, failed: bool) -> None:
+        self.ended, self.failed = True, failed
 
 
 class Refusing(Kept):
@@ -86,6 +87,25 @@ def test_the_service_gets_every_evaluation_and_the_newest_of_the_others(tmp_path
     )
     assert any("learning/loss" in scalars for _, scalars in service.rows), "also the row that the end of the run writes"
     assert [steps for steps, _ in service.rows] == sorted(steps for steps, _ in service.rows)
+
+
+class Raising(Callback):
+    """Ends a run by an exception."""
+
+    def on_episode(self, episode: Episode, counters: Counters) -> None:
+        raise ConnectionResetError("the end")
+
+
+def test_the_service_hears_whether_an_exception_ended_the_run(tmp_path: Path) -> None:
+    service, failed = Kept(), Kept()
+    run(service, tmp_path / "whole")
+    folder = tmp_path / "failed"
+    with pytest.raises(ConnectionResetError):
+        framework.train(
+            assemble("tabular,chain", VALUES), folder, callbacks=[Tracker("it", failed, folder, {}), Raising()]
+        )
+    assert (service.ended, service.failed) == (True, False)
+    assert (failed.ended, failed.failed) == (True, True)
 
 
 def test_a_resumed_run_sends_only_what_is_new(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def report(
 
     Curves can be zoomed, and each seed can be switched off. A browser without scripts shows pictures of the curves.
 
-    Needs the libraries of the extra 'report': pip install 'pluggable-q[[report]'.
+    Needs the libraries of the extra 'report': pip install 'pluggable-q\\[report]'.
 
     Examples:
 

@@ -85,6 +85,33 @@ def test_what_a_reader_must_know_of_single_runs_is_noted(tmp_path: Path) -> None
     assert gather([whole]).notes == ()
 
 
+def test_a_confirmation_stands_in_the_place_of_its_evaluation(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", options={"run.steps": 99, "run.until": 5.0}, evaluations=[6.0, 1.0])
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    played = [row for row in rows if row["kind"] == "evaluation"]
+    for row in played:
+        row["env_steps"] = played[0]["env_steps"]  # the second one refutes the first
+    (run / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    (arm,) = gather([run]).arms
+    assert [row["mean"] for row in arm.runs[0].of_kind("evaluation")] == [1.0]
+    assert arm.runs[0].missed_its_end()
+
+
+def test_a_run_that_goes_on_has_not_ended_although_it_once_had(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    with (run / "metrics.jsonl").open("a") as file:
+        row = {"kind": "episode", "env_steps": 500, "frames": 500, "seconds": 9.0, "mean_100": 1.0, "return": 1.0}
+        file.write(json.dumps(row) + "\n")
+    (arm,) = gather([run]).arms
+    assert not arm.runs[0].ended
+    assert arm.runs[0].steps == 500
+
+
+def test_a_run_that_its_hours_ended_did_not_miss_its_end(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", options={"run.steps": 99, "run.hours": 0.1})
+    assert not gather([run]).arms[0].runs[0].missed_its_end()
+
+
 def test_only_what_differs_is_a_difference(tmp_path: Path) -> None:
     one = write_run(tmp_path / "one", options={"tabular.power": 0.5})
     other = write_run(

@@ -74,6 +74,17 @@ def test_the_arrows_are_the_argmax_and_ties_have_several(values: np.ndarray) -> 
 MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
 
 
+def test_where_actions_are_masked_none_is_called_the_best() -> None:
+    board = Board(2, 3, None, MOVES, {})
+    values = np.arange(24.0).reshape(6, 4)
+    assert arrows(Table(np.arange(6), 6, values, None, "", 0.9, board))
+    assert not arrows(Table(np.arange(6), 6, values, None, "", 0.9, board, masked=True))
+    parts = assemble("tabular,gym:Taxi-v4", {"run.steps": 10})
+    table = table_of(parts)
+    parts.close()
+    assert table is not None and table.masked
+
+
 def test_values_that_differ_by_rounding_are_ties() -> None:
     assert greedy(np.array([[0.3, 0.1 + 0.2], [0.3, 0.3 + 1e-9]])).tolist() == [[True, True], [False, True]]
 

@@ -177,3 +177,16 @@ def test_a_confirmation_outranks_and_a_refutation_disqualifies(scripted: Callabl
     assert saved == [1, 1, 3, 3, 3, 6]
     assert [fact["value"] for fact in facts] == [5.0, 5.0, 18.5, 18.5, 18.5, 19.0]
     assert facts[-1]["confirmed"] is True and facts[-1]["episodes"] == 3
+
+
+def test_an_evaluation_that_ended_early_never_outranks_a_whole_one(
+    scripted: Callable[..., Any], tmp_path: Path
+) -> None:
+    run = scripted()
+    run.start(BestWeights(tmp_path, run.policy, run.statistics, run.clock))
+    saved = []
+    for value, abandoned in [(3.0, True), (5.0, True), (4.0, False), (17.0, True), (6.0, False)]:
+        run.policy.version += 1
+        run.result((value,), abandoned=abandoned)
+        saved.append(version(tmp_path / "best/evaluation.safetensors"))
+    assert saved == [1, 2, 3, 3, 5]

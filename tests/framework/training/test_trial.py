@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import framework
 from framework.assembly.assemble import assemble
 from framework.errors import UsageError
 from framework.recording import load_state
+from framework.training import trial
 from framework.training.trial import WARNING, warning_of
 
 LENGTHENING = """
@@ -59,6 +62,20 @@ def test_of_others_it_is_said_before_the_first_step(plugin: str) -> None:
     unsaved = assemble(f"tabular,{plugin}", {"run.steps": 10, "checkpoint.every": 0})
     assert warning_of(unsaved) is None
     unsaved.close()
+
+
+def test_a_trial_that_takes_too_long_is_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "SECONDS", 0.02)
+    stopped: list[bool] = []
+
+    def attempt(over: threading.Event) -> None:
+        stopped.append(over.wait(20))
+
+    trial._try(attempt)
+    deadline = time.monotonic() + 20
+    while not stopped and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert stopped == [True]
 
 
 def test_a_run_goes_on_with_new_episodes_if_it_is_forced(
