@@ -127,7 +127,8 @@ class FrameReplay:
 
     def sample(self, n: int, counters: Counters) -> Batch:
         """At most n transitions, as the sampler chooses. Read `next_obs` and `next_action` before the next `add`."""
-        return self._batch(*self._sampler.sample(n, counters))
+        ids, weights = self._sampler.sample(n, counters)
+        return self._batch(ids, weights)
 
     def ids(self) -> Int64[np.ndarray, " K"]:
         """Every transition whose window is complete and whose stack has all its frames, lane by lane.

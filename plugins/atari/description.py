@@ -80,8 +80,8 @@ def describe(game: Game, role: Role, actions: Sequence[str]) -> dict[str, Any]:
         "frame_stack": options.stack,
         "stack_padding": options.padding,
         "frame_skip": options.frame_skip,
-        "action_names": list(actions),
         "protocol": protocol,
+        "action_names": list(actions),
     }
     scores = reference_scores(game.name)
     if scores is not None:

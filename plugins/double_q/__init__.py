@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float64, Shaped
+from jaxtyping import Float64, Int64, Shaped
 
 from framework.config import Config
 from framework.conformance.check import Check, checks_in
@@ -61,18 +61,23 @@ class DoubleQLearning:
 
     def __call__(self, batch: Batch, counters: Counters) -> TDErrors:
         selects = (self._generator.random(len(batch)) < 0.5).astype(np.int64)
+        _, evaluated = self._evaluated(batch, selects)
+        cells = (selects, self._policy.states(batch.obs), batch.action)
+        return temporal_difference(self._policy, cells, batch, evaluated)
+
+    def _evaluated(
+        self, batch: Batch, selects: Int64[np.ndarray, " B"]
+    ) -> tuple[Int64[np.ndarray, " B"], Float64[np.ndarray, " B"]]:
+        """The next action that one table prefers, and what the other one says of it."""
         following = self._policy.states(batch.next_obs)
         best = only_legal(self._policy.table[selects, following], batch.next_obs).argmax(axis=1)
         evaluated = self._policy.table[1 - selects, following, best]
-        cells = (selects, self._policy.states(batch.obs), batch.action)
-        return temporal_difference(self._policy, cells, batch, evaluated)
+        return best, evaluated
 
     def bootstraps(self, batch: Batch, errors: TDErrors, counters: Counters) -> Sequence[Term]:
         """Return the terms for the plugin `explain`: see `plugins.tabular.arithmetic`."""
         selects = errors.update[0][0]  # the coin of each row
-        following = self._policy.states(batch.next_obs)
-        best = only_legal(self._policy.table[selects, following], batch.next_obs).argmax(axis=1)
-        evaluated = self._policy.table[1 - selects, following, best]
+        best, evaluated = self._evaluated(batch, selects)
         return [
             Term(
                 (value,),
