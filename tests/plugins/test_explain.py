@@ -76,7 +76,7 @@ def test_each_line_is_the_arithmetic_of_its_update(names: str, more: dict[str, A
     parts.close()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32), names=st.sampled_from(FAMILY), nstep=st.booleans(), max_steps=st.integers(0, 5))
 def test_the_exact_numbers_give_the_exact_table(seed: int, names: str, nstep: bool, max_steps: int) -> None:
     """In float64, without the rounding of what is printed, and for several steps and any ends of episodes, too."""

@@ -12,7 +12,11 @@ from framework.assembly.discovery import installed, resolve
 from framework.config import Section
 from framework.defaults import plugin as defaults
 
-OWN_INVENTIONS = {"pong": "its protocol has a page of its own"}
+OWN_INVENTIONS = {
+    "mlflow": "a tracker of experiments",
+    "pong": "its protocol has a page of its own",
+    "wandb": "a tracker of experiments",
+}
 """Plugins with options whose values come from no paper."""
 
 

@@ -157,7 +157,7 @@ def test_a_name_that_is_no_video_is_refused(make: Callable[[Path], VideoFile], t
 
 def test_a_folder_with_a_videos_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.gif").mkdir()
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(UsageError, match="this is a folder"):
         VideoFile(tmp_path / "x.gif")
 
 

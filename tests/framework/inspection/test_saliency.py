@@ -46,7 +46,7 @@ def test_a_network_whose_first_weights_are_zero_has_no_saliency() -> None:
     assert not occlusion(agent.policy, obs, WHOLE).any()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(y=st.integers(0, 9), x=st.integers(0, 9), channel=st.integers(0, 3))
 def test_on_a_small_board_only_the_cell_that_counts_is_salient(y: int, x: int, channel: int) -> None:
     obs = np.zeros((1, 4, 10, 10), np.uint8)

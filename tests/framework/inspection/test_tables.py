@@ -37,7 +37,7 @@ def value_iteration(transitions: Transitions, gamma: float) -> np.ndarray:
     raise AssertionError("value iteration did not converge")
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(gamma=st.floats(0, 0.95), slip=st.sampled_from([0.0, 0.3]), scale=st.sampled_from([-0.2, 0.0]))
 def test_the_exact_values_of_the_grid_are_those_of_value_iteration(gamma: float, slip: float, scale: float) -> None:
     values = {"returns.gamma": gamma, "grid.slip": slip, "grid.step_reward": scale}

@@ -24,7 +24,7 @@ def test_an_evaluation_plays_its_quota_on_every_environment() -> None:
     assert evaluate(parts, name="b", episodes=7, epsilon=1.0).lengths != result.lengths
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     first=st.integers(0, 8),
     episodes=st.integers(1, 6),

@@ -112,7 +112,7 @@ def test_forced_parts_that_do_not_fit_are_named(run: Path) -> None:
 
 
 def test_other_versions_are_refused(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("framework.training.run_folder._versions", lambda plugins: {"numpy": "0.1"})
+    monkeypatch.setattr("framework.training.run_folder.versions", lambda plugins: {"numpy": "0.1"})
     with pytest.raises(framework.UsageError, match=r"versions.numpy: .* then, \"0.1\" now"):
         framework.resume(run, {"run.steps": 90})
 
