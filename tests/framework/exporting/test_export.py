@@ -51,9 +51,11 @@ def test_a_table_in_a_program_without_torch_and_without_this_package(names: str,
 
 def shown_by(env: gymnasium.Env[Any, Any], keys: list[list[Any]], steps: int) -> tuple[list[Any], list[list[Any]]]:
     """Observations of an environment, and of each the leaves with these keys."""
+    env.action_space.seed(0)
     seen, leaves = [env.reset(seed=0)[0]], []
     for _ in range(steps):
-        seen.append(env.step(env.action_space.sample())[0])
+        obs, _, terminated, truncated, _ = env.step(env.action_space.sample())
+        seen.append(env.reset()[0] if terminated or truncated else obs)
     for obs in seen:
         leaves.append([])
         for path in keys:

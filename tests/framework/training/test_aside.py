@@ -289,4 +289,5 @@ def test_the_process_ends_with_the_run_even_if_that_is_killed(tmp_path: Path) ->
         run.kill()
         run.wait()
     psutil.wait_procs(children, timeout=30)
-    assert not children[0].is_running() or children[0].status() == psutil.STATUS_ZOMBIE
+    with suppress(psutil.NoSuchProcess):
+        assert not children[0].is_running() or children[0].status() == psutil.STATUS_ZOMBIE
