@@ -24,6 +24,19 @@ from machine import need
 from framework.assembly.configuration import configure
 from framework.options import EvaluationOptions, RunOptions
 
+ACROBOT_AND_LANDER: Mapping[str, Any] = {
+    "learning_rate": 6.3e-4,
+    "batch_size": 128,
+    "buffer_size": 50_000,
+    "learning_starts": 0,
+    "target_update_interval": 250,
+    "train_freq": 4,
+    "gradient_steps": -1,
+    "exploration_fraction": 0.12,
+    "exploration_final_eps": 0.1,
+}
+"""Values that the zoo has for two environments."""
+
 TUNED: Mapping[str, Mapping[str, Any]] = {
     "CartPole-v1": {
         "learning_rate": 2.3e-3,
@@ -36,17 +49,7 @@ TUNED: Mapping[str, Mapping[str, Any]] = {
         "exploration_fraction": 0.16,
         "exploration_final_eps": 0.04,
     },
-    "Acrobot-v1": {
-        "learning_rate": 6.3e-4,
-        "batch_size": 128,
-        "buffer_size": 50_000,
-        "learning_starts": 0,
-        "target_update_interval": 250,
-        "train_freq": 4,
-        "gradient_steps": -1,
-        "exploration_fraction": 0.12,
-        "exploration_final_eps": 0.1,
-    },
+    "Acrobot-v1": ACROBOT_AND_LANDER,
     "MountainCar-v0": {
         "learning_rate": 4e-3,
         "batch_size": 128,
@@ -59,17 +62,7 @@ TUNED: Mapping[str, Mapping[str, Any]] = {
         "exploration_fraction": 0.2,
         "exploration_final_eps": 0.07,
     },
-    "LunarLander-v3": {
-        "learning_rate": 6.3e-4,
-        "batch_size": 128,
-        "buffer_size": 50_000,
-        "learning_starts": 0,
-        "target_update_interval": 250,
-        "train_freq": 4,
-        "gradient_steps": -1,
-        "exploration_fraction": 0.12,
-        "exploration_final_eps": 0.1,
-    },
+    "LunarLander-v3": ACROBOT_AND_LANDER,
 }
 """Environment → the values of rl-zoo3 2.9.2 for DQN, beside two hidden layers of 256. It has no others of this page."""
 

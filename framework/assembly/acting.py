@@ -37,6 +37,7 @@ class Actor:
         self._first = True
 
     def act(self, obs: Any, mask: Any, info: Mapping[str, Any] | None) -> Any:
+        """Return the greedy action of one observation, or an array of several: see `Agent.act`."""
         translation = self._translation
         observations, single = self._observations(self._turned(obs))
         values = only_legal(self._policy.action_values(observations, explore=False), observations)

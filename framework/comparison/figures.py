@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
+STYLES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 """matplotlib's names of the dashes."""
 
 WARNING_SIGNS = 110
@@ -36,7 +36,7 @@ def figure_of(comparison: Comparison) -> Figure:
     for number, arm in enumerate(comparison.arms):
         colour, dashes = style_of(number)
         for curve in arm.curves:
-            axes.plot(*sampled(curve), color=colour, linewidth=0.7, alpha=0.45, linestyle=DASHES[dashes])
+            axes.plot(*sampled(curve), color=colour, linewidth=0.7, alpha=0.45, linestyle=STYLES[dashes])
         spread = band(arm.curves)
         if spread is not None:
             axes.fill_between(*spread, color=colour, alpha=0.18, linewidth=0)
@@ -45,7 +45,7 @@ def figure_of(comparison: Comparison) -> Figure:
         x, mean = mean_curve(arm.curves)
         marker = "o" if len(x) == 1 else ""
         label = f"{textwrap.shorten(arm.label, LABEL_SIGNS, placeholder='…') or arm.label[:LABEL_SIGNS]} ({seeds})"
-        line = axes.plot(x, mean, color=colour, linewidth=2.2, linestyle=DASHES[dashes], marker=marker, label=label)
+        line = axes.plot(x, mean, color=colour, linewidth=2.2, linestyle=STYLES[dashes], marker=marker, label=label)
         handles += line
     if comparison.threshold is not None:
         label = f"threshold {comparison.threshold:g}"

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from framework.assembly.parts import Agent
-from framework.inspection.episode import Moment, moments
-from framework.inspection.overlay import Distribution, Overlay, Picture, Scale
+from framework.inspection.episode import Moment, Picture, moments
+from framework.inspection.overlay import Distribution, Overlay, Scale
 from framework.inspection.saliency import image_leaf, occlusion, overlaid, picture_of
 from framework.inspection.screens import VideoFile, has_video
 from framework.recording.files import replacing

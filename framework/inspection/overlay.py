@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float
 
-from framework.inspection.episode import Decision
+from framework.inspection.episode import Decision, Picture
 from framework.inspection.tables import greedy
 from framework.spaces import legal_actions
 
-Picture: TypeAlias = UInt8[np.ndarray, "H W 3"]
 Distribution: TypeAlias = tuple[Float[np.ndarray, "A K"], Float[np.ndarray, "A K"]]
 """Possible returns of each action, and their probabilities."""
 

@@ -11,12 +11,11 @@ has to pass through whole numbers.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 from gymnasium.spaces import Box
 from jaxtyping import Float64, Shaped, UInt8
 
+from framework.inspection.episode import Picture
 from framework.spaces import leaves_of, only_legal
 from framework.types import Policy, Spaces
 
@@ -34,8 +33,6 @@ COLOURS = (
     (200, 200, 200),
 )
 """Okabe and Ito's palette, which colour-blind readers can tell apart, for the channels of an image."""
-
-Picture: TypeAlias = UInt8[np.ndarray, "H W 3"]
 
 
 def image_leaf(spaces: Spaces) -> str | None:

@@ -32,7 +32,8 @@ class _Rank(NamedTuple):
 
     def above(self, other: _Rank) -> bool:
         """Whether these weights are better. NaN is never above anything."""
-        return (self.confirmed, self.whole, self.value) > (other.confirmed, other.whole, other.value)
+        own, others = (self.confirmed, self.whole, self.value), (other.confirmed, other.whole, other.value)
+        return not math.isnan(self.value) and own > others
 
 
 @dataclass(frozen=True)

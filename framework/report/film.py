@@ -27,7 +27,7 @@ HEIGHT, WIDTH = 160, 240
 
 
 @dataclass(frozen=True)
-class Picture:
+class Still:
     """A picture of the strip."""
 
     step: int
@@ -42,7 +42,7 @@ class Strip:
 
     run: RecordedRun
     """The run whose agent plays: the one with the best evaluation, else the best final return."""
-    pictures: tuple[Picture, ...] = ()
+    pictures: tuple[Still, ...] = ()
     caption: str = ""
     missing: str = ""
     """Why there are no pictures."""
@@ -68,7 +68,7 @@ def film_strip(run: RecordedRun) -> Strip:
         agent = load(run.folder, values={"evaluation.max_steps": most})
         for moment in moments(agent, 1):
             kept.add(moment.picture)
-        pictures = tuple(Picture(step, _data_uri(picture)) for step, picture in kept.chosen())
+        pictures = tuple(Still(step, _data_uri(picture)) for step, picture in kept.chosen())
     except FrameworkError as error:
         return Strip(run, missing=" ".join(getattr(error, "problems", None) or [str(error)]))
     except (Exception, SystemExit) as error:  # a plugin, or a library that draws, may raise anything

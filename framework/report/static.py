@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from framework.comparison.figures import DASHES
+from framework.comparison.figures import STYLES
 from framework.recording.drawing import style_of
 from framework.report.series import Line, Panel
 
@@ -50,5 +50,5 @@ def _draw(axes: Axes, line: Line) -> Line2D:
     if line.spread is not None:
         axes.errorbar(line.x, line.y, yerr=line.spread, fmt="none", ecolor=colour, elinewidth=0.8, capsize=2)
     return axes.plot(
-        line.x, line.y, color=colour, linewidth=1.3, linestyle=DASHES[dashes], marker=marker, markersize=4
+        line.x, line.y, color=colour, linewidth=1.3, linestyle=STYLES[dashes], marker=marker, markersize=4
     )[0]

@@ -14,16 +14,23 @@ from framework.types import Counters, State
 
 
 def check_ends(parts: Parts) -> None:
-    """Refuse a run that would never end.
+    """Refuse a run that would never end, and what has no effect without one of its ends.
 
     Raises:
-        UsageError: if no end is set, or `run.until` or `run.patience` is set without evaluations.
+        UsageError: if no end is set, `run.until` or `run.patience` is set without evaluations, or the user set
+            `evaluation.first` without `run.until`.
     """
     options = parts.config[RunOptions]
     ends = (options.steps, options.episodes, options.until, options.hours, options.patience or None)
     if all(end is None for end in ends):
         raise UsageError("the run has no end: set one with --steps, --episodes, --until, --patience or --hours")
-    if parts.config[EvaluationOptions].every:
+    evaluation = parts.config[EvaluationOptions]
+    if evaluation.first and options.until is None and parts.config.sources.get("evaluation.first") == "--set":
+        raise UsageError(
+            f"evaluation.first = {evaluation.first} (from --set) has no effect without a goal: set one with --until, "
+            "or drop it"
+        )
+    if evaluation.every:
         return
     for name, value in (("run.until", options.until), ("run.patience", options.patience or None)):
         if value is not None:

@@ -14,7 +14,7 @@ from gymnasium.vector import AutoresetMode
 
 from framework.assembly.parts import Parts
 from framework.environments.stream import TransitionStream
-from framework.errors import FrameworkError, NotRepeated, UsageError
+from framework.errors import NotRepeated, UsageError
 from framework.options import CheckpointOptions, RunOptions
 from framework.spaces import legal_actions
 from framework.types import Stateful
@@ -62,7 +62,7 @@ def refuse_false_ends(parts: Parts) -> None:
     """
     if parts.stream.mode is AutoresetMode.DISABLED:
         return
-    refused: list[FrameworkError] = []
+    refused: list[UsageError] = []
 
     def attempt(over: threading.Event) -> None:
         with suppress(Exception):

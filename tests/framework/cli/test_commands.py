@@ -125,6 +125,7 @@ WRONG = [
     (["run", "-p", "tabular,chain", "--hours", "0"], "run.hours = 0.0 (from command line): must be greater than 0"),
     (["run", "-p", "dqn,chain", "--set", "dqn.mlp=5"], "dqn.mlp = 5 (from --set): must be a list, such as [1, 2]"),
     (["run", "-p", "tabular,chain", "--until", "1"], "run.until = 1.0 (from command line) needs evaluations"),
+    (["run", "-p", "tabular,chain", "--set", "evaluation.first=3"], "no effect without a goal: set one with --until"),
     (["run", "-p", "tabular,chain", "--config", "none.toml"], "none.toml: No such file"),
     (["run", "-p", "tabular,chain", "--run-dir", "full"], "has files in it: choose another"),
     (["run", "-p", "tabular,chain", "--set", "replay.capacity=1"], "replay.capacity = 1"),

@@ -19,7 +19,7 @@ from framework.assembly.parts import Parts
 from framework.errors import FrameworkError, UsageError
 from framework.inspection import film as films
 from framework.inspection.episode import Decision, moments
-from framework.inspection.film import draw_film, frames_of, write_film
+from framework.inspection.film import _gif_milliseconds, draw_film, frames_of, write_film
 from framework.inspection.overlay import BARS, CHOSEN, GAP, OTHER, Overlay, Scale
 from framework.inspection.screens import VideoFile, Window
 from framework.spaces import MASK, WHOLE, Record
@@ -177,3 +177,10 @@ def test_a_refusal_of_the_system_names_the_file(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(films, "has_video", lambda: False)
     with pytest.raises(FrameworkError, match="gone"):
         write_film([np.zeros((4, 4, 3), np.uint8)], 4, tmp_path / "gone", "film")
+
+
+@pytest.mark.parametrize("rate", [1.0, 15.0, 30.0, 60.0, 1000.0])
+def test_a_gif_has_whole_hundredths_of_a_second_and_not_fewer_than_two(rate: float) -> None:
+    milliseconds = _gif_milliseconds(rate)
+    assert milliseconds % 10 == 0 and milliseconds >= 20
+    assert rate > 50 or abs(milliseconds - 1000 / rate) <= 5

@@ -190,3 +190,13 @@ def test_an_evaluation_that_ended_early_never_outranks_a_whole_one(
         run.result((value,), abandoned=abandoned)
         saved.append(version(tmp_path / "best/evaluation.safetensors"))
     assert saved == [1, 2, 3, 3, 5]
+    run.policy.version += 1
+    run.result((float("nan"),))
+    assert version(tmp_path / "best/evaluation.safetensors") == 5
+
+
+def test_an_evaluation_without_a_number_is_never_the_best(scripted: Callable[..., Any], tmp_path: Path) -> None:
+    run = scripted()
+    run.start(BestWeights(tmp_path, run.policy, run.statistics, run.clock))
+    run.result((float("nan"),))
+    assert not (tmp_path / "best").exists()
