@@ -18,8 +18,8 @@ from framework.events import Callback
 from framework.testing import enforce
 from framework.training.loop import Loop
 from framework.types import Batch, Counters, Loss, TDErrors
-from plugins.explain import DIGITS, Explanations, Update
-from plugins.tabular.arithmetic import Term
+from plugins.explain import Explanations
+from plugins.tabular.arithmetic import DIGITS, Term, Update
 from tests.plugins.tabular_runs import RANDOM_MDP
 
 LINE = re.compile(r"update (\d+): Q(_[AB])?\((\d+), ([^)]+)\) ← (.+) ([=≈]) (\S+?)( \| .+)?")
