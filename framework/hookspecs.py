@@ -33,7 +33,8 @@ Conventions beside the hooks:
 
 * A part satisfies its protocol in `framework.types`. A part whose state changes during a run has `state_dict()` and
   `load_state_dict(state)`; the state is a nested dict of numpy arrays and JSON scalars. A part may have `manifest()`,
-  which returns JSON values for the run's manifest.
+  which returns JSON values for the run's manifest, and `measures()`, which returns numbers for learning rows of the
+  metrics (`framework.types.Measured`).
 * The weights of a policy are the arrays of floating-point numbers in its state. The option run.init_from takes them
   over from another run, and nothing else. So leave constants that options set out of the state.
 * An option called `threads` says how many threads a run takes; a study starts as many runs at once as fit the cores.

@@ -86,6 +86,13 @@ class EvaluationOptions(Section, name="evaluation"):
     )
     epsilon: float = Field(0.001, ge=0, le=1, description="probability of a uniformly random action")
     num_envs: int = Field(5, ge=1, le=1024, description="environments side by side, at most one for each episode")
+    groups: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="with more than 1, the environments of one group step while the agent acts in another: saves time "
+        "where environments work in threads or processes of their own",
+    )
     max_steps: int = Field(
         27_000,
         ge=0,

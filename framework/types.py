@@ -247,6 +247,15 @@ class Described(Protocol):
 
 
 @runtime_checkable
+class Measured(Protocol):
+    """A part with numbers that show whether learning is healthy, such as the norm of the last gradient."""
+
+    def measures(self) -> Mapping[str, float]:
+        """Return name → number, now. It is called for a learning row of the metrics, and draws no random number."""
+        ...
+
+
+@runtime_checkable
 class Segmented(Protocol):
     """A stateful part with a long log. A checkpoint writes only what is new since the previous checkpoint."""
 

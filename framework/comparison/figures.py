@@ -6,16 +6,13 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from framework.comparison.compare import Comparison
-from framework.recording.drawing import BLACK, VERMILION, style_of
+from framework.recording.drawing import BLACK, STYLES, VERMILION, style_of
 from framework.study.figures import sampled
 from framework.study.statistics import band, mean_curve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
-
-STYLES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
-"""matplotlib's names of the dashes."""
 
 WARNING_SIGNS = 110
 """Signs in a line of a warning."""

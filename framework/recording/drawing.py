@@ -19,6 +19,8 @@ SERIES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 """The colours of lines that are compared, in order."""
 DASHES = ("solid", "dash", "dot", "dashdot")
 """Where there are more lines than colours, the next ones are dashed."""
+STYLES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
+"""The same for matplotlib."""
 
 
 def style_of(number: int) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.events import Callback
-from framework.recording.drawing import BLACK, BLUE, GREEN, VERMILION, save_figure
+from framework.recording.drawing import BLACK, BLUE, GREEN, STYLES, VERMILION, save_figure, style_of
 from framework.recording.metrics import METRICS
 from framework.recording.rows import read_rows
 from framework.types import Counters
@@ -19,12 +19,26 @@ if TYPE_CHECKING:
 
 Rows = Sequence[dict[str, Any]]
 
+TAKEN = "taken/"
+
+GROUPS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("loss", {"loss": "loss"}),
+    ("temporal-difference error", {"td_error": "mean priority"}),
+    ("action values", {"value_max": "largest", "value_mean": "mean of the best"}),
+    ("norm of the gradient", {"optimizer/gradient_norm": "norm"}),
+    ("age of a batch in steps", {"buffer/age": "age"}),
+    ("share of the replay that counts", {"sampler/effective_share": "share"}),
+    ("share of observations with the same best action", {"greedy_share": "share"}),
+)
+"""The panels of `learning.png`: title, and key of learning rows → name of the line."""
+
 
 def draw_figures(folder: Path) -> list[Path]:
-    """Draw `curves.png` and, if an ε was reported, `epsilon.png` into a run folder, and return their paths.
+    """Draw `curves.png`, and `epsilon.png` and `learning.png` where there is something for them; return their paths.
 
     The curves show return, best return, running mean, ε and evaluations against training episodes. A run without a
-    finished episode gets no figures. matplotlib's global state stays unchanged.
+    finished episode gets no figures. `learning.png` shows what the learning rows say, if there are at least two. Its
+    curves are drawn against environment steps. matplotlib's global state stays unchanged.
 
     Raises:
         FrameworkError: if the folder's metrics are missing or damaged.
@@ -37,6 +51,9 @@ def draw_figures(folder: Path) -> list[Path]:
     drawn = [save_figure(_curves(folder.resolve().name, episodes, evaluations), folder / "curves.png")]
     if _has_epsilon(episodes):
         drawn.append(save_figure(_epsilon(folder.resolve().name, episodes), folder / "epsilon.png"))
+    learning = [row for row in rows if row.get("kind") == "learning"]
+    if len(learning) > 1:
+        drawn.append(save_figure(_learning(folder.resolve().name, learning), folder / "learning.png"))
     return drawn
 
 
@@ -114,6 +131,34 @@ def _epsilon(name: str, episodes: Rows) -> Figure:
     axes.plot(_column(episodes, "episode"), _column(episodes, "epsilon"), color=VERMILION, linewidth=1.8, marker=marker)
     axes.set_ylabel("ε")
     axes.set_ylim(-0.05, 1.05)
+    return figure
+
+
+def _learning(name: str, rows: Rows) -> Figure:
+    """A panel for each group of numbers that the rows have."""
+    from matplotlib.figure import Figure
+
+    taken = sorted({key for row in rows for key in row if key.startswith(TAKEN)})
+    groups = [*GROUPS, ("share of the actions taken", {key: key.removeprefix(TAKEN) for key in taken})]
+    known = {title: [key for key in lines if any(row.get(key) is not None for row in rows)] for title, lines in groups}
+    shown = [(title, lines) for title, lines in groups if known[title]]
+    columns = 2
+    figure = Figure(figsize=(9, 2.4 * -(-len(shown) // columns) + 0.6), layout="constrained")
+    figure.suptitle(name, parse_math=False)
+    steps = _column(rows, "env_steps")
+    for place, (title, lines) in enumerate(shown):
+        axes = figure.add_subplot(-(-len(shown) // columns), columns, place + 1)
+        axes.set_title(title, fontsize="medium")
+        axes.grid(alpha=0.25)
+        axes.margins(x=0.02)
+        if place >= len(shown) - columns:
+            axes.set_xlabel("environment steps")
+        for number, key in enumerate(known[title]):
+            colour, dashes = style_of(number)
+            style = STYLES[dashes]
+            axes.plot(steps, _column(rows, key), color=colour, linestyle=style, linewidth=1.2, label=lines[key])
+        if len(known[title]) > 1:
+            axes.legend(fontsize="x-small", ncols=2 if len(known[title]) > 4 else 1)
     return figure
 
 

@@ -10,7 +10,8 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from framework.events import Callback, Episode, EvaluationProgress, EvaluationResult
+from framework.events import Episode, EvaluationProgress, EvaluationResult
+from framework.recording.progress import Shown
 from framework.recording.statistics import EpisodeStatistics, Figures
 from framework.types import Counters, Exploration, Step
 
@@ -19,7 +20,7 @@ RATE_SAMPLES = 40
 """Number of samples that rates are computed from: the last ten seconds."""
 
 
-class LiveProgress(Callback):
+class LiveProgress(Shown):
     """A progress bar towards the run's nearest end, and current statistics, redrawn four times a second.
 
     The loop's thread only stores the statistics; rich draws them in a thread of its own.
@@ -87,6 +88,9 @@ class LiveProgress(Callback):
     def on_end(self, counters: Counters) -> None:
         self._refresh(counters)
         self._live.stop()
+
+    def say(self, text: str) -> None:
+        self._live.console.print(text, markup=False, highlight=False)
 
     def _nearest_end(self, counters: Counters) -> tuple[str, float]:
         """The name of the end that the run is closest to, and the fraction of the way to it that is done."""

@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 
 from framework.events import Callback, Episode, EvaluationResult
+from framework.recording.diagnosis import Diagnosis
 from framework.recording.events import EventFile
 from framework.recording.files import require_bytes
+from framework.recording.learning import Learning
 from framework.recording.rows import RowFile
 from framework.recording.statistics import EpisodeStatistics
-from framework.types import Batch, Counters, Exploration, State, TDErrors
+from framework.types import Batch, Counters, Exploration, State, Step, TDErrors
 
 METRICS = "metrics.jsonl"
 
 
 class MetricsWriter(Callback):
-    """Writes a row for each episode, for each evaluation and for every `learning_every` updates.
+    """Writes a row for each episode, for each evaluation and for every `learning_every` updates, and for warnings.
 
     Every row has `kind`, `env_steps`, `frames`, `updates` and `seconds`, the training time so far without evaluations.
     The metrics of record.info are called `info/<metric>`. TensorBoard's tags are `<kind>/<key>` and
@@ -35,6 +37,8 @@ class MetricsWriter(Callback):
         learning_every: int = 500,
         clock: Callable[[], float] = time.monotonic,
         options: Mapping[str, Any] | None = None,
+        learning: Learning | None = None,
+        diagnosis: Diagnosis | None = None,
     ) -> None:
         """Args:
         folder: the run folder, which must exist.
@@ -43,10 +47,13 @@ class MetricsWriter(Callback):
         learning_every: updates between two learning rows, at least 1.
         clock: returns seconds since any origin.
         options: the run's options, for TensorBoard's page of hyperparameters.
+        learning: what learning rows say beside loss and speed; None: nothing.
+        diagnosis: looks at each learning row; its warnings become rows. It must be called before, as a callback.
         """
         self._folder, self._options = folder, options
         self._exploration = exploration
         self._statistics = statistics
+        self._learning, self._diagnosis = learning, diagnosis
         self._learning_every = learning_every
         self._clock = clock
         self._rows: RowFile | None = None
@@ -69,7 +76,13 @@ class MetricsWriter(Callback):
         if self._interval is None:
             self._interval = (counters.env_steps, counters.updates, self._seconds())
 
+    def on_step(self, step: Step, counters: Counters) -> None:
+        if self._learning is not None:
+            self._learning.step(step)
+
     def on_update(self, batch: Batch, errors: TDErrors, counters: Counters) -> None:
+        if self._learning is not None:
+            self._learning.update(batch, errors)
         self._loss_sum += float(np.add.reduce(errors.loss))
         self._losses += len(errors.loss)
         if counters.updates % self._learning_every == 0:
@@ -124,6 +137,7 @@ class MetricsWriter(Callback):
             "interval_env_steps": steps,
             "interval_updates": updates,
             "interval_seconds": seconds,
+            "learning": self._learning.state_dict() if self._learning else None,
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -142,6 +156,8 @@ class MetricsWriter(Callback):
             int(state["interval_updates"]),
             float(state["interval_seconds"]),
         )
+        if self._learning is not None and state.get("learning"):
+            self._learning.load_state_dict(state["learning"])
 
     def _seconds(self) -> float:
         return (self._clock() if self._paused is None else self._paused) - self._origin
@@ -155,10 +171,13 @@ class MetricsWriter(Callback):
             "loss": self._loss_sum / self._losses,
             "updates_per_second": (counters.updates - updates) / elapsed if elapsed > 0 else None,
             "steps_per_second": (counters.env_steps - steps) / elapsed if elapsed > 0 else None,
+            **(self._learning.numbers() if self._learning else {}),
         }
         self._write("learning", counters, scalars, scalars)
         self._interval = (counters.env_steps, counters.updates, now)
         self._loss_sum, self._losses = 0.0, 0
+        for text in self._diagnosis.examine(scalars) if self._diagnosis else ():
+            self._write("warning", counters, {"warning": text}, {})
 
     def _write(
         self,

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+class Shown(Callback):
+    """A display of a run's progress; this one shows nothing."""
+
+    def say(self, text: str) -> None:
+        """Show a line that stays."""
+
+
 def progress_callback(
     statistics: EpisodeStatistics,
     exploration: Exploration,
@@ -22,7 +29,7 @@ def progress_callback(
     episodes: int | None,
     until: float | None,
     console: Console | None = None,
-) -> Callback:
+) -> Shown:
     """A live display if the console is a terminal that can redraw, else plain lines.
 
     Args:
@@ -47,7 +54,7 @@ SILENCE_SECONDS = 10.0
 """After this time without a line, a line says how far the run is, or the evaluation that it waits for."""
 
 
-class EpisodeLines(Callback):
+class EpisodeLines(Shown):
     """Prints one line for each episode, with its number, returns and ε, and one for each evaluation.
 
     If neither comes for ten seconds, a line says how many steps and updates the run has made, or how far the evaluation
@@ -83,6 +90,9 @@ class EpisodeLines(Callback):
     def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
         kind = "confirmation" if result.confirmation else "evaluation"
         self._print(f"{kind} at {counters.env_steps} steps | {result.describe()}")
+
+    def say(self, text: str) -> None:
+        self._print(text)
 
     def _print(self, line: str) -> None:
         self._spoke = self._clock()

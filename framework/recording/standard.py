@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from framework.events import Callback
+from framework.recording.diagnosis import Diagnosis
 from framework.recording.figures import DrawFigures
+from framework.recording.learning import Learning
 from framework.recording.metrics import MetricsWriter
-from framework.recording.progress import QuietLines, progress_callback
+from framework.recording.progress import QuietLines, Shown, progress_callback
 from framework.recording.statistics import EpisodeStatistics
 from framework.recording.trace import TraceWriter
 from framework.recording.weights import BestWeights
@@ -23,17 +25,31 @@ def standard_callbacks(run: RunInfo) -> Sequence[Callback]:
     With run.deterministic, a folder also gets a trace. The callbacks share one `EpisodeStatistics`. The progress
     display ends first, so that it is closed before another callback can fail.
     """
-    from framework.options import RunOptions  # imported here: it needs pydantic, which reading metrics does not
+    from framework.options import (  # imported here: it needs pydantic, which reading metrics does not
+        ReturnsOptions,
+        RunOptions,
+    )
 
     policy, exploration, options = run.parts.policy, run.parts.exploration, run.parts.config[RunOptions]
     statistics = EpisodeStatistics(exploration)
     callbacks: list[Callback] = [statistics]
+    shown = Shown()
     if run.show_progress:
         ends = (options.steps, options.episodes, options.until)
-        callbacks.append(QuietLines(statistics) if run.quiet else progress_callback(statistics, exploration, *ends))
+        shown = QuietLines(statistics) if run.quiet else progress_callback(statistics, exploration, *ends)
+        callbacks.append(shown)
     if run.folder is not None:
+        diagnosis = Diagnosis(exploration, run.parts.config[ReturnsOptions].gamma, shown.say)
         callbacks += [
-            MetricsWriter(run.folder, exploration, statistics, options=run.parts.config.flat()),
+            diagnosis,
+            MetricsWriter(
+                run.folder,
+                exploration,
+                statistics,
+                options=run.parts.config.flat(),
+                learning=Learning(run.parts),
+                diagnosis=diagnosis,
+            ),
             BestWeights(run.folder, policy, statistics),
             DrawFigures(run.folder),
         ]

@@ -95,6 +95,7 @@ class FrameReplay:
         self._pending = np.zeros(lanes, np.int64)
         self._cuts = Cuts(lanes, length)
         self._version = 0
+        self._sampled = np.empty(0, np.int64)
         sampler.allocate(slots)
 
     def __len__(self) -> int:
@@ -128,6 +129,7 @@ class FrameReplay:
     def sample(self, n: int, counters: Counters) -> Batch:
         """At most n transitions, as the sampler chooses. Read `next_obs` and `next_action` before the next `add`."""
         ids, weights = self._sampler.sample(n, counters)
+        self._sampled = ids
         return self._batch(ids, weights)
 
     def ids(self) -> Int64[np.ndarray, " K"]:
@@ -182,6 +184,12 @@ class FrameReplay:
 
     def reprioritize(self, ids: Int64[np.ndarray, " B"], priorities: Shaped[np.ndarray, " B"]) -> None:
         self._sampler.reprioritize(ids, priorities)
+
+    def measures(self) -> Mapping[str, float]:
+        """Return the mean age of the last batch, in environment steps of the whole run."""
+        lanes, start = self._sampled % self._lanes, self._sampled // self._lanes
+        age = (self._head[lanes] - start) * self._lanes
+        return {"age": float(age.mean())} if len(age) else {}
 
     def state_dict(self) -> State:
         return {"frames": self._frames.copy(), **self._all_but_frames()}

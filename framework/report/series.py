@@ -1,7 +1,7 @@
 """The curves of an arm as lines of a few panels, thinned so that a page stays small.
 
-The panels show return, evaluation, loss, ε and speed. Both pictures of a page, with scripts and without, draw these
-lines.
+The panels show return, evaluation, loss, action values, gradient, ε and speed. Both pictures of a page, with scripts and
+without, draw these lines.
 """
 
 from __future__ import annotations
@@ -23,6 +23,13 @@ POINTS = 500
 """The largest number of points of a line, as for sampled curves."""
 RATES = 100
 """The number of intervals over which the speed is averaged."""
+
+
+MEASURED = (
+    ("value_mean", "mean action value of what is best", "No action values were recorded."),
+    ("optimizer/gradient_norm", "norm of the gradient", "The optimiser measures no gradient."),
+)
+"""Key of learning rows → the title of its panel, and what to say where no row has it."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,14 @@ def panels(arm: MeasuredArm, comparison: Comparison) -> list[Panel]:
             [_averaged(number, name, run.of_kind("learning"), "loss", axis) for number, (run, name) in runs],
             "No loss was recorded: a row is written every 500 updates.",
         ),
+        *(
+            (
+                title,
+                [_averaged(number, name, run.of_kind("learning"), key, axis) for number, (run, name) in runs],
+                missing,
+            )
+            for key, title, missing in MEASURED
+        ),
         (
             "ε",
             [_epsilon(number, name, run, axis) for number, (run, name) in runs],
@@ -109,7 +124,7 @@ def _averaged(number: int, name: str, rows: Sequence[Mapping[str, Any]], key: st
     """A value of rows; the means of equal groups of neighbours if there are many, each at its last row."""
     size = -(-len(rows) // POINTS) or 1
     groups = [rows[start : start + size] for start in range(0, len(rows), size)]
-    means = [float(np.mean([_number(row[key]) for row in group])) for group in groups]
+    means = [float(np.mean([_number(row.get(key)) for row in group])) for group in groups]
     return Line(number, name, [axis.of(group[-1]) for group in groups], means)
 
 

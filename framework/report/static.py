@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from framework.comparison.figures import STYLES
-from framework.recording.drawing import style_of
+from framework.recording.drawing import STYLES, style_of
 from framework.report.series import Line, Panel
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +32,7 @@ def evaluate(
     """Play episodes ε-greedily and report raw returns.
 
     Every environment plays a fixed number of episodes. Otherwise short episodes, which finish first, would count too
-    often.
+    often. With `evaluation.groups`, the environments of one group step while the agent acts in another.
 
     Args:
         name: the seed of the episodes and of the random actions depends on it.
@@ -83,27 +83,72 @@ def _play(
     agent: Agent, name: str, episodes: int, epsilon: float, after_step: Callable[[int], None] | None
 ) -> tuple[list[_Episode], ReferenceScores | None]:
     """The episodes, and the scores that the environments declare."""
-    num_envs = min(agent.config[EvaluationOptions].num_envs, episodes)
-    metrics = InfoMetrics([SUCCESS, *agent.config[RecordOptions].info], num_envs)
-    games = [_Games(episodes // num_envs + (env_id < episodes % num_envs)) for env_id in range(num_envs)]
-    exploration = EpsilonGreedy(lambda counters: epsilon, agent.seeds.generator(f"evaluation/{name}"))
-    counters = Counters()
-    stream = agent.open_stream("evaluate", num_envs, name)
+    options = agent.config[EvaluationOptions]
+    num_envs = min(options.num_envs, episodes)
+    quotas = [episodes // num_envs + (env_id < episodes % num_envs) for env_id in range(num_envs)]
+    shares = [share.tolist() for share in np.array_split(quotas, min(options.groups, num_envs))]
+    names = [name] if len(shares) == 1 else [f"{name}/{number}" for number in range(len(shares))]
+    groups: list[_Group] = []
     try:
-        while any(game.playing for game in games):
-            obs = stream.observations
-            values = agent.policy.action_values(obs, explore=False)
-            stream.begin(exploration.choose(values, obs, counters))
-            step = stream.finish()
-            counters.advance(step)
-            metrics.add(step)
-            for row, env_id in enumerate(step.env_id.tolist()):
-                games[env_id].add(step, row, bool(stream.cut[env_id]), metrics)
-            if after_step is not None:
-                after_step(sum(len(game.finished) for game in games))
+        for share, own in zip(shares, names, strict=True):
+            groups.append(_Group(agent, own, share, epsilon))
+        for group in groups:
+            group.begin()
+        while any(group.playing for group in groups):
+            for group in groups:
+                if not group.playing:
+                    continue
+                group.finish()
+                if group.playing:
+                    group.begin()
+                if after_step is not None:
+                    after_step(sum(len(each.finished) for each in groups))
     finally:
-        stream.close()
-    return [episode for game in games for episode in game.finished], stream.reference_scores
+        for group in groups:
+            group.close()
+    return [episode for group in groups for episode in group.finished], groups[0].reference_scores
+
+
+class _Group:
+    """Environments that step together. They play a fixed number of episodes each."""
+
+    def __init__(self, agent: Agent, name: str, quotas: Sequence[int], epsilon: float) -> None:
+        num_envs = len(quotas)
+        self._agent = agent
+        self._metrics = InfoMetrics([SUCCESS, *agent.config[RecordOptions].info], num_envs)
+        self._games = [_Games(quota) for quota in quotas]
+        self._exploration = EpsilonGreedy(lambda counters: epsilon, agent.seeds.generator(f"evaluation/{name}"))
+        self._counters = Counters()
+        self._stream = agent.open_stream("evaluate", num_envs, name)
+        self.reference_scores = self._stream.reference_scores
+
+    @property
+    def playing(self) -> bool:
+        """Whether an environment has not yet played all its episodes."""
+        return any(game.playing for game in self._games)
+
+    @property
+    def finished(self) -> list[_Episode]:
+        """The finished episodes, one environment after the other."""
+        return [episode for game in self._games for episode in game.finished]
+
+    def begin(self) -> None:
+        """Choose the actions, and start a step."""
+        obs = self._stream.observations
+        values = self._agent.policy.action_values(obs, explore=False)
+        self._stream.begin(self._exploration.choose(values, obs, self._counters))
+
+    def finish(self) -> None:
+        """Wait for the step, and count it."""
+        step = self._stream.finish()
+        self._counters.advance(step)
+        self._metrics.add(step)
+        for row, env_id in enumerate(step.env_id.tolist()):
+            self._games[env_id].add(step, row, bool(self._stream.cut[env_id]), self._metrics)
+
+    def close(self) -> None:
+        """Close the environments."""
+        self._stream.close()
 
 
 class _Episode(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from framework.types import Batch, Described, Optimizer, State, Stateful, TDErrors
+from framework.types import Batch, Described, Measured, Optimizer, State, Stateful, TDErrors
 from plugins.dqn.agent import DQNPolicy
 from plugins.dqn.networks import QNetwork
 from plugins.dqn.weights import NetworkTensors, as_arrays, follow, load_arrays
@@ -97,3 +97,7 @@ class AveragingOptimizer:
     def manifest(self) -> Mapping[str, Any]:
         """What the other optimiser says of itself."""
         return self._optimizer.manifest() if isinstance(self._optimizer, Described) else {}
+
+    def measures(self) -> Mapping[str, float]:
+        """What the other optimiser measures."""
+        return self._optimizer.measures() if isinstance(self._optimizer, Measured) else {}

@@ -223,6 +223,7 @@ class GradientStep:
         for index, gradient in enumerate(self._gradients):
             pieces |= self._tensors.pieces(index, gradient)
         self._pieces = [pieces[place] for place in range(len(self._parameters))]
+        self._norm: Tensor | None = None
 
     def apply(self, batch: Batch, errors: TDErrors) -> None:
         """Update the weights of the online network."""
@@ -255,6 +256,14 @@ class GradientStep:
         share = (self._max_norm / (norm + 1e-6)).clamp(max=1)
         for gradient in self._gradients:
             gradient.mul_(share)
+        self._norm = norm
+
+    def measures(self) -> Mapping[str, float]:
+        """Return the norm of the last gradient, before it was scaled down."""
+        norm = self._norm
+        if norm is None:
+            norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(one) for one in self._gradients]))
+        return {"gradient_norm": float(norm)}
 
     def state_dict(self) -> State:
         """Return the optimiser's state of each parameter, also where the optimiser moves vectors."""

@@ -9,7 +9,19 @@ from typing import Any, cast
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
-from framework.types import Batch, Browsable, Buffer, Counters, Described, Mirror, Segmented, State, Stateful, Step
+from framework.types import (
+    Batch,
+    Browsable,
+    Buffer,
+    Counters,
+    Described,
+    Measured,
+    Mirror,
+    Segmented,
+    State,
+    Stateful,
+    Step,
+)
 
 
 class MirroredBuffer:
@@ -67,6 +79,10 @@ class MirroredBuffer:
         """Return the other buffer's manifest, and that batches are mirrored."""
         inner = self._buffer.manifest() if isinstance(self._buffer, Described) else {}
         return {**inner, "mirrored": True}
+
+    def measures(self) -> Mapping[str, float]:
+        """Return what the other buffer measures."""
+        return self._buffer.measures() if isinstance(self._buffer, Measured) else {}
 
     def _own_state(self) -> State:
         return {"generator": self._generator.bit_generator.state}

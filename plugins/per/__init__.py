@@ -19,7 +19,7 @@ Paper → here (Schaul et al. 2016, section 4, proportional variant):
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -100,6 +100,11 @@ class Prioritized:
 
     def __len__(self) -> int:
         return self._size
+
+    def measures(self) -> Mapping[str, float]:
+        """Return how many of the transitions count, (Σp)² / Σp² for their weights p = priority^α, as a share of all."""
+        weights = self._tree[np.arange(len(self._ids))]
+        return {"effective_share": self._tree.total**2 / float((weights**2).sum()) / self._size} if self._size else {}
 
     def state_dict(self) -> State:
         return {

@@ -44,6 +44,7 @@ RECOMMENDED: dict[str, Any] = {
     "evaluation.lag": 5_000,
     "evaluation.first": 3,
     "evaluation.num_envs": 20,
+    "evaluation.groups": 2,
     "evaluation.confirm": 100,
 }
 """Values that suit every agent on Pong."""

@@ -11,8 +11,8 @@ MUTANTS = (
         row="ray-project/ray#7394",
         plugins="dqn,chain",
         module=EVALUATION,
-        old="agent.policy.action_values(obs, explore=False)",
-        new="agent.policy.action_values(obs, explore=True)",
+        old="self._agent.policy.action_values(obs, explore=False)",
+        new="self._agent.policy.action_values(obs, explore=True)",
     ),
     Mutant(
         name="evaluations_explore_as_training_does",
@@ -20,8 +20,9 @@ MUTANTS = (
         row="ray-project/ray#7394 (by the training's schedule)",
         plugins="dqn,chain",
         module=EVALUATION,
-        old="stream.begin(exploration.choose(values, obs, counters))",
-        new="stream.begin(getattr(agent, 'exploration', exploration).choose(values, obs, counters))",
+        old="self._stream.begin(self._exploration.choose(values, obs, self._counters))",
+        new="own = getattr(self._agent, 'exploration', self._exploration)\n"
+        "        self._stream.begin(own.choose(values, obs, self._counters))",
     ),
     Mutant(
         name="evaluations_are_greedy_whatever_epsilon",
@@ -56,9 +57,11 @@ MUTANTS = (
         row="not in the catalogue: short episodes are favoured",
         plugins="tabular,chain",
         module=EVALUATION,
-        old="        while any(game.playing for game in games):\n",
-        new="        for game in games:\n            game._quota = episodes\n"
-        "        while sum(len(game.finished) for game in games) < episodes:\n",
+        old="        while any(group.playing for group in groups):\n",
+        new="        for group in groups:\n"
+        "            for game in group._games:\n"
+        "                game._quota = episodes\n"
+        "        while sum(len(group.finished) for group in groups) < episodes:\n",
     ),
     Mutant(
         name="an_evaluation_plays_too_few_episodes",
@@ -66,8 +69,8 @@ MUTANTS = (
         row="not in the catalogue: the remainder is dropped",
         plugins="tabular,chain",
         module=EVALUATION,
-        old="_Games(episodes // num_envs + (env_id < episodes % num_envs))",
-        new="_Games(episodes // num_envs)",
+        old="episodes // num_envs + (env_id < episodes % num_envs)",
+        new="episodes // num_envs",
     ),
     Mutant(
         name="an_evaluation_plays_on_after_a_truncation",
@@ -102,11 +105,11 @@ MUTANTS = (
         row="not in the catalogue: one environment for both",
         plugins="tabular,chain",
         module=EVALUATION,
-        old='    stream = agent.open_stream("evaluate", num_envs, name)\n',
-        new='    agent.open_stream("evaluate", num_envs, name).close()\n'
-        "    training = getattr(agent, 'stream', None)\n"
-        "    fits = training is not None and training.spaces.num_envs >= num_envs\n"
-        '    stream = training if fits else agent.open_stream("evaluate", num_envs, name)\n',
+        old='        self._stream = agent.open_stream("evaluate", num_envs, name)\n',
+        new='        agent.open_stream("evaluate", num_envs, name).close()\n'
+        "        training = getattr(agent, 'stream', None)\n"
+        "        fits = training is not None and training.spaces.num_envs >= num_envs\n"
+        '        self._stream = training if fits else agent.open_stream("evaluate", num_envs, name)\n',
     ),
     Mutant(
         name="evaluations_use_environments_made_for_training",
@@ -123,7 +126,7 @@ MUTANTS = (
         row="not in the catalogue: a leak",
         plugins="tabular,chain",
         module=EVALUATION,
-        old="        stream.close()\n",
+        old="        self._stream.close()\n",
         new="        pass\n",
     ),
     Mutant(

@@ -32,13 +32,15 @@ def watch(
 
       python -m framework watch pong --video pong.mp4 --values
     """
-    from framework.cli.recorded.film import show
+    from framework.inspection.screens import Screen, VideoFile, Window
+    from framework.inspection.showing import show
     from framework.training.agents import load
     from framework.training.blame import plugins_named
 
     agent = load(run, weights, assigned(assignments), plugins)
+    screen: Screen = Window() if video is None else VideoFile(video)
     with plugins_named(agent):
-        for number, (total, cut) in enumerate(show(agent, episodes, video, seed, values=values), start=1):
+        for number, (total, cut) in enumerate(show(agent, screen, episodes, seed, values=values), start=1):
             typer.echo(f"episode {number} | return {total:.1f}{' | cut off at evaluation.max_steps' if cut else ''}")
     if video:
         typer.echo(f"wrote {video}")

@@ -25,6 +25,7 @@ VALUES: Mapping[str, Any] = {
     "run.episodes": None,
     "run.num_envs": 2,
     "evaluation.num_envs": 3,
+    "evaluation.groups": 1,
     "probe.stagger": True,
 }
 QUOTA = (3, 2, 2)

@@ -26,7 +26,8 @@ def lines(run: Path, x: str = "steps") -> list[tuple[Line, ...]]:
 def test_many_rows_become_few_points(tmp_path: Path) -> None:
     rows = 1700
     run = write_run(tmp_path / "r", [float(number) for number in range(rows)], learning=True)
-    (singles, mean), _, (loss,), (epsilon,), (speed,) = lines(run)
+    (singles, mean), _, (loss,), values, gradient, (epsilon,), (speed,) = lines(run)
+    assert (values, gradient) == ((), ()), "rows of older runs have none"
     assert len(singles.x) <= POINTS and singles.name == "single episodes, one of 4"
     assert [y for x, y in zip(singles.x, singles.y, strict=True)] == [float(n) for n in range(0, rows, 4)]
     assert len(mean.x) <= POINTS and all(y == x // 10 - 1 for x, y in zip(mean.x, mean.y, strict=True))
@@ -50,7 +51,7 @@ def test_what_is_unknown_or_absent_is_not_drawn(tmp_path: Path) -> None:
         row["seconds"] = 0.0
     (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = compare([run])
-    (singles, mean), evaluations, loss, epsilon, speed = lines(run)
+    (singles, mean), evaluations, loss, _, _, epsilon, speed = lines(run)
     assert math.isnan(singles.y[0]) and math.isnan(mean.y[0])
     assert (evaluations, loss, epsilon, speed) == ((), (), (), ())
     figure = panels_figure(panels(found.arms[0], found), "environment steps")

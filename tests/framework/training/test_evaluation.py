@@ -24,6 +24,31 @@ def test_an_evaluation_plays_its_quota_on_every_environment() -> None:
     assert evaluate(parts, name="b", episodes=7, epsilon=1.0).lengths != result.lengths
 
 
+@settings(max_examples=40)
+@given(groups=st.integers(1, 5), num_envs=st.integers(1, 5), episodes=st.integers(1, 9))
+def test_groups_share_the_environments_and_the_episodes(groups: int, num_envs: int, episodes: int) -> None:
+    parts = assemble("tabular,chain", {"evaluation.num_envs": num_envs, "evaluation.groups": groups})
+    opened: list[int] = []
+    open_stream = parts.open_stream
+    parts.open_stream = lambda role, count, name: opened.append(count) or open_stream(role, count, name)  # type: ignore
+    finished: list[int] = []
+    result = evaluate(parts, name="a", episodes=episodes, epsilon=1.0, after_step=finished.append)
+    assert len(result.returns) == episodes == finished[-1] and finished == sorted(finished)
+    assert sum(opened) == min(num_envs, episodes)
+    assert len(opened) == min(groups, num_envs, episodes)
+    again = evaluate(parts, name="a", episodes=episodes, epsilon=1.0)
+    assert again.lengths == result.lengths
+    if groups == 1:
+        whole = assemble("tabular,chain", {"evaluation.num_envs": num_envs})
+        assert evaluate(whole, name="a", episodes=episodes, epsilon=1.0).lengths == result.lengths
+
+
+def test_groups_play_different_episodes() -> None:
+    parts = assemble("tabular,chain", {"evaluation.num_envs": 2, "evaluation.groups": 2})
+    lengths = evaluate(parts, name="a", episodes=40, epsilon=1.0).lengths
+    assert lengths[:20] != lengths[20:]
+
+
 @settings(max_examples=60)
 @given(
     first=st.integers(0, 8),

@@ -1,30 +1,26 @@
-"""Shows how an agent plays, in a window or as a video, with its action values if they are wanted."""
+"""Shows how an agent plays, with its action values if they are wanted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from framework.assembly.parts import Agent
 from framework.inspection.episode import moments
-from framework.inspection.screens import Screen, VideoFile, Window
+from framework.inspection.screens import Screen
 
 
 def show(
-    agent: Agent, episodes: int, video: Path | None, seed: int = 0, *, values: bool = False
+    agent: Agent, screen: Screen, episodes: int = 1, seed: int = 0, *, values: bool = False
 ) -> Iterator[tuple[float, bool]]:
-    """Play episodes in a window or into a video. Yield the raw return of each, and whether it was cut off.
+    """Play episodes on a screen, and close it. Yield the raw return of each, and whether it was cut off.
 
     Args:
-        video: the file to write (.mp4 or .gif); None opens a window.
         seed: the seed of the episodes.
         values: draw a bar for each action value beside each picture.
 
     Raises:
-        UsageError: if there is no screen, the file cannot be written, a library is missing, or the environment draws no
-            pictures.
+        UsageError: if the screen cannot show a picture, or the environment draws none.
     """
-    screen: Screen = Window() if video is None else VideoFile(video)
     try:
         if values:
             from framework.inspection.overlay import Overlay, Scale

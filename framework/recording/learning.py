@@ -1,0 +1,91 @@
+"""What a learning row says beside its loss: action values, errors, actions taken, and what parts measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Int64
+
+from framework.spaces import only_legal
+from framework.types import Batch, Measured, State, Step, TDErrors
+
+if TYPE_CHECKING:
+    from framework.assembly.parts import Parts
+
+MOST_ACTIONS = 18
+"""With more actions than this (Atari's largest set), rows do not say how often each one was taken."""
+
+MOST_WAITING = 1_000
+"""Steps whose actions are kept before they are counted."""
+
+
+class Learning:
+    """The numbers of a learning row, from the last update before it and from the steps since the row before.
+
+    They are computed when a row is written, once in 500 updates, so a run without rows of metrics does not pay for
+    them, and no part draws a random number for them.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._policy, self._spaces = parts.policy, parts.spaces
+        named = {name: getattr(parts, name) for name in ("buffer", "sampler", "loss", "optimizer", "target_sync")}
+        self._parts = {name: part for name, part in named.items() if isinstance(part, Measured)}
+        self._waiting: list[Int64[np.ndarray, " M"]] = []
+        self._taken = np.zeros(parts.spaces.num_actions, np.int64)
+        self._last: tuple[Batch, TDErrors] | None = None
+
+    def step(self, step: Step) -> None:
+        """Count the actions of a step."""
+        self._waiting.append(step.action)
+        if len(self._waiting) >= MOST_WAITING:
+            self._count()
+
+    def update(self, batch: Batch, errors: TDErrors) -> None:
+        """Remember the update. Its numbers are computed only if a row follows before the next one."""
+        self._last = batch, errors
+
+    def numbers(self) -> dict[str, float]:
+        """Return the numbers of a row. The next row counts actions anew."""
+        return {**self._of_update(), **self._shares()}
+
+    def state_dict(self) -> State:
+        self._count()
+        return {"taken": self._taken.copy()}
+
+    def load_state_dict(self, state: State) -> None:
+        self._waiting.clear()
+        self._taken[:] = state["taken"]
+
+    def _of_update(self) -> dict[str, float]:
+        if self._last is None:
+            return {}
+        batch, errors = self._last
+        values = self._policy.action_values(batch.obs, explore=False)
+        allowed = only_legal(values, batch.obs)
+        best = allowed.max(axis=1)
+        greedy = np.bincount(allowed.argmax(axis=1))
+        found = {
+            "td_error": float(errors.priority.mean()),
+            "value_mean": float(best.mean()),
+            "value_max": float(best.max()),
+            "greedy_share": float(greedy.max() / len(best)),
+        }
+        measured: dict[str, Mapping[str, Any]] = {name: part.measures() for name, part in self._parts.items()}
+        return found | {
+            f"{part}/{name}": float(number) for part, given in measured.items() for name, number in given.items()
+        }
+
+    def _shares(self) -> dict[str, float]:
+        self._count()
+        total, taken = int(self._taken.sum()), self._taken.tolist()
+        self._taken[:] = 0
+        if not total or len(taken) > MOST_ACTIONS:
+            return {}
+        return {f"taken/{self._spaces.name_of(action)}": count / total for action, count in enumerate(taken)}
+
+    def _count(self) -> None:
+        if self._waiting:
+            self._taken += np.bincount(np.concatenate(self._waiting), minlength=len(self._taken))
+            self._waiting.clear()

@@ -1,0 +1,87 @@
+"""Films the agent while it trains: after every n-th evaluation, an episode by the evaluated weights.
+
+The films are RUN/videos/STEPS.mp4, named by the environment steps of their weights. Another agent plays them, in
+environments of its own, so nothing that is learnt depends on them. Training waits meanwhile, which the seconds of
+metrics.jsonl include. An environment that draws no pictures is refused before the first step. A film that fails later
+is said once, and the run goes on without films.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from framework.assembly.assemble import assemble_agent
+from framework.assembly.parts import Parts, RunInfo
+from framework.config import Config, Field, Section, Source
+from framework.errors import UsageError, need
+from framework.events import Callback, EvaluationResult
+from framework.hooks import hookimpl
+from framework.inspection.episode import moments
+from framework.inspection.screens import VideoFile
+from framework.inspection.showing import show
+from framework.options import EvaluationOptions, RunOptions
+from framework.types import Counters
+
+CHECK_WITH = "dqn,cartpole"
+
+FOLDER = "videos"
+
+
+class VideoOptions(Section, name="video"):
+    """How often the agent is filmed, and what the film shows."""
+
+    every: int = Field(1, ge=1, description="evaluations from one film to the next; the first evaluation is filmed")
+    values: bool = Field(False, description="draw a bar for each action value beside the picture, as watch --values")
+
+
+class Films(Callback):
+    """Films an episode after every n-th evaluation."""
+
+    def __init__(self, parts: Parts, options: VideoOptions, folder: Path) -> None:
+        self._parts, self._options, self._folder = parts, options, folder
+        values = {path: value for path, value in parts.config.flat().items() if path != "run.plugins"}
+        self._agent = assemble_agent(parts.config[RunOptions].plugins, [Source("the run", values)])
+
+    def on_start(self, counters: Counters) -> None:
+        """Look whether the environment draws pictures.
+
+        Raises:
+            UsageError: if it draws none.
+        """
+        for _ in moments(self._agent, 1):
+            break
+        self._folder.mkdir(exist_ok=True)
+
+    def on_evaluation(self, result: EvaluationResult, counters: Counters) -> None:
+        """Film the evaluated weights.
+
+        Raises:
+            RuntimeError: if the film cannot be made.
+        """
+        number = counters.env_steps // self._parts.config[EvaluationOptions].every
+        if result.confirmation or (number - 1) % self._options.every:
+            return
+        self._agent.policy.load_state_dict(result.weights or self._parts.policy.state_dict())
+        try:
+            screen = VideoFile(self._folder / f"{counters.env_steps}.mp4", "video")
+            for _ in show(self._agent, screen, values=self._options.values):
+                pass
+        except UsageError as error:
+            raise RuntimeError(str(error)) from error  # a run does not end because of a film
+
+
+@hookimpl
+def config_sections() -> Sequence[type[Section]]:
+    return [VideoOptions]
+
+
+@hookimpl
+def make_callbacks(config: Config, run: RunInfo) -> Sequence[Callback]:
+    options = config[VideoOptions]
+    if run.folder is None:
+        return []
+    if not config[EvaluationOptions].every:
+        raise UsageError("video films evaluations, and the run has none: set --eval-every, or drop video")
+    need("imageio", "the plugin video", "video")
+    return [Films(run.parts, options, run.folder / FOLDER)]
