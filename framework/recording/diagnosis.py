@@ -162,7 +162,7 @@ class Diagnosis(Callback):
         return self._counts[fault] >= rows
 
     def _episodes_changed(self) -> bool:
-        """Whether the last episodes are better than the first, by more than the standard error, or longer or shorter."""
+        """Whether the last episodes are better than the first by more than the standard error, longer or shorter."""
         first, last = np.array(self._first), np.array(self._last)
         error = np.sqrt(first[:, 0].var() / len(first) + last[:, 0].var() / len(last))
         better = last[:, 0].mean() - first[:, 0].mean() > error
