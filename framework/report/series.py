@@ -1,7 +1,7 @@
 """The curves of an arm as lines of a few panels, thinned so that a page stays small.
 
-The panels show return, evaluation, loss, action values, gradient, ε and speed. Both pictures of a page, with scripts and
-without, draw these lines.
+The panels show return, evaluation, loss, action values, gradient, ε and speed. Both pictures of a page, with scripts
+and without, draw these lines.
 """
 
 from __future__ import annotations

@@ -73,8 +73,9 @@ RECOMMENDED_FOR_DQN: dict[str, Any] = {
 RECOMMENDED_FOR_PQN: dict[str, Any] = {
     "run.num_envs": 32,
     "run.planned": 400_000,  # for the learning rate, which falls to a tenth
-    "evaluation.every": 25_000,
+    "evaluation.every": 40_000,
     "evaluation.lag": 20_000,
+    "evaluation.first": 2,
     "returns.gamma": 0.98,
     "pqn.rollout": 32,
     "pqn.epochs": 4,
