@@ -196,7 +196,7 @@ class DQNLoss:
 class GradientStep:
     """Makes one step of a torch optimiser on the weighted mean of the losses.
 
-    The gradients of all parameters are copied into vectors, as the parameters are (`plugins.dqn.weights`), and clipped
+    The gradients of all parameters are pieces of vectors, as the parameters are (`plugins.dqn.weights`), and clipped
     there. The optimiser moves these vectors, if it was made for `policy.trainable()`, which is the quickest. It may
     have been made for the parameters instead.
 
@@ -229,10 +229,8 @@ class GradientStep:
         """Update the weights of the online network."""
         losses = cast(Tensor, errors.update)
         loss = (losses * self._policy.tensor(batch.weights)).mean()
-        for parameter in self._parameters:
-            parameter.grad = None
+        self._prepare_gradients()
         loss.backward()  # type: ignore[no-untyped-call]
-        self._collect_gradients()
         if self._max_norm:
             self._clip_gradients()
         if self._rate is not None:
@@ -240,30 +238,31 @@ class GradientStep:
                 group["lr"] = self._rate()
         self._optimizer.step()
 
-    def _collect_gradients(self) -> None:
+    def _prepare_gradients(self) -> None:
+        """Make the gradient of each parameter a piece of the vectors, and 0: `backward` adds to it."""
+        for gradient in self._gradients:
+            gradient.zero_()
         for parameter, piece in zip(self._parameters, self._pieces, strict=True):
-            if parameter.grad is None:
-                piece.zero_()
-            else:
-                piece.copy_(parameter.grad)
-                parameter.grad = piece
+            parameter.grad = piece if parameter.requires_grad else None
         for vector, gradient in zip(self._tensors.vectors(), self._gradients, strict=True):
             vector.grad = gradient
 
     def _clip_gradients(self) -> None:
         """Do what `nn.utils.clip_grad_norm_` does, with fewer calls."""
-        norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(one) for one in self._gradients]))
+        self._norm = norm = self._gradient_norm()
+        if norm.device.type == "cpu" and float(norm) < self._max_norm - 1e-3:
+            return  # the share would be 1; on a GPU, looking at the norm would wait for it
         share = (self._max_norm / (norm + 1e-6)).clamp(max=1)
         for gradient in self._gradients:
             gradient.mul_(share)
-        self._norm = norm
+
+    def _gradient_norm(self) -> Tensor:
+        norms = [torch.linalg.vector_norm(gradient) for gradient in self._gradients]
+        return norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
 
     def measures(self) -> Mapping[str, float]:
         """Return the norm of the last gradient, before it was scaled down."""
-        norm = self._norm
-        if norm is None:
-            norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(one) for one in self._gradients]))
-        return {"gradient_norm": float(norm)}
+        return {"gradient_norm": float(self._gradient_norm() if self._norm is None else self._norm)}
 
     def state_dict(self) -> State:
         """Return the optimiser's state of each parameter, also where the optimiser moves vectors."""

@@ -16,6 +16,7 @@ from torch.nn import functional
 from framework.errors import UnsupportedSpace
 from framework.types import Spaces
 from plugins.dqn.hookspecs import Head, LinearConstructor, Output, TorsoConstructor
+from plugins.dqn.maths import one_hot
 
 Observation: TypeAlias = Tensor | Mapping[str, Tensor]
 """A batch of observations [B, *obs]; or leaf → the batch of this leaf, for observations of several leaves."""
@@ -38,7 +39,7 @@ class OneHot(nn.Module):
         self.features = features
 
     def forward(self, obs: Shaped[Tensor, " B"]) -> Float[Tensor, "B F"]:
-        return functional.one_hot(obs.long(), self.features).to(torch.get_default_dtype())
+        return one_hot(obs.long(), self.features)
 
 
 class OneHots(nn.Module):

@@ -36,8 +36,8 @@ MUTANTS = (
         row="not in the catalogue: every state is state 0",
         plugins="dqn,chain",
         module="plugins.dqn.networks",
-        old="functional.one_hot(obs.long(), self.features)",
-        new="functional.one_hot(obs.long() * 0, self.features)",
+        old="one_hot(obs.long(), self.features)",
+        new="one_hot(obs.long() * 0, self.features)",
     ),
     Mutant(
         name="values_are_of_the_actions_in_reverse",

@@ -120,7 +120,7 @@ MUTANTS = (
         row="not in the catalogue: a comparison with the maximum for an argmax",
         plugins="dqn,chain",
         module="plugins.dqn.maths",
-        old="return functional.one_hot(values.argmax(dim=1), values.shape[1]).to(values.dtype)",
+        old="return one_hot(values.argmax(dim=1), values.shape[1]).to(values.dtype)",
         new="return (values == values.amax(dim=1, keepdim=True)).to(values.dtype)",
     ),
     Mutant(

@@ -92,8 +92,8 @@ SCALAR = (
         row="not in the catalogue: the action after the one taken",
         plugins="dqn,chain",
         module=MATHS,
-        old="values[torch.arange(len(action), device=action.device), action]",
-        new="values[torch.arange(len(action), device=action.device), action - 1]",
+        old="values.gather(1, action[:, None])[:, 0]",
+        new="values.gather(1, (action[:, None] - 1) % values.shape[1])[:, 0]",
     ),
     Mutant(
         name="mean_over_actions_for_the_one_taken",
