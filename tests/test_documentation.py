@@ -160,5 +160,5 @@ def test_ci_runs_the_readmes_test_command() -> None:
     ci = (REPOSITORY / ".ci" / "run").read_text()
     typed = re.findall(r"```sh\n(python3 -m venv .*)\n```", README)
     assert len(typed) == 2
-    assert "framework run --plugins dqn,pong" in typed[0]
+    assert "framework run --plugins pong" in typed[0]
     assert typed[1] in ci
