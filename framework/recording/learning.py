@@ -35,6 +35,8 @@ class Learning:
         self._waiting: list[Int64[np.ndarray, " M"]] = []
         self._taken = np.zeros(parts.spaces.num_actions, np.int64)
         self._last: tuple[Batch, TDErrors] | None = None
+        self._restored: dict[str, float] = {}
+        """The numbers of the last update before a checkpoint, until there is another update."""
 
     def step(self, step: Step) -> None:
         """Count the actions of a step."""
@@ -52,15 +54,16 @@ class Learning:
 
     def state_dict(self) -> State:
         self._count()
-        return {"taken": self._taken.copy()}
+        return {"taken": self._taken.copy(), "numbers": self._of_update()}
 
     def load_state_dict(self, state: State) -> None:
         self._waiting.clear()
         self._taken[:] = state["taken"]
+        self._last, self._restored = None, dict(state["numbers"])
 
     def _of_update(self) -> dict[str, float]:
         if self._last is None:
-            return {}
+            return self._restored
         batch, errors = self._last
         values = self._policy.action_values(batch.obs, explore=False)
         allowed = only_legal(values, batch.obs)

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.text import Text
 
 from framework.events import Episode, EvaluationProgress, EvaluationResult
-from framework.recording.progress import Shown
+from framework.recording.shown import Shown
 from framework.recording.statistics import EpisodeStatistics, Figures
 from framework.types import Counters, Exploration, Step
 

@@ -7,19 +7,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from framework.events import Callback, Episode, EvaluationProgress, EvaluationResult
+from framework.events import Episode, EvaluationProgress, EvaluationResult
+from framework.recording.shown import Shown
 from framework.recording.statistics import EpisodeStatistics
 from framework.types import Counters, Exploration, Step
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-
-class Shown(Callback):
-    """A display of a run's progress; this one shows nothing."""
-
-    def say(self, text: str) -> None:
-        """Show a line that stays."""
 
 
 def progress_callback(

@@ -10,7 +10,8 @@ from framework.recording.diagnosis import Diagnosis
 from framework.recording.figures import DrawFigures
 from framework.recording.learning import Learning
 from framework.recording.metrics import MetricsWriter
-from framework.recording.progress import QuietLines, Shown, progress_callback
+from framework.recording.progress import QuietLines, progress_callback
+from framework.recording.shown import Shown
 from framework.recording.statistics import EpisodeStatistics
 from framework.recording.trace import TraceWriter
 from framework.recording.weights import BestWeights

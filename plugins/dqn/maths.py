@@ -9,7 +9,7 @@ from torch import Tensor
 
 def one_hot(indices: Int64[Tensor, " B"], size: int) -> Float[Tensor, "B size"]:
     """Return unit vectors in the default dtype. torch's own function looks at every index first, which takes longer."""
-    return torch.zeros(len(indices), size, device=indices.device).scatter_(1, indices[:, None], 1.0)
+    return torch.zeros(indices.shape[0], size, device=indices.device).scatter_(1, indices[:, None], 1.0)
 
 
 def greedy(values: Float[Tensor, "B A"]) -> Float[Tensor, "B A"]:

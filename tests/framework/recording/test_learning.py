@@ -45,7 +45,11 @@ class Watching(Callback):
             "value_mean": sum(max(row) for row in values.tolist()) / len(batch),
             "value_max": max(max(row) for row in values.tolist()),
             "greedy_share": max(np.bincount([int(np.argmax(row)) for row in values])) / len(batch),
-            **{f"taken/{name}": self.actions.count(place) / len(self.actions) for place, name in enumerate(names)},
+            **{
+                f"taken/{name}": self.actions.count(place) / len(self.actions)
+                for place, name in enumerate(names)
+                if self.actions
+            },
         }
         self.actions.clear()
         self.found.append((self.learning.numbers(), expected))
