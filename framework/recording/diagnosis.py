@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float64
 
-from framework.events import Callback, Episode
+from framework.events import Episode
 from framework.types import Counters, Exploration, State, Step
 
 Row: TypeAlias = Mapping[str, float | None]
@@ -38,9 +38,10 @@ LONGER = 0.05
 """Episodes that become this much longer or shorter show that the agent learns something."""
 
 MOST_WAITING = 1_000
+"""Steps whose rewards are kept before they are looked at."""
 
 
-class Diagnosis(Callback):
+class Diagnosis:
     """Looks at rewards, episodes and learning rows for four faults.
 
     * Action values beyond what the rewards allow: |Q| > 2 max|r| / (1 − γ), for rewards as the learner sees them.
@@ -68,12 +69,14 @@ class Diagnosis(Callback):
         """Fault → the number of rows in a row that showed it."""
         self._told: set[str] = set()
 
-    def on_step(self, step: Step, counters: Counters) -> None:
+    def step(self, step: Step) -> None:
+        """Look at the rewards of a step."""
         self._rewards.append(step.reward)
         if len(self._rewards) >= MOST_WAITING:
             self._look_at_rewards()
 
-    def on_episode(self, episode: Episode, counters: Counters) -> None:
+    def episode(self, episode: Episode, counters: Counters) -> None:
+        """Look at a finished episode."""
         seen = episode.raw_return, episode.length
         if len(self._first) < FIRST_EPISODES:
             self._first.append(seen)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64, Shaped
 
 from framework.spaces import only_legal
 from framework.types import Batch, Measured, State, Step, TDErrors
@@ -34,7 +34,8 @@ class Learning:
         self._parts = {name: part for name, part in named.items() if isinstance(part, Measured)}
         self._waiting: list[Int64[np.ndarray, " M"]] = []
         self._taken = np.zeros(parts.spaces.num_actions, np.int64)
-        self._last: tuple[Batch, TDErrors] | None = None
+        self._last: tuple[Shaped[np.ndarray, "B *obs"], Float64[np.ndarray, " B"]] | None = None
+        """Observations and priorities of the last update."""
         self._restored: dict[str, float] = {}
         """The numbers of the last update before a checkpoint, until there is another update."""
 
@@ -46,7 +47,7 @@ class Learning:
 
     def update(self, batch: Batch, errors: TDErrors) -> None:
         """Remember the update. Its numbers are computed only if a row follows before the next one."""
-        self._last = batch, errors
+        self._last = batch.obs, errors.priority
 
     def numbers(self) -> dict[str, float]:
         """Return the numbers of a row. The next row counts actions anew."""
@@ -64,13 +65,13 @@ class Learning:
     def _of_update(self) -> dict[str, float]:
         if self._last is None:
             return self._restored
-        batch, errors = self._last
-        values = self._policy.action_values(batch.obs, explore=False)
-        allowed = only_legal(values, batch.obs)
+        obs, priority = self._last
+        values = self._policy.action_values(obs, explore=False)
+        allowed = only_legal(values, obs)
         best = allowed.max(axis=1)
         greedy = np.bincount(allowed.argmax(axis=1))
         found = {
-            "td_error": float(errors.priority.mean()),
+            "td_error": float(priority.mean()),
             "value_mean": float(best.mean()),
             "value_max": float(best.max()),
             "greedy_share": float(greedy.max() / len(best)),

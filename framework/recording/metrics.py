@@ -48,7 +48,7 @@ class MetricsWriter(Callback):
         clock: returns seconds since any origin.
         options: the run's options, for TensorBoard's page of hyperparameters.
         learning: what learning rows say beside loss and speed; None: nothing.
-        diagnosis: looks at each learning row; its warnings become rows. It must be called before, as a callback.
+        diagnosis: looks at each learning row; its warnings become rows.
         """
         self._folder, self._options = folder, options
         self._exploration = exploration
@@ -79,6 +79,8 @@ class MetricsWriter(Callback):
     def on_step(self, step: Step, counters: Counters) -> None:
         if self._learning is not None:
             self._learning.step(step)
+        if self._diagnosis is not None:
+            self._diagnosis.step(step)
 
     def on_update(self, batch: Batch, errors: TDErrors, counters: Counters) -> None:
         if self._learning is not None:
@@ -90,6 +92,8 @@ class MetricsWriter(Callback):
 
     def on_episode(self, episode: Episode, counters: Counters) -> None:
         figures = self._statistics.of(episode, counters)
+        if self._diagnosis is not None:
+            self._diagnosis.episode(episode, counters)
         exploration = {name: float(value) for name, value in self._exploration.metrics(counters).items()}
         scalars = {
             "return": figures.raw_return,
@@ -138,6 +142,7 @@ class MetricsWriter(Callback):
             "interval_updates": updates,
             "interval_seconds": seconds,
             "learning": self._learning.state_dict() if self._learning else None,
+            "diagnosis": self._diagnosis.state_dict() if self._diagnosis else None,
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -156,8 +161,9 @@ class MetricsWriter(Callback):
             int(state["interval_updates"]),
             float(state["interval_seconds"]),
         )
-        if self._learning is not None and state.get("learning"):
-            self._learning.load_state_dict(state["learning"])
+        for name, part in (("learning", self._learning), ("diagnosis", self._diagnosis)):
+            if part is not None and state.get(name):  # checkpoints of earlier versions have neither
+                part.load_state_dict(state[name])
 
     def _seconds(self) -> float:
         return (self._clock() if self._paused is None else self._paused) - self._origin

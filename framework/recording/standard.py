@@ -42,7 +42,6 @@ def standard_callbacks(run: RunInfo) -> Sequence[Callback]:
     if run.folder is not None:
         diagnosis = Diagnosis(exploration, run.parts.config[ReturnsOptions].gamma, shown.say)
         callbacks += [
-            diagnosis,
             MetricsWriter(
                 run.folder,
                 exploration,

@@ -40,12 +40,12 @@ class Observed:
     def reward(self, *rewards: float) -> None:
         rows = len(rewards)
         no, zeros, numbers = np.zeros(rows, np.bool_), np.zeros(rows, np.int64), np.array(rewards)
-        self.diagnosis.on_step(Step(np.arange(rows), no, zeros, zeros, numbers, numbers, no, no, zeros), Counters())
+        self.diagnosis.step(Step(np.arange(rows), no, zeros, zeros, numbers, numbers, no, no, zeros))
 
     def play(self, count: int, total: float, length: int) -> None:
         for _ in range(count):
             self.episodes += 1
-            self.diagnosis.on_episode(Episode(self.episodes, 0, total, length), Counters())
+            self.diagnosis.episode(Episode(self.episodes, 0, total, length), Counters())
 
     def rows(self, count: int, **numbers: float) -> list[str]:
         return [text for _ in range(count) for text in self.diagnosis.examine({**HEALTHY, **numbers})]

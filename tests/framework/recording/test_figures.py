@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -51,6 +52,22 @@ def test_no_epsilon_no_epsilon_figure(scripted: Callable[..., Any], tmp_path: Pa
     assert draw_figures(tmp_path) == [tmp_path / "curves.png"]
     assert not shows(tmp_path / "curves.png", VERMILION)
     assert shows(tmp_path / "curves.png", BLUE)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 5])
+def test_what_learning_rows_say_is_drawn_from_two_rows_on(
+    rows: int, scripted: Callable[..., Any], tmp_path: Path
+) -> None:
+    record(scripted(), tmp_path)
+    numbers = {"loss": 1.0, "value_max": 3.0, "value_mean": 2.0, "taken/left": 0.25, "taken/right": 0.75}
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        for row in range(rows):
+            given = {name: number * (row + 1) for name, number in numbers.items()} | {"td_error": None}
+            file.write(json.dumps({"kind": "learning", "env_steps": 10 * row, **given}) + "\n")
+    drawn = draw_figures(tmp_path)
+    assert [path.name for path in drawn[2:]] == (["learning.png"] if rows > 1 else [])
+    if rows > 1:
+        assert all(shows(drawn[2], colour) for colour in (BLUE, VERMILION))
 
 
 def test_a_killed_run_is_drawn(scripted: Callable[..., Any], tmp_path: Path) -> None:
