@@ -251,7 +251,7 @@ class Measured(Protocol):
     """A part with numbers that show whether learning is healthy, such as the norm of the last gradient."""
 
     def measures(self) -> Mapping[str, float]:
-        """Return name → number, now. It is called for a learning row of the metrics, and draws no random number."""
+        """Return name → number, now. It is called for learning rows and checkpoints, and draws no random number."""
         ...
 
 

@@ -14,14 +14,14 @@ from pathlib import Path
 from framework.assembly.assemble import assemble_agent
 from framework.assembly.parts import Parts, RunInfo
 from framework.config import Config, Field, Section, Source
-from framework.errors import UsageError, need
+from framework.errors import FrameworkError, UsageError, need
 from framework.events import Callback, EvaluationResult
 from framework.hooks import hookimpl
 from framework.inspection.episode import moments
 from framework.inspection.screens import VideoFile
 from framework.inspection.showing import show
 from framework.options import EvaluationOptions, RunOptions
-from framework.types import Counters
+from framework.types import Counters, State
 
 CHECK_WITH = "dqn,cartpole"
 
@@ -42,6 +42,7 @@ class Films(Callback):
         self._parts, self._options, self._folder = parts, options, folder
         values = {path: value for path, value in parts.config.flat().items() if path != "run.plugins"}
         self._agent = assemble_agent(parts.config[RunOptions].plugins, [Source("the run", values)])
+        self._evaluations = 0
 
     def on_start(self, counters: Counters) -> None:
         """Look whether the environment draws pictures.
@@ -59,16 +60,25 @@ class Films(Callback):
         Raises:
             RuntimeError: if the film cannot be made.
         """
-        number = counters.env_steps // self._parts.config[EvaluationOptions].every
-        if result.confirmation or (number - 1) % self._options.every:
+        if result.confirmation:
             return
-        self._agent.policy.load_state_dict(result.weights or self._parts.policy.state_dict())
+        self._evaluations += 1
+        if (self._evaluations - 1) % self._options.every:
+            return
         try:
+            self._agent.policy.load_state_dict(result.weights or self._parts.policy.state_dict())
             screen = VideoFile(self._folder / f"{counters.env_steps}.mp4", "video")
             for _ in show(self._agent, screen, values=self._options.values):
                 pass
-        except UsageError as error:
+        except FrameworkError as error:
             raise RuntimeError(str(error)) from error  # a run does not end because of a film
+
+    def state_dict(self) -> State:
+        """Return how many evaluations there were."""
+        return {"evaluations": self._evaluations}
+
+    def load_state_dict(self, state: State) -> None:
+        self._evaluations = int(state["evaluations"])
 
 
 @hookimpl

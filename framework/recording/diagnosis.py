@@ -26,7 +26,10 @@ MARGIN = 2.0
 """Values count as impossible beyond this many times the largest possible return: noise and bonuses need room."""
 
 GROWTH = 10.0
-"""The loss of a fault is this many times the smallest so far: losses that are no squares have other units."""
+"""The loss of a fault is this many times the smallest above 0 so far: losses that are no squares have other units."""
+
+STILL = 1e-5
+"""ε has not moved if it changed by a smaller share than this."""
 
 FIRST_EPISODES = 20
 """The episodes with which later ones are compared."""
@@ -44,27 +47,35 @@ MOST_WAITING = 1_000
 class Diagnosis:
     """Looks at rewards, episodes and learning rows for four faults.
 
-    * Action values beyond what the rewards allow: |Q| > 2 max|r| / (1 − γ), for rewards as the learner sees them.
-    * A loss larger than the square of the largest possible return, and larger than before.
+    * Action values beyond what the rewards allow, which do not fall: |Q| > 2 max|r| / (1 − γ), for rewards as the
+      learner sees them.
+    * A loss larger than the square of the largest possible error, and larger than before.
     * ε at its end, and 100 episodes after it neither better than the first 20, nor shorter or longer.
     * One best action everywhere, and no such change either.
     """
 
-    def __init__(self, exploration: Exploration, gamma: float, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, exploration: Exploration, gamma: float, tell: Callable[[str], None], *, untrained: bool = True
+    ) -> None:
         """Args:
         exploration: its ε is read, if it reports one.
         gamma: the discount. With 1, no return is impossible.
         tell: shows a warning to the user.
+        untrained: whether the first episodes are those of an untrained agent, with which later ones can be compared.
         """
+        self._compares = untrained
         self._exploration, self._gamma, self._tell = exploration, gamma, tell
         self._rewards: list[Float64[np.ndarray, " M"]] = []
         self._largest = 0.0
         self._smallest_loss = math.inf
+        self._value = 0.0
+        """The largest action value of the last row."""
         self._first: list[tuple[float, int]] = []
         self._last: deque[tuple[float, int]] = deque(maxlen=LAST_EPISODES)
         self._epsilon = math.inf
+        """ε when it last moved."""
         self._settled = 0
-        """Episodes since ε was last larger than now."""
+        """Episodes since then."""
         self._counts = {"values": 0, "loss": 0, "one_action": 0}
         """Fault → the number of rows in a row that showed it."""
         self._told: set[str] = set()
@@ -82,11 +93,10 @@ class Diagnosis:
             self._first.append(seen)
         else:
             self._last.append(seen)
-        epsilon = self._exploration.metrics(counters).get("epsilon")
-        if epsilon is None or epsilon < 0.99 * self._epsilon:
-            self._settled = 0
+        epsilon = self._exploration.metrics(counters).get("epsilon", math.inf)
+        if not abs(epsilon - self._epsilon) <= STILL * epsilon:  # also from infinity
+            self._epsilon, self._settled = float(epsilon), 0
         self._settled += 1
-        self._epsilon = math.inf if epsilon is None else float(epsilon)
 
     def examine(self, row: Row) -> list[str]:
         """Return the new warnings after a learning row, and show them."""
@@ -97,11 +107,17 @@ class Diagnosis:
             self._tell(f"warning: {text}")
         return list(found.values())
 
+    def forget_the_beginning(self) -> None:
+        """The next episodes are not those of an untrained agent: compare no later ones with them."""
+        self._compares = False
+
     def state_dict(self) -> State:
         self._look_at_rewards()
         return {
             "largest": np.array(self._largest),
             "smallest_loss": np.array(self._smallest_loss),
+            "value": np.array(self._value),
+            "compares": self._compares,
             "first": np.array(self._first, np.float64).reshape(-1, 2),
             "last": np.array(self._last, np.float64).reshape(-1, 2),
             "epsilon": np.array(self._epsilon),
@@ -113,6 +129,7 @@ class Diagnosis:
     def load_state_dict(self, state: State) -> None:
         self._rewards.clear()
         self._largest, self._smallest_loss = float(state["largest"]), float(state["smallest_loss"])
+        self._value, self._compares = float(state["value"]), bool(state["compares"])
         pairs = {name: [(total, int(length)) for total, length in state[name].tolist()] for name in ("first", "last")}
         self._first, self._last = pairs["first"], deque(pairs["last"], maxlen=LAST_EPISODES)
         self._epsilon, self._settled = float(state["epsilon"]), int(state["settled"])
@@ -126,7 +143,8 @@ class Diagnosis:
     def _faults(self, row: Row) -> Iterator[tuple[str, str]]:
         possible = self._largest / (1 - self._gamma) if self._gamma < 1 else math.inf
         value = max(abs(row.get("value_max") or 0.0), abs(row.get("value_mean") or 0.0))
-        if self._lasts("values", IN_A_ROW, 0 < MARGIN * possible < value):
+        falls, self._value = value < self._value, value
+        if self._lasts("values", IN_A_ROW, 0 < MARGIN * possible < value and not falls):
             yield (
                 "values",
                 f"action values reach {value:.3g}, but no return exceeds {possible:.3g} (rewards up to "
@@ -135,15 +153,17 @@ class Diagnosis:
             )
         loss = row.get("loss") or 0.0
         grown = loss > GROWTH * self._smallest_loss
-        self._smallest_loss = min(self._smallest_loss, loss)
-        if self._lasts("loss", IN_A_ROW, grown and 0 < possible**2 < loss):
+        if loss > 0:
+            self._smallest_loss = min(self._smallest_loss, loss)
+        largest = 2 * possible  # the error of a value at one end of the possible returns, where the other end is right
+        if self._lasts("loss", IN_A_ROW, grown and 0 < largest**2 < loss):
             yield (
                 "loss",
-                f"the loss is {loss:.3g}, more than the square of the largest possible return ({possible:.3g}), and "
+                f"the loss is {loss:.3g}, more than the square of the largest possible error ({largest:.3g}), and "
                 "grew: learning diverges. Look at the learning rate, at the limit of the gradient's norm, and at the "
                 "size of the rewards",
             )
-        changed = len(self._last) < LAST_EPISODES or self._episodes_changed()
+        changed = not self._compares or len(self._last) < LAST_EPISODES or self._episodes_changed()
         if not changed and self._settled > LAST_EPISODES and math.isfinite(self._epsilon):
             yield (
                 "no_progress",

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MOST_ACTIONS = 18
 """With more actions than this (Atari's largest set), rows do not say how often each one was taken."""
 
+FEWEST_ROWS = 8
+"""In a batch of fewer rows, the share of the most frequent best action says little, and of one row it is always 1."""
+
 MOST_WAITING = 1_000
 """Steps whose actions are kept before they are counted."""
 
@@ -69,13 +72,13 @@ class Learning:
         values = self._policy.action_values(obs, explore=False)
         allowed = only_legal(values, obs)
         best = allowed.max(axis=1)
-        greedy = np.bincount(allowed.argmax(axis=1))
         found = {
             "td_error": float(priority.mean()),
             "value_mean": float(best.mean()),
             "value_max": float(best.max()),
-            "greedy_share": float(greedy.max() / len(best)),
         }
+        if len(best) >= FEWEST_ROWS:
+            found["greedy_share"] = float(np.bincount(allowed.argmax(axis=1)).max() / len(best))
         measured: dict[str, Mapping[str, Any]] = {name: part.measures() for name, part in self._parts.items()}
         return found | {
             f"{part}/{name}": float(number) for part, given in measured.items() for name, number in given.items()

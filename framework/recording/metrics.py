@@ -161,9 +161,13 @@ class MetricsWriter(Callback):
             int(state["interval_updates"]),
             float(state["interval_seconds"]),
         )
-        for name, part in (("learning", self._learning), ("diagnosis", self._diagnosis)):
-            if part is not None and state.get(name):  # checkpoints of earlier versions have neither
-                part.load_state_dict(state[name])
+        # checkpoints of earlier versions have neither
+        if self._learning is not None and state.get("learning"):
+            self._learning.load_state_dict(state["learning"])
+        if self._diagnosis is not None and state.get("diagnosis"):
+            self._diagnosis.load_state_dict(state["diagnosis"])
+        elif self._diagnosis is not None:
+            self._diagnosis.forget_the_beginning()
 
     def _seconds(self) -> float:
         return (self._clock() if self._paused is None else self._paused) - self._origin

@@ -40,7 +40,8 @@ def standard_callbacks(run: RunInfo) -> Sequence[Callback]:
         shown = QuietLines(statistics) if run.quiet else progress_callback(statistics, exploration, *ends)
         callbacks.append(shown)
     if run.folder is not None:
-        diagnosis = Diagnosis(exploration, run.parts.config[ReturnsOptions].gamma, shown.say)
+        gamma, untrained = run.parts.config[ReturnsOptions].gamma, options.init_from is None
+        diagnosis = Diagnosis(exploration, gamma, shown.say, untrained=untrained)
         callbacks += [
             MetricsWriter(
                 run.folder,

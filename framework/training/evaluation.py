@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import NamedTuple
 
 import numpy as np
@@ -89,9 +90,10 @@ def _play(
     shares = [share.tolist() for share in np.array_split(quotas, min(options.groups, num_envs))]
     names = [name] if len(shares) == 1 else [f"{name}/{number}" for number in range(len(shares))]
     groups: list[_Group] = []
-    try:
+    with ExitStack() as opened:
         for share, own in zip(shares, names, strict=True):
             groups.append(_Group(agent, own, share, epsilon))
+            opened.callback(groups[-1].close)
         for group in groups:
             group.begin()
         while any(group.playing for group in groups):
@@ -103,9 +105,6 @@ def _play(
                     group.begin()
                 if after_step is not None:
                     after_step(sum(len(each.finished) for each in groups))
-    finally:
-        for group in groups:
-            group.close()
     return [episode for group in groups for episode in group.finished], groups[0].reference_scores
 
 

@@ -196,7 +196,7 @@ class DQNLoss:
 class GradientStep:
     """Makes one step of a torch optimiser on the weighted mean of the losses.
 
-    The gradients of all parameters are pieces of vectors, as the parameters are (`plugins.dqn.weights`), and clipped
+    The gradients of all parameters are copied into vectors, as the parameters are (`plugins.dqn.weights`), and clipped
     there. The optimiser moves these vectors, if it was made for `policy.trainable()`, which is the quickest. It may
     have been made for the parameters instead.
 
@@ -229,8 +229,10 @@ class GradientStep:
         """Update the weights of the online network."""
         losses = cast(Tensor, errors.update)
         loss = (losses * self._policy.tensor(batch.weights)).mean()
-        self._prepare_gradients()
+        for parameter in self._parameters:
+            parameter.grad = None
         loss.backward()  # type: ignore[no-untyped-call]
+        self._collect_gradients()
         if self._max_norm:
             self._clip_gradients()
         if self._rate is not None:
@@ -238,12 +240,13 @@ class GradientStep:
                 group["lr"] = self._rate()
         self._optimizer.step()
 
-    def _prepare_gradients(self) -> None:
-        """Make the gradient of each parameter a piece of the vectors, and 0: `backward` adds to it."""
-        for gradient in self._gradients:
-            gradient.zero_()
+    def _collect_gradients(self) -> None:
         for parameter, piece in zip(self._parameters, self._pieces, strict=True):
-            parameter.grad = piece if parameter.requires_grad else None
+            if parameter.grad is None:
+                piece.zero_()
+            else:
+                piece.copy_(parameter.grad)
+                parameter.grad = piece
         for vector, gradient in zip(self._tensors.vectors(), self._gradients, strict=True):
             vector.grad = gradient
 

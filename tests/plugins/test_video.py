@@ -49,6 +49,12 @@ def test_every_second_evaluation_is_filmed_and_learning_stays_the_same(tmp_path:
         np.testing.assert_array_equal(array, with_films.policy.state_dict()["online"][name])
 
 
+def test_evaluations_are_counted_and_not_their_steps(tmp_path: Path) -> None:
+    values = {"run.num_envs": 2, "run.steps": 12, "evaluation.every": 1, "evaluation.episodes": 1, "video.every": 3}
+    framework.train(framework.assemble("tabular,grid,video", values), tmp_path / "run")
+    assert sorted(int(path.stem) for path in (tmp_path / "run/videos").iterdir()) == [2, 8]
+
+
 def films(folder: Path, **options: Any) -> tuple[Films, Any]:
     parts = framework.assemble("dqn,cartpole", VALUES)
     made = Films(parts, VideoOptions(**options), folder)

@@ -8,6 +8,8 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import framework
 from framework.events import Episode
@@ -31,10 +33,10 @@ class Fixed:
 class Observed:
     """A diagnosis and what it told."""
 
-    def __init__(self, gamma: float = 0.9, epsilon: float | None = 0.1) -> None:
+    def __init__(self, gamma: float = 0.9, epsilon: float | None = 0.1, untrained: bool = True) -> None:
         self.told: list[str] = []
         self.exploration = Fixed(epsilon)
-        self.diagnosis = Diagnosis(self.exploration, gamma, self.told.append)  # type: ignore[arg-type]
+        self.diagnosis = Diagnosis(self.exploration, gamma, self.told.append, untrained=untrained)  # type: ignore[arg-type]
         self.episodes = 0
 
     def reward(self, *rewards: float) -> None:
@@ -75,8 +77,8 @@ def test_values_within_the_margin_or_for_a_moment_are_not_told() -> None:
 def test_a_loss_that_explodes() -> None:
     seen = Observed(gamma=0.9)
     seen.reward(1.0)
-    assert seen.rows(5, loss=90.0) == seen.rows(2, loss=5.0) == []
-    assert len(seen.rows(9, loss=101.0)) == 1
+    assert seen.rows(5, loss=390.0) == seen.rows(2, loss=5.0) == []
+    assert len(seen.rows(9, loss=401.0)) == 1
     constant = Observed(gamma=0.0)  # a loss in other units, such as a divergence
     constant.reward(1.0)
     assert constant.rows(9, loss=3.9) == []
@@ -93,14 +95,42 @@ def test_no_progress_after_exploration_is_over(last: float, length: int, epsilon
     assert len(seen.rows(3)) == warned
 
 
-def test_no_progress_while_epsilon_falls_is_not_told() -> None:
+def test_values_that_come_down_from_optimistic_ones_are_not_told() -> None:
+    seen = Observed(gamma=0.9)
+    seen.reward(1.0)
+    for value in np.geomspace(1e6, 1.0, 50).tolist():
+        assert seen.rows(1, value_max=value) == []
+
+
+def test_a_loss_of_zero_is_not_the_smallest() -> None:
+    seen = Observed(gamma=0.0)
+    seen.reward(1.0, -1.0)
+    assert seen.rows(2, loss=0.0) == seen.rows(9, loss=4.1) == []
+
+
+@given(length=st.integers(1, 100), horizon=st.sampled_from([3_000, 100_000, 1_000_000]), shape=st.booleans())
+@settings(max_examples=20)
+def test_no_progress_while_epsilon_falls_is_not_told(length: int, horizon: int, shape: bool) -> None:
     seen = Observed()
-    for epsilon in np.geomspace(1.0, 0.01, 300).tolist():
+    steps = length * np.arange(1, 300)
+    falling = 1 - 0.95 * steps / horizon if shape else 0.01 + np.exp(-steps / horizon)
+    for epsilon in falling[falling > 0.05].tolist():
         seen.exploration.epsilon = epsilon
         seen.play(1, 0.0, 10)
-    assert seen.rows(3) == []
-    seen.play(LAST_EPISODES + 1, 0.0, 10)
+        assert seen.rows(1) == []
+    seen.play(LAST_EPISODES + FIRST_EPISODES + 1, 0.0, 10)
     assert len(seen.rows(3)) == 1
+
+
+def test_the_episodes_of_a_trained_agent_are_compared_with_nothing() -> None:
+    started, resumed = Observed(untrained=False), Observed()
+    resumed.diagnosis.forget_the_beginning()
+    for seen in (started, resumed):
+        seen.play(3 * LAST_EPISODES, 1.0, 10)
+        assert seen.rows(2 * ROWS_OF_ONE_ACTION, greedy_share=1.0) == []
+        later = Observed()
+        later.diagnosis.load_state_dict(seen.diagnosis.state_dict())
+        assert later.rows(2 * ROWS_OF_ONE_ACTION, greedy_share=1.0) == []
 
 
 def test_one_action_everywhere_is_told_only_without_progress() -> None:
@@ -121,7 +151,7 @@ def test_a_resumed_run_says_nothing_twice_and_forgets_nothing() -> None:
     def story(seen: Observed, half: int) -> list[str]:
         seen.reward(1.0 if half == 0 else 0.5)
         seen.play(80, 0.0, 10)
-        return seen.rows(2, value_max=30.0, loss=200.0 if half else 1.0, greedy_share=1.0)
+        return seen.rows(2, value_max=30.0, loss=500.0 if half else 1.0, greedy_share=1.0)
 
     expected = [story(whole, half) for half in (0, 1)]
     found = [story(parts[0], 0)]

@@ -15,7 +15,7 @@ import framework
 from framework.assembly.parts import Parts
 from framework.events import Callback
 from framework.recording import read_rows
-from framework.recording.learning import Learning
+from framework.recording.learning import FEWEST_ROWS, Learning
 from framework.training.loop import Loop
 from framework.types import Batch, Counters, Step, TDErrors
 
@@ -44,7 +44,7 @@ class Watching(Callback):
             "td_error": sum(errors.priority.tolist()) / len(batch),
             "value_mean": sum(max(row) for row in values.tolist()) / len(batch),
             "value_max": max(max(row) for row in values.tolist()),
-            "greedy_share": max(np.bincount([int(np.argmax(row)) for row in values])) / len(batch),
+            **({"greedy_share": _largest_share(values)} if len(batch) >= FEWEST_ROWS else {}),
             **{
                 f"taken/{name}": self.actions.count(place) / len(self.actions)
                 for place, name in enumerate(names)
@@ -55,12 +55,17 @@ class Watching(Callback):
         self.found.append((self.learning.numbers(), expected))
 
 
+def _largest_share(values: np.ndarray) -> float:
+    return float(max(np.bincount([int(np.argmax(row)) for row in values])) / len(values))
+
+
 @given(at=st.frozensets(st.integers(1, 60), min_size=1, max_size=4), plugins=st.sampled_from(["dqn", "tabular"]))
 @settings(max_examples=10)
 def test_a_row_is_about_the_last_update_and_the_steps_since_the_row_before(at: frozenset[int], plugins: str) -> None:
     values = {"run.steps": 150, "run.num_envs": 2}
     learning = {"learning.starts": 20, "learning.updates_per_step": 0.5, "learning.batch_size": 8}
     parts = framework.assemble(f"{plugins},chain", values | (learning if plugins == "dqn" else {}))
+    assert learning["learning.batch_size"] == FEWEST_ROWS
     watching = Watching(parts, at)
     Loop(parts, [watching]).run()
     parts.close()
