@@ -139,7 +139,12 @@ def test_the_page_has_the_exit_codes_that_are_tested() -> None:
 @pytest.mark.parametrize(("sent", "code"), SIGNALS)
 def test_a_signal_has_its_exit_code_and_leaves_a_checkpoint(sent: int, code: int, tmp_path: Path) -> None:
     words = ("run", "-p", "tabular,chain", "--steps", "1000000000", "--run-dir", "stopped", "--quiet")
-    with subprocess.Popen(command(*words), cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+
+    def heard() -> None:
+        """Where the tests run under nohup, the run would ignore SIGHUP, as it should."""
+        signal.signal(sent, signal.SIG_DFL)
+
+    with subprocess.Popen(command(*words), cwd=tmp_path, stdout=subprocess.DEVNULL, preexec_fn=heard) as process:
         metrics = tmp_path / "stopped" / METRICS
         while not (metrics.is_file() and metrics.stat().st_size) and process.poll() is None:
             time.sleep(0.05)

@@ -55,6 +55,7 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "sarsa": ("make_loss",),
     "tabular": (),
     "ucb": ("make_exploration",),
+    "video": (),
     "wandb": (),
     **dict.fromkeys(ENVIRONMENTS, ("make_env",)),
 }
