@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 LEARNING_RATE = 1e-4
-"""Adam's learning rate in every arm."""
+"""Adam's learning rate in every arm that learns from images."""
 
 
-def stable_baselines(env: Any, capacity: int, seed: int, **options: Any) -> Any:
-    """Returns stable-baselines3's DQN with its network for images. It begins to learn when its replay is full."""
+def stable_baselines(
+    env: Any, capacity: int, seed: int, policy: str = "CnnPolicy", learning_rate: float = LEARNING_RATE, **options: Any
+) -> Any:
+    """Returns stable-baselines3's DQN, by default with its network for images. It learns when its replay is full."""
     from stable_baselines3 import DQN
     from stable_baselines3.common.logger import Logger
 
     model = DQN(
-        "CnnPolicy",
+        policy,
         env,
-        learning_rate=LEARNING_RATE,
+        learning_rate=learning_rate,
         buffer_size=capacity,
         learning_starts=capacity,
         seed=seed,

@@ -46,14 +46,20 @@ def evaluations(folder: Path) -> list[dict[str, Any]]:
     return [row for row in read_rows(folder / "metrics.jsonl") if row["kind"] == "evaluation"]
 
 
-def line(seed: int, seconds: float, folder: Path) -> str:
-    """Returns the row of one run in the table."""
-    rows, row = evaluations(folder), confirmed(folder)
-    waiting = seconds - max(other["seconds"] for other in rows)
+def line(seed: int, seconds: float, relative: str, folder: Path) -> str:
+    """Returns the row of one run in the table.
+
+    Args:
+        relative: the cell of the ratio to another command.
+    """
+    row = confirmed(folder)
+    training = max(other["seconds"] for other in read_rows(folder / "metrics.jsonl"))
     if row is None:
-        return f"| {seed} | {seconds / 60:.1f} min | {waiting:.0f} s | not confirmed | | | |"
+        return f"| {seed} | {seconds:.0f} s | {relative} | {training:.0f} s | not confirmed | | | | | |"
+    confirmation = row["evaluation_seconds"]
     return (
-        f"| {seed} | {seconds / 60:.1f} min | {waiting:.0f} s | {row['env_steps']:,} | {row['updates']:,} | "
+        f"| {seed} | {seconds:.0f} s | {relative} | {training:.0f} s | {confirmation:.0f} s | "
+        f"{seconds - training - confirmation:.0f} s | {row['env_steps']:,} | {row['updates']:,} | "
         f"{row['mean']:+.2f} ± {row['deviation']:.2f} | {row['distinct']} |"
     )
 
@@ -79,6 +85,7 @@ def main(
     folder: Annotated[Path, typer.Argument(help="Folder for the runs.")],
     plugins: Annotated[str, typer.Option(help="The composition.")] = "pong",
     seeds: Annotated[str, typer.Option(help="Seeds, as 0,1,2.")] = "0,1,2,3,4",
+    baseline: Annotated[float, typer.Option(min=0, help="Seconds of another command, for the ratios; 0: none.")] = 0.0,
 ) -> None:
     """Make the runs that are missing; print a table and draw the evaluations."""
     need_emulator()
@@ -87,11 +94,17 @@ def main(
     numbers = [int(seed) for seed in seeds.split(",")]
     folders = [home / f"seed {seed}" for seed in numbers]
     clocks = [timed(plugins, seed, run) for seed, run in zip(numbers, folders, strict=True)]
-    print(f"| seed of `{plugins}` | by the clock | of it not training | steps | updates | 100 games | different |")
-    print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    head = ("seed", "by the clock", "relative", "training", "confirmation", "the rest", "environment steps", "updates")
+    head += ("mean of 100 fresh games", "different games")
+    print(f"| {' | '.join(head)} |\n|{' ---: |' * len(head)}")
+
+    def relative(seconds: float) -> str:
+        return f"{seconds / baseline:.2f}" if baseline else "–"
+
     for seed, seconds, run in zip(numbers, clocks, folders, strict=True):
-        print(line(seed, seconds, run))
-    print(f"| median | **{median(clocks) / 60:.1f} min** | | | | | |")
+        print(line(seed, seconds, relative(seconds), run))
+    middle = median(clocks)
+    print(f"| median | **{middle:.0f} s** | **{relative(middle)}** |{' |' * (len(head) - 3)}")
     draw(folders, home.with_suffix(".png"))
     print(f"\n{foot(('torch', 'ale-py', 'gymnasium'), runs_at_a_time=1)}")
 

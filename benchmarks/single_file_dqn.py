@@ -83,6 +83,27 @@ class Replay:
         return tuple(torch.from_numpy(array) for array in arrays)
 
 
+def update(
+    online: nn.Module,
+    target: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    old: Tensor,
+    new: Tensor,
+    taken: Tensor,
+    gained: Tensor,
+    done: Tensor,
+) -> None:
+    """Make a step of the optimiser on the Huber loss of a batch."""
+    with torch.no_grad():
+        goal = gained + GAMMA * (1 - done) * target(new).max(dim=1).values
+    value = online(old).gather(1, taken[:, None])[:, 0]
+    loss = functional.smooth_l1_loss(value, goal)
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(online.parameters(), MAX_NORM)
+    optimizer.step()
+
+
 def training(capacity: int, starts: int, seed: int) -> Iterator[int]:
     """Train without end. Yields the number of environment steps after each step."""
     torch.manual_seed(seed)
@@ -105,15 +126,7 @@ def training(capacity: int, starts: int, seed: int) -> Iterator[int]:
         obs = env.reset()[0] if terminated or truncated else next_obs
 
         if step > starts and step % LEARN_EVERY == 0:
-            old, new, taken, gained, done = replay.sample(rng)
-            with torch.no_grad():
-                goal = gained + GAMMA * (1 - done) * target(new).max(dim=1).values
-            value = online(old).gather(1, taken[:, None])[:, 0]
-            loss = functional.smooth_l1_loss(value, goal)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(online.parameters(), MAX_NORM)
-            optimizer.step()
+            update(online, target, optimizer, *replay.sample(rng))
         if step % COPY_EVERY == 0:
             target.load_state_dict(online.state_dict())
         yield step

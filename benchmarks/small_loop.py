@@ -22,15 +22,15 @@ import torch
 import typer
 from machine import foot, need
 from measuring import LEGEND, UNENDING, Times, advance, alternate, ratio, show, spread
+from peers import stable_baselines
+from single_file_dqn import GAMMA, MAX_NORM, update
 from torch import nn
-from torch.nn import functional
 
 from framework.assembly.assemble import assemble
 from framework.assembly.parts import Parts
 
 ENVIRONMENT = "CartPole-v1"
-BATCH, UNITS, COPY_EVERY, EPSILON, GAMMA = 64, 64, 500, 0.1, 0.99
-LEARNING_RATE, MAX_NORM = 1e-3, 10.0
+BATCH, UNITS, COPY_EVERY, EPSILON, LEARNING_RATE = 64, 64, 500, 0.1, 1e-3
 PEER, SCRIPT = "stable-baselines3", "single file"
 NUM_ENVS = (1, 8)
 
@@ -66,17 +66,15 @@ def ours(num_envs: int, capacity: int, seed: int) -> Parts:
 
 def theirs(num_envs: int, capacity: int, seed: int) -> Callable[[int], object]:
     """Returns a function of the environment steps, which trains stable-baselines3's DQN."""
-    from stable_baselines3 import DQN
     from stable_baselines3.common.env_util import make_vec_env
-    from stable_baselines3.common.logger import Logger
 
-    model = DQN(
-        "MlpPolicy",
+    model = stable_baselines(
         make_vec_env(ENVIRONMENT, num_envs, seed),
+        capacity,
+        seed,
+        "MlpPolicy",
+        LEARNING_RATE,
         policy_kwargs={"net_arch": [UNITS, UNITS]},
-        learning_rate=LEARNING_RATE,
-        buffer_size=capacity,
-        learning_starts=capacity,
         batch_size=BATCH,
         gamma=GAMMA,
         train_freq=1,
@@ -85,10 +83,7 @@ def theirs(num_envs: int, capacity: int, seed: int) -> Callable[[int], object]:
         exploration_initial_eps=EPSILON,
         exploration_final_eps=EPSILON,
         max_grad_norm=MAX_NORM,
-        seed=seed,
-        device="cpu",
     )
-    model.set_logger(Logger(None, []))
     return partial(model.learn, reset_num_timesteps=False)
 
 
@@ -120,16 +115,8 @@ def training(capacity: int, seed: int) -> Iterator[int]:
         obs = env.reset()[0] if terminated or truncated else successor
         if step >= capacity:
             rows = rng.integers(capacity, size=BATCH)
-            old, new, chosen, returned, ended = map(
-                torch.from_numpy, (before[rows], after[rows], taken[rows], gained[rows], over[rows])
-            )
-            with torch.no_grad():
-                goal = returned + GAMMA * (1 - ended) * target(new).max(dim=1).values
-            loss = functional.smooth_l1_loss(online(old).gather(1, chosen[:, None])[:, 0], goal)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(online.parameters(), MAX_NORM)
-            optimizer.step()
+            arrays = (before[rows], after[rows], taken[rows], gained[rows], over[rows])
+            update(online, target, optimizer, *map(torch.from_numpy, arrays))
         if step % COPY_EVERY == 0:
             target.load_state_dict(online.state_dict())
         yield step

@@ -20,7 +20,7 @@ from framework.hooks import hookimpl
 from framework.inspection.episode import moments
 from framework.inspection.screens import VideoFile
 from framework.inspection.showing import show
-from framework.options import EvaluationOptions, RunOptions
+from framework.options import EvaluationOptions
 from framework.types import Counters, State
 
 CHECK_WITH = "dqn,cartpole"
@@ -40,8 +40,8 @@ class Films(Callback):
 
     def __init__(self, parts: Parts, options: VideoOptions, folder: Path) -> None:
         self._parts, self._options, self._folder = parts, options, folder
-        values = {path: value for path, value in parts.config.flat().items() if path != "run.plugins"}
-        self._agent = assemble_agent(parts.config[RunOptions].plugins, [Source("the run", values)])
+        names, values = parts.recipe
+        self._agent = assemble_agent(names, [Source("the run", values)])
         self._evaluations = 0
 
     def on_start(self, counters: Counters) -> None:
@@ -78,6 +78,7 @@ class Films(Callback):
         return {"evaluations": self._evaluations}
 
     def load_state_dict(self, state: State) -> None:
+        """Load what `state_dict` returned."""
         self._evaluations = int(state["evaluations"])
 
 

@@ -14,6 +14,7 @@ from framework.assembly.manager import Plugins
 from framework.assembly.slots import Slots
 from framework.config import Config
 from framework.environments.stream import TransitionStream
+from framework.options import RunOptions
 from framework.seeding import Seeds
 from framework.types import (
     Buffer,
@@ -66,6 +67,12 @@ class Agent:
     def filled(self) -> Mapping[str, str]:
         """slot → the plugin that filled it."""
         return self.slots.filled
+
+    @property
+    def recipe(self) -> tuple[list[str], dict[str, Any]]:
+        """The plugins and the options from which `assemble_agent` builds this agent again, also in another process."""
+        values = {path: value for path, value in self.config.flat().items() if path != "run.plugins"}
+        return list(self.config[RunOptions].plugins), values
 
     def open_stream(self, role: Role, num_envs: int, name: str, wrappers: Sequence[Wrapper] = ()) -> TransitionStream:
         """Open environments for the agent. The seeds of their episodes depend on `name`. Close the stream after use."""

@@ -112,6 +112,7 @@ class Diagnosis:
         self._compares = False
 
     def state_dict(self) -> State:
+        """Return all that it has seen and told."""
         self._look_at_rewards()
         return {
             "largest": np.array(self._largest),
@@ -127,6 +128,7 @@ class Diagnosis:
         }
 
     def load_state_dict(self, state: State) -> None:
+        """Load what `state_dict` returned."""
         self._rewards.clear()
         self._largest, self._smallest_loss = float(state["largest"]), float(state["smallest_loss"])
         self._value, self._compares = float(state["value"]), bool(state["compares"])

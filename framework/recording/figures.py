@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework.events import Callback
 from framework.recording.drawing import BLACK, BLUE, GREEN, STYLES, VERMILION, save_figure, style_of
+from framework.recording.learning import TAKEN
 from framework.recording.metrics import METRICS
 from framework.recording.rows import read_rows
 from framework.types import Counters
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Rows = Sequence[dict[str, Any]]
-
-TAKEN = "taken/"
 
 GROUPS: tuple[tuple[str, dict[str, str]], ...] = (
     ("loss", {"loss": "loss"}),
@@ -143,11 +142,12 @@ def _learning(name: str, rows: Rows) -> Figure:
     known = {title: [key for key in lines if any(row.get(key) is not None for row in rows)] for title, lines in groups}
     shown = [(title, lines) for title, lines in groups if known[title]]
     columns = 2
-    figure = Figure(figsize=(9, 2.4 * -(-len(shown) // columns) + 0.6), layout="constrained")
+    lines_of_panels = -(-len(shown) // columns)
+    figure = Figure(figsize=(9, 2.4 * lines_of_panels + 0.6), layout="constrained")
     figure.suptitle(name, parse_math=False)
     steps = _column(rows, "env_steps")
     for place, (title, lines) in enumerate(shown):
-        axes = figure.add_subplot(-(-len(shown) // columns), columns, place + 1)
+        axes = figure.add_subplot(lines_of_panels, columns, place + 1)
         axes.set_title(title, fontsize="medium")
         axes.grid(alpha=0.25)
         axes.margins(x=0.02)
@@ -155,8 +155,9 @@ def _learning(name: str, rows: Rows) -> Figure:
             axes.set_xlabel("environment steps")
         for number, key in enumerate(known[title]):
             colour, dashes = style_of(number)
-            style = STYLES[dashes]
-            axes.plot(steps, _column(rows, key), color=colour, linestyle=style, linewidth=1.2, label=lines[key])
+            axes.plot(
+                steps, _column(rows, key), color=colour, linestyle=STYLES[dashes], linewidth=1.2, label=lines[key]
+            )
         if len(known[title]) > 1:
             axes.legend(fontsize="x-small", ncols=2 if len(known[title]) > 4 else 1)
     return figure

@@ -14,6 +14,9 @@ from framework.types import Batch, Measured, State, Step, TDErrors
 if TYPE_CHECKING:
     from framework.assembly.parts import Parts
 
+TAKEN = "taken/"
+"""The beginning of the keys that say how often an action was taken."""
+
 MOST_ACTIONS = 18
 """With more actions than this (Atari's largest set), rows do not say how often each one was taken."""
 
@@ -27,8 +30,7 @@ MOST_WAITING = 1_000
 class Learning:
     """The numbers of a learning row, from the last update before it and from the steps since the row before.
 
-    They are computed when a row is written, once in 500 updates, so a run without rows of metrics does not pay for
-    them, and no part draws a random number for them.
+    They are computed for a row, once in 500 updates, and for a checkpoint. No part draws a random number for them.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -57,10 +59,12 @@ class Learning:
         return {**self._of_update(), **self._shares()}
 
     def state_dict(self) -> State:
+        """Return the numbers of the last update, and the actions that no row has counted."""
         self._count()
         return {"taken": self._taken.copy(), "numbers": self._of_update()}
 
     def load_state_dict(self, state: State) -> None:
+        """Load what `state_dict` returned."""
         self._waiting.clear()
         self._taken[:] = state["taken"]
         self._last, self._restored = None, dict(state["numbers"])
@@ -90,7 +94,7 @@ class Learning:
         self._taken[:] = 0
         if not total or len(taken) > MOST_ACTIONS:
             return {}
-        return {f"taken/{self._spaces.name_of(action)}": count / total for action, count in enumerate(taken)}
+        return {f"{TAKEN}{self._spaces.name_of(action)}": count / total for action, count in enumerate(taken)}
 
     def _count(self) -> None:
         if self._waiting:

@@ -26,10 +26,8 @@ def standard_callbacks(run: RunInfo) -> Sequence[Callback]:
     With run.deterministic, a folder also gets a trace. The callbacks share one `EpisodeStatistics`. The progress
     display ends first, so that it is closed before another callback can fail.
     """
-    from framework.options import (  # imported here: it needs pydantic, which reading metrics does not
-        ReturnsOptions,
-        RunOptions,
-    )
+    # imported here: it needs pydantic, which reading metrics does not
+    from framework.options import ReturnsOptions, RunOptions
 
     policy, exploration, options = run.parts.policy, run.parts.exploration, run.parts.config[RunOptions]
     statistics = EpisodeStatistics(exploration)

@@ -70,8 +70,7 @@ class EvaluationProcess:
                 process_group=0,  # Ctrl-C ends the run, and the run ends this
             )
             self._connection = Connection(ours.detach())
-        options = {path: value for path, value in parts.config.flat().items() if path != "run.plugins"}
-        self._send((list(parts.config[RunOptions].plugins), options))
+        self._send(parts.recipe)
         self._is_ready = False
 
     def check(self) -> None:
