@@ -1,6 +1,7 @@
 """Films the agent while it trains: after every n-th evaluation, an episode by the evaluated weights.
 
-The films are RUN/videos/STEPS.mp4, named by the environment steps of their weights. Another agent plays them, in
+The films are RUN/videos/STEPS.mp4, named by the environment steps of their weights. TensorBoard gets each as a small
+animation, `videos/agent`. Another agent plays them, in
 environments of its own, so nothing that is learnt depends on them. Training waits meanwhile, which the seconds of
 metrics.jsonl include. An environment that draws no pictures is refused before the first step. A film that fails later
 is said once, and the run goes on without films.
@@ -11,16 +12,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from framework.assembly.assemble import assemble_agent
 from framework.assembly.parts import Parts, RunInfo
 from framework.config import Config, Field, Section, Source
 from framework.errors import FrameworkError, UsageError, need
 from framework.events import Callback, EvaluationResult
 from framework.hooks import hookimpl
+from framework.inspection.animation import Animation
 from framework.inspection.episode import moments
-from framework.inspection.screens import VideoFile
+from framework.inspection.screens import Screen, VideoFile
 from framework.inspection.showing import show
 from framework.options import EvaluationOptions
+from framework.recording.events import EventFile
 from framework.types import Counters, State
 
 CHECK_WITH = "dqn,cartpole"
@@ -35,11 +40,26 @@ class VideoOptions(Section, name="video"):
     values: bool = Field(False, description="draw a bar for each action value beside the picture, as watch --values")
 
 
+class Both:
+    """Two screens that show the same."""
+
+    def __init__(self, *screens: Screen) -> None:
+        self._screens = screens
+
+    def add(self, picture: np.ndarray, rate: float) -> None:
+        for screen in self._screens:
+            screen.add(picture, rate)
+
+    def close(self) -> None:
+        for screen in self._screens:
+            screen.close()
+
+
 class Films(Callback):
     """Films an episode after every n-th evaluation."""
 
-    def __init__(self, parts: Parts, options: VideoOptions, folder: Path) -> None:
-        self._parts, self._options, self._folder = parts, options, folder
+    def __init__(self, parts: Parts, options: VideoOptions, folder: Path, events: EventFile | None = None) -> None:
+        self._parts, self._options, self._folder, self._events = parts, options, folder, events
         names, values = parts.recipe
         self._agent = assemble_agent(names, [Source("the run", values)])
         self._evaluations = 0
@@ -67,9 +87,12 @@ class Films(Callback):
             return
         try:
             self._agent.policy.load_state_dict(result.weights or self._parts.policy.state_dict())
-            screen = VideoFile(self._folder / f"{counters.env_steps}.mp4", "video")
+            animation = Animation()
+            screen = Both(VideoFile(self._folder / f"{counters.env_steps}.mp4", "video"), animation)
             for _ in show(self._agent, screen, values=self._options.values):
                 pass
+            if self._events is not None:
+                self._events.film(counters.env_steps, "videos/agent", animation.gif(), animation.size)
         except FrameworkError as error:
             raise RuntimeError(str(error)) from error  # a run does not end because of a film
 
@@ -95,4 +118,4 @@ def make_callbacks(config: Config, run: RunInfo) -> Sequence[Callback]:
     if not config[EvaluationOptions].every:
         raise UsageError("video films evaluations, and the run has none: set --eval-every, or drop video")
     need("imageio", "the plugin video", "video")
-    return [Films(run.parts, options, run.folder / FOLDER)]
+    return [Films(run.parts, options, run.folder / FOLDER, run.events)]

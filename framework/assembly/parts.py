@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framework.assembly.acting import Actor
 from framework.assembly.builder import Builder, Wrapper
@@ -33,6 +33,9 @@ from framework.types import (
     Stateful,
     TargetSync,
 )
+
+if TYPE_CHECKING:
+    from framework.recording.events import EventFile
 
 
 @dataclass
@@ -167,12 +170,13 @@ class Parts(Agent):
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What callbacks are made from: the parts, the folder of a recorded run, and whether the run shows progress.
-
-    `quiet` asks for less of it: a line for every thousand steps.
-    """
+    """What callbacks are made from."""
 
     parts: Parts
     folder: Path | None
+    """The folder of a recorded run."""
     show_progress: bool
     quiet: bool = False
+    """Whether it shows less: a line now and then."""
+    events: EventFile | None = None
+    """TensorBoard's file of a recorded run, which callbacks may write to while the run goes on."""

@@ -17,6 +17,8 @@ from framework.cli.recorded.compare import compare
 from framework.cli.recorded.evaluate import evaluate
 from framework.cli.recorded.export import export
 from framework.cli.recorded.inspect import inspect_run
+from framework.cli.recorded.pull import pull
+from framework.cli.recorded.push import push
 from framework.cli.recorded.report import report
 from framework.cli.recorded.watch import watch
 from framework.cli.repeat import repeat, replay
@@ -57,7 +59,7 @@ def _help(command: Callable[..., object]) -> str:
     return "\n\n".join(text if text.startswith(" ") else " ".join(text.split()) for text in paragraphs)
 
 
-for command in (run, repeat, ablate, new, check, evaluate, watch, compare, report, export):
+for command in (run, repeat, ablate, new, check, evaluate, watch, compare, report, export, push, pull):
     app.command(help=_help(command))(command)
 app.command("inspect", help=_help(inspect_run))(inspect_run)
 app.command("plugins", help=_help(list_plugins))(list_plugins)

@@ -1,4 +1,4 @@
-"""Writes scalars to a TensorBoard event file."""
+"""Writes a TensorBoard event file: scalars, histograms and films."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 FLUSH_SECONDS = 10.0
 """Seconds between two flushes, each of which waits for the disk. A killed run loses at most about this much."""
 
@@ -17,35 +19,54 @@ RESULTS = ("evaluation/mean", "episode/mean_100")
 """The curves that TensorBoard's page of hyperparameters shows beside the options."""
 
 
+BINS = 64
+"""Bins of a histogram."""
+
+
 class EventFile:
-    """Writes scalars against environment steps. The first scalar creates the file and imports tensorboardX.
+    """Writes against environment steps. The first point creates the file and imports tensorboardX.
 
     The caller's thread writes the rows itself. tensorboardX's SummaryWriter would send each scalar through a queue to
     another thread, which takes fifteen times as long and slows the training loop down.
     """
 
-    def __init__(self, folder: Path, purge_from: int | None = None, options: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, folder: Path, options: Mapping[str, Any] | None = None) -> None:
         """Args:
         folder: where to create the file, under a new name.
-        purge_from: for a resumed run: TensorBoard ignores the points of earlier files from this step on.
         options: what TensorBoard's page of hyperparameters compares; earlier files of a resumed run have them.
         """
-        self._options = options if purge_from is None else None
+        self._options = options
         self._folder = folder
-        self._purge_from = purge_from
+        self._purge_from: int | None = None
         self._writer: Any = None
         self._event_pb2: Any = None
         self._flush_at = 0.0
 
+    def purge_from(self, env_steps: int) -> None:
+        """The run goes on: TensorBoard ignores the points of earlier files from this step on. Call before any point."""
+        self._options = None
+        self._purge_from = env_steps
+
     def write(self, env_steps: int, scalars: Mapping[str, float | None]) -> None:
         """Add one point to the curve of each tag; None adds no point."""
-        if self._writer is None:
-            self._open()
         values = [{"tag": tag, "simple_value": value} for tag, value in scalars.items() if value is not None]
-        self._write(step=env_steps, summary={"value": values})
-        if time.monotonic() >= self._flush_at:
-            self._writer.flush()
-            self._flush_at = time.monotonic() + FLUSH_SECONDS
+        self._add(env_steps, values)
+
+    def histograms(self, env_steps: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """Add the distribution of the numbers of each array. Numbers that are not finite are left out."""
+        found = {tag: _histogram(array) for tag, array in arrays.items()}
+        self._add(env_steps, [{"tag": tag, "histo": counted} for tag, counted in found.items() if counted])
+
+    def film(self, env_steps: int, tag: str, gif: bytes, size: tuple[int, int]) -> None:
+        """Add a film, which TensorBoard plays among the images.
+
+        Args:
+            gif: an animated GIF.
+            size: its height and width in pixels.
+        """
+        height, width = size
+        image = {"height": height, "width": width, "colorspace": 3, "encoded_image_string": gif}
+        self._add(env_steps, [{"tag": tag, "image": image}])
 
     def close(self) -> None:
         if self._writer is not None:
@@ -66,8 +87,36 @@ class EventFile:
             self._write(step=0, summary=begin)
             self._write(step=0, summary=values)
 
+    def _add(self, env_steps: int, values: list[dict[str, Any]]) -> None:
+        if self._writer is None:
+            self._open()
+        self._write(step=env_steps, summary={"value": values})
+        if time.monotonic() >= self._flush_at:
+            self._writer.flush()
+            self._flush_at = time.monotonic() + FLUSH_SECONDS
+
     def _write(self, **fields: Any) -> None:
         self._writer.write_event(self._event_pb2.Event(wall_time=time.time(), **fields))
+
+
+def _histogram(array: np.ndarray) -> dict[str, Any] | None:
+    """The fields of TensorBoard's message for the numbers of an array; None without a finite number."""
+    numbers = array[np.isfinite(array)].astype(np.float64)
+    if not numbers.size:
+        return None
+    try:
+        counts, edges = np.histogram(numbers, BINS)
+    except ValueError:  # the numbers are so close to each other that there are no 64 edges between them
+        counts, edges = np.histogram(numbers, [numbers.min(), np.nextafter(numbers.max(), np.inf)])
+    return {
+        "min": numbers.min(),
+        "max": numbers.max(),
+        "num": numbers.size,
+        "sum": numbers.sum(),
+        "sum_squares": np.square(numbers).sum(),
+        "bucket_limit": edges,  # the first bucket is empty and ends where the numbers begin
+        "bucket": [0, *counts],
+    }
 
 
 def _hyperparameters(options: Mapping[str, Any]) -> dict[str, str | bool | int | float]:

@@ -36,7 +36,7 @@ class MetricsWriter(Callback):
         statistics: EpisodeStatistics,
         learning_every: int = 500,
         clock: Callable[[], float] = time.monotonic,
-        options: Mapping[str, Any] | None = None,
+        events: EventFile | None = None,
         learning: Learning | None = None,
         diagnosis: Diagnosis | None = None,
     ) -> None:
@@ -46,18 +46,18 @@ class MetricsWriter(Callback):
         statistics: shared with the other callbacks.
         learning_every: updates between two learning rows, at least 1.
         clock: returns seconds since any origin.
-        options: the run's options, for TensorBoard's page of hyperparameters.
+        events: TensorBoard's file, which others may write to as well; None: a new one in the folder.
         learning: what learning rows say beside loss and speed; None: nothing.
         diagnosis: looks at each learning row; its warnings become rows.
         """
-        self._folder, self._options = folder, options
+        self._folder = folder
         self._exploration = exploration
         self._statistics = statistics
         self._learning, self._diagnosis = learning, diagnosis
         self._learning_every = learning_every
         self._clock = clock
         self._rows: RowFile | None = None
-        self._events: EventFile | None = None
+        self._events = EventFile(folder) if events is None else events
         self._keep: int | None = None
         self._origin = 0.0
         self._paused: float | None = None
@@ -70,8 +70,8 @@ class MetricsWriter(Callback):
 
     def on_start(self, counters: Counters) -> None:
         self._rows = RowFile(self._folder / METRICS, self._keep)
-        resumed_from = counters.env_steps + 1 if counters.env_steps else None
-        self._events = EventFile(self._folder, resumed_from, self._options)
+        if counters.env_steps:
+            self._events.purge_from(counters.env_steps + 1)
         self._origin = self._clock() - self._seconds_before
         if self._interval is None:
             self._interval = (counters.env_steps, counters.updates, self._seconds())
@@ -121,7 +121,7 @@ class MetricsWriter(Callback):
         self._write("evaluation", counters, {**scalars, **details}, scalars)
 
     def on_end(self, counters: Counters) -> None:
-        if self._rows is None or self._events is None:
+        if self._rows is None:
             return
         if self._losses:
             self._write_learning(counters)
@@ -198,7 +198,6 @@ class MetricsWriter(Callback):
         exploration: Mapping[str, float] | None = None,
     ) -> None:
         assert self._rows is not None, "on_start has not been called"
-        assert self._events is not None
         clocks = {"env_steps": counters.env_steps, "frames": counters.frames, "updates": counters.updates}
         self._rows.write({"kind": kind, **clocks, "seconds": round(self._seconds(), 3), **row})
         tagged = {f"{kind}/{key}": value for key, value in scalars.items()}

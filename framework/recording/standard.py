@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from framework.events import Callback
 from framework.recording.diagnosis import Diagnosis
 from framework.recording.figures import DrawFigures
+from framework.recording.histograms import Histograms
 from framework.recording.learning import Learning
 from framework.recording.metrics import MetricsWriter
 from framework.recording.progress import QuietLines, progress_callback
@@ -45,10 +46,11 @@ def standard_callbacks(run: RunInfo) -> Sequence[Callback]:
                 run.folder,
                 exploration,
                 statistics,
-                options=run.parts.config.flat(),
+                events=run.events,
                 learning=Learning(run.parts),
                 diagnosis=diagnosis,
             ),
+            *([Histograms(run.events, policy)] if run.events else []),
             BestWeights(run.folder, policy, statistics),
             DrawFigures(run.folder),
         ]

@@ -20,6 +20,7 @@ from framework.errors import FrameworkError, NonFiniteLoss, UsageError
 from framework.events import Callback, EvaluationResult
 from framework.options import CheckpointOptions, EvaluationOptions, RunOptions
 from framework.processes.lifeline import STOP_SIGNALS
+from framework.recording.events import EventFile
 from framework.recording.states import save_state
 from framework.training.blame import culprit, plugins_named
 from framework.training.ends import check_ends
@@ -115,7 +116,8 @@ def train(
             if checkpoint is None:
                 create_run_folder(path, parts)
             at_the_end.enter_context(locked(path))
-        info = RunInfo(parts, path, show_progress, quiet)
+        events = EventFile(path, parts.config.flat()) if path is not None else None
+        info = RunInfo(parts, path, show_progress, quiet, events)
         try:
             gathered = parts.plugins.gather("make_callbacks", CALLBACKS, config=parts.config, run=info)
         except UsageError:

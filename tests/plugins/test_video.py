@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import framework
 from framework.assembly.parts import RunInfo
@@ -15,6 +17,7 @@ from framework.errors import UsageError
 from framework.events import Callback, EvaluationResult
 from framework.types import Counters
 from plugins.video import Films, VideoOptions
+from tests.framework.recording.test_metrics import events
 
 pytestmark = [
     pytest.mark.usefixtures("no_figures"),
@@ -53,6 +56,22 @@ def test_evaluations_are_counted_and_not_their_steps(tmp_path: Path) -> None:
     values = {"run.num_envs": 2, "run.steps": 12, "evaluation.every": 1, "evaluation.episodes": 1, "video.every": 3}
     framework.train(framework.assemble("tabular,grid,video", values), tmp_path / "run")
     assert sorted(int(path.stem) for path in (tmp_path / "run/videos").iterdir()) == [2, 8]
+
+
+def test_tensorboard_gets_each_film(tmp_path: Path) -> None:
+    framework.train(framework.assemble("dqn,cartpole,video", VALUES), tmp_path / "run")
+    (file,) = (tmp_path / "run").glob("events.out.tfevents.*")
+    found = {
+        event.step: value.image
+        for event in events(file)
+        for value in event.summary.value
+        if value.tag == "videos/agent"
+    }
+    assert list(found) == [200, 400, 600]
+    for image in found.values():
+        film = Image.open(io.BytesIO(image.encoded_image_string))
+        assert film.size == (image.width, image.height)
+        assert film.n_frames > 1
 
 
 def films(folder: Path, **options: Any) -> tuple[Films, Any]:

@@ -218,7 +218,9 @@ def test_the_options_are_hyperparameters_of_tensorboard_once(tmp_path: Path) -> 
 
     options = {"run.seed": 3, "dqn.mlp": (64, 64), "dqn.loss": "huber", "run.until": None, "run.deterministic": False}
     for started in (0, 50):  # a run, and the same run resumed
-        file = EventFile(tmp_path, started + 1 if started else None, options)
+        file = EventFile(tmp_path, options)
+        if started:
+            file.purge_from(started + 1)
         file.write(started, {"episode/return": 1.0})
         file.close()
     values = [
