@@ -67,7 +67,7 @@ def run(
         ),
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print a line for every thousand steps, not for every episode.")
+        bool, typer.Option("--quiet", "-q", help="Print a line every ten seconds, not for every episode.")
     ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="With --resume: continue even if something has changed, and print what.")
@@ -132,7 +132,7 @@ def run_anew(names: Sequence[str], sources: Sequence[Source], folder: Path | Non
 
     Args:
         folder: the run folder; None for a new one under runs/.
-        quiet: print a line for every thousand steps.
+        quiet: print a line every ten seconds.
 
     Raises:
         FrameworkError: as `assemble` and `train` do.

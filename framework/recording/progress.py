@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from framework.events import Episode, EvaluationProgress, EvaluationResult
+from framework.recording.left import TimeLeft
 from framework.recording.shown import Shown
 from framework.recording.statistics import EpisodeStatistics
 from framework.types import Counters, Exploration, Step
@@ -38,7 +39,7 @@ def progress_callback(
 
     console = console or Console()
     if not console.is_terminal or console.is_dumb_terminal:
-        return EpisodeLines(statistics, console)
+        return EpisodeLines(statistics, TimeLeft(steps, episodes), console)
     from framework.recording.live import LiveProgress
 
     return LiveProgress(statistics, exploration, steps, episodes, until, console)
@@ -51,23 +52,31 @@ SILENCE_SECONDS = 10.0
 class EpisodeLines(Shown):
     """Prints one line for each episode, with its number, returns and ε, and one for each evaluation.
 
-    If neither comes for ten seconds, a line says how many steps and updates the run has made, or how far the evaluation
-    is that training waits for.
+    If neither comes for ten seconds, a line says how many steps and updates the run has made and how long it still
+    takes, or how far the evaluation is that training waits for.
     """
 
     def __init__(
-        self, statistics: EpisodeStatistics, console: Console | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        statistics: EpisodeStatistics,
+        left: TimeLeft,
+        console: Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         from rich.console import Console
 
         self._statistics = statistics
+        self._left = left
         self._console = console or Console()
         self._clock = clock
         self._spoke = clock()
 
+    def on_start(self, counters: Counters) -> None:
+        self._left.begin(counters)
+
     def on_step(self, step: Step, counters: Counters) -> None:
         if self._clock() - self._spoke >= SILENCE_SECONDS:
-            self._print(f"{counters.env_steps} steps | {counters.updates} updates | {counters.episodes} episodes")
+            self._print(" | ".join(filter(None, self._how_far(counters))))
 
     def on_episode(self, episode: Episode, counters: Counters) -> None:
         figures = self._statistics.of(episode, counters)
@@ -88,6 +97,11 @@ class EpisodeLines(Shown):
     def say(self, text: str) -> None:
         self._print(text)
 
+    def _how_far(self, counters: Counters) -> Sequence[str]:
+        """The parts of a line about the run; empty ones are left out."""
+        made = (f"{counters.env_steps} steps", f"{counters.updates} updates", f"{counters.episodes} episodes")
+        return (*made, self._left.describe(counters))
+
     def _print(self, line: str) -> None:
         self._spoke = self._clock()
         # The console would break long lines, so print. A "±" that the encoding lacks must not end the run.
@@ -98,22 +112,12 @@ class EpisodeLines(Shown):
 
 
 class QuietLines(EpisodeLines):
-    """Prints one line for every thousand steps and one for each evaluation."""
-
-    EVERY = 1_000
-
-    def on_start(self, counters: Counters) -> None:
-        self._printed = counters.env_steps // self.EVERY
-
-    def on_step(self, step: Step, counters: Counters) -> None:
-        passed = counters.env_steps // self.EVERY
-        if passed > self._printed:
-            self._printed = passed
-            mean = self._statistics.mean
-            returns = "" if mean is None else f" | mean of last 100 {mean:.2f}"
-            self._print(f"{counters.env_steps} steps | {counters.episodes} episodes{returns}")
-        else:
-            super().on_step(step, counters)
+    """Prints one line for each evaluation, and one whenever ten seconds have passed without a line."""
 
     def on_episode(self, episode: Episode, counters: Counters) -> None:
         """Episodes have no lines of their own."""
+
+    def _how_far(self, counters: Counters) -> Sequence[str]:
+        mean = self._statistics.mean
+        made = (f"{counters.env_steps} steps", f"{counters.episodes} episodes")
+        return (*made, "" if mean is None else f"mean of last 100 {mean:.2f}", self._left.describe(counters))

@@ -10,6 +10,7 @@ from framework.recording.diagnosis import Diagnosis
 from framework.recording.figures import DrawFigures
 from framework.recording.histograms import Histograms
 from framework.recording.learning import Learning
+from framework.recording.left import TimeLeft
 from framework.recording.metrics import MetricsWriter
 from framework.recording.progress import QuietLines, progress_callback
 from framework.recording.shown import Shown
@@ -35,8 +36,11 @@ def standard_callbacks(run: RunInfo) -> Sequence[Callback]:
     callbacks: list[Callback] = [statistics]
     shown = Shown()
     if run.show_progress:
-        ends = (options.steps, options.episodes, options.until)
-        shown = QuietLines(statistics) if run.quiet else progress_callback(statistics, exploration, *ends)
+        steps, episodes = options.steps, options.episodes
+        if run.quiet:
+            shown = QuietLines(statistics, TimeLeft(steps, episodes))
+        else:
+            shown = progress_callback(statistics, exploration, steps, episodes, options.until)
         callbacks.append(shown)
     if run.folder is not None:
         gamma, untrained = run.parts.config[ReturnsOptions].gamma, options.init_from is None

@@ -89,7 +89,7 @@ def train(
         parts: from `assemble`; their training environments are closed at the end.
         folder: where to record the run: a new or an empty folder. None records nothing.
         show_progress: print progress.
-        quiet: of progress, only a line for every thousand steps, and evaluations.
+        quiet: of progress, only a line every ten seconds, and evaluations.
         callbacks: further callbacks, after those of the plugins.
         checkpoint: of the run in `folder`, which continues from there.
         new_episodes: if the environments do not repeat the episodes that were running then, begin new ones, with a

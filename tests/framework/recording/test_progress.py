@@ -12,8 +12,9 @@ from typing import Any
 from rich.console import Console
 
 from framework.events import Callback, EvaluationProgress
+from framework.recording.left import TimeLeft
 from framework.recording.live import LiveProgress
-from framework.recording.progress import EpisodeLines
+from framework.recording.progress import EpisodeLines, QuietLines
 from tests.framework.recording.consoles import progress, shown
 
 
@@ -77,20 +78,38 @@ def test_lines_listen_to_no_update(scripted: Callable[..., Any]) -> None:
 
 def test_something_is_said_every_ten_seconds_though_no_episode_ends(scripted: Callable[..., Any]) -> None:
     run, output = scripted(), io.StringIO()
-    lines = EpisodeLines(run.statistics, Console(file=output), run.clock)
+    lines = EpisodeLines(run.statistics, TimeLeft(steps=2000, clock=run.clock), Console(file=output), run.clock)
     run.start(lines)
     for _ in range(100):
         run.now += 1.0
         run.counters.env_steps += 10
         lines.on_step(None, run.counters)  # type: ignore[arg-type]  # nothing reads the step
     assert output.getvalue().splitlines() == [
-        f"{steps} steps | 0 updates | 0 episodes" for steps in range(100, 1001, 100)
+        f"{steps} steps | 0 updates | 0 episodes | about {(2000 - steps) // 10} s left"
+        if steps > 1100
+        else f"{steps} steps | 0 updates | 0 episodes | about {(2000 - steps) / 600:.0f} min left"
+        for steps in range(100, 1001, 100)
+    ]
+
+
+def test_quiet_is_a_line_every_ten_seconds_however_fast_it_is(scripted: Callable[..., Any]) -> None:
+    run, output = scripted(), io.StringIO()
+    lines = QuietLines(run.statistics, TimeLeft(episodes=8, clock=run.clock), Console(file=output), run.clock)
+    run.start(run.statistics, lines)
+    for number in range(4):
+        run.counters.env_steps += 5000
+        lines.on_step(None, run.counters)  # type: ignore[arg-type]  # nothing reads the step
+        run.episode(float(number), length=10)
+    assert output.getvalue().splitlines() == [
+        "10010 steps | 1 episodes | mean of last 100 0.00 | about 70 s left",
+        "15020 steps | 2 episodes | mean of last 100 0.50 | about 60 s left",
+        "20030 steps | 3 episodes | mean of last 100 1.00 | about 50 s left",
     ]
 
 
 def test_who_waits_for_an_evaluation_is_told_how_far_it_is(scripted: Callable[..., Any]) -> None:
     run, output = scripted(), io.StringIO()
-    lines = EpisodeLines(run.statistics, Console(file=output), run.clock)
+    lines = EpisodeLines(run.statistics, TimeLeft(steps=2000, clock=run.clock), Console(file=output), run.clock)
     run.start(lines)
     for second in range(25):
         run.now += 1.0
