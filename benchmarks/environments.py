@@ -1,25 +1,28 @@
 """Learn gymnasium's environments with no option named, and write docs/results/environments.md.
 
     python benchmarks/environments.py runs/environments
+    python benchmarks/environments.py runs/environments --only dqn,gym:Taxi-v4
     python benchmarks/environments.py runs/environments --zoo runs/zoo     # beside the results of zoo.py
 
 Each row of the page is `python -m framework run --plugins dqn,gym:ID --seeds 5` or the same with `tabular`. The command
-makes only the runs that are missing, so it continues after an interruption, and it can write the page again from
-complete runs. What there is to say about the results is in environments_conclusions.md; the command copies it to the
-page.
+makes only the runs that are missing in the folder. Their results go to docs/results/environments.csv, in the place of
+older ones of the same composition, and the page is made from that file. What there is to say about the results is in
+environments_conclusions.md; the command copies it to the page.
 """
 
 from __future__ import annotations
 
+import csv
 import json
+import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated
 
 import typer
-from machine import foot, need
+from machine import need
 
 from framework.errors import FrameworkError
 from framework.recording import read_rows
@@ -43,71 +46,119 @@ LAST = 3
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "results" / "environments.md"
+TABLE = PAGE.with_suffix(".csv")
 CONCLUSIONS = HERE / "environments_conclusions.md"
+PEER = "stable-baselines3, "
+"""Before the environment, in the column `learner` of the results of zoo.py."""
 
 
 @dataclass(frozen=True)
 class Learnt:
-    """What one run learnt: the means of its evaluations, its environment steps and its minutes with evaluations."""
+    """What one run learnt: a line of the table of results."""
 
-    evaluations: Sequence[float]
+    learner: str
+    """The composition, or the peer with its environment."""
+    seed: int
+    last: float
+    """The mean of the last evaluations."""
+    best: float
+    """The best evaluation."""
     steps: int
     minutes: float
-
-    @property
-    def last(self) -> float:
-        """The mean of the last evaluations."""
-        return fmean(self.evaluations[-LAST:])
+    """Training and evaluations, by the clock."""
+    commit: str
 
 
-def learnt(run: Path) -> Learnt:
+def learnt(run: Path, learner: str, commit: str) -> Learnt:
     """Reads a complete run."""
     rows = list(read_rows(run / "metrics.jsonl"))
     evaluations = [row for row in rows if row["kind"] == "evaluation"]
-    seconds = rows[-1]["seconds"] + sum(row["evaluation_seconds"] for row in evaluations)
-    return Learnt([row["mean"] for row in evaluations], rows[-1]["env_steps"], seconds / 60)
+    means = [row["mean"] for row in evaluations]
+    minutes = (rows[-1]["seconds"] + sum(row["evaluation_seconds"] for row in evaluations)) / 60
+    seed = int(run.name.removeprefix("seed-"))
+    return Learnt(learner, seed, fmean(means[-LAST:]), max(means), rows[-1]["env_steps"], minutes, commit)
+
+
+def learnt_in_the_zoo(result: Path, commit: str) -> Learnt:
+    """Reads what zoo.py wrote about one run."""
+    found, seed = json.loads(result.read_bytes()), int(result.stem.removeprefix("seed-"))
+    means = found["evaluations"]
+    learner = f"{PEER}{result.parent.name}"
+    return Learnt(learner, seed, fmean(means[-LAST:]), max(means), found["steps"], found["minutes"], commit)
+
+
+def read_table() -> list[Learnt]:
+    """Reads docs/results/environments.csv."""
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        return [
+            Learnt(
+                row["learner"],
+                int(row["seed"]),
+                float(row["last"]),
+                float(row["best"]),
+                int(row["steps"]),
+                float(row["minutes"]),
+                row["commit"],
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def write_table(new: Sequence[Learnt]) -> list[Learnt]:
+    """Writes new results in the place of older ones of the same learners. Returns all of them."""
+    replaced = {run.learner for run in new}
+    runs = sorted(
+        [*(run for run in read_table() if run.learner not in replaced), *new], key=lambda run: (run.learner, run.seed)
+    )
+    with TABLE.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([field.name for field in fields(Learnt)])
+        for run in runs:
+            writer.writerow(f"{value:.4g}" if isinstance(value, float) else value for value in astuple(run))
+    return runs
 
 
 def row(plugins: str, wanted: float, runs: Sequence[Learnt]) -> str:
-    """Returns the line of the table for one composition."""
+    """Returns the line of the page for one composition."""
     reached = sum(run.last >= wanted for run in runs)
     digits = 2 if abs(wanted) < 1 else 1
     lasts, bests = (
         ", ".join(f"{value:.{digits}f}" for value in column)
-        for column in ([run.last for run in runs], [max(run.evaluations) for run in runs])
+        for column in ([run.last for run in runs], [run.best for run in runs])
     )
     minutes = ", ".join(f"{run.minutes:.1f}" for run in runs)
     steps = " to ".join(f"{steps:,}" for steps in sorted({run.steps for run in runs}))
-    return f"| `{plugins}` | {wanted:g} | {reached} of {len(runs)} | {lasts} | {bests} | {steps} | {minutes} |"
+    commits = ", ".join(f"`{commit}`" for commit in sorted({run.commit for run in runs}))
+    return (
+        f"| `{plugins}` | {wanted:g} | {reached} of {len(runs)} | {lasts} | {bests} | {steps} | {minutes} | {commits} |"
+    )
 
 
-def complete(folder: Path) -> list[Learnt]:
-    """Reads the complete runs of a composition, the smallest seed first."""
-    runs = sorted(folder.glob("*/seed-*/result.json"), key=lambda result: int(result.parent.name.removeprefix("seed-")))
-    return [learnt(result.parent) for result in runs]
+def complete(folder: Path) -> list[Path]:
+    """Returns the folders of the complete runs of a composition."""
+    return [result.parent for result in folder.glob("*/seed-*/result.json")]
 
 
-def beside(folder: Path, zoo: Path) -> str:
-    """Returns the table of the environments that zoo.py has learnt in `zoo`, beside the runs in `folder`."""
-    lines = [
+def beside(runs: Sequence[Learnt]) -> str:
+    """Returns the table of the environments that zoo.py has learnt, beside the runs of dqn; empty without any."""
+    lines = []
+    for env_id in WANTED:
+        groups = [[run for run in runs if run.learner == name] for name in (f"dqn,gym:{env_id}", f"{PEER}{env_id}")]
+        if not all(groups):
+            continue
+        cells = []
+        for group in groups:
+            cells.append(", ".join(f"{run.last:.1f}" for run in group))
+            cells.append(", ".join(f"{run.minutes:.1f}" for run in group))
+        lines.append(f"| {env_id} | {groups[0][0].steps:,} | {' | '.join(cells)} |")
+    head = [
         "| environment | steps | `dqn,gym:ID` | minutes | stable-baselines3, the zoo's values | minutes |",
         "| --- | ---: | --- | --- | --- | --- |",
     ]
-    for env_id in WANTED:
-        runs = complete(folder / f"dqn-{env_id}")
-        results = sorted((zoo / env_id).glob("seed-*.json"), key=lambda path: int(path.stem.removeprefix("seed-")))
-        theirs = [Learnt(**json.loads(result.read_bytes())) for result in results]
-        if not runs or not theirs:
-            continue
-        cells = []
-        for group in (runs, theirs):
-            cells.append(", ".join(f"{run.last:.1f}" for run in group))
-            cells.append(", ".join(f"{run.minutes:.1f}" for run in group))
-        lines.append(f"| {env_id} | {runs[0].steps:,} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return "\n".join([*head, *lines]) if lines else ""
 
 
-def page(rows: Sequence[str], peers: str | None) -> str:
+def page(rows: Sequence[str], peers: str) -> str:
     """Returns the whole page.
 
     Args:
@@ -130,17 +181,16 @@ def page(rows: Sequence[str], peers: str | None) -> str:
             "\n".join(
                 [
                     "| composition | wanted | reached | mean of the last three evaluations | best evaluation | steps | "
-                    "minutes |",
-                    "| --- | ---: | ---: | --- | --- | ---: | --- |",
+                    "minutes | commit |",
+                    "| --- | ---: | ---: | --- | --- | ---: | --- | --- |",
                     *rows,
                 ]
             ),
             "One number for each seed, from 0 on. *Reached*: the seeds whose mean of the last three evaluations is at "
             "least what is wanted. An evaluation plays new episodes without exploration. *Minutes*: training and "
-            "evaluations, by the clock.",
+            "evaluations, by the clock. [The same as CSV](environments.csv).",
             *(text for text in compared if peers and text),
             CONCLUSIONS.read_text(encoding="utf-8").strip(),
-            foot(("torch", "gymnasium", "box2d"), threads_of_a_run=1),
         ]
     )
 
@@ -150,33 +200,36 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each composition.")] = 5,
     only: Annotated[
         list[str] | None,
-        typer.Option(help="Run only this composition, such as dqn,gym:Taxi-v4, and write no page; may be repeated."),
+        typer.Option(help="Run only this composition, such as dqn,gym:Taxi-v4; may be repeated."),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 1,
     zoo: Annotated[Path | None, typer.Option(help="Folder of zoo.py: the page compares its results.")] = None,
     start: Annotated[
-        bool, typer.Option(help="Without it, the page is written from the runs that are complete.")
+        bool, typer.Option(help="Without it, nothing is run, and the page is written from the table.")
     ] = True,
 ) -> None:
     """Make the runs that are missing, and write the page."""
     need("Box2D", "'pluggable-q[box2d]'")
     compositions = {f"dqn,gym:{env_id}": wanted for env_id, wanted in WANTED.items()}
     compositions |= {f"tabular,gym:{env_id}": WANTED[env_id] for env_id in TABULAR}
-    rows = []
-    for plugins, wanted in compositions.items():
-        if only and plugins not in only:
-            continue
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE).stdout
+    new = []
+    for plugins in only or compositions if start else ():
         place = folder / plugins.replace(",gym:", "-")
-        if start:
-            study = run_study([Arm(plugins, plugins)], range(seeds), place, jobs=jobs)
-            if study.interrupted:
-                raise typer.Exit(130)
-            if study.failures:
-                raise FrameworkError("\n".join(map(str, study.failures)))
-        rows.append(row(plugins, wanted, complete(place)))
-        typer.echo(rows[-1])
-    if not only:
-        PAGE.write_text(page(rows, beside(folder, zoo) if zoo else None) + "\n", encoding="utf-8")
+        study = run_study([Arm(plugins, plugins)], range(seeds), place, jobs=jobs)
+        if study.interrupted:
+            raise typer.Exit(130)
+        if study.failures:
+            raise FrameworkError("\n".join(map(str, study.failures)))
+        new += [learnt(run, plugins, commit.strip()) for run in complete(place)]
+    if zoo is not None:
+        new += [learnt_in_the_zoo(result, commit.strip()) for result in zoo.glob("*/seed-*.json")]
+    runs = write_table(new)
+    rows = [
+        row(plugins, wanted, [run for run in runs if run.learner == plugins])
+        for plugins, wanted in compositions.items()
+    ]
+    PAGE.write_text(page(rows, beside(runs)) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
