@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 from pathlib import Path
 
@@ -153,3 +154,19 @@ def test_tests_are_not_in_the_wheel(python: Path, tmp_path: Path) -> None:
     assert "tests" not in out
     assert "py.typed" in out
     assert "report/templates/report.html" in out, "a report is made of it"
+
+
+def test_the_image_gets_what_it_copies_and_installs() -> None:
+    lines = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    copied = [name for line in lines if line.startswith("COPY ") for name in line.split()[1:-1]]
+    allowed = (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    package = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    # the build reads these, and the wheel needs these packages
+    needed = {package["project"]["readme"], *package["project"]["license-files"], "pyproject.toml", "constraints.txt"}
+    needed |= {name.rstrip("*") for name in package["tool"]["setuptools"]["packages"]["find"]["include"]}
+    assert set(copied) == needed
+    assert allowed[0] == "*"
+    assert {f"!{name}" for name in copied} <= set(allowed)
+    assert all((REPOSITORY / name).exists() for name in copied)
+    (extras,) = re.findall(r"\.\[([\w,]+)\]", "\n".join(lines))
+    assert set(extras.split(",")) <= set(package["project"]["optional-dependencies"])
