@@ -146,8 +146,9 @@ def _reach(
     seen = set(wanted)
     while queue or agents or optional:
         if not queue:
-            more = _next_agent if agents else _next_optional
-            queue.extend(more(agents or optional, seen, resolved, reached))
+            queue.extend(
+                _next_agent(agents, seen, reached) if agents else _next_optional(optional, seen, resolved, reached)
+            )
             continue
         text, bringer = queue.popleft()
         if bringer and text in out:
@@ -177,9 +178,7 @@ def _reach(
     return reached
 
 
-def _next_agent(
-    agents: deque[tuple[str, str]], seen: set[str], resolved: Callable[[str], tuple[str, object]], reached: _Reached
-) -> list[tuple[str, str]]:
+def _next_agent(agents: deque[tuple[str, str]], seen: set[str], reached: _Reached) -> list[tuple[str, str]]:
     """The next agent, in a list, or an empty list if it is not to be added."""
     text, bringer = agents.popleft()
     others = [plugin for name, plugin in reached.plugins.items() if name != ENGINE]

@@ -118,6 +118,8 @@ class MetricsWriter(Callback):
             "epsilon": result.epsilon,
             "evaluation_seconds": result.seconds,
         }
+        is_what = {"confirmation": result.confirmation, "abandoned": result.abandoned}
+        details |= {name: True for name, holds in is_what.items() if holds}
         self._write("evaluation", counters, {**scalars, **details}, scalars)
 
     def on_end(self, counters: Counters) -> None:

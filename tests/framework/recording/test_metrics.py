@@ -79,6 +79,20 @@ def test_rows_say_what_happened(scripted: Callable[..., Any], tmp_path: Path) ->
     assert (rest["loss"], rest["updates"], rest["updates_per_second"]) == (0.5, 3, None)
 
 
+def test_rows_say_which_evaluations_confirm_and_which_ended_early(
+    scripted: Callable[..., Any], tmp_path: Path
+) -> None:
+    run = scripted()
+    run.start(writer(run, tmp_path))
+    run.result((1.0,))
+    run.result((1.0,), abandoned=True)
+    run.result((1.0,), confirmation=True)
+    run.end()
+    rows = [row for row in read_rows(tmp_path / "metrics.jsonl") if row["kind"] == "evaluation"]
+    named = [{key: row[key] for key in ("confirmation", "abandoned") if key in row} for row in rows]
+    assert named == [{}, {"abandoned": True}, {"confirmation": True}]
+
+
 def test_neither_an_evaluation_nor_its_confirmation_is_training(scripted: Callable[..., Any], tmp_path: Path) -> None:
     run = scripted()
     run.start(writer(run, tmp_path))
