@@ -173,7 +173,7 @@ FORMS = "log(LOW,HIGH), uniform(LOW,HIGH), int(LOW,HIGH) or int(LOW,HIGH,STEP), 
 def _number(word: str, whole: bool, text: str) -> Any:
     try:
         number = Decimal(word)
-        if not number.is_finite() or abs(number) >= 2**63 or (whole and number != number.to_integral_value()):
+        if not math.isfinite(float(number)) or (whole and (abs(number) >= 2**63 or number % 1)):
             raise ArithmeticError
     except ArithmeticError:
         raise UsageError(f"{text}: {word!r} is not a {'whole number' if whole else 'finite number'}") from None
