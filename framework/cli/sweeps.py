@@ -65,11 +65,14 @@ def run_sweep(names: str | Sequence[str], sources: Sequence[Source], asked: Aske
     if not asked.show:
         _collect(problems, lambda: check_names(asked.sampler, asked.pruner))
     _collect(problems, lambda: _known_objective(asked.objective))
-    space = _collect(problems, lambda: _space(asked.over, declared))
+    space, unreadable = parse_over(asked.over, declared) if asked.over else (declared, [])
+    problems += unreadable
+    if not space and not problems:
+        problems = ["no option of this composition has a declared space: name some with --over section.key=SPACE"]
     checked = _collect(problems, lambda: check_space(named, sources, space)) if space else None
     if checked is not None:
         _collect(problems, lambda: _check_evaluations(asked, checked))
-    if problems or space is None or checked is None:
+    if problems or checked is None:
         raise UsageError(problems)
     if asked.show:
         _show(space, config, asked.over)
@@ -146,13 +149,6 @@ def _collect(problems: list[str], attempt: Callable[[], T]) -> T | None:
     except UsageError as error:
         problems += error.problems
         return None
-
-
-def _space(over: Sequence[str], declared: Mapping[str, Space]) -> dict[str, Space]:
-    space = parse_over(over, declared) if over else dict(declared)
-    if not space:
-        raise UsageError("no option of this composition has a declared space: name some with --over section.key=SPACE")
-    return space
 
 
 def _known_objective(name: str | None) -> None:

@@ -56,16 +56,15 @@ def check_space(names: str | Sequence[str], sources: Sequence[Source], space: Ma
     Raises:
         UsageError: with every problem: unknown options, values that are refused, options that nothing reads.
     """
-    problems = list(_unfit(names, sources, space))
-    if problems:
-        raise UsageError(problems)
+    unfit = dict(_unfit(names, sources, space))
+    rest = {path: one for path, one in space.items() if path not in unfit}
     arms: list[CheckedArm] = []
-    found: dict[str, None] = {}
-    for values in _tried(space):
+    found: dict[str, None] = dict.fromkeys(unfit.values())
+    for values in _tried(rest) if rest else ():
         try:
             arms.append(check_arm(Arm("sweep", names), [*sources, Source(OVER, values, unread="refused")]))
         except UsageError as error:
-            found.update(dict.fromkeys(_told(problem, values, space) for problem in error.problems))
+            found.update(dict.fromkeys(_told(problem, values, rest) for problem in error.problems))
     everywhere = set.intersection(*[set(arm.unread) for arm in arms]) if arms else set()
     found.update(dict.fromkeys(arms[0].unread[path] for path in sorted(everywhere)))
     if found:
@@ -87,16 +86,19 @@ def _evaluates(names: str | Sequence[str], sources: Sequence[Source], space: Map
     return bool(configure(names, sources)[1][EvaluationOptions].every)
 
 
-def _unfit(names: str | Sequence[str], sources: Sequence[Source], space: Mapping[str, Space]) -> Iterator[str]:
+def _unfit(
+    names: str | Sequence[str], sources: Sequence[Source], space: Mapping[str, Space]
+) -> Iterator[tuple[str, str]]:
+    """Options that cannot be searched, each with the reason."""
     sections = {section.section_name: type(section) for section in configure(names, sources)[1]}
     fixed = {path: source.label for source in sources if source.unread == "refused" for path in source.values}
     for path in space:
         if path in OF_THE_STUDY:
-            yield f"{OVER} {path}: the sweep itself sets it"
+            yield path, f"{OVER} {path}: the sweep itself sets it"
         elif why := unknown(path, sections):
-            yield f"{OVER} {path}: {why}"
+            yield path, f"{OVER} {path}: {why}"
         elif path in fixed:
-            yield f"{OVER} {path}: {fixed[path]} sets this option, too: remove one of them"
+            yield path, f"{OVER} {path}: {fixed[path]} sets this option, too: remove one of them"
 
 
 def _tried(space: Mapping[str, Space]) -> Iterator[dict[str, Any]]:

@@ -99,11 +99,11 @@ def parse_space(text: str) -> Space:
     return KINDS[kind](list(_split(rest[:-1])), text.strip())
 
 
-def parse_over(texts: Sequence[str], declared: Mapping[str, Space]) -> dict[str, Space]:
+def parse_over(texts: Sequence[str], declared: Mapping[str, Space]) -> tuple[dict[str, Space], list[str]]:
     """The spaces of `--over section.key=SPACE`, by option. "section.key" alone takes the space that is declared.
 
-    Raises:
-        UsageError: with every text that cannot be read.
+    Returns:
+        The spaces, and a message for each text that cannot be read.
     """
     found: dict[str, Space] = {}
     problems = []
@@ -120,9 +120,7 @@ def parse_over(texts: Sequence[str], declared: Mapping[str, Space]) -> dict[str,
             found[path] = parse_space(space) if equals else declared[path]
         except UsageError as error:
             problems += [f"--over {text}: {problem}" for problem in error.problems]
-    if problems:
-        raise UsageError(problems)
-    return found
+    return found, problems
 
 
 def _range(logarithmic: bool, whole: bool, words: list[str], text: str) -> Range:
