@@ -17,11 +17,12 @@ from framework.options import RunOptions
 from framework.search.checking import Checked, check_space, declared_spaces
 from framework.search.confirm import Confirmed, confirm
 from framework.search.definition import Definition, open_sweep
+from framework.search.ledger import best_of
 from framework.search.objective import OBJECTIVES, OF_EVALUATIONS
 from framework.search.report import remarks, table, write_report
 from framework.search.samplers import check_names
 from framework.search.space import Space, parse_over
-from framework.search.sweep import best_of, search, value_text
+from framework.search.sweep import search, value_text
 from framework.study.report import padded
 from framework.study.statistics import shown
 from framework.training.run_folder import default_folder

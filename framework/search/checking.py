@@ -37,7 +37,7 @@ def declared_spaces(names: str | Sequence[str], sources: Sequence[Source]) -> tu
     """
     parts = assemble_tolerantly(names, sources)
     parts.close()
-    given = user_values(sources)
+    given = {path for source in sources if source.unread == "refused" for path in source.values}
     found = {}
     for section in parts.config:
         for key, text in type(section).searched.items():
@@ -70,13 +70,15 @@ def check_space(names: str | Sequence[str], sources: Sequence[Source], space: Ma
     if found:
         raise UsageError(list(found))
     most = replace(arms[0], threads=max(arm.threads for arm in arms), memory=max(arm.memory for arm in arms))
-    return Checked(most, user_values(sources), _evaluates(names, sources, space))
+    return Checked(most, _shared(sources, space), _evaluates(names, sources, space))
 
 
-def user_values(sources: Sequence[Source]) -> dict[str, Any]:
+def _shared(sources: Sequence[Source], space: Mapping[str, Space]) -> dict[str, Any]:
     """The values of all sources, without those that a trial sets itself or that a stronger source makes void."""
-    merged = {path: value for source in without_void_values(sources) for path, value in source.values.items()}
-    return {path: value for path, value in merged.items() if path not in OF_THE_STUDY}
+    searched = Source(OVER, dict.fromkeys(space), unread="refused")
+    settled = without_void_values([*sources, searched])[:-1]
+    merged = {path: value for source in settled for path, value in source.values.items()}
+    return {path: value for path, value in merged.items() if path not in (*OF_THE_STUDY, *space)}
 
 
 def _evaluates(names: str | Sequence[str], sources: Sequence[Source], space: Mapping[str, Space]) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from framework.recording.drawing import BLUE, VERMILION, save_figure
 from framework.search.definition import Definition
-from framework.search.ledger import Trial
+from framework.search.ledger import Trial, best_of
 from framework.search.space import Choice, Space
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def draw_slices(definition: Definition, trials: Sequence[Trial], path: Path) -> 
     lines = math.ceil(len(definition.space) / columns)
     figure = Figure(figsize=(max(5.0, 3.6 * columns), 0.4 + 2.9 * lines), layout="constrained")
     panels = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
-    best = max(complete, key=lambda trial: (trial.value or 0.0, -trial.number))
+    best = best_of(complete)
     for number, (axes, (option, space)) in enumerate(zip(panels, definition.space.items(), strict=False)):
         for trial in complete:
             place = _place(space, trial.values[option])

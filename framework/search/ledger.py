@@ -220,6 +220,12 @@ class Ledger:
         return next(point for point in points if point not in have)
 
 
+def best_of(trials: Sequence[Trial]) -> Trial | None:
+    """The complete trial with the largest objective; of equal ones, the first."""
+    complete = [trial for trial in trials if trial.state == "complete" and trial.value is not None]
+    return max(complete, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
+
+
 def _without_half_a_line(journal: Path) -> None:
     """Remove what a process that was killed while it wrote left at the end of the journal."""
     if not journal.exists():

@@ -13,10 +13,10 @@ from framework.config import Source
 from framework.recording.files import replacing
 from framework.search.definition import Definition
 from framework.search.figures import draw_importances, draw_slices
-from framework.search.ledger import Ledger, Trial
+from framework.search.ledger import Ledger, Trial, best_of
 from framework.search.objective import OBJECTIVES
 from framework.search.overstated import overstatement, scatter
-from framework.search.sweep import best_of, value_text, values_text
+from framework.search.sweep import value_text, values_text
 from framework.study.report import padded
 from framework.study.statistics import shown
 
@@ -63,7 +63,11 @@ def best_toml(folder: Path, definition: Definition, best: Trial) -> str:
     """The whole configuration of the best trial as TOML, each option with where its value comes from."""
     label = f"trial {best.number} of {folder.resolve().name}"
     parts = assemble_tolerantly(
-        definition.plugins, [Source("values of the sweep", definition.values), Source(label, best.values)]
+        definition.plugins,
+        [
+            Source("values of the sweep", definition.values, unread="refused"),
+            Source(label, best.values, unread="refused"),
+        ],
     )
     parts.close()
     seeds = f"{definition.seeds} seed{'s' if definition.seeds > 1 else ''}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from framework.processes.jobs import run_jobs
 from framework.processes.limits import available_memory, usable_cores
 from framework.search.definition import Definition, trial_folder
-from framework.search.ledger import Ledger, Trial
+from framework.search.ledger import Ledger, Trial, best_of
 from framework.study.arms import CheckedArm
 from framework.study.display import StudyDisplay
 from framework.study.runs import RESULT
@@ -146,12 +146,6 @@ class _Progress:
         current = next((run for run in runs if not (run / RESULT).is_file()), place)
         which = f", {current.name.replace('-', ' ')}" if current != place else ""
         return _Shown(f"trial {trial.number}{which} | {values_text(trial)}", current)
-
-
-def best_of(trials: Sequence[Trial]) -> Trial | None:
-    """The complete trial with the largest objective; of equal ones, the first."""
-    complete = [trial for trial in trials if trial.state == "complete" and trial.value is not None]
-    return max(complete, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
 
 
 def values_text(trial: Trial) -> str:

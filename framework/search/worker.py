@@ -159,4 +159,5 @@ def _reason(run: Run, code: int) -> str:
     lines = run.output.read_text(encoding="utf-8", errors="replace").splitlines()
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     how = f"exit code {code}" if code >= 0 else f"signal {-code}"
-    return errors[-1] if errors else f"{how}, see {run.output}"
+    # without the folder, so that the same reason is the same text
+    return errors[-1].replace(f"{run.folder}/", "") if errors else f"{how}, see {run.output.name}"
