@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from framework.checkpoints.folder import FOLDER as CHECKPOINTS
 from framework.checkpoints.folder import LATEST
 from framework.config import Source
@@ -23,6 +25,7 @@ from framework.study.arms import Arm, check_arm
 from framework.study.folder import put_aside
 from framework.study.results import read_run
 from framework.study.runs import RESULT, Run
+from framework.training.run_folder import LOCK as RUN_LOCK
 
 WAIT_SECONDS = 0.5
 """Time between two looks at the trials of other processes, when no other trial is left."""
@@ -139,12 +142,20 @@ def _complete(run: Run, pruning: Pruning | None) -> None:
 
 def _start(run: Run, pruning: Pruning | None) -> int:
     """Start the run, or go on with it if it has a checkpoint, and return its exit code."""
+    _wait_until_left(run.folder)
     if run.arm.values.get("checkpoint.every") and (run.folder / CHECKPOINTS / LATEST).is_file():
         code = _watched(_Resumed(run), pruning)
         if code != UsageError.exit_code:  # else its checkpoint cannot be continued, and the run starts again
             return code
     put_aside(run)
     return _watched(run, pruning)
+
+
+def _wait_until_left(run: Path) -> None:
+    """Wait until no process writes to a run folder: that of a worker that was killed ends within seconds."""
+    if (run / RUN_LOCK).is_file():
+        with FileLock(run / RUN_LOCK):
+            pass
 
 
 def _watched(job: Job, pruning: Pruning | None) -> int:

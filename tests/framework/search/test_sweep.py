@@ -8,15 +8,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from framework.recording import read_rows
+from framework.search.worker import _wait_until_left
 
 pytest.importorskip("optuna")
 
@@ -190,6 +193,19 @@ def test_a_stopped_sweep_goes_on(number: int, more: tuple[str, ...], tmp_path: P
             assert (aside / "metrics.jsonl").is_file()
         assert json.loads((run / "last.json").read_text())["env_steps"] == 60
     assert stopped, "a trial was under way"
+
+
+def test_a_run_whose_worker_was_killed_ends_before_another_begins_in_its_folder(tmp_path: Path) -> None:
+    (tmp_path / ".lock").touch()
+    lock = FileLock(tmp_path / ".lock", thread_local=False)
+    lock.acquire()
+    timer = threading.Timer(0.5, lock.release)
+    timer.start()
+    began = time.monotonic()
+    _wait_until_left(tmp_path)
+    assert time.monotonic() - began > 0.4
+    timer.join()
+    _wait_until_left(tmp_path / "nothing there")
 
 
 @pytest.mark.timeout(300)
