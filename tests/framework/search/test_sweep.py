@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import os
 import signal
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 from PIL import Image
 
 from framework.recording import read_rows
@@ -196,23 +196,25 @@ def test_a_stopped_sweep_goes_on(number: int, more: tuple[str, ...], tmp_path: P
 
 
 def test_a_run_whose_worker_was_killed_ends_before_another_begins_in_its_folder(tmp_path: Path) -> None:
-    (tmp_path / ".lock").touch()
-    lock = FileLock(tmp_path / ".lock", thread_local=False)
-    lock.acquire()
-    timer = threading.Timer(0.5, lock.release)
-    timer.start()
-    began = time.monotonic()
-    _wait_until_left(tmp_path)
-    assert time.monotonic() - began > 0.4
-    timer.join()
+    with (tmp_path / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        timer = threading.Timer(0.5, fcntl.flock, (held, fcntl.LOCK_UN))
+        timer.start()
+        began = time.monotonic()
+        _wait_until_left(tmp_path)
+        assert time.monotonic() - began > 0.4
+        timer.join()
     _wait_until_left(tmp_path / "nothing there")
 
 
 @pytest.mark.timeout(300)
 def test_two_sweeps_on_one_folder_share_the_trials(tmp_path: Path) -> None:
-    words = (*CHAIN, "--over", "tabular.initial=choice(-1.0, 0.0, 0.5, 1.0)", "--sampler", "grid", "--jobs", "1")
-    words = (*words, "--seeds", "1", "--steps", "600", "--study-dir", "s")
+    (tmp_path / "slow.py").write_text(SLOW)
+    words = ("sweep", "-p", "tabular,chain,./slow.py", "--over", "tabular.initial=choice(-1.0, 0.0, 0.5, 1.0)")
+    words = (*words, "--sampler", "grid", "--jobs", "1", "--seeds", "1", "--steps", "60", "--study-dir", "s")
     both = [start(*words, cwd=tmp_path) for _ in range(2)]
+    wait_for(lambda: len(list(tmp_path.glob("s/trial-*/seed-0/metrics.jsonl"))) == 2)
+    (tmp_path / "go").touch()
     for process in both:
         out, err = process.communicate(timeout=200)
         assert process.returncode == 0, err
