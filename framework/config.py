@@ -24,6 +24,8 @@ Values = Mapping[str, Any]
 class Section(BaseModel):
     """The options of one plugin. Subclass it with a name: `class DQN(Section, name="dqn")`.
 
+    A second keyword, `searched={"learning_rate": "log(1e-4, 1e-2)"}`, says what the command `sweep` tries.
+
     Every field needs a default and `Field(description=…)`; a field without them raises TypeError.
     pydantic checks the constraints (`gt=0`, `Literal[…]`) of values from every source.
     """
@@ -39,12 +41,19 @@ class Section(BaseModel):
     stronger. For the option's default, they must be the defaults.
     """
 
-    def __init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
+    searched: ClassVar[Values] = {}
+    """An option → the values that the command `sweep` tries if the user names no options: "log(1e-4, 1e-2)".
+
+    A key of this section, or "section.key" for an option of another. A composition that does not read the option
+    ignores the entry. The notation is that of `framework.search.space`.
+    """
+
+    def __init_subclass__(cls, *, name: str = "", searched: Values | None = None, **kwargs: Any) -> None:
         # pydantic passes the class's keywords here too; __pydantic_init_subclass__ uses them when the fields are known
         super().__init_subclass__(**kwargs)
 
     @classmethod
-    def __pydantic_init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
+    def __pydantic_init_subclass__(cls, *, name: str = "", searched: Values | None = None, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         if not name.isidentifier():
             raise TypeError(f"{cls.__name__} needs a section name: class {cls.__name__}(Section, name='…')")
@@ -52,6 +61,10 @@ class Section(BaseModel):
         for key, info in cls.model_fields.items():
             if not info.description or info.is_required():
                 raise TypeError(f"{name}.{key} needs a default and Field(description='…')")
+        cls.searched = searched or {}
+        for key in cls.searched:
+            if "." not in key and key not in cls.model_fields:
+                raise TypeError(f"{name}.searched names {key!r}, which is no option of {name}")
 
 
 S = TypeVar("S", bound=Section)
@@ -134,7 +147,7 @@ def build_config(sections: Sequence[type[Section]], sources: Sequence[Source]) -
     problems: list[str] = []
     for source in sources:
         for path, value in source.values.items():
-            problem = _unknown(path, by_name)
+            problem = unknown(path, by_name)
             if problem:
                 problems.append(f"{path} (from {source.label}): {problem}")
                 continue
@@ -159,7 +172,8 @@ def build_config(sections: Sequence[type[Section]], sources: Sequence[Source]) -
     return Config(built, origin)
 
 
-def _unknown(path: str, by_name: Mapping[str, type[Section]]) -> str:
+def unknown(path: str, by_name: Mapping[str, type[Section]]) -> str:
+    """Why "section.key" is no option of these sections, with the nearest name; "" if it is one."""
     name, dot, key = path.partition(".")
     if not dot:
         return "write it as section.key=value"
@@ -185,16 +199,21 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     path, equals, value = (part.strip() for part in text.partition("="))
     if not equals or "." not in path:
         raise UsageError(f"--set {text}: write it as --set section.key=value")
-    if value.lower() == "none":
-        return path, None
+    return path, parse_value(value)
+
+
+def parse_value(text: str) -> Any:
+    """A value as it is written after `--set section.key=`."""
+    if text.lower() == "none":
+        return None
     try:
-        return path, tomllib.loads(f"value = {value}")["value"]
+        return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         pass
     try:
-        return path, json.loads(value) if value[:1] in ("{", "[") else value
+        return json.loads(text) if text[:1] in ("{", "[") else text
     except ValueError:
-        return path, value
+        return text
 
 
 def read_toml(path: Path) -> Values:

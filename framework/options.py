@@ -119,7 +119,7 @@ class RecordOptions(Section, name="record"):
     )
 
 
-class ExplorationOptions(Section, name="exploration"):
+class ExplorationOptions(Section, name="exploration", searched={"final": "log(0.01, 0.2)"}):
     """ε-greedy: a uniformly random action with probability ε, else the action with the largest value."""
 
     start: float = Field(1.0, ge=0, le=1, description="ε at the start")
@@ -156,7 +156,7 @@ class LearningOptions(Section, name="learning"):
     updates_per_step: float = Field(0.25, gt=0, le=1024, description="gradient updates per environment step after that")
 
 
-class TargetOptions(Section, name="target"):
+class TargetOptions(Section, name="target", searched={"every": "logint(50, 5000)"}):
     """When the target network is copied from the online network."""
 
     every: int = Field(250, ge=1, description="period between copies")

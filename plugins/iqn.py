@@ -35,7 +35,7 @@ from plugins.dqn.quantiles import QuantileLoss, Quantiles
 from plugins.dqn.sources import RandomSource
 
 
-class IQNOptions(Section, name="iqn"):
+class IQNOptions(Section, name="iqn", searched={"samples": "choice(8, 16, 32)"}):
     """The levels, their embedding and the loss."""
 
     samples: int = Field(8, ge=1, description="N and N' of eq. 3: random levels of the loss for each row")

@@ -32,7 +32,9 @@ from plugins.dqn.hookspecs import Bonus, Bootstrap, Output
 from plugins.dqn.maths import bootstrapped, expected_value, taken
 
 
-class MunchausenOptions(Section, name="munchausen"):
+class MunchausenOptions(
+    Section, name="munchausen", searched={"alpha": "uniform(0.5, 0.95)", "temperature": "log(0.01, 0.3)"}
+):
     """The bonus and the temperature."""
 
     alpha: float = Field(0.9, ge=0, lt=1, description="α: weight of the bonus; 0 is Soft DQN")

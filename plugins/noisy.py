@@ -35,7 +35,7 @@ from plugins.dqn.hookspecs import LinearConstructor
 from plugins.dqn.sources import RandomSource
 
 
-class NoisyOptions(Section, name="noisy"):
+class NoisyOptions(Section, name="noisy", searched={"sigma": "log(0.05, 1.0)"}):
     """The initial noise."""
 
     sigma: float = Field(0.5, ge=0, description="σ0: each σ starts at σ0 / √inputs; with 0 there is never any noise")

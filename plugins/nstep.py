@@ -18,7 +18,7 @@ from framework.replay.returns import NStepReturns
 from framework.types import Returns
 
 
-class NStepOptions(Section, name="nstep"):
+class NStepOptions(Section, name="nstep", searched={"n": "int(1, 10)"}):
     """The number of steps of a return."""
 
     n: int = Field(

@@ -24,7 +24,7 @@ from plugins.dqn.hookspecs import HeadConstructor
 from plugins.dqn.quantiles import QuantileLoss, Quantiles
 
 
-class QROptions(Section, name="qr"):
+class QROptions(Section, name="qr", searched={"quantiles": "choice(51, 101, 200)"}):
     """The quantiles and their loss."""
 
     quantiles: int = Field(200, ge=1, description="quantiles for each action")

@@ -18,7 +18,14 @@ from tests.pages import DOCS, PAGES, Block, blocks_of, commands_in
 ELSEWHERE = {"architecture.md", "changes.md", "check.md", "checkpoints.md", "plugins.md"}
 """Pages whose blocks tests/test_documentation.py runs, or that have none."""
 
-LONG = {"export.md", "how-to/index.md", "reports.md", "tutorials/environment.md", "tutorials/variant.md"}
+LONG = {
+    "export.md",
+    "how-to/index.md",
+    "how-to/sweep.md",
+    "reports.md",
+    "tutorials/environment.md",
+    "tutorials/variant.md",
+}
 """Pages with a study, many checks or traced networks."""
 
 RUN = [

@@ -23,6 +23,7 @@ from framework.cli.recorded.report import report
 from framework.cli.recorded.watch import watch
 from framework.cli.repeat import repeat, replay
 from framework.cli.run import run
+from framework.cli.sweep import sweep, sweep_worker
 
 app = typer.Typer(
     name="python -m framework",
@@ -59,9 +60,10 @@ def _help(command: Callable[..., object]) -> str:
     return "\n\n".join(text if text.startswith(" ") else " ".join(text.split()) for text in paragraphs)
 
 
-for command in (run, repeat, ablate, new, check, evaluate, watch, compare, report, export, push, pull):
+for command in (run, repeat, ablate, sweep, new, check, evaluate, watch, compare, report, export, push, pull):
     app.command(help=_help(command))(command)
 app.command("inspect", help=_help(inspect_run))(inspect_run)
 app.command("plugins", help=_help(list_plugins))(list_plugins)
 app.command("config", help=_help(show_config))(show_config)
 app.command(hidden=True, help=_help(replay))(replay)
+app.command("sweep-worker", hidden=True, help=_help(sweep_worker))(sweep_worker)

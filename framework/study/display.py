@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,28 +14,38 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from framework.recording.metrics import METRICS
-from framework.study.runs import Run
 
 REFRESH_SECONDS = 0.5
 TAIL_BYTES = 4096
 """Bytes at the end of a metrics file that are read: enough for the last row."""
 
 
+class Shown(Protocol):
+    """What is shown: a run, or a trial by its current run."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def folder(self) -> Path: ...
+
+
 class StudyDisplay:
     """A context manager that prints lines and, on a terminal that can redraw, shows a live display below them."""
 
-    def __init__(self, total: int, complete: int, console: Console | None = None) -> None:
+    def __init__(self, total: int, complete: int, console: Console | None = None, what: str = "runs") -> None:
         """Args:
         total: the number of runs in the study.
         complete: how many of them are complete already.
         console: where to show it; standard output if None.
+        what: what is counted.
         """
         self._console = console or Console()
         self._total, self._ended = total, complete
         self._due = 0.0
         self._running = Text()
         self._progress = Progress(
-            TextColumn("runs"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeElapsedColumn(), expand=True
+            TextColumn(what), BarColumn(bar_width=None), MofNCompleteColumn(), TimeElapsedColumn(), expand=True
         )
         self._task = self._progress.add_task("", total=total, completed=complete)
         self._live: Live | None = None
@@ -62,13 +73,13 @@ class StudyDisplay:
         else:
             print(text, file=self._console.file, flush=True)
 
-    def ended(self, run: Run, what: str) -> None:
+    def ended(self, run: Shown, what: str) -> None:
         """Count a run and print how it ended."""
         self._ended += 1
         self._progress.update(self._task, completed=self._ended)
         self.say(f"{self._ended} of {self._total} | {run.label} | {what}")
 
-    def show_running(self, running: Sequence[Run]) -> None:
+    def show_running(self, running: Sequence[Shown]) -> None:
         """Show the steps of the runs that are running; at most twice a second, and only on a terminal."""
         if self._live is None or time.monotonic() < self._due:
             return

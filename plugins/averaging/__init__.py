@@ -23,7 +23,7 @@ from plugins.averaging.parts import AveragedPolicy, AveragingOptimizer
 from plugins.dqn.agent import DQNPolicy
 
 
-class AveragingOptions(Section, name="averaging"):
+class AveragingOptions(Section, name="averaging", searched={"rate": "log(1e-4, 1e-2)"}):
     """How fast the average follows the online weights."""
 
     rate: float = Field(

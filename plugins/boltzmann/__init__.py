@@ -25,7 +25,7 @@ from framework.spaces import only_legal
 from framework.types import Counters, Exploration, State
 
 
-class BoltzmannOptions(Section, name="boltzmann"):
+class BoltzmannOptions(Section, name="boltzmann", searched={"temperature": "log(0.01, 1.0)"}):
     """How greedily the agent acts."""
 
     temperature: float = Field(

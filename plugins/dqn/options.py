@@ -8,7 +8,11 @@ from framework.config import Field, Section
 from plugins.dqn.precision import Precision
 
 
-class DQNOptions(Section, name="dqn"):
+class DQNOptions(
+    Section,
+    name="dqn",
+    searched={"learning_rate": "log(1e-4, 1e-2)", "learning.batch_size": "choice(32, 64, 128)"},
+):
     """The network, its loss and its optimiser."""
 
     hidden: int = Field(256, ge=0, description="units of the hidden layer before the action values; 0: no hidden layer")

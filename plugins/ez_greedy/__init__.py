@@ -30,7 +30,7 @@ from framework.spaces import legal_actions, nth_legal, only_legal
 from framework.types import Counters, Exploration, Spaces, State
 
 
-class EzGreedyOptions(Section, name="ez_greedy"):
+class EzGreedyOptions(Section, name="ez_greedy", searched={"power": "uniform(1.5, 3.0)"}):
     """How long a random action is repeated."""
 
     power: float = Field(2.0, ge=0, description="μ: a random action is taken n times with P(n) ∝ n^−μ")

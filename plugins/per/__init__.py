@@ -34,7 +34,7 @@ from framework.types import Counters, Sampler, State
 from plugins.per.sumtree import SumTree
 
 
-class PEROptions(Section, name="per"):
+class PEROptions(Section, name="per", searched={"alpha": "uniform(0.2, 0.8)", "beta": "uniform(0.2, 1.0)"}):
     """How much priorities matter, and how much of their bias is corrected."""
 
     alpha: float = Field(0.5, ge=0, le=1, description="α, exponent of the priorities; 0 is uniform sampling")

@@ -19,7 +19,7 @@ from framework.hooks import hookimpl
 from framework.types import Counters, Policy, State, Targeted, TargetSync
 
 
-class PolyakOptions(Section, name="polyak"):
+class PolyakOptions(Section, name="polyak", searched={"tau": "log(0.001, 0.1)"}):
     """How fast the target network follows the online network."""
 
     tau: float = Field(0.005, gt=0, le=1, description="τ: weight of the online network after each update; 1 is a copy")

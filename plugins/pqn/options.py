@@ -5,7 +5,11 @@ from __future__ import annotations
 from framework.config import Field, Section
 
 
-class PQNOptions(Section, name="pqn"):
+class PQNOptions(
+    Section,
+    name="pqn",
+    searched={"rollout": "choice(8, 16, 32)", "lam": "uniform(0.4, 0.95)", "epochs": "int(1, 4)"},
+):
     """How much the agent collects before it learns, and how it learns."""
 
     rollout: int = Field(8, ge=1, description="steps of each environment between two rounds of learning")

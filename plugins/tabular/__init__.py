@@ -55,7 +55,9 @@ from framework.types import (
 from plugins.tabular.arithmetic import Term
 
 
-class TabularOptions(Section, name="tabular"):
+class TabularOptions(
+    Section, name="tabular", searched={"learning_rate": "log(0.05, 1.0)", "power": "uniform(0.0, 1.0)"}
+):
     """The table of action values and its update."""
 
     learning_rate: float = Field(

@@ -26,7 +26,7 @@ from framework.spaces import States, legal_actions
 from framework.types import Counters, Exploration, Spaces, State
 
 
-class UCBOptions(Section, name="ucb"):
+class UCBOptions(Section, name="ucb", searched={"confidence": "log(0.1, 10.0)"}):
     """How much the agent explores."""
 
     confidence: float = Field(

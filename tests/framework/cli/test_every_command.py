@@ -54,7 +54,7 @@ def make_env():
 LONG = "x" * 300
 """The system has no file names of this length."""
 
-ON_A_COMPOSITION = (("run", "-p"), ("config", "-p"), ("ablate",), ("check",))
+ON_A_COMPOSITION = (("run", "-p"), ("config", "-p"), ("ablate",), ("sweep", "-p"), ("check",))
 ON_A_RUN = (
     ("evaluate",),
     ("watch", "--video", "film.gif"),
@@ -135,6 +135,9 @@ def _cases() -> list[tuple[list[str], int, str]]:
         (["run", "-p", "tabular,chain", "--run-dir", "file/run"], 2, "cannot be created"),
         (["run", "-p", "tabular,chain", "--seeds", "2", "--study-dir", "file/study"], 2, "file"),
         (["ablate", "tabular,nstep,chain", "--study-dir", "file/study"], 2, "file"),
+        (["sweep", "-p", "tabular,chain", "--study-dir", LONG], 2, "cannot be read: File name too long"),
+        (["sweep", "-p", "tabular,chain", "--study-dir", "file/study"], 2, "cannot be created"),
+        (["sweep", "-p", "tabular,chain", "--study-dir", "whole"], 2, "contains files, but no sweep"),
         (["watch", "whole", "--video", "file/film.gif"], 2, "cannot be written"),
         (["inspect", "whole", "--out", "file/pictures"], 2, "cannot be created"),
         (["inspect", "half_checkpoints"], 2, "state.safetensors: damaged"),
