@@ -32,7 +32,9 @@ def objective_of(run: Path, name: str) -> float:
         FrameworkError: if the run does not have it, for example because no evaluation took place.
     """
     if name in OF_EVALUATIONS:
-        means = [row["mean"] for row in read_rows(run / METRICS) if row["kind"] == "evaluation"]
+        # a confirmation has the step of the evaluation that it confirms or refutes, and stands in its place
+        rows = {row["env_steps"]: row["mean"] for row in read_rows(run / METRICS) if row["kind"] == "evaluation"}
+        means = list(rows.values())
         used = means[-LAST:] if name == "last" else means
         if not used or None in used:
             what = "no evaluation" if not used else "an evaluation without a finished episode"

@@ -79,9 +79,7 @@ def test_rows_say_what_happened(scripted: Callable[..., Any], tmp_path: Path) ->
     assert (rest["loss"], rest["updates"], rest["updates_per_second"]) == (0.5, 3, None)
 
 
-def test_rows_say_which_evaluations_confirm_and_which_ended_early(
-    scripted: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_rows_say_which_evaluations_confirm_and_which_ended_early(scripted: Callable[..., Any], tmp_path: Path) -> None:
     run = scripted()
     run.start(writer(run, tmp_path))
     run.result((1.0,))
