@@ -18,9 +18,9 @@ def executor_of(on: str | Executor) -> Executor:
     """The executor of this name. Nothing is started, and nothing is connected to, before it is entered.
 
     Args:
-        on: "" or "local" for children of this process; "ray" for a Ray of this machine alone; "ray://HOST:PORT" or
-            "HOST:PORT" for a Ray cluster; "MODULE:NAME" for whatever that module calls so, called without arguments; or
-            an executor.
+        on: "" or "local" for children of this process; "ray" for a Ray of this machine alone; "auto", "HOST:PORT" or
+            "ray://HOST:PORT" for a Ray cluster; "MODULE:NAME" for whatever that module calls so, called without
+            arguments; or an executor.
 
     Raises:
         UsageError: if there is no such executor, or it lacks something.
@@ -29,14 +29,14 @@ def executor_of(on: str | Executor) -> Executor:
         return _whole(on, type(on).__name__)
     if on in ("", "local"):
         return Local()
-    if on == "ray" or on.startswith("ray://") or re.fullmatch(r"(\[[\da-fA-F:]+\]|[^:/]+):\d+", on):
+    if on == "ray" or on.startswith("ray://") or on == "auto" or re.fullmatch(r"(\[[\da-fA-F:]+\]|[^:/]+):\d+", on):
         from framework.processes.ray_executor import RayExecutor
 
         return RayExecutor("" if on == "ray" else on)
     if re.fullmatch(r"[\w.]+:[\w.]+", on):
         return _whole(_made(*on.split(":")), on)
     raise UsageError(
-        f"unknown executor '{on}': write local, ray, ray://HOST:PORT, HOST:PORT, or MODULE:NAME for one of your own."
+        f"unknown executor '{on}': write local, ray, auto, HOST:PORT or ray://HOST:PORT, or MODULE:NAME for your own."
         f"{did_you_mean(on, ['local', 'ray'])}"
     )
 
