@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -146,19 +147,27 @@ def env_wrapper(config, role):
 class StudyProcess:
     """The command `run --seeds 2` in a process, for one composition."""
 
-    def __init__(self, place: Path, on: str) -> None:
+    def __init__(self, place: Path, on: str, run_dir: str = "s") -> None:
         self.place, self.go = place, place / "go"
         (place / "slow.py").write_text(SLOW.format(go=str(self.go)))
         self.words = [
             *(sys.executable, "-m", "framework", "run", "-p", "tabular,nstep,chain,./slow.py", "--steps", "400"),
-            *("--eval-every", "100", "--set", "checkpoint.every=40", "--seeds", "2", "--run-dir", "s", "--on", on),
+            *("--eval-every", "100", "--set", "checkpoint.every=40", "--seeds", "2", "--run-dir", run_dir, "--on", on),
         ]
-        self.runs = [place / "s" / "tabular-nstep-chain-slow" / f"seed-{seed}" for seed in (0, 1)]
+        self.runs = [place / run_dir / "tabular-nstep-chain-slow" / f"seed-{seed}" for seed in (0, 1)]
         self.output = place / "out.txt"
+        self.started: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> subprocess.Popen[bytes]:
         with self.output.open("wb") as out:
-            return subprocess.Popen(self.words, cwd=self.place, stdout=out, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(self.words, cwd=self.place, stdout=out, stderr=subprocess.STDOUT)
+        self.started.append(process)
+        return process
+
+    def end(self) -> None:
+        for process in self.started:
+            process.kill()
+            process.wait()
 
     def wait_for_checkpoints(self, process: subprocess.Popen[bytes]) -> None:
         wait_for(
@@ -179,6 +188,20 @@ class StudyProcess:
             assert (run / "result.json").exists()
 
 
+@pytest.fixture
+def study_on(tmp_path: Path) -> Iterator[Callable[[str], StudyProcess]]:
+    """Makes a study on an executor. Whatever the test finds, its processes end."""
+    made = list[StudyProcess]()
+
+    def make(on: str, run_dir: str = "s") -> StudyProcess:
+        made.append(StudyProcess(tmp_path, on, run_dir))
+        return made[-1]
+
+    yield make
+    for study in made:
+        study.end()
+
+
 def processes_of(place: Path) -> list[psutil.Process]:
     """The runs of a place, wherever their parents are."""
     found = []
@@ -189,8 +212,10 @@ def processes_of(place: Path) -> list[psutil.Process]:
     return found
 
 
-def test_a_study_on_a_ray_of_this_machine_is_interrupted_goes_on_and_leaves_no_process(tmp_path: Path) -> None:
-    study = StudyProcess(tmp_path, "ray")
+def test_a_study_on_a_ray_of_this_machine_is_interrupted_goes_on_and_leaves_no_process(
+    tmp_path: Path, study_on: Callable[..., StudyProcess]
+) -> None:
+    study = study_on("ray")
     process = study.start()
     study.wait_for_checkpoints(process)
     begun = psutil.Process(process.pid).children(recursive=True)
@@ -206,8 +231,10 @@ def test_a_study_on_a_ray_of_this_machine_is_interrupted_goes_on_and_leaves_no_p
     assert not processes_of(tmp_path)
 
 
-def test_a_study_on_ray_that_is_killed_leaves_no_process_and_goes_on(cluster: Any, tmp_path: Path) -> None:
-    study = StudyProcess(tmp_path, cluster.address)
+def test_a_study_on_ray_that_is_killed_leaves_no_process_and_goes_on(
+    cluster: Any, tmp_path: Path, study_on: Callable[..., StudyProcess]
+) -> None:
+    study = study_on(cluster.address)
     process = study.start()
     study.wait_for_checkpoints(process)
     assert len(processes_of(tmp_path)) == 2
@@ -219,21 +246,26 @@ def test_a_study_on_ray_that_is_killed_leaves_no_process_and_goes_on(cluster: An
     study.assert_results_are_those_of_runs_without_a_stop()
 
 
-def test_a_lost_node_costs_only_its_unfinished_runs_which_go_on_elsewhere(tmp_path: Path) -> None:
+def test_a_lost_node_costs_only_its_unfinished_runs_which_go_on_elsewhere(
+    tmp_path: Path, study_on: Callable[..., StudyProcess]
+) -> None:
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     try:
         nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
         cluster.wait_for_nodes()
-        study = StudyProcess(tmp_path, cluster.address)
+        study = study_on(cluster.address)
         process = study.start()
         study.wait_for_checkpoints(process)
         raylet = nodes[1].all_processes["raylet"][0].process.pid
         of_the_node = [run for run in processes_of(tmp_path) if raylet in {parent.pid for parent in run.parents()}]
         assert len(of_the_node) == 1
         cluster.remove_node(nodes[1], allow_graceful=False)
-        of_the_node[0].kill()  # a machine that is lost takes its processes with it
+        worker = of_the_node[0].parent()
+        assert worker is not None
+        for lost in (worker, of_the_node[0]):  # a machine takes its processes with it
+            lost.kill()
         wait_for(lambda: "lost with its machine" in study.output.read_text())
         study.go.touch()
         said = study.finish(process)
@@ -242,3 +274,47 @@ def test_a_lost_node_costs_only_its_unfinished_runs_which_go_on_elsewhere(tmp_pa
         study.assert_results_are_those_of_runs_without_a_stop()
     finally:
         cluster.shutdown()
+
+
+def can_hide_a_folder() -> bool:
+    """Whether a process may have a file system of its own in the place of a folder."""
+    done = subprocess.run(["unshare", "-m", "sh", "-c", "mount -t tmpfs none /mnt"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+@pytest.mark.skipif(not can_hide_a_folder(), reason="needs the right to mount a file system")
+def test_a_machine_that_does_not_see_the_folder_works_elsewhere_and_sends_its_files(
+    tmp_path: Path, study_on: Callable[..., StudyProcess]
+) -> None:
+    """The machine has one core, so one run waits for a place when Ctrl-C is pressed."""
+    from ray.cluster_utils import Cluster
+
+    (hidden := tmp_path / "hidden").mkdir()
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    ray = Path(sys.executable).with_name("ray")
+    start = [sys.executable, "-m", "ray.scripts.scripts"] if not ray.exists() else [str(ray)]
+    words = [*start, "start", f"--address={cluster.address}", "--num-cpus=1", "--block"]
+    mounted = ["unshare", "-m", "sh", "-c", f'mount -t tmpfs none {hidden} && exec "$@"', "sh", *words]
+    machine = subprocess.Popen(mounted, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        study = study_on(cluster.address, "hidden/s")
+        process = study.start()
+        wait_for(lambda: process.poll() is not None or scratch_checkpoints())
+        process.send_signal(signal.SIGINT)
+        assert study.finish(process, 130).count("| interrupted") == 2
+        assert [run.exists() for run in study.runs] == [True, False]
+        assert (study.runs[0] / "checkpoints" / "LATEST").exists()
+        assert "interrupted after" in study.runs[0].with_name("seed-0.output.txt").read_text()
+        assert not scratch_checkpoints(), "the machine keeps nothing"
+        study.go.touch()
+        assert study.finish(study.start()).count("goes on from its checkpoint") == 1
+        assert "resumed  after" in study.runs[0].with_name("seed-0.output.txt").read_text()
+        study.assert_results_are_those_of_runs_without_a_stop()
+    finally:
+        machine.terminate()
+        machine.wait(60)
+        cluster.shutdown()
+
+
+def scratch_checkpoints() -> list[Path]:
+    return list(Path(tempfile.gettempdir()).glob("pluggable-q-*/run/checkpoints/LATEST"))
