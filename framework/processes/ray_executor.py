@@ -17,6 +17,12 @@ from framework.processes.executor import LOST, Job
 from framework.processes.limits import usable_cores
 from framework.processes.remote_host import Host, files_of, link, read, write
 
+NOTICE_SECONDS = 15.0
+"""How long a job counts as running after it is lost. Ray needs that time to notice that a machine is gone.
+
+If the job started again before, Ray might place it on the same machine.
+"""
+
 
 class RayExecutor:
     """Ray places each job where its threads and its memory are free, and lets it wait for that."""
@@ -80,6 +86,7 @@ class RemoteProcess:
         self._lock = threading.Lock()
         self._has_place = False
         self._never_started: int | None = None
+        self._was_signalled = threading.Event()
         self._code: int | None = None
         threading.Thread(target=self._attend, daemon=True).start()
 
@@ -87,6 +94,7 @@ class RemoteProcess:
         return self._code
 
     def signal(self, number: int) -> None:
+        self._was_signalled.set()
         with self._lock:
             if self._code is None and self._has_place:
                 self._host.signal.remote(number)
@@ -96,6 +104,7 @@ class RemoteProcess:
 
     def abandon(self) -> None:
         """End the actor, and its process with it."""
+        self._was_signalled.set()
         if self._code is None:
             self._kill()
 
@@ -116,6 +125,7 @@ class RemoteProcess:
         except RayError as error:
             code = LOST if self._never_started is None else -self._never_started
             self._note(f"lost: {' '.join(str(error).split())}")
+            self._was_signalled.wait(NOTICE_SECONDS)
         except Exception as error:  # this side could not do it, such as a full disk
             self._note(f"error: {error!r}")
             code = 1

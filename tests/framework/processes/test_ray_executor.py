@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import psutil
 import pytest
@@ -20,6 +20,7 @@ import framework
 from framework.processes.executor import LOST
 from framework.processes.jobs import run_jobs
 from framework.processes.ray_executor import RayExecutor
+from framework.study.continuing import MOST_LOSSES
 from tests.framework.checkpoints.pieces import left_behind
 
 pytest.importorskip("ray")
@@ -46,7 +47,7 @@ class Script:
     @property
     def command(self) -> Sequence[str]:
         lifeline = (
-            "import os; from framework.processes.lifeline import end_with_parent; end_with_parent(lambda: os._exit(5))"
+            "import os\nfrom framework.processes.lifeline import end_with_parent\nend_with_parent(lambda: os._exit(5))"
         )
         return ["python", "-c", f"{lifeline}\n{self.code}", str(self.folder)]
 
@@ -188,8 +189,11 @@ class StudyProcess:
             assert (run / "result.json").exists()
 
 
+Studies: TypeAlias = Callable[..., StudyProcess]
+
+
 @pytest.fixture
-def study_on(tmp_path: Path) -> Iterator[Callable[[str], StudyProcess]]:
+def study_on(tmp_path: Path) -> Iterator[Studies]:
     """Makes a study on an executor. Whatever the test finds, its processes end."""
     made = list[StudyProcess]()
 
@@ -213,7 +217,7 @@ def processes_of(place: Path) -> list[psutil.Process]:
 
 
 def test_a_study_on_a_ray_of_this_machine_is_interrupted_goes_on_and_leaves_no_process(
-    tmp_path: Path, study_on: Callable[..., StudyProcess]
+    tmp_path: Path, study_on: Studies
 ) -> None:
     study = study_on("ray")
     process = study.start()
@@ -232,7 +236,7 @@ def test_a_study_on_a_ray_of_this_machine_is_interrupted_goes_on_and_leaves_no_p
 
 
 def test_a_study_on_ray_that_is_killed_leaves_no_process_and_goes_on(
-    cluster: Any, tmp_path: Path, study_on: Callable[..., StudyProcess]
+    cluster: Any, tmp_path: Path, study_on: Studies
 ) -> None:
     study = study_on(cluster.address)
     process = study.start()
@@ -246,9 +250,7 @@ def test_a_study_on_ray_that_is_killed_leaves_no_process_and_goes_on(
     study.assert_results_are_those_of_runs_without_a_stop()
 
 
-def test_a_lost_node_costs_only_its_unfinished_runs_which_go_on_elsewhere(
-    tmp_path: Path, study_on: Callable[..., StudyProcess]
-) -> None:
+def test_a_lost_node_costs_only_its_unfinished_runs_which_go_on_elsewhere(tmp_path: Path, study_on: Studies) -> None:
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
@@ -269,8 +271,10 @@ def test_a_lost_node_costs_only_its_unfinished_runs_which_go_on_elsewhere(
         wait_for(lambda: "lost with its machine" in study.output.read_text())
         study.go.touch()
         said = study.finish(process)
-        assert said.count("lost with its machine") == 1
-        assert said.count("goes on from its checkpoint") == 1
+        # Ray may need longer to notice which machine is gone
+        losses = said.count("lost with its machine")
+        assert said.count("goes on from its checkpoint") == losses <= MOST_LOSSES
+        assert "seed 1 | lost" not in said or "seed 0 | lost" not in said, "the other run has lost nothing"
         study.assert_results_are_those_of_runs_without_a_stop()
     finally:
         cluster.shutdown()
@@ -284,7 +288,7 @@ def can_hide_a_folder() -> bool:
 
 @pytest.mark.skipif(not can_hide_a_folder(), reason="needs the right to mount a file system")
 def test_a_machine_that_does_not_see_the_folder_works_elsewhere_and_sends_its_files(
-    tmp_path: Path, study_on: Callable[..., StudyProcess]
+    tmp_path: Path, study_on: Studies
 ) -> None:
     """The machine has one core, so one run waits for a place when Ctrl-C is pressed."""
     from ray.cluster_utils import Cluster
