@@ -11,6 +11,8 @@ import typer
 from framework.assembly.configuration import plugin_names
 from framework.config import Source
 from framework.errors import FrameworkError, UsageError
+from framework.processes.executor import Executor
+from framework.processes.executors import executor_of
 from framework.study.arms import Arm, CheckedArm, ablation, check_arm, refuse_unread
 from framework.study.report import markdown_table, remarks
 from framework.study.statistics import summarise
@@ -27,10 +29,11 @@ def seeds_study(
     on: str = "local",
 ) -> int:
     """Run one composition with several seeds, and return the exit code."""
+    executor = executor_of(on)
     named = plugin_names(names)
     arm = check_arm(Arm(",".join(Path(name).stem for name in named), named), sources)
     refuse_unread([arm])
-    return _run([arm], arm.notes, seeds, jobs, folder or default_folder(named, f"{seeds}seeds"), on)
+    return _run([arm], arm.notes, seeds, jobs, folder or default_folder(named, f"{seeds}seeds"), executor)
 
 
 def ablation_study(
@@ -42,11 +45,14 @@ def ablation_study(
     on: str = "local",
 ) -> int:
     """Run a composition, and the composition without each of its parts, and return the exit code."""
+    executor = executor_of(on)
     arms, notes = ablation(names, sources)
-    return _run(arms, notes, seeds, jobs, folder or default_folder(plugin_names(names), "ablation"), on)
+    return _run(arms, notes, seeds, jobs, folder or default_folder(plugin_names(names), "ablation"), executor)
 
 
-def _run(arms: Sequence[CheckedArm], notes: Sequence[str], seeds: int, jobs: int | None, folder: Path, on: str) -> int:
+def _run(
+    arms: Sequence[CheckedArm], notes: Sequence[str], seeds: int, jobs: int | None, folder: Path, on: Executor
+) -> int:
     """
     Raises:
         UsageError: if the study is refused before any run starts.

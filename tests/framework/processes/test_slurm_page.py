@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from framework.study import read_study
+from framework.errors import UsageError
+from framework.study import Arm, read_study, run_study
 from tests.pages import DOCS, blocks_of
 
 STAND_IN = """#!{python}
@@ -130,3 +131,17 @@ def test_the_executor_of_the_page_interrupts_loses_a_task_goes_on_and_leaves_not
     assert [run.steps for run in read_study(tmp_path / "s")] == [400, 400]
     assert not list((tmp_path / ".slurm").iterdir())
     wait_for(lambda: not any(Path("/proc", file.read_text()).exists() for file in cluster.state.iterdir()))
+
+
+def test_without_slurm_the_executor_refuses_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Cluster(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.delitem(sys.modules, "slurm", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match="there is no command sbatch"):
+        run_study([Arm("one", "tabular,chain")], [0], tmp_path / "s", on="slurm:Slurm")
+    assert not (tmp_path / "s").exists()
+    assert not (tmp_path / ".slurm").exists()
