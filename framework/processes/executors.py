@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import re
 import sys
@@ -63,7 +64,9 @@ def _made(module: str, name: str) -> object:
 
 
 def _whole(made: object, name: str) -> Executor:
-    lacking = [method for method in METHODS if not hasattr(made, method)]
+    # without calling a property: it may need an executor that has been entered
+    missing = object()
+    lacking = [method for method in METHODS if inspect.getattr_static(made, method, missing) is missing]
     if lacking:
         raise UsageError(
             f"executor '{name}' lacks {', '.join(lacking)}: framework.processes.executor says what an executor has"

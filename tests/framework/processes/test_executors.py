@@ -41,7 +41,9 @@ def test_names_of_executors(module: str) -> None:
     assert isinstance(executor_of(""), Local)
     assert isinstance(executor_of("local"), Local)
     for name in ("ray", "auto", "10.0.0.1:6379", "ray://head:10001", "[::1]:6379"):
-        assert isinstance(executor_of(name), RayExecutor), name
+        made = executor_of(name)
+        assert isinstance(made, RayExecutor), name
+        assert executor_of(made) is made, "it is not asked for anything before it is entered"
     mine = executor_of(f"{module}:Whole")
     assert type(mine).__name__ == "Whole"
     assert executor_of(mine) is mine

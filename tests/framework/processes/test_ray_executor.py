@@ -129,6 +129,35 @@ time.sleep(0 if attempt else 600)
     assert len(list((tmp_path / "1").iterdir())) == 2
 
 
+def test_the_first_ctrl_c_is_passed_on_the_second_kills_and_what_waits_never_starts(
+    cluster: Any, tmp_path: Path
+) -> None:
+    code = """
+import pathlib, signal, sys, time
+folder = pathlib.Path(sys.argv[1])
+folder.mkdir()
+signal.signal(signal.SIGINT, lambda *_: (folder / "told").touch())
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # as framework.cli.child does
+(folder / "ready").touch()
+while True:
+    time.sleep(1)
+"""
+    scripts = [Script(code, tmp_path / name, threads=2) for name in "ab"]
+    pressed = list[str]()
+
+    def press() -> None:
+        for sign in ("ready", "told"):
+            if sign not in pressed and list(tmp_path.glob(f"*/{sign}")):
+                pressed.append(sign)
+                os.kill(os.getpid(), signal.SIGINT)
+
+    spy = Spy(at_tick=press)
+    with RayExecutor(cluster.address) as executor:
+        assert run_jobs(scripts, 2, spy, executor)
+    assert sorted(spy.codes) == [-signal.SIGKILL, -signal.SIGINT]
+    assert len(list(tmp_path.glob("*/ready"))) == 1
+
+
 SLOW = """
 '''Makes every step slow until there is a file 'go'.'''
 import pathlib, time
@@ -235,15 +264,16 @@ def test_a_study_on_a_ray_of_this_machine_is_interrupted_goes_on_and_leaves_no_p
     assert not processes_of(tmp_path)
 
 
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_study_on_ray_that_is_killed_leaves_no_process_and_goes_on(
-    cluster: Any, tmp_path: Path, study_on: Studies
+    how: signal.Signals, cluster: Any, tmp_path: Path, study_on: Studies
 ) -> None:
     study = study_on(cluster.address)
     process = study.start()
     study.wait_for_checkpoints(process)
     assert len(processes_of(tmp_path)) == 2
-    process.kill()
-    process.wait(60)
+    process.send_signal(how)
+    assert process.wait(60) == (-how if how == signal.SIGKILL else 128 + how)
     wait_for(lambda: not processes_of(tmp_path))
     study.go.touch()
     assert study.finish(study.start()).count("goes on from its checkpoint") == 2
