@@ -124,9 +124,9 @@ class NothingIsLost(RuleBasedStateMachine):
     @rule(attempts=st.lists(st.tuples(st.sampled_from([1, 2, LOST, -9]), st.booleans()), max_size=5))
     def study(self, attempts: list[tuple[int, bool]]) -> None:
         """A study begins or continues, and its run is attempted as long as it starts again."""
-        continuation = Continuation(lambda text: None)
+        continuation, before = Continuation(lambda text: None), self.in_the_folder()
         continuation.prepare(self.run)
-        for code, writes in attempts:
+        for number, (code, writes) in enumerate(attempts):
             resumes = any("--resume" in word for word in self.run.command)
             assert resumes == self.run.has_checkpoint
             assert resumes or not self.run.folder.exists(), "a new run needs a new folder"
@@ -136,10 +136,16 @@ class NothingIsLost(RuleBasedStateMachine):
                 self.run.folder.mkdir(exist_ok=True)
                 if writes:
                     self.written.add(checkpoint(self.run, f"{len(self.written):06}").name)
-            had = {path.name for path in self.run.folder.rglob("0*")}
+            had = self.in_the_folder()
             if not continuation.starts_again(self.run, code):
-                assert had <= {path.name for path in self.run.folder.rglob("0*")}
+                assert had <= self.in_the_folder()
+                if all(code == 2 for code, _ in attempts[: number + 1]):
+                    assert self.in_the_folder() == before, "whoever only refuses changes nothing"
                 return
+
+    def in_the_folder(self) -> set[str]:
+        """The checkpoints of the run that would go on."""
+        return {path.name for path in self.run.folder.rglob("0*")}
 
     @invariant()
     def every_checkpoint_is_there(self) -> None:
