@@ -123,9 +123,12 @@ class RemoteProcess:
             self._note(f"error: {error.cause!r}")
             code = 1
         except RayError as error:
-            code = LOST if self._never_started is None else -self._never_started
-            self._note(f"lost: {' '.join(str(error).split())}")
-            self._was_signalled.wait(NOTICE_SECONDS)
+            if self._never_started is None:
+                code = LOST
+                self._note(f"lost: {' '.join(str(error).split())}")
+                self._was_signalled.wait(NOTICE_SECONDS)
+            else:
+                code = -self._never_started
         except Exception as error:  # this side could not do it, such as a full disk
             self._note(f"error: {error!r}")
             code = 1

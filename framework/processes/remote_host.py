@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -23,6 +24,8 @@ class Host:
 
     def __init__(self) -> None:
         self._child: Child | None = None
+        self._early: int | None = None
+        self._lock = threading.Lock()
         self._scratch: Path | None = None
 
     def sees(self, path: str, text: str) -> bool:
@@ -40,17 +43,23 @@ class Host:
     def start(self, command: Sequence[str], output: str, cwd: str) -> None:
         """Start the job's process, with the interpreter of this machine and, if it is here, in the folder `cwd`."""
         where = Path(cwd)
-        self._child = Child([sys.executable, *command[1:]], Path(output), where if where.is_dir() else None)
+        with self._lock:
+            if self._early is None:
+                self._child = Child([sys.executable, *command[1:]], Path(output), where if where.is_dir() else None)
 
     def wait(self) -> int:
         """Wait for the end of the process, and return its exit code."""
-        assert self._child is not None
+        if self._child is None:
+            return -(self._early or 0)
         return self._child.wait()
 
     def signal(self, number: int) -> None:
-        """Send a signal to the process, if it has begun."""
-        if self._child is not None:
-            self._child.signal(number)
+        """Send a signal to the process. Before it has begun, a signal means that it never begins."""
+        with self._lock:
+            if self._child is None:
+                self._early = number
+            else:
+                self._child.signal(number)
 
     def files(self, folder: str) -> list[tuple[str, str]]:
         """The files of a folder, as `files_of` gives them."""
