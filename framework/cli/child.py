@@ -22,4 +22,6 @@ def end() -> None:
 
 if __name__ == "__main__":
     end_with_parent(end)
+    # Ray blocks Ctrl-C in its processes, and their children inherit that
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     main()

@@ -90,6 +90,15 @@ JobsOption = Annotated[
         show_default=False,
     ),
 ]
+OnOption = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        help="Where the runs are: local (children of this process); ray (a Ray of this machine); auto, HOST:PORT or "
+        "ray://HOST:PORT (a Ray cluster); MODULE:NAME (an executor of your own).",
+        metavar="EXECUTOR",
+    ),
+]
 RunArgument = Annotated[
     Path,
     typer.Argument(

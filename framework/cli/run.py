@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from framework.cli.options import JobsOption, PluginsOption, names_of, trains
+from framework.cli.options import JobsOption, OnOption, PluginsOption, names_of, trains
 
 if TYPE_CHECKING:
     from framework.assembly.parts import Parts
@@ -35,6 +35,7 @@ def run(
         int, typer.Option(help="Number of runs side by side, with consecutive seeds, a table and a plot.", min=1)
     ] = 1,
     jobs: JobsOption = None,
+    on: OnOption = "local",
     resume: Annotated[
         Path | None,
         typer.Option(
@@ -92,6 +93,8 @@ def run(
 
       python -m framework run --plugins dqn,chain --seeds 5
 
+      python -m framework run --plugins dqn,chain --seeds 50 --on 10.0.0.1:6379
+
       python -m framework run --plugins dqn,pong --init-from runs/first --set exploration.start=0.1
 
       python -m framework run --resume runs/first --steps 2000000
@@ -111,6 +114,8 @@ def run(
         raise UsageError("--resume continues one run in its own folder: remove --seeds and --run-dir")
     if jobs is not None and seeds == 1:
         raise UsageError("--jobs is for several runs: add --seeds")
+    if on != "local" and seeds == 1:
+        raise UsageError("--on is for several runs: add --seeds")
     if quiet and seeds > 1:
         raise UsageError("--quiet is for one run: the output of several goes to files")
     if explain and (seeds > 1 or resume is not None):
@@ -118,7 +123,7 @@ def run(
     if seeds > 1:
         from framework.cli.studies import seeds_study
 
-        raise typer.Exit(seeds_study(names_of(plugins, sources), sources, seeds, jobs, run_dir))
+        raise typer.Exit(seeds_study(names_of(plugins, sources), sources, seeds, jobs, run_dir, on))
     if resume is not None:
         raise typer.Exit(run_on(resume, plugins, sources, force, quiet=quiet))
     names = plugin_names(names_of(plugins, sources))

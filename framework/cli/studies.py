@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import typer
 
 from framework.assembly.configuration import plugin_names
 from framework.config import Source
-from framework.errors import FrameworkError
+from framework.errors import FrameworkError, UsageError
+from framework.processes.executor import Executor
+from framework.processes.executors import executor_of
 from framework.study.arms import Arm, CheckedArm, ablation, check_arm, refuse_unread
 from framework.study.report import markdown_table, remarks
 from framework.study.statistics import summarise
@@ -18,26 +21,41 @@ from framework.training.run_folder import default_folder
 
 
 def seeds_study(
-    names: str | Sequence[str], sources: Sequence[Source], seeds: int, jobs: int | None, folder: Path | None
+    names: str | Sequence[str],
+    sources: Sequence[Source],
+    seeds: int,
+    jobs: int | None,
+    folder: Path | None,
+    on: str = "local",
 ) -> int:
     """Run one composition with several seeds, and return the exit code."""
+    executor = executor_of(on)
     named = plugin_names(names)
     arm = check_arm(Arm(",".join(Path(name).stem for name in named), named), sources)
     refuse_unread([arm])
-    return _run([arm], arm.notes, seeds, jobs, folder or default_folder(named, f"{seeds}seeds"))
+    return _run([arm], arm.notes, seeds, jobs, folder or default_folder(named, f"{seeds}seeds"), executor)
 
 
 def ablation_study(
-    names: str | Sequence[str], sources: Sequence[Source], seeds: int, jobs: int | None, folder: Path | None
+    names: str | Sequence[str],
+    sources: Sequence[Source],
+    seeds: int,
+    jobs: int | None,
+    folder: Path | None,
+    on: str = "local",
 ) -> int:
     """Run a composition, and the composition without each of its parts, and return the exit code."""
+    executor = executor_of(on)
     arms, notes = ablation(names, sources)
-    return _run(arms, notes, seeds, jobs, folder or default_folder(plugin_names(names), "ablation"))
+    return _run(arms, notes, seeds, jobs, folder or default_folder(plugin_names(names), "ablation"), executor)
 
 
-def _run(arms: Sequence[CheckedArm], notes: Sequence[str], seeds: int, jobs: int | None, folder: Path) -> int:
+def _run(
+    arms: Sequence[CheckedArm], notes: Sequence[str], seeds: int, jobs: int | None, folder: Path, on: Executor
+) -> int:
     """
     Raises:
+        UsageError: if the study is refused before any run starts.
         FrameworkError: if a run failed, after everything else has been printed.
     """
     for note in notes:
@@ -46,7 +64,12 @@ def _run(arms: Sequence[CheckedArm], notes: Sequence[str], seeds: int, jobs: int
     which = f"seeds {first} to {first + seeds - 1}" if seeds > 1 else f"seed {first}"
     typer.echo(f"arms     {', '.join(arm.label for arm in arms)} | {which}")
     typer.echo(f"folder   {folder}")
-    study = run_checked(arms, range(first, first + seeds), folder, jobs=jobs, show_progress=True)
+    try:
+        study = run_checked(arms, range(first, first + seeds), folder, jobs=jobs, on=on, show_progress=True)
+    except UsageError:
+        with suppress(OSError):
+            folder.rmdir()  # only if it is empty: nothing has begun
+        raise
     if study.results:
         typer.echo(f"\n{markdown_table(summarise(study.results))}\n")
         for remark in remarks(study.results):

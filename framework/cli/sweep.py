@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from framework.cli.options import JobsOption, PluginsOption, names_of, trains
+from framework.cli.options import JobsOption, OnOption, PluginsOption, names_of, trains
 
 
 @trains
@@ -58,6 +58,7 @@ def sweep(
         ),
     ] = 0,
     jobs: JobsOption = None,
+    on: OnOption = "local",
     study_dir: Annotated[
         Path | None,
         typer.Option(
@@ -84,15 +85,16 @@ def sweep(
     """
     from framework.cli.sweeps import Asked, run_sweep
 
-    asked = Asked(over or [], trials, seeds, objective, sampler, points, pruner, confirm, jobs, study_dir, show)
+    asked = Asked(over or [], trials, seeds, objective, sampler, points, pruner, confirm, jobs, on, study_dir, show)
     raise typer.Exit(run_sweep(names_of(plugins, sources), sources, asked))
 
 
 def sweep_worker(
     folder: Annotated[Path, typer.Argument(help="Folder of a sweep.")],
     trials: Annotated[int, typer.Option(help="Number of trials of the sweep.", min=1)],
+    on: OnOption = "local",
 ) -> None:
     """Work on the trials of a sweep. The command `sweep` starts such processes."""
     from framework.search.worker import work
 
-    raise typer.Exit(work(folder, trials))
+    raise typer.Exit(work(folder, trials, on))

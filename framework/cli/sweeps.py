@@ -14,6 +14,7 @@ from framework.assembly.configuration import absolute, plugin_names
 from framework.config import Config, Source
 from framework.errors import FrameworkError, UsageError, did_you_mean, listed
 from framework.options import RunOptions
+from framework.processes.executors import executor_of
 from framework.search.checking import Checked, check_space, declared_spaces
 from framework.search.confirm import Confirmed, confirm
 from framework.search.definition import Definition, open_sweep
@@ -49,6 +50,7 @@ class Asked:
     pruner: str
     confirm: int
     jobs: int | None
+    on: str
     folder: Path | None
     show: bool
 
@@ -65,6 +67,7 @@ def run_sweep(names: str | Sequence[str], sources: Sequence[Source], asked: Aske
     problems: list[str] = []
     if not asked.show:
         _collect(problems, lambda: check_names(asked.sampler, asked.pruner))
+        _collect(problems, lambda: executor_of(asked.on))
     _collect(problems, lambda: _known_objective(asked.objective))
     space, unreadable = parse_over(asked.over, declared) if asked.over else (declared, [])
     problems += unreadable
@@ -91,7 +94,7 @@ def run_sweep(names: str | Sequence[str], sources: Sequence[Source], asked: Aske
     typer.echo(f"largest  {definition.objective}: {OBJECTIVES[definition.objective]} | {which}")
     typer.echo(f"sampler  {asked.sampler}, seed {definition.seed}{pruner}")
     typer.echo(f"folder   {folder}")
-    searched = search(folder, definition, checked.arm, most, asked.jobs)
+    searched = search(folder, definition, checked.arm, most, asked.jobs, asked.on)
     with FileLock(folder / REPORT_LOCK):
         return _conclude(folder, definition, searched.trials, searched.failures, searched.interrupted, asked)
 
@@ -120,7 +123,8 @@ def _conclude(
         raise FrameworkError(f"no trial of the sweep is complete: {folder}")
     if asked.confirm:
         typer.echo(f"\nconfirm  trial {best.number} and the defaults, {asked.confirm} fresh seeds each")
-        return _conclude_confirmation(folder, definition, confirm(folder, definition, best, asked.confirm, asked.jobs))
+        found = confirm(folder, definition, best, asked.confirm, asked.jobs, asked.on)
+        return _conclude_confirmation(folder, definition, found)
     return 0
 
 

@@ -1,45 +1,39 @@
-"""Runs processes side by side. None of them outlives this process."""
+"""Runs jobs side by side, wherever their executor starts them. None of them outlives this process."""
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from types import FrameType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""Environment variables of every process. A plugin with an option for its threads, as `dqn`, follows that option."""
+from framework.processes.executor import Executor, Job, Process
+from framework.processes.local import ONE_THREAD, Local
+
+__all__ = ["ONE_THREAD", "Job", "Watcher", "run_jobs"]
 
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 10.0
 """Time within which a process must end after SIGTERM."""
 
-
-class Job(Protocol):
-    """What to start, and the file for its output."""
-
-    @property
-    def command(self) -> Sequence[str]: ...
-
-    @property
-    def output(self) -> Path: ...
-
-
-J = TypeVar("J", bound=Job, contravariant=True)
+J = TypeVar("J", contravariant=True)
 
 
 class Watcher(Protocol[J]):
     """Receives the events of the jobs."""
 
-    def ended(self, job: J, code: int, interrupted: bool) -> None:
-        """A process has ended. `code` is its exit code, which is negative after a signal."""
+    def ended(self, job: J, code: int, interrupted: bool) -> bool | None:
+        """A process has ended. Return true to start the job again: later than those that wait already.
+
+        Args:
+            job: its job.
+            code: its exit code, as `Process.poll` gives it: negative after a signal, `LOST` with its machine.
+            interrupted: whether Ctrl-C was pressed; then no job starts again.
+        """
 
     def interrupted(self) -> None:
         """Ctrl-C was pressed, and the running processes have received it."""
@@ -48,82 +42,66 @@ class Watcher(Protocol[J]):
         """Called about every `POLL_SECONDS` while jobs run."""
 
 
-T = TypeVar("T", bound=Job)
+T = TypeVar("T", bound=Any)
 
 
-def run_jobs(jobs: Sequence[T], at_once: int, watcher: Watcher[T]) -> bool:
+def run_jobs(jobs: Sequence[T], at_once: int, watcher: Watcher[T], executor: Executor | None = None) -> bool:
     """Run every job, at most `at_once` at a time. Return whether Ctrl-C interrupted them.
 
     The first Ctrl-C is passed on to the running processes, and no new one starts. A second Ctrl-C kills them. SIGTERM
-    and any error terminate them. When this process ends, for whatever reason, their standard input closes, and a
-    child that watches it (`framework.cli.child`) ends.
+    and any error terminate them.
+
+    Args:
+        jobs: each with the attributes of a `Job`, as far as the executor uses them.
+        at_once: the most processes at a time.
+        watcher: receives the events.
+        executor: where they run, entered already; None: as children of this process.
     """
-    waiting, running = deque(jobs), dict[int, tuple[T, subprocess.Popen[bytes]]]()
-    passed_on = False
+    if executor is None:
+        with Local() as local:
+            return run_jobs(jobs, at_once, watcher, local)
+    waiting, running = deque(jobs), list[tuple[T, Process]]()
+    passed_on = killed = False
     with _signals() as interrupts:
         try:
             while running or (waiting and not interrupts):
-                while waiting and len(running) < at_once and not interrupts:
-                    job = waiting.popleft()
-                    process = _start(job)
-                    running[process.pid] = job, process
+                if waiting and len(running) < at_once and not interrupts:
+                    batch = [waiting.popleft() for _ in range(min(len(waiting), at_once - len(running)))]
+                    running += zip(batch, executor.start(batch), strict=True)
                 if interrupts and not passed_on:
                     passed_on = True
-                    for _, process in running.values():
-                        _signal(process, signal.SIGINT)
+                    _signal(running, signal.SIGINT)
                     watcher.interrupted()
-                if len(interrupts) > 1:
-                    for _, process in running.values():
-                        _signal(process, signal.SIGKILL)
-                for pid, (job, process) in list(running.items()):
+                if len(interrupts) > 1 and not killed:
+                    killed = True
+                    _signal(running, signal.SIGKILL)
+                for pair in list(running):
+                    job, process = pair
                     code = process.poll()
                     if code is not None:
-                        del running[pid]
-                        _close(process)
-                        watcher.ended(job, code, bool(interrupts))
-                watcher.tick([job for job, _ in running.values()])
+                        running.remove(pair)
+                        if watcher.ended(job, code, bool(interrupts)):
+                            waiting.append(job)
+                watcher.tick([job for job, _ in running])
                 if running:
                     time.sleep(POLL_SECONDS)
         finally:
-            _end([process for _, process in running.values()])
+            _end(running)
     return bool(interrupts)
 
 
-def _start(job: Job) -> subprocess.Popen[bytes]:
-    job.output.parent.mkdir(parents=True, exist_ok=True)
-    with job.output.open("wb") as output:
-        return subprocess.Popen(  # noqa: S603  # our own interpreter
-            job.command,
-            env={**os.environ, **ONE_THREAD},
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            process_group=0,  # its own group, so that a terminal's Ctrl-C reaches it once, through this process
-        )
+def _signal(running: Sequence[tuple[Any, Process]], number: int) -> None:
+    for _, process in running:
+        process.signal(number)
 
 
-def _signal(process: subprocess.Popen[bytes], number: int) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
-
-
-def _close(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
-
-
-def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+def _end(running: Sequence[tuple[Any, Process]]) -> None:
     """Terminate the running processes, and kill those that do not end in time."""
-    for process in processes:
-        _signal(process, signal.SIGTERM)
-    deadline = time.monotonic() + GRACE_SECONDS
-    for process in processes:
-        try:
-            process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            _signal(process, signal.SIGKILL)
-            process.wait()
-        _close(process)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        _signal(running, number)
+        deadline = time.monotonic() + GRACE_SECONDS
+        while any(process.poll() is None for _, process in running) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
 
 
 @contextmanager

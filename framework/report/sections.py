@@ -22,8 +22,8 @@ from framework.report.interactive import Figure
 from framework.report.interactive import panels_figure as interactive_figure
 from framework.report.series import panels
 from framework.report.static import panels_figure as static_figure
+from framework.study.progress import OUTPUT_LINES
 from framework.study.statistics import shown
-from framework.study.study import OUTPUT_LINES
 
 DEFAULT = "default"
 """The source of an option that nobody set, in config.toml."""

@@ -36,7 +36,9 @@ class Confirmed:
     note: str = ""
 
 
-def confirm(folder: Path, definition: Definition, best: Trial, count: int, jobs: int | None) -> Confirmed:
+def confirm(
+    folder: Path, definition: Definition, best: Trial, count: int, jobs: int | None, on: str = "local"
+) -> Confirmed:
     """Run the best trial's values and the defaults with `count` fresh seeds each, as an ordinary study.
 
     The same call continues a study that was stopped.
@@ -54,7 +56,7 @@ def confirm(folder: Path, definition: Definition, best: Trial, count: int, jobs:
         note = f"no comparison with the defaults: {'; '.join(error.problems)}"
     first = definition.seed + definition.seeds
     seeds = range(first, first + count)
-    study = run_checked(arms, seeds, folder / CONFIRM, jobs=jobs, show_progress=True)
+    study = run_checked(arms, seeds, folder / CONFIRM, jobs=jobs, on=on, show_progress=True)
     found: dict[str, list[float | None]] = {arm.label: [None] * count for arm in arms}
     for result in study.results:
         found[result.arm][result.seed - first] = objective_of(result.folder, definition.objective)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from framework.processes.executors import executor_of, shared_name
 from framework.processes.jobs import run_jobs
-from framework.processes.limits import available_memory, usable_cores
 from framework.search.definition import Definition, trial_folder
 from framework.search.ledger import Ledger, Trial, best_of
 from framework.study.arms import CheckedArm
@@ -33,11 +33,13 @@ class Worker:
     folder: Path
     trials: int
     number: int
+    on: str
+    """The executor of the runs."""
 
     @property
     def command(self) -> list[str]:
         own = (sys.executable, "-m", "framework.cli.child", "sweep-worker")
-        return [*own, str(self.folder), f"--trials={self.trials}"]
+        return [*own, str(self.folder), f"--trials={self.trials}", f"--on={self.on}"]
 
     @property
     def output(self) -> Path:
@@ -54,7 +56,9 @@ class Searched:
     interrupted: bool
 
 
-def search(folder: Path, definition: Definition, arm: CheckedArm, most: int, jobs: int | None) -> Searched:
+def search(
+    folder: Path, definition: Definition, arm: CheckedArm, most: int, jobs: int | None, on: str = "local"
+) -> Searched:
     """Work on the sweep in a folder until it has `most` trials and all of them have ended, here and elsewhere.
 
     The first Ctrl-C ends the current runs normally, and a second one kills them. The folder can be continued.
@@ -63,12 +67,21 @@ def search(folder: Path, definition: Definition, arm: CheckedArm, most: int, job
         folder: opened with this definition (`open_sweep`).
         arm: the composition with the largest threads and memory of the space.
         jobs: the largest number of runs at the same time; None: as many as cores and memory allow.
+        on: where the runs are (`framework.processes.executors`). The workers are always children of this process.
+
+    Raises:
+        UsageError: if the executor refuses.
     """
+    with executor_of(on) as executor:
+        room = executor.room(arm.threads, arm.memory, jobs)
+        return _search(folder, definition, most, room or (executor.cores or 1) // arm.threads, shared_name(on))
+
+
+def _search(folder: Path, definition: Definition, most: int, room: int, on: str) -> Searched:
     ledger = Ledger(folder, definition)
     ended = sum(trial.state != "running" for trial in ledger.trials())
-    room = available_memory() // max(1, arm.memory)
-    at_once = max(1, min(jobs or usable_cores() // arm.threads, room, most - ended))
-    workers = [Worker(folder, most, number) for number in range(at_once)] if ended < most else []
+    at_once = max(1, min(room, most - ended))
+    workers = [Worker(folder, most, number, on) for number in range(at_once)] if ended < most else []
     with StudyDisplay(most, ended, what="trials") as display:
         there = f", {ended} there already" if ended else ""
         display.say(f"trials   {most}{there} | {at_once} run{'s' if at_once > 1 else ''} at once")
@@ -108,11 +121,12 @@ class _Progress:
         self.known = {trial.number for trial in trials if trial.state != "running"}
         self.best = best_of(trials)
 
-    def ended(self, job: Worker, code: int, interrupted: bool) -> None:
+    def ended(self, job: Worker, code: int, interrupted: bool) -> bool:
         if code != 0 and not interrupted:
             lines = job.output.read_text(encoding="utf-8", errors="replace").splitlines()[-OUTPUT_LINES:]
             how = f"exit code {code}" if code > 0 else f"signal {-code}"
             self.failures.append("\n".join([f"a process of the sweep: {how}; {job.output} ends with", *lines]))
+        return False
 
     def interrupted(self) -> None:
         self.display.say("interrupted: the current runs end normally, and no other starts; a second Ctrl-C kills them")

@@ -9,10 +9,11 @@
 from framework.study.arms import Arm, CheckedArm, ablation, check_arm
 from framework.study.figures import draw_curves, draw_summary
 from framework.study.improvement import Probability, probability_of_improvement
+from framework.study.progress import Failure
 from framework.study.report import markdown_table, write_report
 from framework.study.results import Curve, RunResult, read_run, read_study
 from framework.study.statistics import Estimate, Summary, estimate, interquartile_mean, summarise
-from framework.study.study import Failure, Study, run_checked, run_study
+from framework.study.study import Study, run_checked, run_study
 
 __all__ = [
     "Arm",

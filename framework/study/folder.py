@@ -73,10 +73,8 @@ def definition(arm: CheckedArm) -> Definition:
     return json.loads(json.dumps({"plugins": arm.plugins, "values": dict(arm.values)}, default=str))
 
 
-def put_aside(run: Run) -> Path | None:
-    """Move the folder of an unfinished earlier run aside. Returns its new path, or None if there is no such folder."""
-    if not run.folder.exists():
-        return None
+def put_aside(run: Run) -> Path:
+    """Move the folder of an unfinished run aside, with its output, and return its new path."""
     number = 1
     while (aside := run.folder.with_name(f"{run.folder.name}.unfinished-{number}")).exists():
         number += 1

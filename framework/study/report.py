@@ -47,17 +47,23 @@ def write_report(results: Sequence[RunResult], folder: Path, notes: Sequence[str
     ]
     with replacing(folder / "summary.md") as temporary:
         temporary.write_text("\n\n".join(page) + "\n", encoding="utf-8")
-    with replacing(folder / "results.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        rows = [result.row() for result in results]
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
     return [
-        folder / "results.csv",
+        write_table(results, folder),
         folder / "summary.md",
         draw_summary(summaries, folder / "study.png"),
         draw_curves(summaries, folder / "curves.png"),
     ]
+
+
+def write_table(results: Sequence[RunResult], folder: Path) -> Path:
+    """Write results.csv, with a row for each of the runs (at least one), and return its path."""
+    path = folder / "results.csv"
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        rows = [result.row() for result in results]
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
 
 
 def markdown_table(summaries: Sequence[Summary]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from framework.checkpoints.folder import FOLDER as CHECKPOINTS
 from framework.study.arms import CheckedArm
 
 RESULT = "result.json"
@@ -38,18 +40,36 @@ class Run:
         return (self.folder / RESULT).is_file()
 
     @property
-    def command(self) -> list[str]:
-        """`python -m framework run …`, in a process that ends when this one ends.
+    def has_checkpoint(self) -> bool:
+        """Whether the run has written a checkpoint, which may be damaged."""
+        return (self.folder / CHECKPOINTS).is_dir()
 
-        A study starts an unfinished run again from the beginning, so runs write no checkpoints unless the arm says so.
-        """
-        values = {"checkpoint.every": 0, **self.arm.values}
-        assignments = [f"--set={path}={as_toml(value)}" for path, value in values.items()]
+    @property
+    def threads(self) -> int:
+        """How many cores it uses."""
+        return self.arm.threads
+
+    @property
+    def memory(self) -> int:
+        """Bytes that its replay takes when full."""
+        return self.arm.memory
+
+    @property
+    def command(self) -> list[str]:
+        """`python -m framework run …`, in a process that ends when this one ends; with a checkpoint, `run --resume`."""
+        child = [sys.executable, "-m", "framework.cli.child", "run"]
+        if self.has_checkpoint:
+            return [*child, f"--resume={self.folder}"]
+        assignments = [f"--set={path}={as_toml(value)}" for path, value in self.arm.values.items()]
         return [
-            *(sys.executable, "-m", "framework.cli.child", "run"),
-            *(f"--plugins={','.join(self.arm.plugins)}", *assignments),
+            *(*child, f"--plugins={','.join(self.arm.plugins)}", *assignments),
             *(f"--seed={self.seed}", f"--run-dir={self.folder}"),
         ]
+
+    def drop_checkpoints(self) -> None:
+        """Remove the checkpoints of a complete run, unless its arm asks for checkpoints: nothing else needs them."""
+        if "checkpoint.every" not in self.arm.values:
+            shutil.rmtree(self.folder / CHECKPOINTS, ignore_errors=True)
 
 
 def runs_of(arms: Sequence[CheckedArm], seeds: Sequence[int], folder: Path) -> list[Run]:

@@ -6,40 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from framework.config import Source
 from framework.errors import UsageError
+from framework.processes.executor import Executor
+from framework.processes.executors import executor_of
 from framework.processes.jobs import run_jobs
-from framework.processes.limits import available_memory, usable_cores
-from framework.recording.files import replacing
-from framework.recording.rows import to_json
+from framework.processes.local import Local
 from framework.study.arms import OF_THE_STUDY, Arm, CheckedArm, check_arm, refuse_unread
-from framework.study.folder import check_labels, open_study, put_aside
+from framework.study.folder import check_labels, open_study
+from framework.study.progress import Failure, Progress
 from framework.study.report import write_report
-from framework.study.results import RunResult, read_run
-from framework.study.runs import RESULT, Run, runs_of
-from framework.study.statistics import shown
-
-if TYPE_CHECKING:
-    from framework.study.display import StudyDisplay
-
-OUTPUT_LINES = 15
-"""How many of the last lines that a failed run printed are shown."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A run that failed."""
-
-    run: Run
-    code: int
-
-    def __str__(self) -> str:
-        """The run's folder, how it ended, and the last lines of its output."""
-        how = f"exit code {self.code}" if self.code >= 0 else f"signal {-self.code}"
-        lines = self.run.output.read_text(encoding="utf-8", errors="replace").splitlines()[-OUTPUT_LINES:]
-        return "\n".join([f"{self.run.folder}: {how}; {self.run.output} ends with", *(f"  {line}" for line in lines)])
+from framework.study.results import RunResult
+from framework.study.runs import Run, runs_of
+from framework.study.table import Table
 
 
 @dataclass(frozen=True)
@@ -62,6 +43,7 @@ def run_study(
     *,
     values: Mapping[str, Any] | None = None,
     jobs: int | None = None,
+    on: str | Executor = "",
     show_progress: bool = False,
 ) -> Study:
     """Run every arm with every seed, several runs at the same time, each in STUDY/ARM/seed-K. See `run_checked`.
@@ -73,11 +55,13 @@ def run_study(
         values: options for all arms as {"section.key": value}.
         jobs: the largest number of runs at the same time; default: as many as the usable cores allow, given the threads
             of one run.
+        on: where the runs are: "" for this machine; "ray", an address of Ray, "MODULE:NAME" or an executor
+            (`framework.processes.executors`).
         show_progress: print progress.
 
     Raises:
         UsageError: before any run starts, if arms cannot be assembled or would never end (the message lists them all),
-            if no arm reads one of the values, or if the seeds, jobs or folder are invalid.
+            if no arm reads one of the values, or if the seeds, jobs, executor or folder are invalid.
     """
     given = [Source("values of the study", values, unread="refused")] if values else []
     checked, problems = [], []
@@ -91,7 +75,7 @@ def run_study(
     if problems:
         raise UsageError(problems)
     refuse_unread(checked)
-    return run_checked(checked, seeds, folder, jobs=jobs, show_progress=show_progress)
+    return run_checked(checked, seeds, folder, jobs=jobs, on=on, show_progress=show_progress)
 
 
 def run_checked(
@@ -100,75 +84,44 @@ def run_checked(
     folder: str | Path,
     *,
     jobs: int | None = None,
+    on: str | Executor = "",
     show_progress: bool = False,
 ) -> Study:
     """Run a study whose arms have been checked, and write its report (`write_report`) into its folder.
 
-    A run with a result.json is complete and is not repeated. The folder of an unfinished run is moved aside, and the
-    run starts again. If a run fails, the others continue. The first Ctrl-C ends the running ones normally, and a second
-    one kills them. SIGTERM terminates them.
+    A run with a result.json is complete and is not repeated. An unfinished run goes on from its newest checkpoint; if
+    it has none, or the checkpoint is refused, its folder is moved aside and the run starts again. If a run fails, the
+    others continue. The first Ctrl-C ends the running ones normally, and a second one kills them. SIGTERM terminates
+    them. The table of the results (results.csv) has a row for each run as soon as the run ends.
 
     Raises:
-        UsageError: before any run starts, if the labels, seeds, jobs or folder are invalid.
+        UsageError: before any run starts, if the labels, seeds, jobs, executor or folder are invalid, or if another
+            process writes to a run.
     """
     _check_numbers(seeds, jobs)
     check_labels(arms)
+    executor = executor_of(on)
     path = Path(folder)
     runs = runs_of(arms, seeds, path)
-    with open_study(path, arms):
-        waiting = [run for run in runs if not run.is_complete]
+    if all(run.is_complete for run in runs):
+        executor = Local()  # there is nothing to start elsewhere
+    with executor:
         threads = max(arm.threads for arm in arms)
-        room = available_memory() // max(1, *(arm.memory for arm in arms))
-        at_once = max(1, min(jobs or usable_cores() // threads, room, len(waiting)))
-        with _display(len(runs), len(runs) - len(waiting), show_progress) as display:
-            progress = _Progress(display)
-            progress.say(_plan(len(runs), len(waiting), at_once, threads))
-            for run in waiting:
-                aside = put_aside(run)
-                if aside is not None:
-                    progress.say(f"{run.folder} is unfinished: it is now {aside.name}, and the run starts again")
-            interrupted = run_jobs(waiting, at_once, progress)
-        order = {arm.label: position for position, arm in enumerate(arms)}
-        done = sorted((run for run in runs if run.is_complete), key=lambda run: (order[run.arm.label], run.seed))
-        results = tuple(read_run(run.folder, run.arm.label, run.seed) for run in done)
-        if results:
-            write_report(results, path, list(_missing(runs)))
+        room = executor.room(threads, max(arm.memory for arm in arms), jobs)
+        with open_study(path, arms):
+            waiting = [run for run in runs if not run.is_complete]
+            at_once = max(1, min(len(waiting) if room is None else room, len(waiting)))
+            with _display(len(runs), len(runs) - len(waiting), show_progress) as display:
+                progress = Progress(display, Table(path, runs))
+                crowd = at_once if room is not None else None
+                progress.say(_plan(len(runs), len(waiting), crowd, threads, executor.cores))
+                for run in waiting:
+                    progress.continuation.prepare(run)
+                interrupted = run_jobs(waiting, at_once, progress, executor)
+            results = progress.table.results()
+            if results:
+                write_report(results, path, list(_missing(runs)))
     return Study(path, len(runs), results, tuple(progress.failures), interrupted)
-
-
-class _Progress:
-    """Writes the result of each run that succeeds, remembers those that fail, and shows both."""
-
-    def __init__(self, display: StudyDisplay | None) -> None:
-        self._display = display
-        self.failures: list[Failure] = []
-
-    def say(self, text: str) -> None:
-        if self._display is not None:
-            self._display.say(text)
-
-    def ended(self, job: Run, code: int, interrupted: bool) -> None:
-        if code == 0:
-            result = read_run(job.folder, job.arm.label, job.seed)
-            with replacing(job.folder / RESULT) as temporary:
-                temporary.write_text(to_json(result.row()) + "\n", encoding="utf-8")
-            seconds = "" if result.seconds is None else f", {result.seconds:,.1f} s"
-            what = f"final return {shown(result.final)} after {result.steps:,} steps{seconds}"
-        elif interrupted:
-            self.say(f"{job.label} | interrupted")
-            return
-        else:
-            self.failures.append(Failure(job, code))
-            what = f"failed: {job.output}"
-        if self._display is not None:
-            self._display.ended(job, what)
-
-    def interrupted(self) -> None:
-        self.say("interrupted: the current runs end normally, and no new run starts; a second Ctrl-C kills them")
-
-    def tick(self, running: Sequence[Run]) -> None:
-        if self._display is not None:
-            self._display.show_running(running)
 
 
 def _display(total: int, complete: int, show_progress: bool) -> Any:
@@ -179,11 +132,17 @@ def _display(total: int, complete: int, show_progress: bool) -> Any:
     return StudyDisplay(total, complete)
 
 
-def _plan(total: int, waiting: int, at_once: int, threads: int) -> str:
+def _plan(total: int, waiting: int, at_once: int | None, threads: int, cores: int | None) -> str:
+    """Args:
+    at_once: runs at the same time; None: as many as the executor finds room for.
+    cores: of the executor, if it knows them.
+    """
     there = f", {total - waiting} there already" if waiting < total else ""
-    cores = usable_cores()
-    crowded = f": more than the {cores} cores" if at_once * threads > cores else f" on {cores} cores"
-    return f"runs     {total}{there} | {at_once} at once, {threads} thread{'s' if threads > 1 else ''} each{crowded}"
+    many = "as many at once as there is room for" if at_once is None else f"{at_once} at once"
+    on = f" on {cores} cores" if cores else ""
+    if cores and at_once is not None and at_once * threads > cores:
+        on = f": more than the {cores} cores"
+    return f"runs     {total}{there} | {many}, {threads} thread{'s' if threads > 1 else ''} each{on}"
 
 
 def _check_numbers(seeds: Sequence[int], jobs: int | None) -> None:

@@ -149,13 +149,17 @@ def recorded_plugins(folder: Path, options: Mapping[str, Any], *, changed: bool 
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, patience: float = 0) -> Iterator[None]:
     """Inside this block, no other process can write to the run. The lock ends with the process, even after a crash.
 
+    Args:
+        folder: the run folder.
+        patience: how many seconds to wait for another process that has the lock.
+
     Raises:
-        UsageError: if another process has the lock.
+        UsageError: if another process still has the lock.
     """
-    lock = FileLock(folder / LOCK, timeout=0)
+    lock = FileLock(folder / LOCK, timeout=patience)
     try:
         lock.acquire()
     except Timeout:

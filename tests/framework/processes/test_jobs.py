@@ -14,7 +14,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from framework.processes import jobs
+from framework.processes.executor import LOST
 from framework.processes.jobs import run_jobs
 
 
@@ -51,6 +55,123 @@ def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@dataclass
+class ScriptedJob:
+    """A job that is started once for each of its codes. Each attempt is polled so often before it ends."""
+
+    codes: list[int]
+    polls: int
+
+
+@dataclass
+class ScriptedProcess:
+    job: ScriptedJob
+    code: int
+    executor: ScriptedExecutor
+    left: int
+    signals: list[int] = field(default_factory=list)
+    has_ended: bool = False
+
+    def poll(self) -> int | None:
+        self.executor.polled()
+        self.left -= 1
+        if self.left < 0 or self.signals:
+            self.has_ended = True
+        return self.code if self.has_ended else None
+
+    def signal(self, number: int) -> None:
+        assert not self.has_ended, "a process that has ended gets no signal"
+        self.signals.append(number)
+
+
+class ScriptedExecutor:
+    """Starts scripted processes, and presses Ctrl-C at the n-th poll."""
+
+    cores = None
+
+    def __init__(self, interrupt_at: int | None) -> None:
+        self.interrupt_at, self.polls = interrupt_at, 0
+        self.processes: list[ScriptedProcess] = []
+        self.most = 0
+        self.started_after = 0
+
+    def room(self, threads: int, memory: int, asked: int | None) -> int | None:
+        return asked
+
+    def start(self, jobs: Sequence[ScriptedJob]) -> list[ScriptedProcess]:
+        made = []
+        for job in jobs:
+            attempts = sum(process.job is job for process in self.processes)
+            made.append(ScriptedProcess(job, job.codes[attempts], self, job.polls))
+            self.processes.append(made[-1])
+        self.most = max(self.most, sum(not process.has_ended for process in self.processes))
+        self.started_after += len(made) * (self.interrupt_at is not None and self.polls >= self.interrupt_at)
+        return made
+
+    def polled(self) -> None:
+        self.polls += 1
+        if self.polls == self.interrupt_at:
+            signal.raise_signal(signal.SIGINT)
+
+    def __enter__(self) -> ScriptedExecutor:
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+
+@dataclass
+class RetryingSpy:
+    """Starts a job again as long as it has codes left."""
+
+    seen: dict[int, list[int]] = field(default_factory=dict)
+    told: int = 0
+
+    def ended(self, job: ScriptedJob, code: int, interrupted: bool) -> bool:
+        self.seen.setdefault(id(job), []).append(code)
+        return len(self.seen[id(job)]) < len(job.codes)
+
+    def interrupted(self) -> None:
+        self.told += 1
+
+    def tick(self, running: Sequence[ScriptedJob]) -> None: ...
+
+
+scripted_jobs = st.lists(
+    st.builds(ScriptedJob, st.lists(st.sampled_from([0, 1, 2, -9, LOST]), min_size=1, max_size=4), st.integers(0, 3)),
+    max_size=6,
+)
+
+
+@given(scripted_jobs, st.integers(1, 4))
+def test_every_job_ends_and_is_started_again_as_often_as_its_watcher_says(
+    scripted: list[ScriptedJob], at_once: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jobs, "POLL_SECONDS", 0)
+        executor, spy = ScriptedExecutor(None), RetryingSpy()
+        assert not run_jobs(scripted, at_once, spy, executor)
+    assert [spy.seen[id(job)] for job in scripted] == [job.codes for job in scripted]
+    assert executor.most <= at_once
+    assert all(process.has_ended and not process.signals for process in executor.processes)
+
+
+@given(scripted_jobs, st.integers(1, 4), st.integers(1, 12))
+def test_after_ctrl_c_nothing_starts_and_whatever_runs_is_told_once(
+    scripted: list[ScriptedJob], at_once: int, interrupt_at: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jobs, "POLL_SECONDS", 0)
+        executor, spy = ScriptedExecutor(interrupt_at), RetryingSpy()
+        interrupted = run_jobs(scripted, at_once, spy, executor)
+    assert interrupted == (executor.polls >= interrupt_at)
+    assert executor.started_after == 0
+    assert all(process.has_ended for process in executor.processes)
+    assert all(process.signals in ([], [signal.SIGINT]) for process in executor.processes)
+    assert spy.told <= 1
+    if not interrupted:
+        assert [spy.seen[id(job)] for job in scripted] == [job.codes for job in scripted]
 
 
 MEET = """

@@ -12,11 +12,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
+import framework
 from framework.errors import UsageError
 from framework.recording import read_rows
 from framework.study import Arm, read_study, run_study
+from tests.framework.checkpoints.pieces import left_behind
 
 BUNDLE = """
 from framework.hooks import Bundle, hookimpl
@@ -195,3 +198,56 @@ def test_ctrl_c_ends_a_study_in_good_order_and_it_goes_on(tmp_path: Path) -> Non
     done = command(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert [run.steps for run in read_study(tmp_path / "s")] == [600] * 3
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "plugins", ["tabular,nstep,chain", pytest.param("dqn,nstep,per,chain", marks=pytest.mark.slow)]
+)
+def test_a_study_that_was_killed_has_the_results_of_one_that_was_not(plugins: str, tmp_path: Path) -> None:
+    """First one of its runs is killed, then the study and its other run, all without a chance to save anything."""
+    (tmp_path / "slow.py").write_text(SLOW.replace("time.sleep(0.1)", "time.sleep(0.02)"))
+    words = ("run", "-p", f"{plugins},./slow.py", "--steps", "400", "--eval-every", "100", "--seeds", "2")
+    words = (*words, "--set", "checkpoint.every=60", "--jobs", "2", "--run-dir")
+    with (tmp_path / "out.txt").open("w") as out:
+        process = subprocess.Popen([sys.executable, "-m", "framework", *words, "cut"], cwd=tmp_path, stdout=out)
+    runs = [tmp_path / "cut" / f"{plugins.replace(',', '-')}-slow" / f"seed-{seed}" for seed in (0, 1)]
+    wait_for(lambda: process.poll() is not None or all((run / "checkpoints" / "LATEST").exists() for run in runs))
+    children = {int(child.cmdline()[-2][-1]): child for child in psutil.Process(process.pid).children()}
+    children[0].kill()
+    wait_for(lambda: "seed 0 | failed" in (tmp_path / "out.txt").read_text())
+    study = psutil.Process(process.pid)
+    study.suspend()  # the run must not see the end of its study
+    children[1].kill()
+    study.kill()
+    process.wait(60)
+    assert [len(list((run / "checkpoints").glob("0*"))) > 0 for run in runs] == [True, True]
+    (tmp_path / "go").touch()
+    goes_on = command(*words, "cut", cwd=tmp_path)
+    assert goes_on.returncode == 0, goes_on.stderr
+    assert goes_on.stdout.count("the run goes on from its checkpoint") == 2
+    assert not list(runs[0].parent.glob("*unfinished*"))
+    assert "resumed  after" in runs[1].with_name("seed-1.output.txt").read_text()
+    for seed, run in enumerate(runs):
+        values = {"run.steps": 400, "evaluation.every": 100, "run.seed": seed}
+        whole = framework.train(framework.assemble(plugins, values), tmp_path / f"whole-{seed}")
+        assert whole.counters.env_steps == 400
+        assert left_behind(run) == left_behind(tmp_path / f"whole-{seed}")
+
+
+def test_a_run_whose_checkpoints_are_refused_begins_again_and_the_reason_is_said(tmp_path: Path) -> None:
+    words = ("run", "-p", "tabular,chain", "--steps", "90", "--set", "checkpoint.every=40", "--seeds", "2")
+    done = command(*words, "--run-dir", "s", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "s" / "tabular-chain" / "seed-1"
+    before = left_behind(run)
+    (run / "result.json").unlink()
+    for state in run.glob("checkpoints/*/state.safetensors"):
+        state.write_bytes(state.read_bytes()[:-1])
+    again = command(*words, "--run-dir", "s", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "cannot go on (" in again.stdout
+    assert "state.safetensors" in again.stdout
+    aside = run.with_name("seed-1.unfinished-1")
+    assert "no checkpoint is intact" in (aside / "output.txt").read_text()
+    assert left_behind(run) == before == left_behind(aside)

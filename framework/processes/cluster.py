@@ -1,0 +1,92 @@
+"""A connection to Ray: to a cluster that runs already, or to a Ray of this machine that lives as long as it does.
+
+Ray carries Python objects between the processes of one user, by a pickling of its own. None of that reaches a file.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from framework.errors import UsageError, need
+
+ANSWER_SECONDS = 5.0
+"""How long the machine at an address may take to accept a connection."""
+
+ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+"""For Ray: send no statistics about its use, and hide no GPU from processes that ask for none."""
+
+
+@contextmanager
+def connect(address: str, *, cores: int | None = None) -> Iterator[None]:
+    """Connect this process to Ray. At the end, stop what was started for it, and nothing else.
+
+    If the process is connected already, that connection is used and stays open.
+
+    Args:
+        address: "" starts a Ray on this machine, without a dashboard and without statistics about its use. "auto" joins
+            the one that runs on this machine, HOST:PORT a cluster that this machine belongs to, and ray://HOST:PORT a
+            cluster that it does not belong to.
+        cores: how many cores a Ray that is started offers; None: those of the machine.
+
+    Raises:
+        UsageError: if Ray is not installed, nothing answers at the address within `ANSWER_SECONDS`, or Ray refuses.
+    """
+    need("ray", "a cluster", "ray")
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    if address and address != "auto":
+        _require_answer(address)
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if not address:
+        quiet |= {"num_cpus": cores, "include_dashboard": False}
+    with _handlers_kept():
+        try:
+            ray.init(address or "local", **({} if address.startswith("ray://") else quiet))
+        except ImportError as error:
+            raise UsageError(f"'{address}' needs Ray's client: pip install 'ray[client]' ({error})") from error
+        except (OSError, RuntimeError, ValueError) as error:
+            what = f"the Ray cluster at '{address}'" if address else "a Ray of this machine"
+            raise UsageError(f"{what} cannot be used: {' '.join(str(error).split())}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Ray itself would wait for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        raise UsageError(f"'{address}' is no address of Ray: write HOST:PORT, ray://HOST:PORT or auto")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(
+            f"no Ray cluster answers at '{address}' ({error}): start its head there with 'ray start --head', and see "
+            "the address that it prints"
+        ) from error
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Keep the handler of SIGTERM, which Ray replaces."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
