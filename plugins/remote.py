@@ -28,9 +28,12 @@ class Recipe:
 
     @classmethod
     def of(cls, config: Config, changes: Mapping[str, Any]) -> Recipe:
-        """The recipe of a run, with other values for some options. Plugins that are files get absolute paths."""
+        """The recipe of a run, with other values for some options. Plugins that are files get absolute paths.
+
+        Nothing counts as read for that: see `framework.assembly.readings`.
+        """
         names = [str(Path(name).resolve()) if is_file(name) else name for name in config[RunOptions].plugins]
-        values = {path: value for path, value in config.flat().items() if path != "run.plugins"}
+        values = {path: value for path, value in config.for_later().flat().items() if path != "run.plugins"}
         return cls(names, {**values, **changes})
 
     def changed(self, changes: Mapping[str, Any]) -> Recipe:

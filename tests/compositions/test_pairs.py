@@ -52,6 +52,8 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "pqn": ("make_buffer", "make_loss", "make_optimizer", "make_target_sync", "make_cadence"),
     "qr": ("dqn_head",),
     "rainbow": (),
+    "ray_collect": ("make_collector",),
+    "ray_envs": (),
     "sarsa": ("make_loss",),
     "tabular": (),
     "ucb": ("make_exploration",),

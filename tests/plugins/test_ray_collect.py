@@ -14,9 +14,13 @@ import numpy as np
 import pytest
 
 import framework
+from framework.assembly.manager import PluginError
+from framework.config import Source
 from framework.errors import UsageError
 from framework.events import Callback
 from framework.recording import read_rows
+from framework.training.resume import reopen
+from framework.training.run import train
 from framework.types import Batch, Counters, Step, TDErrors
 from plugins.ray_collect.collector import ActorCollector
 from plugins.ray_collect.ladder import epsilon
@@ -172,7 +176,7 @@ def test_actors_that_are_killed_or_hang_cost_only_their_episodes(
 def test_the_run_goes_on_with_the_rest_and_ends_when_nobody_is_left(tmp_path: Path) -> None:
     parts = parts_of(tmp_path, {"run.steps": 10**6, "ray_collect.restarts": 0})
     ledger, chaos = Ledger(3), Chaos(parts.collector, [signal.SIGKILL, signal.SIGKILL], 500)
-    with pytest.raises(framework.assembly.manager.PluginError, match="all 2 actors were lost more than"):
+    with pytest.raises(PluginError, match="all 2 actors were lost more than"):
         framework.train(parts, tmp_path / "run", callbacks=[ledger, chaos])
     assert ledger.rows > 1000
 
@@ -191,11 +195,7 @@ def test_a_run_that_was_killed_continues_with_new_episodes(tmp_path: Path) -> No
     parts, first = parts_of(tmp_path, values), Ledger(3)
     framework.train(parts, tmp_path / "run", callbacks=[first])
     weights = parts.policy.state_dict()["online"]
-    (tmp_path / "again.py").write_text("")
-    from framework.training.resume import reopen
-    from framework.training.run import train
-
-    reopened = reopen(tmp_path / "run", None, [framework.config.Source("values", {"run.steps": 1800})])
+    reopened = reopen(tmp_path / "run", None, [Source("values", {"run.steps": 1800})])
     second = Ledger(3)
     second.rows, second.seen, second.current = first.rows, first.seen, first.current
 
@@ -216,10 +216,11 @@ def test_every_kind_of_environment_is_collected(tmp_path: Path) -> None:
         "@hookimpl\n"
         "def make_env(num_envs): return gymnasium.make_vec('CartPole-v1', num_envs, vectorization_mode='sync')\n"
     )
-    for names in (f"dqn,{tmp_path / 'vector.py'}", "tabular,ucb,chain", "dqn,noisy,normalise,averaging,cartpole"):
+    compositions = (f"dqn,{tmp_path / 'vector.py'}", "tabular,ucb,chain", "dqn,noisy,normalise,averaging,cartpole")
+    for number, names in enumerate(compositions):
         values = {**ACTORS, "run.steps": 300, "run.episodes": None, "run.until": None, "evaluation.every": 200}
         values["evaluation.episodes"] = 2
-        framework.train(framework.assemble(f"{names},ray_collect", values), tmp_path / names.split(",")[1][:5])
+        framework.train(framework.assemble(f"{names},ray_collect", values), tmp_path / f"run-{number}")
 
 
 def test_the_ladder_is_the_one_of_the_paper() -> None:
@@ -281,10 +282,12 @@ cluster.shutdown()
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_run_survives_the_loss_of_a_node(tmp_path: Path) -> None:
     words = [sys.executable, "-c", NODES, str(tmp_path)]
     here = Path(__file__).parents[2]
-    done = subprocess.run(words, cwd=here, capture_output=True, text=True, timeout=110)
+    environment = {**os.environ, "PYTHONPATH": str(here)}
+    done = subprocess.run(words, cwd=here, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-3000:]
     learning = [row for row in read_rows(tmp_path / "run" / "metrics.jsonl") if row["kind"] == "learning"]
     assert learning[-1]["env_steps"] >= 3000

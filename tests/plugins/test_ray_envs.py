@@ -263,7 +263,6 @@ def same(one: Any, other: Any) -> None:
     [
         ("tabular,chain", {"run.env_processes": True}, "both put the environments into processes"),
         ("tabular,chain", {"ray_envs.actors": 5}, r"actors = 5 is more than run.num_envs = 2"),
-        ("tabular,chain", {"ray_envs.actors": 0}, "ray_envs has no effect"),
         ("tabular,chain", {"ray_envs.actors": 2, "ray_envs.cores": 100}, "need 200 cores, and the cluster has"),
     ],
 )
