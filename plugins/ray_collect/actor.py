@@ -64,6 +64,7 @@ class CollectingActor:
         self._num_envs, self._prioritised = num_envs, prioritised
         self._epoch = self._version = -1
         self._stream: TransitionStream | None = None
+        self._ready: list[Step] = []
 
     def collect(self, epoch: int, seed: int, length: int, version: int, weights: Sequence[Any]) -> Collected | Failure:
         """Make steps of all environments, and return those whose priorities are known: the newest may have to wait.
@@ -111,7 +112,7 @@ class CollectingActor:
         if isinstance(self._exploration, Ladder):
             self._exploration.take_place(self._actor, self._actors)
         self._counters, self._version = Counters(), -1
-        self._ready: list[Step] = []
+        self._ready = []
         self._priorities: Priorities | None = None
         if self._prioritised:
             returns = builder.returns()

@@ -1,4 +1,4 @@
-"""The learner's end: it asks actors for fragments, publishes weights, and hands over the steps. Lost actors are replaced."""
+"""The learner's end: asks actors for fragments, publishes weights, hands over the steps, and replaces lost actors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import ray
@@ -17,10 +17,8 @@ from framework.spaces import leaves_of
 from framework.types import Counters, Policy, Spaces, State, Step
 from plugins.ray_collect.actor import Collected, CollectingActor, Weights, learner_of
 from plugins.ray_collect.fragments import Fragment, Unpacker, joined, most_bytes
+from plugins.ray_collect.options import RayCollectOptions
 from plugins.remote import Failure, Recipe, RemoteError
-
-if TYPE_CHECKING:
-    from plugins.ray_collect import RayCollectOptions
 
 MOST_REQUESTS = 2
 """Requests of an actor that are under way, or whose fragment the learner has not used up."""
@@ -131,7 +129,8 @@ class ActorCollector:
         self._epoch = 0
         self._started = False
         self._counters = Counters()
-        self._version, self._published, self._weights = -1, 0, None
+        self._version, self._published = -1, 0
+        self._weights: Any = None
         self._polled = 0.0
         self._staleness: deque[int] = deque(maxlen=RECENT)
         self._counts = dict.fromkeys(("fragments", "stale_fragments", "lost_actors", "lost_episodes"), 0)

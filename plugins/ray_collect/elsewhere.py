@@ -39,7 +39,8 @@ class Elsewhere(VectorEnv[Any, Any, Any]):
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """The first observations of an episode, which nobody plays on."""
         try:
-            observations, info = self._env.reset(seed=list(seed[: self._env.num_envs]))
+            seeds: Any = list(seed[: self._env.num_envs])
+            observations, info = self._env.reset(seed=seeds)
         except (TypeError, ValueError, gymnasium.error.Error):  # some vector environments take a single seed
             observations, info = self._env.reset(seed=seed[0])
         self._env.close()

@@ -45,14 +45,12 @@ def pack(steps: Sequence[Step]) -> Fragment:
     steps = [step for step in steps if len(step)]
     optional = [name for name in OPTIONAL if any(getattr(step, name) is not None for step in steps)]
     columns = {name: _column(steps, name) for name in (*COLUMNS, *optional)}
-    names = dict.fromkeys(name for step in steps for name in step.info)
-    info = {name: np.concatenate([step.info.get(name, np.full(len(step), np.nan)) for step in steps]) for name in names}
     rows = [(step, row) for step in steps for row in range(len(step))]
     frames = [frame for step, row in rows for frame in ([step.obs[row]] * bool(step.first[row]) + [step.next_obs[row]])]
     return Fragment(
         counts=np.array([len(step) for step in steps], np.int64),
         columns=columns,
-        info=info,
+        info=_info(steps),
         frames=np.stack(frames) if frames else np.empty(0),
         frame_skip=steps[0].frames if steps else 1,
     )
@@ -128,12 +126,16 @@ def joined(steps: Sequence[Step]) -> Step:
     if len(steps) == 1:
         return steps[0]
     optional = [name for name in MISSING if any(getattr(step, name) is not None for step in steps)]
-    names = dict.fromkeys(name for step in steps for name in step.info)
     return Step(
         **{name: _column(steps, name) for name in (*COLUMNS, "obs", "next_obs", *optional)},
         frames=steps[0].frames,
-        info={name: np.concatenate([step.info.get(name, np.full(len(step), np.nan)) for step in steps]) for name in names},
+        info=_info(steps),
     )
+
+
+def _info(steps: Sequence[Step]) -> dict[str, Float64[np.ndarray, " R"]]:
+    names = dict.fromkeys(name for step in steps for name in step.info)
+    return {name: np.concatenate([step.info.get(name, np.full(len(step), np.nan)) for step in steps]) for name in names}
 
 
 def _column(steps: Sequence[Step], name: str) -> Any:

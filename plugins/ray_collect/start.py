@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from framework.config import Config
@@ -14,10 +12,8 @@ from framework.seeding import Seeds
 from framework.types import Policy, Spaces
 from plugins.ray_collect.collector import ActorCollector
 from plugins.ray_collect.elsewhere import Elsewhere
+from plugins.ray_collect.options import RayCollectOptions
 from plugins.remote import Recipe
-
-if TYPE_CHECKING:
-    from plugins.ray_collect import RayCollectOptions
 
 
 def start(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gymnasium
 
@@ -12,11 +12,9 @@ from framework.config import Config
 from framework.errors import UsageError
 from framework.processes.cluster import connect
 from framework.processes.limits import usable_cores
+from plugins.ray_envs.options import RayEnvsOptions
 from plugins.ray_envs.vector import RemoteEnvs
 from plugins.remote import Recipe
-
-if TYPE_CHECKING:
-    from plugins.ray_envs import RayEnvsOptions
 
 
 class RemoteFactory:

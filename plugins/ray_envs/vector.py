@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import ray
@@ -16,10 +16,8 @@ from gymnasium.vector.utils import batch_space, concatenate, create_empty_array,
 
 from framework.errors import NotRepeated
 from plugins.ray_envs.actor import Described, EnvironmentActor, Shown
+from plugins.ray_envs.options import RayEnvsOptions
 from plugins.remote import Failure, Recipe, RemoteError
-
-if TYPE_CHECKING:
-    from plugins.ray_envs import RayEnvsOptions
 
 START_SECONDS = 120.0
 """How long an actor may need to start and to make its environments, beside `ray_envs.seconds`."""

@@ -1,4 +1,4 @@
-"""Collection by actors: what the learner sees really happened, once, whatever is killed; what cannot work is refused."""
+"""Collection by actors: what the learner sees really happened, once, whatever is killed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ACTORS = {"run.num_envs": 4, "ray_collect.actors": 2, "ray_collect.cores": 0.1, 
 
 
 class Numbered(gymnasium.Env[Any, Any]):
-    """Shows (its episode's number, the step), so that every frame says where it belongs. `ends` of an episode is known."""
+    """Shows (its episode's number, the step), so that every frame says where it belongs."""
 
     observation_space = gymnasium.spaces.Box(0, 2**62, (2,), np.int64)
     action_space = gymnasium.spaces.Discrete(3)

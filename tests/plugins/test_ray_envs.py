@@ -22,7 +22,7 @@ import framework
 from framework.assembly.manager import PluginError
 from framework.environments.edge import Edge
 from framework.errors import UsageError
-from plugins.ray_envs import RayEnvsOptions
+from plugins.ray_envs.options import RayEnvsOptions
 from plugins.ray_envs.vector import RemoteEnvs
 from plugins.remote import Recipe
 from tests.framework.checkpoints.pieces import left_behind

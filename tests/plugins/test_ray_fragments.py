@@ -1,4 +1,4 @@
-"""Fragments: whatever is lost between actor and learner, the learner sees only what happened, once, with its successor."""
+"""Fragments: whatever is lost on the way, the learner sees only what happened, once, with its successor."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def reward(frames: Any) -> Any:
 
 
 def played(script: Script) -> tuple[list[Step], list[Step]]:
-    """Play a script with an actor and a learner. Return the steps that reached the learner, as they were, and rebuilt."""
+    """Play a script. Return the steps that reached the learner, as the actor made them, and rebuilt."""
     world, unpacker = World(), Unpacker(10, ENVS)
     world.restart()
     kept: list[Step] = []
