@@ -33,5 +33,5 @@ def ray_here() -> Iterator[None]:
     pytest.importorskip("ray")
     from framework.processes.cluster import connect
 
-    with connect("", cores=8):
+    with connect("", cores=64):
         yield
