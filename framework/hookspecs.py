@@ -143,7 +143,7 @@ def recommended_values(names: Sequence[str]) -> Mapping[str, Any] | list[Source]
 
 @slot
 def make_env(
-    config: Config, seeds: Seeds, role: Role, num_envs: int
+    config: Config, seeds: Seeds, role: Role, num_envs: int, slots: Slots
 ) -> gymnasium.vector.VectorEnv[Any, Any, Any] | Callable[[], gymnasium.Env[Any, Any]]:
     """A gymnasium vector environment, or a factory of single environments that the engine puts side by side.
 
@@ -164,6 +164,9 @@ def make_env(
         board             for pictures of a finite environment: {"rows": R, "columns": C, "moves": for each action the
                           direction (rows, columns) in which it means to move, or None, "cells": for each state its
                           (row, column), or None (default: row by row), "labels": {a state in which nobody acts: text}}
+
+    A factory with a method `side_by_side` (`framework.types.SideBySide`) puts several environments side by side itself,
+    such as in processes elsewhere.
 
     docs/environments.md says which observations and actions are served. Masks are in `info["action_mask"]`
     of every reset and step, or a method `action_masks` of a single environment returns them: 0 or 1 for each action.
@@ -290,7 +293,9 @@ def make_cadence(config: Config) -> Cadence:
 
 
 @slot
-def make_collector(stream: TransitionStream, policy: Policy, exploration: Exploration) -> Collector:
+def make_collector(
+    stream: TransitionStream, policy: Policy, exploration: Exploration, config: Config, seeds: Seeds, slots: Slots
+) -> Collector:
     """The part that acts in the environments. Engine default: it acts in this process.
 
     Args:

@@ -140,6 +140,13 @@ class Step:
     """Key of the environment's `info` that is recorded → its numbers; NaN where a row has none."""
     life_lost: Bool[np.ndarray, " M"] | None = None
     """Rows that are `terminated` only because a life was lost. None: no row, as in most environments."""
+    lost: Bool[np.ndarray, " M"] | None = None
+    """Rows that are `first` although the episode before did not end: its process was lost. None: no row.
+
+    No transition leads over such a gap, and reports forget the episode that was lost.
+    """
+    priority: Float64[np.ndarray, " M"] | None = None
+    """The priority with which a sampler begins for the transition that starts at each row. None: the sampler's own."""
 
     def __len__(self) -> int:
         return len(self.env_id)
@@ -237,6 +244,28 @@ class Stateful(Protocol):
     def state_dict(self) -> State: ...
 
     def load_state_dict(self, state: State) -> None: ...
+
+
+@runtime_checkable
+class SideBySide(Protocol):
+    """A factory of single environments that also puts N of them side by side, such as in processes elsewhere.
+
+    `make_env` may return one. Where the engine wants one environment in this process, it calls the factory.
+    """
+
+    def __call__(self) -> gymnasium.Env[Any, Any]: ...
+
+    def side_by_side(
+        self, num_envs: int, global_seeds: Sequence[int], wanted: Mapping[str, bool]
+    ) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
+        """Return N environments, each with the wrappers of all plugins and behind the engine's `Edge`.
+
+        Args:
+            num_envs: N.
+            global_seeds: for the global random state of each process that environments have for themselves.
+            wanted: keys of `info` that must cross the edge: see `framework.environments.info.Wanted`.
+        """
+        ...
 
 
 @runtime_checkable

@@ -25,3 +25,13 @@ def no_figures() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("framework.recording.figures.draw_figures", lambda folder: [])
         yield
+
+
+@pytest.fixture(scope="session")
+def ray_here() -> Iterator[None]:
+    """A Ray on this machine for all tests of the session: starting one takes seconds. Runs join it."""
+    pytest.importorskip("ray")
+    from framework.processes.cluster import connect
+
+    with connect("", cores=64):
+        yield

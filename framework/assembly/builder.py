@@ -30,6 +30,7 @@ from framework.types import (
     Returns,
     Role,
     Sampler,
+    SideBySide,
     Spaces,
     TargetSync,
 )
@@ -147,7 +148,7 @@ class Builder:
             return made
         if not callable(made):
             raise UsageError(f"{owner}.make_env must return a VectorEnv or a factory, not {type(made).__name__}")
-        return lambda: reduce(lambda env, wrap: wrap(env), wrappers, made())
+        return Wrapped(made, wrappers)
 
     def spaces(self, role: Role) -> Spaces:
         """What an agent observes and which actions it has. An environment is opened for that, and closed."""
@@ -168,7 +169,8 @@ class Builder:
         Args:
             name: the seeds of the episodes depend on it.
             wrappers: wrap each single environment, after the wrappers of the plugins.
-            in_processes: whether each single environment gets a process; None: as run.env_processes says.
+            in_processes: whether each single environment gets a process; None: as run.env_processes says, or as the
+                result of `make_env` puts them side by side itself.
 
         Raises:
             UsageError: if the environments do not fit, or their number is wrong.
@@ -176,6 +178,7 @@ class Builder:
         """
         made = self.single_environments(role, num_envs, wrappers)
         owner = self.slots.filled["make_env"]
+        apart = in_processes is None and not wrappers
         if in_processes is None:
             in_processes = self.config[RunOptions].env_processes and role != "watch"
         wanted = wanted_keys(self.config[RecordOptions].info, role)
@@ -183,7 +186,7 @@ class Builder:
             env = (
                 made
                 if isinstance(made, gymnasium.vector.VectorEnv)
-                else self._side_by_side(made, num_envs, name, in_processes, wanted)
+                else self._side_by_side(made, num_envs, name, in_processes, wanted, apart)
             )
             with _closed_on_error(env):
                 if env.num_envs != num_envs:
@@ -205,11 +208,13 @@ class Builder:
             ) from error
 
     def _side_by_side(
-        self, factory: Callable[[], gymnasium.Env[Any, Any]], num_envs: int, name: str, processes: bool, wanted: Wanted
+        self, made: Wrapped, num_envs: int, name: str, processes: bool, wanted: Wanted, apart: bool
     ) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
         global_seeds = [self.seeds.integer(f"process/{name}", number) for number in range(num_envs)]
+        if apart and isinstance(made.factory, SideBySide):
+            return made.factory.side_by_side(num_envs, global_seeds, wanted)
         patience = SILENT_SHARE * self.config[RunOptions].watchdog
-        return vectorise(factory, num_envs, processes, patience, global_seeds, wanted)
+        return vectorise(made, num_envs, processes, patience, global_seeds, wanted)
 
     def _fill(self, slot: str, expected: type[T], **arguments: Any) -> T:
         return self.slots.fill(slot, expected, config=self.config, seeds=self.seeds, slots=self.slots, **arguments)
@@ -222,6 +227,17 @@ class Builder:
         except UnsupportedSpace as error:
             owner, environment = self.slots.filled[slot], self.slots.filled.get("make_env", "the environment")
             raise UsageError(f"{owner} needs {error.needs}; {environment} gives {spaces.describe()}") from error
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """A factory of single environments, and what wraps each of them."""
+
+    factory: Callable[[], gymnasium.Env[Any, Any]]
+    wrappers: Sequence[Wrapper]
+
+    def __call__(self) -> gymnasium.Env[Any, Any]:
+        return reduce(lambda env, wrap: wrap(env), self.wrappers, self.factory())
 
 
 @contextmanager

@@ -74,6 +74,10 @@ class Slots:
         codes = [frame.f_code for frame, _ in walk_tb(error.__traceback__)]
         return next((functions[code] for code in reversed(codes) if code in functions), winner.plugin)
 
+    def uses(self, slot: str, argument: str) -> bool:
+        """Whether the plugin that fills `slot`, or one that decorates it, takes this argument."""
+        return self._plugins.consumes(slot, argument)
+
     def note(self, text: str) -> None:
         """Tell the user something about a part: a run prints it first."""
         self.notes.append(text)

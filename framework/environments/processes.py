@@ -54,8 +54,8 @@ class EnvProcesses(AsyncVectorEnv):
                 # a whole group of processes may get these; the parent ends the run, and this process ends with it
                 for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
                     signal.signal(ignored, signal.SIG_IGN)
-                threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-                _forget_the_parent(global_seeds[number] if global_seeds else number)
+                threading.Thread(target=end_with, args=(parent,), daemon=True).start()
+                own_random_state(global_seeds[number] if global_seeds else number)
             return factory()
 
         context = "fork" if sys.platform == "linux" else None
@@ -167,10 +167,11 @@ def _kill_what_was_not_closed() -> None:
             process.kill()
 
 
-def _forget_the_parent(seed: int) -> None:
-    """Give a forked process a global random state of its own, and one thread of torch.
+def own_random_state(seed: int) -> None:
+    """Give this process a global random state of its own, and one thread of torch.
 
-    The threads of the parent's torch do not exist after a fork, and an operation that waits for them never ends.
+    A forked process has its parent's states. The threads of the parent's torch do not exist after a fork, and an
+    operation that waits for them never ends.
     """
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002  # an environment may use the global generator
@@ -179,7 +180,7 @@ def _forget_the_parent(seed: int) -> None:
         sys.modules["torch"].manual_seed(seed)
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """End this process once its parent has ended, for whatever reason."""
     while os.getppid() == parent:
         time.sleep(1)

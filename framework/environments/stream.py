@@ -29,7 +29,7 @@ from framework.environments.processes import EnvProcesses
 from framework.environments.scores import ReferenceScores
 from framework.environments.vector import VectorEdge, legal_or_named
 from framework.errors import NotRepeated
-from framework.types import State, Stateful, Step
+from framework.types import Measured, State, Stateful, Step
 
 EpisodeSeed = Callable[[int, int], int]
 """(environment, episode) → the episode's seed; both count from 0."""
@@ -180,6 +180,10 @@ class TransitionStream:
         if self.mode is AutoresetMode.DISABLED:
             truncated |= self.cut
             self._lengths[self.cut] = 0
+
+    def measures(self) -> Mapping[str, float]:
+        """What the environments measure; nothing, if they measure nothing."""
+        return self.env.measures() if isinstance(self.env, Measured) else {}
 
     def close(self) -> None:
         self.env.close()

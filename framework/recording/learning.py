@@ -20,6 +20,9 @@ TAKEN = "taken/"
 MOST_ACTIONS = 18
 """With more actions than this (Atari's largest set), rows do not say how often each one was taken."""
 
+MEASURED = ("stream", "collector", "buffer", "sampler", "loss", "optimizer", "target_sync")
+"""The parts that may measure numbers of their own."""
+
 FEWEST_ROWS = 8
 """In a batch of fewer rows, the share of the most frequent best action says little, and of one row it is always 1."""
 
@@ -35,7 +38,7 @@ class Learning:
 
     def __init__(self, parts: Parts) -> None:
         self._policy, self._spaces = parts.policy, parts.spaces
-        named = {name: getattr(parts, name) for name in ("buffer", "sampler", "loss", "optimizer", "target_sync")}
+        named = {name: getattr(parts, name) for name in MEASURED}
         self._parts = {name: part for name, part in named.items() if isinstance(part, Measured)}
         self._waiting: list[Int64[np.ndarray, " M"]] = []
         self._taken = np.zeros(parts.spaces.num_actions, np.int64)

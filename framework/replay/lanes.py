@@ -93,6 +93,8 @@ class FrameReplay:
         self._truncated = np.zeros(slots, np.bool_)
         self._head = np.full(lanes, -1, np.int64)
         self._pending = np.zeros(lanes, np.int64)
+        self._priority: Float64[np.ndarray, " slots"] | None = None
+        """The initial priorities of the steps, from the first step on that has any; NaN: the sampler's own."""
         self._cuts = Cuts(lanes, length)
         self._version = 0
         self._sampled = np.empty(0, np.int64)
@@ -107,6 +109,7 @@ class FrameReplay:
         lanes = step.env_id
         if step.first.any():
             starting = lanes[step.first]
+            self._truncate_lost(starting)
             last = self._index(starting, self._head[starting])  # no transition starts at an episode's last frame
             self._terminated[last] = self._truncated[last] = False
             self._advance(starting)
@@ -119,6 +122,8 @@ class FrameReplay:
         self._reward[slot] = step.reward
         self._terminated[slot] = step.terminated
         self._truncated[slot] = step.truncated
+        if step.priority is not None or self._priority is not None:
+            self._set_priorities(slot, step.priority)
         age = np.minimum(self._age[slot] + 1, self._stack - 1)
         self._advance(lanes)
         slot = self._index(lanes, self._head[lanes])
@@ -245,13 +250,32 @@ class FrameReplay:
         ids = starts * self._lanes + lanes[:, None]
         self._sampler.retire(ids[lost & (overwritten >= 0)[:, None]])
 
+    def _truncate_lost(self, lanes: Int64[np.ndarray, " M"]) -> None:
+        """Truncate the last transition of an episode that did not end before the next one begins.
+
+        The transitions whose window is not complete then are never activated.
+        """
+        begun = lanes[self._head[lanes] > 0]
+        before = self._index(begun, self._head[begun] - 1)
+        self._truncated[before] |= ~self._terminated[before]
+
+    def _set_priorities(self, slot: Int64[np.ndarray, " M"], priority: Float64[np.ndarray, " M"] | None) -> None:
+        if self._priority is None:
+            self._priority = np.full(self._lanes * self._length, np.nan)
+        self._priority[slot] = np.nan if priority is None else priority
+
     def _activate(self, lanes: Int64[np.ndarray, " M"], last: Int64[np.ndarray, " M"]) -> None:
         """Activate the pending transitions of these lanes up to the position `last`."""
         first = self._pending[lanes]
         count = np.maximum(last - first + 1, 0)
         if count.any():
             rows, positions = each(first, count)
-            self._sampler.activate(positions * self._lanes + lanes[rows])
+            ids = positions * self._lanes + lanes[rows]
+            self._sampler.activate(ids)
+            if self._priority is not None:
+                priority = self._priority[self._index(lanes[rows], positions)]
+                known = ~np.isnan(priority)
+                self._sampler.reprioritize(ids[known], priority[known])
             self._pending[lanes] = first + count
 
     def _refuse_if_changed(self, version: int, what: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -52,10 +53,10 @@ class InfoMetrics:
             found[name] = None if np.isnan(number) else number
         return found
 
-    def forget(self) -> None:
-        """Drop the sums of the running episodes."""
+    def forget(self, env_ids: Any = slice(None)) -> None:
+        """Drop the sums of the running episodes, of all environments or of these."""
         for sums in self._sums.values():
-            sums[:] = np.nan
+            sums[env_ids] = np.nan
 
     def complaints(self, keys: Sequence[str]) -> list[str]:
         """One message for each key that no step had.

@@ -77,20 +77,20 @@ def _start_from(policy: Policy, state: State, path: Path) -> None:
     if problems:
         raise UsageError([f"the weights in {path} do not fit this run's network:", *problems])
     try:
-        policy.load_state_dict(_with_weights(taken, state))
+        policy.load_state_dict(with_weights(taken, state))
     except UsageError as error:
         raise UsageError(f"the weights in {path} do not fit this run's network: {error}") from error
     if isinstance(policy, Targeted):
         policy.update_target(1.0)
 
 
-def _with_weights(own: Any, given: Any) -> Any:
+def with_weights(own: Any, given: Any) -> Any:
     """A policy's state with the weights of another state: its arrays of floating-point numbers.
 
     Everything else stays as the policy has it: its random generators and its counters.
     """
     if isinstance(own, Mapping):
-        return {name: _with_weights(value, given[name]) if name in given else value for name, value in own.items()}
+        return {name: with_weights(value, given[name]) if name in given else value for name, value in own.items()}
     return given if isinstance(own, np.ndarray) and own.dtype.kind == "f" else own
 
 

@@ -147,10 +147,10 @@ class Loop:
         self._info.load_state_dict(state["info"])
         self.evaluations.load_state_dict(state)
 
-    def forget_running_episodes(self) -> None:
-        """Count the returns and lengths of the next episodes from 0."""
-        self._returns[:], self._lengths[:] = 0.0, 0
-        self._info.forget()
+    def forget_running_episodes(self, env_ids: Any = slice(None)) -> None:
+        """Count the returns and lengths of the next episodes from 0, in all environments or in these."""
+        self._returns[env_ids], self._lengths[env_ids] = 0.0, 0
+        self._info.forget(env_ids)
 
     def _learn(self) -> None:
         """Make the updates that are due. If the buffer has nothing to sample yet, they stay due."""
@@ -171,6 +171,8 @@ class Loop:
     def _report(self, step: Step) -> None:
         if self._on_step:
             self._call(self._on_step, step, self.counters)
+        if step.lost is not None:
+            self.forget_running_episodes(step.env_id[step.lost])
         self._returns[step.env_id] += step.raw_reward
         self._lengths[step.env_id] += 1
         if self._info.names:

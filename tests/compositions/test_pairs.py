@@ -52,6 +52,8 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "pqn": ("make_buffer", "make_loss", "make_optimizer", "make_target_sync", "make_cadence"),
     "qr": ("dqn_head",),
     "rainbow": (),
+    "ray_collect": ("make_collector",),
+    "ray_envs": (),
     "sarsa": ("make_loss",),
     "tabular": (),
     "ucb": ("make_exploration",),
@@ -175,6 +177,13 @@ def problems_when_built(names: frozenset[str]) -> set[str]:
     """The problems of a composition without conflicts and gaps that are found while it is built."""
     (environment,) = names & set(ENVIRONMENTS)
     seen = OBSERVATIONS[environment]
+    if {"ray_collect", "ray_envs"} <= names:
+        return {"ray_envs and another plugin both put the environments side by side: drop one of them"}
+    if "ray_envs" in names and environment in ("atari", "pong"):
+        return {
+            f"ray_envs puts single environments into actors, and {environment} makes a vector environment: drop "
+            f"ray_envs, or let {environment} make single ones (atari and pong: backend = wrappers)"
+        }
     if "double_q" in names and "tabular" not in names:
         return {"double_q extends 'tabular': add tabular"}
     if "impala" in names and environment not in ("atari", "minatar", "pong"):
@@ -208,6 +217,17 @@ def problems_when_built(names: frozenset[str]) -> set[str]:
         if name in names and "tabular" in names:
             table = "TwoTables" if "double_q" in names else "QTable"
             return {f"{name} needs a policy with a target network; {table} has none: drop {name}"}
+    if "ray_collect" in names and "pqn" in names:
+        return {
+            "ray_collect needs a replay with a sampler, and the buffer of pqn learns from steps in their order with "
+            "the newest weights: use ray_envs, or drop ray_collect"
+        }
+    for name in ("expected_sarsa", "sarsa"):
+        if {name, "ray_collect"} <= names:
+            return {
+                f"the loss of {name} asks how the agent itself explores (it learns on-policy), and each actor of "
+                "ray_collect explores in another way: use ray_envs, or drop ray_collect"
+            }
     idle = set()
     if "normalise" in names and environment != "cartpole":
         nothing = "no part of the observations is a Box of numbers other than bytes"
@@ -246,6 +266,7 @@ def check_whole(names: tuple[str, ...]) -> None:
     assert told == problems_when_built(Composition.of(names).names)
 
 
+@pytest.mark.usefixtures("ray_here")
 @settings(max_examples=12, phases=[Phase.generate])
 @given(names=st.sampled_from(WHOLE))
 def test_a_sample_of_completed_pairs(names: tuple[str, ...]) -> None:
@@ -253,6 +274,7 @@ def test_a_sample_of_completed_pairs(names: tuple[str, ...]) -> None:
 
 
 @pytest.mark.compositions
+@pytest.mark.usefixtures("ray_here")
 @pytest.mark.parametrize("names", WHOLE, ids=",".join)
 def test_a_completed_pair_assembles_or_says_why_not(names: tuple[str, ...]) -> None:
     check_whole(names)

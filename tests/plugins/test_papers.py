@@ -15,6 +15,7 @@ from framework.defaults import plugin as defaults
 OWN_INVENTIONS = {
     "mlflow": "a tracker of experiments",
     "pong": "its protocol has a page of its own",
+    "ray_envs": "environments on a cluster",
     "video": "films",
     "wandb": "a tracker of experiments",
 }

@@ -1,0 +1,51 @@
+"""Connects a run to a cluster, and makes the collector."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from framework.config import Config
+from framework.errors import UsageError
+from framework.processes.limits import usable_cores
+from framework.seeding import Seeds
+from framework.types import Policy, Spaces
+from plugins.ray_collect.collector import ActorCollector
+from plugins.ray_collect.elsewhere import Elsewhere
+from plugins.ray_collect.options import RayCollectOptions
+from plugins.remote import Recipe, cluster
+
+
+def start(
+    envs: Elsewhere,
+    spaces: Spaces,
+    policy: Policy,
+    options: RayCollectOptions,
+    config: Config,
+    seeds: Seeds,
+    prioritised: bool,
+) -> ActorCollector:
+    """Connect to the cluster, which ends when the environments are closed. The actors start with the first step.
+
+    Raises:
+        UsageError: if the cluster does not answer, or has too few cores.
+    """
+    import ray
+
+    actors = options.actors or spaces.num_envs
+    shares = [len(share) for share in np.array_split(np.arange(spaces.num_envs), actors)]
+    needed = actors * options.cores
+    envs.at_close.enter_context(cluster(options.address, max(usable_cores(), round(needed + 0.5))))
+    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    cores = float(resources.get("CPU", 0))
+    if needed > cores:
+        raise UsageError(
+            f"{actors} actors with ray_collect.cores = {options.cores:g} need {needed:g} cores, and the cluster has "
+            f"{cores:g}: lower ray_collect.actors or ray_collect.cores; with 0 cores, actors share what there is"
+        )
+    recipe = Recipe.of(
+        config,
+        {"ray_collect.actors": 0, "run.device": "cpu", "run.num_envs": max(shares), "run.env_processes": False},
+    )
+    collector = ActorCollector(recipe, shares, options, spaces, policy, seeds, prioritised)
+    envs.at_close.callback(collector.close)
+    return collector

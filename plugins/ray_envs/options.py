@@ -1,0 +1,31 @@
+"""The options of `ray_envs`."""
+
+from __future__ import annotations
+
+from framework.config import Field, Section
+
+
+class RayEnvsOptions(Section, name="ray_envs"):
+    """Where the training environments play."""
+
+    address: str = Field(
+        "",
+        description="HOST:PORT of a Ray cluster's head node, or auto for a Ray that runs on this machine; empty: the "
+        "run starts one here, and stops it",
+    )
+    actors: int | None = Field(
+        None,
+        ge=0,
+        le=4096,
+        description="processes that share the environments; not set: as many as there are cores, at most one for each "
+        "environment; 0: none, the environments play in the run's process",
+    )
+    cores: float = Field(
+        1.0, ge=0, le=1024, description="cores that each actor reserves on the cluster; 0: it takes what is left"
+    )
+    seconds: float = Field(
+        60.0,
+        gt=0,
+        description="an actor that needs longer for a step or a reset is killed, and another one plays its episodes "
+        "again",
+    )
