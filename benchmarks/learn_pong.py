@@ -179,7 +179,9 @@ def main(
     for name in only or ["default"]:
         recipe = RECIPES[name]
         arm = Arm(name, recipe.plugins, recipe.values)
-        study = run_study([arm], recipe.seeds, folder / name, jobs=jobs, show_progress=True)
+        # without checkpoints, whose time is not that of learning
+        values = {"checkpoint.every": 0}
+        study = run_study([arm], recipe.seeds, folder / name, values=values, jobs=jobs, show_progress=True)
         if study.interrupted:
             raise typer.Exit(130)
         if study.failures:

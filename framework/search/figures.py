@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from framework.recording.drawing import BLUE, VERMILION, save_figure
 from framework.search.definition import Definition
 from framework.search.ledger import Trial, best_of
+from framework.search.objective import OBJECTIVES
 from framework.search.space import Choice, Space
 
 if TYPE_CHECKING:
@@ -53,6 +55,10 @@ def draw_slices(definition: Definition, trials: Sequence[Trial], path: Path) -> 
     columns = min(COLUMNS, len(definition.space))
     lines = math.ceil(len(definition.space) / columns)
     figure = Figure(figsize=(max(5.0, 3.6 * columns), 0.4 + 2.9 * lines), layout="constrained")
+    meaning = f"{definition.objective}: {OBJECTIVES[definition.objective]}"
+    figure.suptitle(
+        fill(f"{meaning}. A point is a trial, its line the seeds, the diamond the best.", 45 * columns), size=9
+    )
     panels = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
     best = best_of(complete)
     for number, (axes, (option, space)) in enumerate(zip(panels, definition.space.items(), strict=False)):
