@@ -13,7 +13,7 @@ COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY framework framework
 COPY plugins plugins
 COPY envs envs
-RUN pip install --no-cache-dir --constraint constraints.txt '.[all,hub]'
+RUN pip install --no-cache-dir --constraint constraints.txt '.[all,hub,ray,search]'
 
 # runs belong to this user: give the folder on your machine to it, or start with --user "$(id -u):$(id -g)"
 RUN useradd --create-home --uid 1000 learner && mkdir -p /work/runs && chown -R learner /work

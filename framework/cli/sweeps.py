@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from framework.assembly.configuration import absolute, plugin_names
 from framework.config import Config, Source
@@ -95,8 +96,23 @@ def run_sweep(names: str | Sequence[str], sources: Sequence[Source], asked: Aske
     typer.echo(f"sampler  {asked.sampler}, seed {definition.seed}{pruner}")
     typer.echo(f"folder   {folder}")
     searched = search(folder, definition, checked.arm, most, asked.jobs, asked.on)
-    with FileLock(folder / REPORT_LOCK):
+    with _reporting(folder):
         return _conclude(folder, definition, searched.trials, searched.failures, searched.interrupted, asked)
+
+
+@contextmanager
+def _reporting(folder: Path) -> Iterator[None]:
+    """Inside this block, no other sweep on the folder writes the report or confirms its best values."""
+    lock = FileLock(folder / REPORT_LOCK)
+    try:
+        lock.acquire(timeout=1)
+    except Timeout:
+        typer.echo("waiting  another sweep on this folder reports or confirms")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _conclude(

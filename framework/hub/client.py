@@ -42,12 +42,14 @@ def answering(repository: str) -> Iterator[None]:
 
     try:
         yield
-    except errors.HFValidationError as error:
+    except (errors.HFValidationError, errors.HfUriError) as error:
         raise UsageError(f"'{repository}' is no name of a repository: {_line(error)}") from error
     except errors.LocalTokenNotFoundError as error:
         raise UsageError("the hub needs to know who you are: run `hf auth login`, or set HF_TOKEN") from error
     except errors.RevisionNotFoundError as error:
         raise UsageError(f"the repository '{repository}' has no such revision: {_line(error)}") from error
+    except errors.LocalEntryNotFoundError as error:  # the client looks for a copy of what it cannot fetch
+        raise FrameworkError(f"the hub cannot be reached: {_line(error)}. Nothing is lost: try again") from error
     except errors.EntryNotFoundError as error:
         raise UsageError(f"the repository '{repository}' lacks a file of the run: {_line(error)}") from error
     except errors.HfHubHTTPError as error:

@@ -46,7 +46,7 @@ def travels(name: str, *, checkpoints: bool = True) -> bool:
 
 
 def files_of(folder: Path, *, checkpoints: bool) -> tuple[list[str], list[str]]:
-    """The names of the files that travel, and of those that stay behind, both in order.
+    """The names of the files that travel, and of those that stay behind, both in order. Symbolic links stay.
 
     Args:
         folder: the run folder.
@@ -54,7 +54,7 @@ def files_of(folder: Path, *, checkpoints: bool) -> tuple[list[str], list[str]]:
     """
     with readable(folder):
         names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    going = [name for name in names if travels(name, checkpoints=checkpoints)]
+    going = [name for name in names if travels(name, checkpoints=checkpoints) and not (folder / name).is_symlink()]
     hidden = [name for name in names if name.startswith(".")]
     return going, [name for name in names if name not in {*going, *hidden, LIST, CARD}]
 

@@ -13,7 +13,7 @@ from framework.assembly.configuration import is_file
 from framework.comparison.recorded import read_recorded
 from framework.errors import UsageError
 from framework.hub.client import answering, client
-from framework.hub.contents import CARD, LIST, Item, read_list, verify
+from framework.hub.contents import CARD, LARGEST_LIST, LIST, Item, read_list, verify
 from framework.recording.states import load_state
 from framework.training.agents import WEIGHTS
 
@@ -49,7 +49,7 @@ def pull(repository: str, to: str | Path, *, revision: str | None = None, endpoi
         UsageError: if the folder has files in it, there is no such run, or what arrived is damaged or not a run.
         FrameworkError: if the hub cannot be reached.
     """
-    hub, folder = client("the command pull", endpoint), Path(to)
+    hub, folder = client("the command pull", endpoint), Path(to).absolute()
     _refuse_taken(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -60,9 +60,12 @@ def pull(repository: str, to: str | Path, *, revision: str | None = None, endpoi
         arrived = Path(temporary) / "run"
         with answering(repository):
             # the commit is asked for once, so that a push in between does not mix two runs
-            commit = str(hub.repo_info(repository, revision=revision).sha)
+            info = hub.model_info(repository, revision=revision, files_metadata=True)
+            commit, sizes = str(info.sha), {file.rfilename: file.size for file in info.siblings or ()}
+            _refuse_large(sizes, {LIST: LARGEST_LIST, CARD: LARGEST_LIST})
             hub.hf_hub_download(repository, LIST, revision=commit, local_dir=arrived)
             items = read_list(arrived / LIST)
+            _refuse_large(sizes, {name: item.size for name, item in items.items()})
             names = [glob.escape(name) for name in (*items, CARD)]
             hub.snapshot_download(repository, revision=commit, local_dir=arrived, allow_patterns=names)
         run = _verified(arrived, items)
@@ -91,6 +94,17 @@ def _verified(folder: Path, items: Mapping[str, Item]) -> Mapping[str, Any]:
     for name in [name for name in items if name.endswith(".safetensors")]:
         load_state(folder / name)
     return read_recorded(folder).options
+
+
+def _refuse_large(sizes: Mapping[str, int | None], most: Mapping[str, int]) -> None:
+    """Refuse files that are larger than they may be, before they are fetched."""
+    problems = [
+        f"{name}: damaged: it has {sizes[name]:,} bytes on the hub, and may have {limit:,}"
+        for name, limit in most.items()
+        if (sizes.get(name) or 0) > limit
+    ]
+    if problems:
+        raise UsageError(problems)
 
 
 def _refuse_taken(folder: Path) -> None:

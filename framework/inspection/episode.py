@@ -15,6 +15,7 @@ from jaxtyping import Float, Shaped, UInt8
 from framework.assembly.parts import Agent
 from framework.defaults.exploration import EpsilonGreedy
 from framework.errors import UsageError
+from framework.inspection.picture import as_picture
 from framework.options import EvaluationOptions
 from framework.types import Counters
 
@@ -109,4 +110,4 @@ class Pictured(gymnasium.Wrapper[Any, Any, Any, Any]):
             picture = None
         if not isinstance(picture, np.ndarray):
             raise UsageError("draws no pictures: its render_mode must be 'rgb_array' for the role 'watch'")
-        self._pictures.append((picture.copy(), self._rate))
+        self._pictures.append((as_picture(picture), self._rate))

@@ -7,10 +7,14 @@ import inspect
 import os
 import re
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
-from framework.errors import UsageError, did_you_mean
-from framework.processes.executor import Executor
+from framework.errors import FrameworkError, UsageError, did_you_mean
+from framework.processes.executor import Executor, Process
 from framework.processes.local import Local
+
+T = TypeVar("T")
 
 METHODS = ("__enter__", "__exit__", "cores", "room", "start")
 
@@ -35,7 +39,7 @@ def executor_of(on: str | Executor) -> Executor:
 
         return RayExecutor("" if on == "ray" else on)
     if re.fullmatch(r"[\w.]+:[\w.]+", on):
-        return _whole(_made(*on.split(":")), on)
+        return Theirs(_whole(_made(*on.split(":")), on), on)
     raise UsageError(
         f"unknown executor '{on}': write local, ray, auto, HOST:PORT or ray://HOST:PORT, or MODULE:NAME for your own."
         f"{did_you_mean(on, ['local', 'ray'])}"
@@ -84,3 +88,48 @@ def _whole(made: object, name: str) -> Executor:
             f"executor '{name}' lacks {', '.join(lacking)}: framework.processes.executor says what an executor has"
         )
     return made  # type: ignore[return-value]
+
+
+class Theirs:
+    """A user's executor: what it does wrong is told with its name."""
+
+    def __init__(self, executor: Executor, name: str) -> None:
+        self._executor, self._name = executor, name
+
+    @property
+    def cores(self) -> int | None:
+        return self._number("cores", lambda: self._executor.cores)
+
+    def room(self, threads: int, memory: int, asked: int | None) -> int | None:
+        return self._number("room", lambda: self._executor.room(threads, memory, asked))
+
+    def start(self, jobs: Sequence[Any]) -> Sequence[Process]:
+        started = self._told("start", lambda: list(self._executor.start(jobs)))
+        if len(started) != len(jobs):
+            raise FrameworkError(
+                f"executor '{self._name}': start got {len(jobs)} jobs and returned {len(started)} processes"
+            )
+        return started
+
+    def __enter__(self) -> Theirs:
+        self._told("__enter__", self._executor.__enter__)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._told("__exit__", lambda: self._executor.__exit__(*error))  # whatever it returns, errors are told
+
+    def _number(self, what: str, ask: Callable[[], Any]) -> int | None:
+        answer = self._told(what, ask)
+        if answer is None or (isinstance(answer, int) and not isinstance(answer, bool) and answer >= 1):
+            return answer
+        raise FrameworkError(
+            f"executor '{self._name}': {what} is {answer!r}, and must be a whole number from 1 on, or None"
+        )
+
+    def _told(self, what: str, ask: Callable[[], T]) -> T:
+        try:
+            return ask()
+        except FrameworkError:
+            raise
+        except Exception as error:  # it is the user's, and may raise anything
+            raise FrameworkError(f"executor '{self._name}': {what}: {error!r}") from error

@@ -16,6 +16,7 @@ from framework.processes.cluster import connect
 from framework.processes.executor import LOST, Job
 from framework.processes.limits import usable_cores
 from framework.processes.remote_host import Host, files_of, link, read, write
+from framework.processes.swap import put_back, swap
 
 NOTICE_SECONDS = 15.0
 """How long a job counts as running after it is lost. Ray needs that time to notice that a machine is gone.
@@ -185,9 +186,9 @@ class RemoteProcess:
 
     def _fetch(self, ask: Any, there: Path, folder: Path) -> None:
         """Get everything that the process has written; then, and not before, it replaces what was here."""
-        incoming, old = (folder.with_name(f".{folder.name}.{what}") for what in ("incoming", "old"))
-        for left in (incoming, old):
-            shutil.rmtree(left, ignore_errors=True)
+        put_back(folder)
+        incoming = folder.with_name(f".{folder.name}.incoming")
+        shutil.rmtree(incoming, ignore_errors=True)
         for name, same in ask("files", str(there)):
             if same != name:
                 link(incoming / name, incoming / same)
@@ -197,10 +198,7 @@ class RemoteProcess:
                 write(incoming / name, chunk)
         if not incoming.exists():
             return
-        if folder.exists():
-            folder.rename(old)
-        incoming.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
+        swap(incoming, folder)
 
     def _note(self, text: str) -> None:
         with suppress(OSError):

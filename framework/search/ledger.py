@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock, Timeout
 
+from framework.errors import UsageError
 from framework.search.definition import LOCK, Definition, trial_folder
 from framework.search.samplers import distribution_of, make_pruner, make_sampler
 from framework.search.space import Choice
@@ -60,6 +61,9 @@ class Ledger:
         """
         Args:
             folder: of the sweep, which exists.
+
+        Raises:
+            UsageError: if the journal is damaged.
         """
         import optuna
         from optuna.storages.journal import JournalFileBackend, JournalStorage
@@ -72,11 +76,19 @@ class Ledger:
             _without_half_a_line(folder / JOURNAL)
             # the lock is re-entrant; the journal's own one would stay behind after a kill
             lock: Any = self._lock
-            self._storage = JournalStorage(JournalFileBackend(str(folder / JOURNAL), lock))
             self._pruner = make_pruner(definition.pruner)
-            self._study = optuna.create_study(
-                storage=self._storage, study_name=NAME, direction="maximize", load_if_exists=True, pruner=self._pruner
-            )
+            try:
+                self._storage = JournalStorage(JournalFileBackend(str(folder / JOURNAL), lock))
+                self._study = optuna.create_study(
+                    storage=self._storage,
+                    study_name=NAME,
+                    direction="maximize",
+                    load_if_exists=True,
+                    pruner=self._pruner,
+                )
+                self._frozen()
+            except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
+                raise UsageError(f"{folder / JOURNAL}: damaged: {error!r}") from error
 
     def trials(self) -> list[Trial]:
         """All trials, by number, without those that got no values because their process was killed."""
@@ -90,6 +102,9 @@ class Ledger:
 
         Returns:
             "others" if all that is left is being worked on by other processes; None if nothing is left.
+
+        Raises:
+            UsageError: if the folder of a new trial has runs in it.
         """
         with self._lock:
             others = False
@@ -106,6 +121,7 @@ class Ledger:
                     lock.release()
             known = self.trials()
             if len(known) < most:
+                self._refuse_foreign(trial_folder(self._folder, self._next_number()))
                 trial = self._ask(known)
                 lock = self._locked(trial.number)
                 assert lock is not None
@@ -117,6 +133,10 @@ class Ledger:
         trial = self._id(number)
         self._storage.set_trial_intermediate_value(trial, evaluation, mean)
         return bool(self._pruner.prune(self._study, self._storage.get_trial(trial)))
+
+    def reported(self, number: int) -> int:
+        """How many evaluations of a trial were reported."""
+        return len(self._storage.get_trial(self._id(number)).intermediate_values)
 
     def complete(self, number: int, of_seeds: Sequence[float]) -> None:
         """Record the objective of each seed. Their mean is the trial's value."""
@@ -198,6 +218,19 @@ class Ledger:
         except Timeout:
             return None
         return lock
+
+    def _next_number(self) -> int:
+        """The number that a new trial gets: that of a point which a killed process has enqueued, else the next one."""
+        frozen = self._frozen()
+        return next((one.number for one in frozen if one.state.name == "WAITING"), len(frozen))
+
+    def _refuse_foreign(self, folder: Path) -> None:
+        """Refuse the folder of a new trial that has runs in it: their values are not those of the new trial."""
+        if folder.is_dir() and any(file.name != LOCK for file in folder.iterdir()):
+            raise UsageError(
+                f"'{folder}' has runs of a trial that {JOURNAL} does not know: move the folder away, or put the "
+                "journal back"
+            )
 
     def _ask(self, known: Sequence[Trial]) -> Trial:
         self._study.sampler = make_sampler(self._definition.sampler, self._definition.seed, len(known))

@@ -16,7 +16,8 @@ PRUNED = "pruned.json"
 class Pruning:
     """Reports each evaluation of a run, in their order, until the pruner decides against the trial.
 
-    The decision depends on the evaluations and on the trials before, and not on when the file is read.
+    An evaluation is reported once, also if the run goes on in another process, which writes rows after its checkpoint
+    anew. A confirmation is none: it has the step of the evaluation before.
     """
 
     def __init__(self, ledger: Ledger, trial: int, run: Path) -> None:
@@ -26,30 +27,40 @@ class Pruning:
         """
         self._ledger, self._trial = ledger, trial
         self._metrics = run / METRICS
-        self._read = self._evaluations = 0
+        self._reported = ledger.reported(trial)
+        self._begin()
         self.reason = ""
         """Why the trial is pruned, if it is."""
 
     def is_pruned(self) -> bool:
         """Report the evaluations that the run has written since the last call, and return whether to end it."""
         while not self.reason and (mean := self._next()) is not None:
-            self._evaluations += 1
+            if self._evaluations <= self._reported:
+                continue
+            self._reported = self._evaluations
             if self._ledger.report(self._trial, self._evaluations, mean):
                 self.reason = f"after evaluation {self._evaluations}, with a mean return of {mean:g}"
         return bool(self.reason)
+
+    def _begin(self) -> None:
+        self._read, self._evaluations, self._last = 0, 0, b""
 
     def _next(self) -> float | None:
         """The mean of the next evaluation, if it has been written. One without a finished episode does not count."""
         try:
             with self._metrics.open("rb") as file:
-                file.seek(self._read)
+                file.seek(self._read - len(self._last))
+                if file.read(len(self._last)) != self._last:  # a run that goes on has removed rows
+                    self._begin()
+                    file.seek(0)
                 while (line := file.readline()).endswith(b"\n"):
-                    self._read += len(line)
+                    self._read, self._last = self._read + len(line), line
                     row = json.loads(line)
-                    if row["kind"] == "evaluation" and row["mean"] is not None:
+                    if row["kind"] == "evaluation" and row["mean"] is not None and "confirmation" not in row:
+                        self._evaluations += 1
                         return float(row["mean"])
         except FileNotFoundError:
-            pass
+            self._begin()
         return None
 
 

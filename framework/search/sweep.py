@@ -39,7 +39,7 @@ class Worker:
     @property
     def command(self) -> list[str]:
         own = (sys.executable, "-m", "framework.cli.child", "sweep-worker")
-        return [*own, str(self.folder), f"--trials={self.trials}", f"--on={self.on}"]
+        return [*own, f"--trials={self.trials}", f"--on={self.on}", "--", str(self.folder)]
 
     @property
     def output(self) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from framework.config import Source
-from framework.errors import FrameworkError
+from framework.errors import FrameworkError, UsageError
 from framework.processes.executor import LOST, Executor
 from framework.processes.executors import executor_of
 from framework.processes.jobs import run_jobs
@@ -28,6 +28,10 @@ WAIT_SECONDS = 0.5
 
 class _Pruned(Exception):
     """Ends the run of a trial that is pruned."""
+
+
+class _Failed(Exception):
+    """Why a trial fails: its values are refused, a run failed, or it has no objective. Nothing else fails a trial."""
 
 
 class _Interrupted(Exception):
@@ -60,7 +64,7 @@ def work(folder: Path, most: int, on: str) -> int:
         on: the executor of the runs, by its name (`framework.processes.executors`).
 
     Raises:
-        UsageError: if the folder has no sweep, or the executor refuses.
+        UsageError: if the folder has no sweep, it is damaged, or the executor refuses. The trial is then still to do.
     """
     with executor_of(on) as executor:
         return _work(folder, most, executor)
@@ -80,8 +84,8 @@ def _work(folder: Path, most: int, executor: Executor) -> int:
             _run_trial(folder, definition, ledger, claim.trial, executor)
         except _Interrupted:
             return 130
-        except FrameworkError as error:
-            ledger.fail(claim.trial.number, "; ".join(getattr(error, "problems", None) or [str(error)]))
+        except _Failed as error:
+            ledger.fail(claim.trial.number, str(error))
         finally:
             claim.lock.release()
 
@@ -90,11 +94,15 @@ def _run_trial(folder: Path, definition: Definition, ledger: Ledger, trial: Tria
     """Make the runs of a trial that are missing, and record its end.
 
     Raises:
-        FrameworkError: why the trial fails.
+        _Failed: why the trial fails.
         _Interrupted: if it has not ended.
+        FrameworkError: if the executor, the disk or another process prevents its runs.
     """
     shared = Source("values of the sweep", definition.values, unread="refused")
-    arm = check_arm(Arm(f"trial {trial.number}", definition.plugins, trial.values), [shared])
+    try:
+        arm = check_arm(Arm(f"trial {trial.number}", definition.plugins, trial.values), [shared])
+    except UsageError as error:
+        raise _Failed("; ".join(error.problems)) from error
     of_seeds = []
     for seed in range(definition.seed, definition.seed + definition.seeds):
         run = Run(arm, seed, trial_folder(folder, trial.number) / f"seed-{seed}")
@@ -109,7 +117,10 @@ def _run_trial(folder: Path, definition: Definition, ledger: Ledger, trial: Tria
             run.drop_checkpoints()
             ledger.prune(trial.number, pruning.reason)
             return
-        of_seeds.append(objective_of(run.folder, definition.objective))
+        try:
+            of_seeds.append(objective_of(run.folder, definition.objective))
+        except FrameworkError as error:
+            raise _Failed(str(error)) from error
     ledger.complete(trial.number, of_seeds)
 
 
@@ -117,8 +128,9 @@ def _complete(run: Run, pruning: Pruning | None, executor: Executor) -> None:
     """Run to the end what has no result yet, from its newest checkpoint if it has one.
 
     Raises:
-        FrameworkError: if it fails.
+        _Failed: if it fails.
         _Interrupted, _Pruned: if it ended because of that.
+        FrameworkError: if the executor, the disk or another process prevents it.
     """
     if not run.is_complete:
         continuation = Continuation(print)
@@ -127,7 +139,7 @@ def _complete(run: Run, pruning: Pruning | None, executor: Executor) -> None:
         if run_jobs([run], 1, watcher, executor):
             raise _Interrupted
         if watcher.code != 0:
-            raise FrameworkError(f"seed {run.seed}: {_reason(run, watcher.code)}")
+            raise _Failed(f"seed {run.seed}: {_reason(run, watcher.code)}")
         with replacing(run.folder / RESULT) as temporary:
             temporary.write_text(to_json(read_run(run.folder, run.arm.label, run.seed).row()) + "\n", encoding="utf-8")
         run.drop_checkpoints()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from framework.errors import UsageError
 from framework.processes.executor import LOST
+from framework.processes.swap import put_back
 from framework.study.folder import put_aside
 from framework.study.runs import Run
 from framework.training.run_folder import locked
@@ -37,6 +38,7 @@ class Continuation:
         Raises:
             UsageError: if another process still writes to the run.
         """
+        put_back(run.folder)
         if not run.folder.exists():
             run.output.unlink(missing_ok=True)
             return

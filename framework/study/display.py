@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -68,10 +69,11 @@ class StudyDisplay:
 
     def say(self, text: str) -> None:
         """Print a line above the live display."""
-        if self._live is not None:
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
-        else:
-            print(text, file=self._console.file, flush=True)
+        with suppress(OSError):  # nobody reads: the terminal is gone, or the pipe was closed
+            if self._live is not None:
+                self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            else:
+                print(text, file=self._console.file, flush=True)
 
     def ended(self, run: Shown, what: str) -> None:
         """Count a run and print how it ended."""

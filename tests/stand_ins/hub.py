@@ -114,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
         version = self._version(name, revision)
         if version is not None:
             sha, files = version
-            siblings = [{"rfilename": file} for file in files]
+            siblings = [{"rfilename": file, "size": len(content)} for file, content in files.items()]
             self._answer(200, {"id": name, "modelId": name, "sha": sha, "siblings": siblings, "private": False})
 
     def _tree(self, name: str, revision: str) -> None:

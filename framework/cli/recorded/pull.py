@@ -33,9 +33,14 @@ def pull(
     fetched = fetch(repository, to or Path("runs") / repository.rpartition("/")[2], revision=revision)
     folder = shlex.quote(str(fetched.folder))
     typer.echo(f"pulled   {fetched.bytes:,} bytes, commit {fetched.commit}: {folder}")
-    typer.echo(f"plugins  {', '.join(fetched.plugins)}")
-    for name in fetched.code:
+    typer.echo(f"plugins  {', '.join(map(_printable, fetched.plugins))}")
+    for name in map(_printable, fetched.code):
         typer.echo(
             f"note     {Path(name).name} is a plugin file: code, which does not travel. Name yours with --plugins"
         )
     typer.echo(f"next     python -m framework evaluate {folder}")
+
+
+def _printable(text: str) -> str:
+    """A stranger's text without control characters, which could write to the terminal."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)

@@ -44,4 +44,4 @@ def push(
         typer.echo(f"note     not sent: {', '.join(others)}")
     if sent.card_kept:
         typer.echo("note     README.md was edited on the hub and stays: its score may be that of an earlier push")
-    typer.echo(f"anyone   python -m framework pull {repository}")
+    typer.echo(f"anyone   python -m framework pull {sent.repository}")

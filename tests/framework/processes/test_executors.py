@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from framework.errors import UsageError
+from framework.errors import FrameworkError, UsageError
 from framework.processes import cluster
 from framework.processes.cluster import connect
 from framework.processes.executors import executor_of
@@ -45,8 +46,52 @@ def test_names_of_executors(module: str) -> None:
         assert isinstance(made, RayExecutor), name
         assert executor_of(made) is made, "it is not asked for anything before it is entered"
     mine = executor_of(f"{module}:Whole")
-    assert type(mine).__name__ == "Whole"
+    with mine:
+        assert mine.room(1, 0, 5) == 5
+        assert mine.cores is None
     assert executor_of(mine) is mine
+
+
+BAD = """
+class Whole:
+    cores = None
+    def room(self, threads, memory, asked): return asked
+    def start(self, jobs): return []
+    def __enter__(self): return self
+    def __exit__(self, *error): pass
+class Text(Whole):
+    def room(self, threads, memory, asked): return "many"
+class Raises(Whole):
+    def start(self, jobs): raise ValueError("no queue")
+class Swallows(Whole):
+    def room(self, threads, memory, asked): raise KeyError("gone")
+    def __exit__(self, *error): return True
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Whole", "start got 2 jobs and returned 0 processes"),
+        ("Text", "room is 'many', and must be a whole number"),
+        ("Raises", r"start: ValueError\('no queue'\)"),
+        ("Swallows", r"room: KeyError\('gone'\)"),
+    ],
+)
+def test_what_an_executor_does_wrong_is_told_with_its_name(
+    name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"bad_{name}.py").write_text(BAD)
+    monkeypatch.syspath_prepend(tmp_path)
+    jobs: Any = [object(), object()]
+
+    def use() -> None:
+        with executor_of(f"bad_{name}:{name}") as executor:
+            executor.room(1, 0, 2)
+            executor.start(jobs)
+
+    with pytest.raises(FrameworkError, match=f"executor 'bad_{name}:{name}': {message}"):
+        use()
 
 
 @pytest.mark.parametrize(

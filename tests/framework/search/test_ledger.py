@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from framework.errors import UsageError
 from framework.search.definition import Definition
 from framework.search.ledger import JOURNAL, Claim, Ledger, Trial
 from framework.search.pruning import Pruning
@@ -206,6 +207,9 @@ def test_pruning_does_not_depend_on_when_the_file_is_read(sizes: list[int]) -> N
         def __init__(self) -> None:
             self.calls: list[tuple[int, int, float]] = []
 
+        def reported(self, number: int) -> int:
+            return 0
+
         def report(self, number: int, evaluation: int, mean: float) -> bool:
             self.calls.append((number, evaluation, mean))
             return mean < 0
@@ -222,3 +226,55 @@ def test_pruning_does_not_depend_on_when_the_file_is_read(sizes: list[int]) -> N
         assert pruning.is_pruned()
     assert ledger.calls == [(7, 1, 0.5), (7, 2, 0.4), (7, 3, 0.3), (7, 4, -1.0)]
     assert pruning.reason == "after evaluation 4, with a mean return of -1"
+
+
+def rows(*means: tuple[str, float], seconds: float = 0.0) -> bytes:
+    lines = [{"kind": kind, "mean": mean, "seconds": seconds} for kind, mean in means]
+    for line in lines:
+        if line["kind"] == "confirmation":
+            line |= {"kind": "evaluation", "confirmation": True}
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+def test_rows_that_a_run_writes_anew_are_reported_once(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, definition(pruner="median"))
+    claim = ledger.claim(1)
+    assert isinstance(claim, Claim)
+    run = tmp_path / "run"
+    run.mkdir()
+    file = run / "metrics.jsonl"
+    kept = rows(("evaluation", 1.0), ("episode", 2.0))
+    file.write_bytes(kept + rows(("evaluation", 3.0), ("evaluation", 5.0), ("episode", 2.0), seconds=1.5))
+
+    pruning = Pruning(ledger, claim.trial.number, run)
+    assert not pruning.is_pruned()
+    # the run goes on from its checkpoint, with other seconds in its rows, and another process takes the trial over
+    for number in range(2):
+        reader = pruning if number == 0 else Pruning(ledger, claim.trial.number, run)
+        file.write_bytes(kept)
+        assert not reader.is_pruned()
+        again = rows(("evaluation", 3.0), ("confirmation", 9.0), ("evaluation", 5.0), seconds=22.25 + number)
+        file.write_bytes(kept + again + rows(("evaluation", 7.0 + number)))
+        assert not reader.is_pruned()
+
+    (frozen,) = ledger._frozen()
+    assert frozen.intermediate_values == {1: 1.0, 2: 3.0, 3: 5.0, 4: 7.0}
+
+
+def test_the_runs_of_another_trial_are_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    (tmp_path / "trial-0" / "seed-3").mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"trial-0' has runs of a trial that journal.log does not know"):
+        Ledger(tmp_path, definition()).claim(2)
+    assert not Ledger(tmp_path, definition()).trials(), "no trial was begun"
+
+
+@pytest.mark.parametrize("damage", [b"{not json\n", b"\0" * 30 + b"\n", b"[]\n", b'{"op_code": 99}\n'])
+def test_a_damaged_journal_is_named(tmp_path: Path, damage: bytes) -> None:
+    claim = Ledger(tmp_path, definition()).claim(1)
+    assert isinstance(claim, Claim)
+    claim.lock.release()
+    whole = (tmp_path / JOURNAL).read_bytes()
+    half = whole.index(b"\n") + 1
+    (tmp_path / JOURNAL).write_bytes(whole[:half] + damage + whole[half:])
+    with pytest.raises(UsageError, match=r"journal\.log: damaged"):
+        Ledger(tmp_path, definition())
