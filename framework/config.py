@@ -24,7 +24,8 @@ Values = Mapping[str, Any]
 class Section(BaseModel):
     """The options of one plugin. Subclass it with a name: `class DQN(Section, name="dqn")`.
 
-    A second keyword, `searched={"learning_rate": "log(1e-4, 1e-2)"}`, says what the command `sweep` tries.
+    A second keyword, `searched={"learning_rate": "log(1e-4, 1e-2)"}`, says what the command `sweep` tries. A third,
+    `free=["address"]`, names options that may change when a run continues.
 
     Every field needs a default and `Field(description=…)`; a field without them raises TypeError.
     pydantic checks the constraints (`gt=0`, `Literal[…]`) of values from every source.
@@ -48,12 +49,19 @@ class Section(BaseModel):
     ignores the entry. The notation is that of `framework.search.space`.
     """
 
-    def __init_subclass__(cls, *, name: str = "", searched: Values | None = None, **kwargs: Any) -> None:
+    free: ClassVar[Sequence[str]] = ()
+    """Options that may change when a run continues: they affect neither the steps already made nor the next ones."""
+
+    def __init_subclass__(
+        cls, *, name: str = "", searched: Values | None = None, free: Sequence[str] = (), **kwargs: Any
+    ) -> None:
         # pydantic passes the class's keywords here too; __pydantic_init_subclass__ uses them when the fields are known
         super().__init_subclass__(**kwargs)
 
     @classmethod
-    def __pydantic_init_subclass__(cls, *, name: str = "", searched: Values | None = None, **kwargs: Any) -> None:
+    def __pydantic_init_subclass__(
+        cls, *, name: str = "", searched: Values | None = None, free: Sequence[str] = (), **kwargs: Any
+    ) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         if not name.isidentifier():
             raise TypeError(f"{cls.__name__} needs a section name: class {cls.__name__}(Section, name='…')")
@@ -65,6 +73,10 @@ class Section(BaseModel):
         for key in cls.searched:
             if "." not in key and key not in cls.model_fields:
                 raise TypeError(f"{name}.searched names {key!r}, which is no option of {name}")
+        cls.free = tuple(free)
+        for key in cls.free:
+            if key not in cls.model_fields:
+                raise TypeError(f"{name}.free names {key!r}, which is no option of {name}")
 
 
 S = TypeVar("S", bound=Section)

@@ -18,7 +18,7 @@ Paper → here (Huang et al. 2022, the 37 implementation details of PPO):
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, cast
 
 import gymnasium
@@ -33,7 +33,18 @@ from framework.conformance.check import Check
 from framework.errors import UsageError
 from framework.hooks import hookimpl
 from framework.spaces import leaves_of
-from framework.types import Averaged, Collector, Counters, Policy, Spaces, State, Stateful, Step
+from framework.types import (
+    Averaged,
+    Collector,
+    Counters,
+    Described,
+    Measured,
+    Policy,
+    Spaces,
+    State,
+    Stateful,
+    Step,
+)
 from plugins.dqn.agent import DQNPolicy
 from plugins.dqn.hookspecs import TorsoConstructor
 
@@ -102,6 +113,14 @@ class Observing:
 
     def begin(self, counters: Counters) -> None:
         self._collector.begin(counters)
+
+    def measures(self) -> Mapping[str, float]:
+        """What the collector measures; nothing, if it measures nothing."""
+        return self._collector.measures() if isinstance(self._collector, Measured) else {}
+
+    def manifest(self) -> Mapping[str, Any]:
+        """What the collector says about itself; nothing, if it says nothing."""
+        return self._collector.manifest() if isinstance(self._collector, Described) else {}
 
     def finish(self) -> Step:
         """Return the step, with its observations in the statistics."""

@@ -22,12 +22,16 @@ ANSWER_SECONDS = 5.0
 ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """For Ray: send no statistics about its use, and hide no GPU from processes that ask for none."""
 
+_users = 0
+"""How many uses of the connection that `connect` has opened go on; 0 without one."""
+
 
 @contextmanager
 def connect(address: str, *, cores: int | None = None) -> Iterator[None]:
     """Connect this process to Ray. At the end, stop what was started for it, and nothing else.
 
-    If the process is connected already, that connection is used and stays open.
+    If the process is connected already, that connection is used. It ends with the last of its users; one that was
+    opened in another way stays open.
 
     Args:
         address: "" starts a Ray on this machine, without a dashboard and without statistics about its use. "auto" joins
@@ -43,8 +47,13 @@ def connect(address: str, *, cores: int | None = None) -> Iterator[None]:
         os.environ.setdefault(name, value)
     import ray
 
+    global _users
     if ray.is_initialized():
-        yield
+        _users += bool(_users)  # somebody else's connection stays open
+        try:
+            yield
+        finally:
+            _leave()
         return
     if address and address != "auto":
         _require_answer(address)
@@ -56,13 +65,25 @@ def connect(address: str, *, cores: int | None = None) -> Iterator[None]:
             ray.init(address or "local", **({} if address.startswith("ray://") else quiet))
         except ImportError as error:
             raise UsageError(f"'{address}' needs Ray's client: pip install 'ray[client]' ({error})") from error
-        except (OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # Ray raises a bare one where it does not start in time
             what = f"the Ray cluster at '{address}'" if address else "a Ray of this machine"
             raise UsageError(f"{what} cannot be used: {' '.join(str(error).split())}") from error
+    _users = 1
     try:
         yield
     finally:
-        ray.shutdown()
+        _leave()
+
+
+def _leave() -> None:
+    """End the connection with its last user."""
+    global _users
+    if _users:
+        _users -= 1
+        if not _users:
+            import ray
+
+            ray.shutdown()
 
 
 def _require_answer(address: str) -> None:

@@ -114,6 +114,11 @@ def _problems(options: RayCollectOptions, run: RunOptions, slots: Slots) -> list
         )
     if run.env_processes:
         found.append("ray_collect plays its environments in actors: drop run.env_processes")
+    if options.staleness < options.publish:
+        found.append(
+            f"ray_collect.staleness = {options.staleness} is less than ray_collect.publish = {options.publish}, so "
+            "weights would be too old before there are newer ones: raise it, or lower ray_collect.publish"
+        )
     if options.actors is not None and options.actors > run.num_envs:
         found.append(
             f"ray_collect.actors = {options.actors} is more than run.num_envs = {run.num_envs}: lower it, or raise "

@@ -11,6 +11,7 @@ import numpy as np
 import ray
 
 from framework.defaults.collector import InProcess
+from framework.environments.processes import own_random_state
 from framework.environments.stream import TransitionStream
 from framework.replay.lanes import FrameReplay
 from framework.replay.samplers import InOrderSampler
@@ -65,6 +66,8 @@ class CollectingActor:
         self._epoch = self._version = -1
         self._stream: TransitionStream | None = None
         self._ready: list[Step] = []
+        self._before = 0
+        """The updates that the weights of the request before had seen."""
 
     def collect(self, epoch: int, seed: int, length: int, version: int, weights: Sequence[Any]) -> Collected | Failure:
         """Make steps of all environments, and return those whose priorities are known: the newest may have to wait.
@@ -89,14 +92,17 @@ class CollectingActor:
             self._version = version
         assert self._stream is not None
         collector = InProcess(self._stream, self._policy, self._exploration)
-        updates = self._counters.updates
+        # a step of the request before may have waited for its priority
+        updates = self._counters.updates if self._priorities is None else self._before
+        self._before = self._counters.updates
         for _ in range(length):
             collector.begin(self._counters)
             step = collector.finish()
             self._ready.append(step) if self._priorities is None else self._priorities.add(step)
         if self._priorities is not None:
-            self._ready = self._priorities.take()
-        steps, self._ready = self._ready, []
+            self._ready += self._priorities.take()
+        # not more than were asked for: steps that had waited go with the next fragment
+        steps, self._ready = self._ready[:length], self._ready[length:]
         return Collected(pack(steps), updates, os.getpid())
 
     def _begin(self, seed: int) -> None:
@@ -105,13 +111,14 @@ class CollectingActor:
             prepare_actor(seed)
         else:
             self._stream.close()
+            own_random_state(seed)
         builder = self._recipe.changed({"run.seed": seed}).builder()
         self._stream = stream = builder.stream("train", self._num_envs, "train")
         self._policy = learner_of(builder.policy(stream.spaces))
         self._exploration = builder.exploration(stream.spaces)
         if isinstance(self._exploration, Ladder):
             self._exploration.take_place(self._actor, self._actors)
-        self._counters, self._version = Counters(), -1
+        self._counters, self._version, self._before = Counters(), -1, 0
         self._ready = []
         self._priorities: Priorities | None = None
         if self._prioritised:

@@ -32,6 +32,9 @@ POLL_SECONDS = 0.002
 WAIT_SECONDS = 0.5
 """The time between two looks at actors that may hang, while there is nothing to hand over."""
 
+LONGEST_LOOK = 1.0
+"""The most seconds between two looks that count as silence of an actor."""
+
 RECENT = 100
 """The fragments over which staleness is measured."""
 
@@ -43,7 +46,6 @@ class Request:
     answer: Any
     """Ray's reference."""
     epoch: int
-    sent: float
 
 
 @dataclass
@@ -59,7 +61,8 @@ class Member:
     losses: int = 0
     fresh: bool = True
     """Whether the actor has not answered yet."""
-    heard: float = 0.0
+    silent: float = 0.0
+    """Seconds for which the learner has looked for an answer in vain."""
     process: int = 0
     """The number of its process, once it has answered."""
     cut: bool = False
@@ -107,6 +110,7 @@ class ActorCollector:
         policy: Policy,
         seeds: Seeds,
         prioritised: bool,
+        infos: int,
     ) -> None:
         """
         Args:
@@ -117,7 +121,9 @@ class ActorCollector:
             policy: of the learner.
             seeds: of the run.
             prioritised: whether actors compute the priorities of new transitions.
+            infos: how many numbers of the environments' info a row may have.
         """
+        self._infos = infos
         self._recipe, self._options, self._spaces = recipe, options, spaces
         self._policy, self._seeds, self._prioritised = learner_of(policy), seeds, prioritised
         self._class = ray.remote(num_cpus=options.cores, scheduling_strategy="SPREAD")(CollectingActor)
@@ -168,6 +174,8 @@ class ActorCollector:
                     f"all {len(self._members)} actors were lost more than ray_collect.restarts = "
                     f"{self._options.restarts} times"
                 )
+            if self._counters.updates > self._published:
+                self._publish(self._counters)  # else an actor might wait for newer weights, and the learner for it
             for member in self._members:
                 self._ask(member)
             self._receive(WAIT_SECONDS)
@@ -189,7 +197,8 @@ class ActorCollector:
         leaves = leaves_of(self._spaces.frame).values()
         frame = sum(int(np.prod(leaf.shape or ())) * np.dtype(leaf.dtype).itemsize for leaf in leaves)
         shares = [member.num_envs for member in self._members]
-        fragments = sum(MOST_REQUESTS * most_bytes(self._options.fragment, share, frame) for share in shares)
+        most = [most_bytes(self._options.fragment, share, frame, self._infos) for share in shares]
+        fragments = MOST_REQUESTS * sum(most)
         return {
             "environments": shares,
             "initial_priorities": self._prioritised,
@@ -223,10 +232,10 @@ class ActorCollector:
 
     def _start(self, member: Member) -> None:
         """Start an actor. Its episodes are new ones."""
-        member.actor = self._class.remote(
-            self._recipe, member.number, len(self._members), member.num_envs, self._prioritised
-        )
-        member.fresh, member.heard = True, time.monotonic()
+        # one that takes the place of a lost one needs no free core: the lost one's machine may be gone
+        made = self._class.options(num_cpus=0) if member.losses else self._class
+        member.actor = made.remote(self._recipe, member.number, len(self._members), member.num_envs, self._prioritised)
+        member.fresh, member.silent = True, 0.0
         self._begin_episodes(member)
 
     def _begin_episodes(self, member: Member) -> None:
@@ -244,7 +253,9 @@ class ActorCollector:
             answer = member.actor.collect.remote(
                 member.epoch, seed, self._options.fragment, self._version, [self._weights]
             )
-            member.requests.append(Request(answer, member.epoch, time.monotonic()))
+            if not member.requests:
+                member.silent = 0.0
+            member.requests.append(Request(answer, member.epoch))
 
     def _receive(self, timeout: float) -> None:
         """Take the fragments that are there; wait for one at most this long. Then replace actors that hang."""
@@ -253,13 +264,18 @@ class ActorCollector:
             ready, _ = ray.wait(list(oldest), num_returns=1 if timeout else len(oldest), timeout=timeout)
             for answer in ready:
                 self._take(oldest[answer])
-        now = time.monotonic()
-        self._polled = now
+        # while the learner did something else, such as an evaluation, it is not the actors that were silent
+        looked = min(time.monotonic() - self._polled, LONGEST_LOOK)
+        self._polled = time.monotonic()
         for member in self._members:
+            if not member.requests:
+                continue
+            member.silent += looked
             limit = self._options.seconds + (START_SECONDS if member.fresh else 0.0)
-            if member.requests and now - max(member.heard, member.requests[0].sent) > limit:
-                ready, _ = ray.wait([member.requests[0].answer], timeout=0)
-                if not ready:  # it was the learner that was busy for so long
+            if member.silent > limit:
+                # an answer may be there, on another machine
+                ready, _ = ray.wait([member.requests[0].answer], timeout=0, fetch_local=False)
+                if not ready:
                     self._lose(member, f"did not answer within {limit:g} seconds")
 
     def _take(self, member: Member) -> None:
@@ -270,7 +286,7 @@ class ActorCollector:
             self._lose(member, f"has ended ({type(error).__name__})")
             return
         member.requests.popleft()
-        member.fresh, member.heard = False, time.monotonic()
+        member.fresh, member.silent = False, 0.0
         if isinstance(found, Failure):
             raise found.error(f"actor {member.number}")
         if request.epoch != member.epoch:

@@ -56,9 +56,13 @@ def pack(steps: Sequence[Step]) -> Fragment:
     )
 
 
-def most_bytes(steps: int, environments: int, frame_bytes: int) -> int:
-    """The most bytes of a fragment: each row may begin an episode and so have two frames."""
-    row = 5 * 8 + 4  # action, env_id, two rewards, priority; four flags
+def most_bytes(steps: int, environments: int, frame_bytes: int, infos: int = 0) -> int:
+    """The most bytes of a fragment: each row may begin an episode and so have two frames.
+
+    Args:
+        infos: numbers of the environments' info in a row.
+    """
+    row = (5 + infos) * 8 + 4  # action, env_id, two rewards, priority; four flags
     return steps * (8 + environments * (row + 2 * frame_bytes))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from framework.config import Field, Section
 
 
-class RayCollectOptions(Section, name="ray_collect"):
+class RayCollectOptions(Section, name="ray_collect", free=("address", "cores", "seconds", "restarts")):
     """Who collects, and how far actors may be behind the learner."""
 
     address: str = Field(
@@ -18,7 +18,7 @@ class RayCollectOptions(Section, name="ray_collect"):
         ge=0,
         le=100_000,
         description="actors that share run.num_envs environments; not set: one for each environment; 0: none, the "
-        "run's process collects",
+        "run's process collects, with the ε of the first actor",
     )
     cores: float = Field(1.0, ge=0, le=1024, description="cores that each actor reserves; 0: it takes what is left")
     epsilon: float = Field(0.4, ge=0, le=1, description="ε of the first actor; see alpha")

@@ -6,6 +6,7 @@ import numpy as np
 
 from framework.config import Config
 from framework.errors import UsageError
+from framework.options import RecordOptions
 from framework.processes.limits import usable_cores
 from framework.seeding import Seeds
 from framework.types import Policy, Spaces
@@ -46,6 +47,7 @@ def start(
         config,
         {"ray_collect.actors": 0, "run.device": "cpu", "run.num_envs": max(shares), "run.env_processes": False},
     )
-    collector = ActorCollector(recipe, shares, options, spaces, policy, seeds, prioritised)
+    infos = 1 + len(config[RecordOptions].info)  # is_success is recorded without being asked
+    collector = ActorCollector(recipe, shares, options, spaces, policy, seeds, prioritised, infos)
     envs.at_close.callback(collector.close)
     return collector

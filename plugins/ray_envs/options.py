@@ -5,7 +5,7 @@ from __future__ import annotations
 from framework.config import Field, Section
 
 
-class RayEnvsOptions(Section, name="ray_envs"):
+class RayEnvsOptions(Section, name="ray_envs", free=("address", "actors", "cores", "seconds")):
     """Where the training environments play."""
 
     address: str = Field(

@@ -132,8 +132,10 @@ class RemoteEnvs(VectorEnv[Any, Any, Any]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """End the actors, and the Ray that was started for them."""
-        self._kill_all()
-        self.at_close.close()
+        try:
+            self._kill_all()
+        finally:
+            self.at_close.close()
 
     def _ask(self, method: str, given: Mapping[int, Any]) -> dict[int, Shown]:
         asked = []
@@ -210,7 +212,9 @@ class RemoteEnvs(VectorEnv[Any, Any, Any]):
                 )
 
     def _start(self, env_ids: Sequence[int]) -> Any:
-        return self._class.remote(self._recipe, env_ids, self._global_seeds[env_ids[0]], self._wanted)
+        # one that takes the place of a lost one needs no free core: the lost one's machine may be gone
+        made = self._class.options(num_cpus=0) if self._replaced else self._class
+        return made.remote(self._recipe, env_ids, self._global_seeds[env_ids[0]], self._wanted)
 
     def _say(self, host: Host, loss: _Lost) -> None:
         print(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import framework
 from framework.assembly.manager import PluginError
 from framework.config import Source
 from framework.errors import UsageError
-from framework.events import Callback
+from framework.events import Callback, Episode
 from framework.recording import read_rows
 from framework.training.resume import reopen
 from framework.training.run import train
@@ -190,6 +192,27 @@ def test_old_fragments_are_dropped_and_nothing_is_learnt_over_the_gap(tmp_path: 
     assert ledger.lost > 0
 
 
+def test_a_learner_that_is_busy_for_long_loses_nobody(tmp_path: Path) -> None:
+    class Busy(Callback):
+        def on_episode(self, episode: Episode, counters: Counters) -> None:
+            if episode.number in (5, 10, 15):
+                time.sleep(5.0)
+
+    parts = parts_of(tmp_path, {"run.steps": 600, "ray_collect.seconds": 2.0})
+    framework.train(parts, tmp_path / "run", callbacks=[Busy()])
+    learning = [row for row in read_rows(tmp_path / "run" / "metrics.jsonl") if row["kind"] == "learning"]
+    assert learning[-1]["collector/lost_actors"] == 0
+
+
+def test_a_decorated_collector_still_says_what_it_measures(tmp_path: Path) -> None:
+    values = {**ACTORS, "run.steps": 300, "run.until": None, "evaluation.every": 0}
+    framework.train(framework.assemble("dqn,normalise,cartpole,ray_collect", values), tmp_path / "run")
+    learning = [row for row in read_rows(tmp_path / "run" / "metrics.jsonl") if row["kind"] == "learning"]
+    assert learning[-1]["collector/actors"] == 2
+    described = json.loads((tmp_path / "run" / "manifest.json").read_text())["parts"]["collector"]
+    assert described["fragment_bytes_at_most"] > 0
+
+
 def test_a_run_that_was_killed_continues_with_new_episodes(tmp_path: Path) -> None:
     values = {"checkpoint.every": 300, "run.steps": 900}
     parts, first = parts_of(tmp_path, values), Ledger(3)
@@ -236,6 +259,7 @@ def test_the_ladder_is_the_one_of_the_paper() -> None:
     [
         ("dqn,chain", {"run.deterministic": True}, "ray_collect cannot repeat a run"),
         ("dqn,chain", {"run.env_processes": True}, "drop run.env_processes"),
+        ("dqn,chain", {"ray_collect.staleness": 50}, "staleness = 50 is less than ray_collect.publish = 100"),
         ("dqn,chain", {"ray_collect.actors": 3}, "actors = 3 is more than run.num_envs = 2"),
         ("dqn,chain", {"ray_collect.actors": 2, "ray_collect.cores": 100}, "need 200 cores, and the cluster has"),
         ("dqn,chain,ray_envs", {}, "ray_(envs|collect) and another plugin both put the environments side by side"),
@@ -254,6 +278,7 @@ def test_what_cannot_work_is_refused(names: str, values: dict[str, Any], message
 
 NODES = """
 import sys
+import time
 from pathlib import Path
 from ray.cluster_utils import Cluster
 
@@ -263,7 +288,7 @@ cluster.wait_for_nodes()
 print(cluster.address, flush=True)
 
 import framework
-from framework.events import Callback
+from framework.events import Callback, Episode
 from tests.plugins.test_ray_collect import Ledger, parts_of
 
 class LoseANode(Callback):

@@ -77,7 +77,7 @@ def test_a_run_in_pieces_is_the_run_in_one_piece(tmp_path: Path) -> None:
     names, values = "dqn,cartpole", {"run.num_envs": 3, "run.until": None, "checkpoint.every": 60}
     framework.train(framework.assemble(names, {**values, "run.steps": 240}), tmp_path / "here")
     framework.train(framework.assemble(f"{names},ray_envs", {**values, **ACTORS, "run.steps": 120}), tmp_path / "there")
-    framework.resume(tmp_path / "there", {"run.steps": 240})
+    framework.resume(tmp_path / "there", {"run.steps": 240, "ray_envs.actors": 1, "ray_envs.seconds": 50.0})
     assert left(tmp_path / "there") == left(tmp_path / "here")
 
 
