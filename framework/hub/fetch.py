@@ -14,6 +14,7 @@ from framework.comparison.recorded import read_recorded
 from framework.errors import UsageError
 from framework.hub.client import answering, client
 from framework.hub.contents import CARD, LARGEST_LIST, LIST, Item, read_list, verify
+from framework.recording.files import readable
 from framework.recording.states import load_state
 from framework.training.agents import WEIGHTS
 
@@ -78,7 +79,7 @@ def pull(repository: str, to: str | Path, *, revision: str | None = None, endpoi
         kept.rename(folder)
     plugins = [str(name) for name in run.get("run.plugins", ())]
     size = sum(item.size for item in items.values())
-    return Pulled(folder, commit, size, plugins, [name for name in plugins if is_file(name)])
+    return Pulled(Path(to), commit, size, plugins, [name for name in plugins if is_file(name)])
 
 
 def _verified(folder: Path, items: Mapping[str, Item]) -> Mapping[str, Any]:
@@ -108,5 +109,7 @@ def _refuse_large(sizes: Mapping[str, int | None], most: Mapping[str, int]) -> N
 
 
 def _refuse_taken(folder: Path) -> None:
-    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+    with readable(folder):
+        taken = folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir())))
+    if taken:
         raise UsageError(f"'{folder}' exists already: name another folder with --to")

@@ -14,6 +14,7 @@ from framework.processes.executor import Executor
 from framework.processes.executors import executor_of
 from framework.processes.jobs import run_jobs
 from framework.processes.local import Local
+from framework.recording.files import readable
 from framework.study.arms import OF_THE_STUDY, Arm, CheckedArm, check_arm, refuse_unread
 from framework.study.folder import check_labels, open_study
 from framework.study.progress import Failure, Progress
@@ -103,7 +104,9 @@ def run_checked(
     executor = executor_of(on)
     path = Path(folder)
     runs = runs_of(arms, seeds, path)
-    if all(run.is_complete for run in runs):
+    with readable(path):
+        complete = all(run.is_complete for run in runs)
+    if complete:
         executor = Local()  # there is nothing to start elsewhere
     with executor:
         threads = max(arm.threads for arm in arms)

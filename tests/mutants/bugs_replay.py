@@ -156,7 +156,8 @@ MUTANTS = (
     _bug(
         "slots_serve_as_ids",
         "ray-project/ray#6534: the buffer's share of it, ids without a generation",
-        "self._sampler.activate(positions * self._lanes + lanes[rows])",
+        "ids = positions * self._lanes + lanes[rows]\n            self._sampler.activate(ids)",
+        "ids = positions * self._lanes + lanes[rows]\n            "
         "self._sampler.activate(positions % self._length * self._lanes + lanes[rows])",
         "dqn,per,chain",
     ),

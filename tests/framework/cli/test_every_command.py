@@ -118,6 +118,14 @@ def _cases() -> list[tuple[list[str], int, str]]:
             ([*words, "whole", "--plugins", "tabular,grid"], 2, "the weights are not a table of 12 states"),
         ]
     found += [
+        (["push", "nowhere", "me/mine"], 2, "nowhere"),
+        (["push", LONG, "me/mine"], 2, "cannot be read: File name too long"),
+        (["push", "no_options", "me/mine"], 2, "config.toml: damaged or edited"),
+        (["push", "half_manifest", "me/mine"], 2, "manifest.json: damaged, not a JSON object"),
+        (["push", "no_weights", "me/mine"], 2, "has no saved weights"),
+        (["pull", "me/mine", "--to", "whole"], 2, "exists already: name another folder with --to"),
+        (["pull", "me/mine", "--to", "file/mine"], 2, "cannot be created"),
+        (["pull", "me/mine", "--to", LONG], 2, "cannot be read: File name too long"),
         (["run", "--resume", "half_checkpoints"], 2, "state.safetensors: damaged"),
         (["run", "--resume", "checkpoints_of_nothing"], 2, "000009/manifest.json: cannot be read"),
         (["run", "--resume", "half_metrics"], 2, "metrics.jsonl: damaged"),
