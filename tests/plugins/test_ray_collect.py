@@ -159,6 +159,7 @@ def test_the_learner_sees_what_happened(tmp_path: Path) -> None:
     assert len({episode for episode, _ in ledger.seen}) > 50
 
 
+@pytest.mark.slow
 def test_actors_that_are_killed_or_hang_cost_only_their_episodes(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -175,6 +176,7 @@ def test_actors_that_are_killed_or_hang_cost_only_their_episodes(
     assert all(line.endswith("another one begins new episodes") for line in said)
 
 
+@pytest.mark.slow
 def test_the_run_goes_on_with_the_rest_and_ends_when_nobody_is_left(tmp_path: Path) -> None:
     parts = parts_of(tmp_path, {"run.steps": 10**6, "ray_collect.restarts": 0})
     ledger, chaos = Ledger(3), Chaos(parts.collector, [signal.SIGKILL, signal.SIGKILL], 500)
@@ -183,6 +185,7 @@ def test_the_run_goes_on_with_the_rest_and_ends_when_nobody_is_left(tmp_path: Pa
     assert ledger.rows > 1000
 
 
+@pytest.mark.slow
 def test_old_fragments_are_dropped_and_nothing_is_learnt_over_the_gap(tmp_path: Path) -> None:
     values = {"ray_collect.staleness": 3, "learning.updates_per_step": 0.5, "ray_collect.publish": 1, "run.steps": 600}
     parts, ledger = parts_of(tmp_path, values), Ledger(3)
@@ -192,6 +195,7 @@ def test_old_fragments_are_dropped_and_nothing_is_learnt_over_the_gap(tmp_path: 
     assert ledger.lost > 0
 
 
+@pytest.mark.slow
 def test_a_learner_that_is_busy_for_long_loses_nobody(tmp_path: Path) -> None:
     class Busy(Callback):
         def on_episode(self, episode: Episode, counters: Counters) -> None:
@@ -204,8 +208,9 @@ def test_a_learner_that_is_busy_for_long_loses_nobody(tmp_path: Path) -> None:
     assert learning[-1]["collector/lost_actors"] == 0
 
 
+@pytest.mark.slow
 def test_a_decorated_collector_still_says_what_it_measures(tmp_path: Path) -> None:
-    values = {**ACTORS, "run.steps": 300, "run.until": None, "evaluation.every": 0}
+    values = {**ACTORS, "run.steps": 300, "run.until": None, "evaluation.every": 0, "learning.starts": 50}
     framework.train(framework.assemble("dqn,normalise,cartpole,ray_collect", values), tmp_path / "run")
     learning = [row for row in read_rows(tmp_path / "run" / "metrics.jsonl") if row["kind"] == "learning"]
     assert learning[-1]["collector/actors"] == 2
@@ -213,6 +218,7 @@ def test_a_decorated_collector_still_says_what_it_measures(tmp_path: Path) -> No
     assert described["fragment_bytes_at_most"] > 0
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_continues_with_new_episodes(tmp_path: Path) -> None:
     values = {"checkpoint.every": 300, "run.steps": 900}
     parts, first = parts_of(tmp_path, values), Ledger(3)
@@ -231,6 +237,7 @@ def test_a_run_that_was_killed_continues_with_new_episodes(tmp_path: Path) -> No
     assert second.rows >= 1800 and second.lost > 0
 
 
+@pytest.mark.slow
 def test_every_kind_of_environment_is_collected(tmp_path: Path) -> None:
     """Vector environments that reset themselves, masks, tables, and explorations of plugins."""
     (tmp_path / "vector.py").write_text(

@@ -61,7 +61,13 @@ def left(run: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "names",
-    ["tabular,grid", "dqn,cartpole", "dqn,nstep,per,gym:FrozenLake-v1", "tabular,sarsa,chain"],
+    [
+        "dqn,cartpole",
+        *(
+            pytest.param(names, marks=pytest.mark.slow)
+            for names in ("tabular,grid", "dqn,nstep,per,gym:FrozenLake-v1", "tabular,sarsa,chain")
+        ),
+    ],
 )
 def test_the_run_is_the_one_without_actors(names: str, tmp_path: Path) -> None:
     values = {"run.num_envs": 3, "run.steps": 150, "run.until": None, "evaluation.every": 60, "evaluation.episodes": 2}
@@ -72,6 +78,7 @@ def test_the_run_is_the_one_without_actors(names: str, tmp_path: Path) -> None:
     assert (tmp_path / "there" / "trace.bin").read_bytes() == (tmp_path / "here" / "trace.bin").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_run_in_pieces_is_the_run_in_one_piece(tmp_path: Path) -> None:
     """In its second piece, the run has another number of actors."""
     names, values = "dqn,cartpole", {"run.num_envs": 3, "run.until": None, "checkpoint.every": 60}
@@ -91,6 +98,7 @@ def written(tmp_path: Path, misbehaviour: str, *, once: bool = True) -> tuple[Pa
     return plugin, marker
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("misbehaviour", "said"),
     [
@@ -117,6 +125,7 @@ def test_a_lost_actor_is_replaced_and_the_run_stays_the_same(
     assert learning[-1]["stream/actors_replaced"] == 1
 
 
+@pytest.mark.slow
 def test_an_environment_that_always_ends_its_process_ends_the_run(tmp_path: Path) -> None:
     plugin, _ = written(tmp_path, "os._exit(5)", once=False)
     parts = framework.assemble(f"tabular,chain,{plugin},ray_envs", {"run.num_envs": 2, "run.steps": 200, **ACTORS})
@@ -201,6 +210,7 @@ MOVES = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=3, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moves=MOVES)
 def test_it_shows_what_environments_in_this_process_show(moves: list[Move], tmp_path: Path) -> None:

@@ -158,8 +158,13 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("how", DAMAGE)
-@pytest.mark.parametrize("name", ["config.toml", "metrics.jsonl", "best/evaluation.safetensors", "manifest.json"])
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        *[("config.toml", how) for how in DAMAGE],
+        *[(name, "a bit") for name in ("metrics.jsonl", "best/evaluation.safetensors", "manifest.json")],
+    ],
+)
 def test_damage_is_refused_and_nothing_is_kept(run: Path, hub: Hub, tmp_path: Path, name: str, how: str) -> None:
     push(run, NAME, endpoint=hub.address)
     files = hub.files(NAME)

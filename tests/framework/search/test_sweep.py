@@ -194,6 +194,7 @@ def test_runs_on_ray_give_the_same_sweep(tmp_path: Path) -> None:
     assert rows_of(tmp_path / "local") == rows_of(tmp_path / "ray")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_two_sweeps_on_one_folder_share_the_trials(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
