@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from framework.assembly.acting import Actor
 from framework.assembly.builder import Builder, Wrapper
@@ -33,9 +33,6 @@ from framework.types import (
     Stateful,
     TargetSync,
 )
-
-if TYPE_CHECKING:
-    from framework.recording.events import EventFile
 
 
 @dataclass
@@ -178,5 +175,5 @@ class RunInfo:
     show_progress: bool
     quiet: bool = False
     """Whether it shows less: a line now and then."""
-    events: EventFile | None = None
-    """TensorBoard's file of a recorded run, which callbacks may write to while the run goes on."""
+    events: Any = None
+    """TensorBoard's file of a recorded run (`framework.recording.events.EventFile`), which callbacks may write to."""

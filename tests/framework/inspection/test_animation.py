@@ -17,7 +17,7 @@ def picture(number: int, shape: tuple[int, int] = (16, 24)) -> np.ndarray:
     return np.full((*shape, 3), number % 251, np.uint8)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(count=st.integers(1, 3 * MOST), rate=st.sampled_from([4.0, 15.0, 50.0]))
 def test_the_film_keeps_its_speed_and_its_order(count: int, rate: float) -> None:
     animation = Animation()

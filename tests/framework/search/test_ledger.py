@@ -114,7 +114,7 @@ class Sweeping(RuleBasedStateMachine):
 
 
 TestSweeping = Sweeping.TestCase
-TestSweeping.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestSweeping.settings = settings(max_examples=20, stateful_step_count=25)
 
 
 def made(folder: Path, one: Definition, most: int, kills: frozenset[int] = frozenset()) -> list[Trial]:
