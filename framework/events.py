@@ -1,9 +1,10 @@
-"""The events of a run that callbacks receive: start, step, update, episode, evaluation and end."""
+"""The events of a run, from its start to its end, and what callbacks may write to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -153,3 +154,23 @@ class EvaluationResult:
             f"mean {self.mean:.2f} ± {self.deviation:.2f} over {count} episode{'' if count == 1 else 's'} "
             f"({self.distinct} different{cut}){human}{''.join(means)}"
         )
+
+
+class EventLog(Protocol):
+    """What a recorded run shows in TensorBoard. Callbacks may add to it while the run goes on: `RunInfo.events`."""
+
+    def write(self, env_steps: int, scalars: Mapping[str, float | None]) -> None:
+        """Add one point to the curve of each tag; None adds no point."""
+
+    def histograms(self, env_steps: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """Add the distribution of the numbers of each array. Numbers that are not finite are left out."""
+
+    def film(self, env_steps: int, tag: str, gif: bytes, size: tuple[int, int]) -> None:
+        """Add a film.
+
+        Args:
+            env_steps: environment steps of the run.
+            tag: its name.
+            gif: an animated GIF.
+            size: its height and width in pixels.
+        """

@@ -298,8 +298,11 @@ def make_collector(
 ) -> Collector:
     """The part that acts in the environments. Engine default: it acts in this process.
 
+    A plugin that decorates it to see each step uses `framework.defaults.collector.observed`.
+
     Args:
         stream: the training environments as one stream of transitions.
+        slots: who fills the other slots. `slots.uses("make_loss", "exploration")` tells an on-policy loss.
     """
     raise NotImplementedError
 
@@ -309,7 +312,7 @@ def make_callbacks(config: Config, run: RunInfo) -> Sequence[Callback]:
     """Listeners of the run's events. `train` calls this hook when all parts are built.
 
     Args:
-        run: the run's parts, its folder, and whether it shows progress.
+        run: the run's parts, its folder, whether it shows progress, and what it shows in TensorBoard.
     """
     raise NotImplementedError
 

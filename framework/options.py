@@ -8,7 +8,9 @@ from framework.config import Field, Section
 from framework.types import Unit
 
 
-class RunOptions(Section, name="run"):
+class RunOptions(
+    Section, name="run", free=("steps", "episodes", "until", "patience", "hours", "watchdog", "env_processes")
+):
     """What to run, with which seed, and when to stop. The run stops at the first of the ends that are set."""
 
     plugins: tuple[str, ...] = Field((), description="the plugins by name, as on the command line")
@@ -163,7 +165,7 @@ class TargetOptions(Section, name="target", searched={"every": "logint(50, 5000)
     unit: Unit = Field("env_steps", description="what the period counts")
 
 
-class CheckpointOptions(Section, name="checkpoint"):
+class CheckpointOptions(Section, name="checkpoint", free=("every",)):
     """Checkpoints of a recorded run. A run that was killed continues from its last checkpoint exactly as before."""
 
     every: int = Field(

@@ -18,7 +18,7 @@ Paper → here (Huang et al. 2022, the 37 implementation details of PPO):
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, cast
 
 import gymnasium
@@ -30,19 +30,15 @@ from torch import Tensor, nn
 from framework.assembly.slots import Slots
 from framework.config import Config, Field, Section
 from framework.conformance.check import Check
+from framework.defaults.collector import observed
 from framework.errors import UsageError
 from framework.hooks import hookimpl
 from framework.spaces import leaves_of
 from framework.types import (
     Averaged,
     Collector,
-    Counters,
-    Described,
-    Measured,
     Policy,
     Spaces,
-    State,
-    Stateful,
     Step,
 )
 from plugins.dqn.agent import DQNPolicy
@@ -100,46 +96,22 @@ def normalisable(space: gymnasium.Space[Any]) -> bool:
     return isinstance(space, gymnasium.spaces.Box) and space.dtype != np.uint8
 
 
-class Observing:
-    """Decorates a collector: what was observed in training goes into the statistics of both networks."""
+class Observer:
+    """Takes what was observed in training into the statistics of both networks."""
 
-    def __init__(self, collector: Collector, policy: DQNPolicy) -> None:
-        self._collector, self._policy = collector, policy
+    def __init__(self, policy: DQNPolicy) -> None:
         self._pairs = [
             (online, target)
             for online, target in zip(policy.online.modules(), policy.target.modules(), strict=True)
             if isinstance(online, Normalised)
         ]
 
-    def begin(self, counters: Counters) -> None:
-        self._collector.begin(counters)
-
-    def measures(self) -> Mapping[str, float]:
-        """What the collector measures; nothing, if it measures nothing."""
-        return self._collector.measures() if isinstance(self._collector, Measured) else {}
-
-    def manifest(self) -> Mapping[str, Any]:
-        """What the collector says about itself; nothing, if it says nothing."""
-        return self._collector.manifest() if isinstance(self._collector, Described) else {}
-
-    def finish(self) -> Step:
-        """Return the step, with its observations in the statistics."""
-        step = self._collector.finish()
+    def __call__(self, step: Step) -> None:
+        """Take the observations of a step."""
         for online, target in self._pairs if len(step) else ():
             online.observe(step.obs[online.leaf] if step.obs.dtype.names else step.obs)
             for name, statistic in online.named_buffers(recurse=False):
                 target.get_buffer(name).copy_(statistic)
-        return step
-
-
-class StatefulObserving(Observing):
-    """The same for a collector with a state."""
-
-    def state_dict(self) -> State:
-        return cast(Stateful, self._collector).state_dict()
-
-    def load_state_dict(self, state: State) -> None:
-        cast(Stateful, self._collector).load_state_dict(state)
 
 
 @hookimpl
@@ -170,8 +142,7 @@ def make_collector(policy: Policy) -> Generator[None, Collector, Collector]:
     learner = policy.learner if isinstance(policy, Averaged) else policy
     if not isinstance(learner, DQNPolicy):
         raise UsageError(f"normalise works on the networks of 'dqn', and the policy is a {type(learner).__name__}")
-    kind = StatefulObserving if isinstance(collector, Stateful) else Observing
-    return kind(collector, learner)
+    return observed(collector, Observer(learner))
 
 
 @hookimpl

@@ -1,65 +1,75 @@
-"""What `ray_envs` and `ray_collect` share: a composition that is built again in an actor, and its errors."""
+"""What `ray_envs` and `ray_collect` share: the cluster, the processes of actors, and their errors."""
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from framework.assembly.builder import Builder
-from framework.assembly.configuration import configure, is_file
-from framework.config import Config, Source
+from framework.assembly.configuration import configure
+from framework.assembly.recipe import Recipe
 from framework.environments.processes import end_with, own_random_state
 from framework.errors import FrameworkError, UsageError
-from framework.options import RunOptions
 from framework.processes.cluster import connect
 from framework.processes.lifeline import STOP_SIGNALS
+from framework.processes.limits import usable_cores
+
+ADDRESS = (
+    "HOST:PORT of a Ray cluster's head node, or auto for a Ray that runs on this machine; empty: the run starts one "
+    "here, and stops it"
+)
+"""The description of the option `address`."""
+
+CORES = "cores that each actor reserves; 0: it takes what is left"
+"""The description of the option `cores`."""
+
+START_SECONDS = 120.0
+"""How long an actor may need to start, beside the option `seconds`."""
 
 
-def cluster(address: str, cores: int) -> AbstractContextManager[None]:
-    """A connection of this process to a cluster for actors (`framework.processes.cluster.connect`).
+@contextmanager
+def cluster(section: str, address: str, actors: int, cores: float) -> Iterator[int]:
+    """Connect this process to a cluster for actors, and tell how many cores it has.
+
+    A Ray that is started for it has as many as the actors reserve, whatever the machine has.
+
+    Args:
+        section: the plugin's section, for messages.
+        address: its option `address`.
+        actors: how many actors there must be room for.
+        cores: what each of them reserves.
 
     Raises:
-        UsageError: if this process could only be a client of the cluster.
+        UsageError: if this process could only be a client of the cluster, nothing answers, or it has too few cores.
     """
     if address.startswith("ray://"):
         raise UsageError(
-            f"'{address}' is for clients outside of a cluster, and every step would cross to it: start the run on a "
-            "machine of the cluster, with HOST:PORT of its head node or with auto"
+            f"{section}.address = {address} is for clients outside of a cluster, and every step would cross to it: "
+            "start the run on a machine of the cluster, with HOST:PORT of its head node or with auto"
         )
-    return connect(address, cores=cores)
+    needed = actors * cores
+    with connect(address, cores=max(usable_cores(), math.ceil(needed))):
+        import ray
+
+        there = float(ray.cluster_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
+        if needed > there:
+            raise UsageError(
+                f"{actors} actors with {section}.cores = {cores:g} need {needed:g} cores, and the cluster has "
+                f"{there:g}: lower {section}.actors or {section}.cores; with 0 cores, actors share what there is"
+            )
+        yield int(there)
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """The plugins and the options from which an actor builds parts of the run again."""
-
-    names: Sequence[str]
-    values: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, config: Config, changes: Mapping[str, Any]) -> Recipe:
-        """The recipe of a run, with other values for some options. Plugins that are files get absolute paths.
-
-        Nothing counts as read for that: see `framework.assembly.readings`.
-        """
-        names = [str(Path(name).resolve()) if is_file(name) else name for name in config[RunOptions].plugins]
-        values = {path: value for path, value in config.for_later().flat().items() if path != "run.plugins"}
-        return cls(names, {**values, **changes})
-
-    def changed(self, changes: Mapping[str, Any]) -> Recipe:
-        """The same recipe with other values for some options."""
-        return replace(self, values={**self.values, **changes})
-
-    def builder(self) -> Builder:
-        """The builder of the parts."""
-        plugins, config, _ = configure(self.names, [Source("the run", self.values)])
-        return Builder.of(plugins, config)
+def builder_of(recipe: Recipe) -> Builder:
+    """The builder of the parts of a recipe, in an actor."""
+    plugins, config, _ = configure(recipe.names, [recipe.source])
+    return Builder.of(plugins, config)
 
 
 @dataclass(frozen=True)

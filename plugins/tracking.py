@@ -6,7 +6,6 @@ hangs, refuses or cannot be reached costs the run nothing. It is said once, and 
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 
 from framework.events import Callback
 from framework.recording.metrics import METRICS
+from framework.recording.rows import NewRows
 from framework.types import Counters
 
 SECONDS = 1.0
@@ -67,13 +67,12 @@ class Tracker(Callback):
         self._title, self._service, self._folder, self._options = title, service, folder, options
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"tracker {title}", daemon=True)
-        self._read = 0
         self._failed = False
 
     def on_start(self, counters: Counters) -> None:
         rows = self._folder / METRICS
         # what a resumed run had written belongs to the service's run before this one
-        self._read = rows.stat().st_size if rows.exists() else 0
+        self._rows = NewRows(rows, rows.stat().st_size if rows.exists() else 0)
         self._thread.start()
 
     def on_end(self, counters: Counters) -> None:
@@ -103,16 +102,7 @@ class Tracker(Callback):
 
     def _new_rows(self) -> list[Row]:
         """The rows since the last look: all evaluations, and the newest of each other kind."""
-        try:
-            with (self._folder / METRICS).open("rb") as file:
-                file.seek(self._read)
-                complete = file.read().rpartition(b"\n")[0]
-        except FileNotFoundError:
-            return []
-        if not complete:
-            return []
-        self._read += len(complete) + 1
-        found = [json.loads(line) for line in complete.split(b"\n")]
+        found, _ = self._rows.take()
         newest = {row["kind"]: index for index, row in enumerate(found)}
         return [
             (row["env_steps"], _scalars(row))

@@ -16,16 +16,15 @@ import numpy as np
 
 from framework.assembly.assemble import assemble_agent
 from framework.assembly.parts import Parts, RunInfo
-from framework.config import Config, Field, Section, Source
+from framework.config import Config, Field, Section
 from framework.errors import FrameworkError, UsageError, need
-from framework.events import Callback, EvaluationResult
+from framework.events import Callback, EvaluationResult, EventLog
 from framework.hooks import hookimpl
 from framework.inspection.animation import Animation
 from framework.inspection.episode import moments
 from framework.inspection.screens import Screen, VideoFile
 from framework.inspection.showing import show
 from framework.options import EvaluationOptions
-from framework.recording.events import EventFile
 from framework.types import Counters, State
 
 CHECK_WITH = "dqn,cartpole"
@@ -58,10 +57,10 @@ class Both:
 class Films(Callback):
     """Films an episode after every n-th evaluation."""
 
-    def __init__(self, parts: Parts, options: VideoOptions, folder: Path, events: EventFile | None = None) -> None:
+    def __init__(self, parts: Parts, options: VideoOptions, folder: Path, events: EventLog | None = None) -> None:
         self._parts, self._options, self._folder, self._events = parts, options, folder, events
-        names, values = parts.recipe
-        self._agent = assemble_agent(names, [Source("the run", values)])
+        recipe = parts.recipe
+        self._agent = assemble_agent(recipe.names, [recipe.source])
         self._evaluations = 0
 
     def on_start(self, counters: Counters) -> None:

@@ -11,10 +11,11 @@ from typing import Any
 from framework.assembly.acting import Actor
 from framework.assembly.builder import Builder, Wrapper
 from framework.assembly.manager import Plugins
+from framework.assembly.recipe import Recipe
 from framework.assembly.slots import Slots
 from framework.config import Config
 from framework.environments.stream import TransitionStream
-from framework.options import RunOptions
+from framework.events import EventLog
 from framework.seeding import Seeds
 from framework.types import (
     Buffer,
@@ -69,10 +70,9 @@ class Agent:
         return self.slots.filled
 
     @property
-    def recipe(self) -> tuple[list[str], dict[str, Any]]:
-        """The plugins and the options from which `assemble_agent` builds this agent again, also in another process."""
-        values = {path: value for path, value in self.config.flat().items() if path != "run.plugins"}
-        return list(self.config[RunOptions].plugins), values
+    def recipe(self) -> Recipe:
+        """What this agent can be built from again, also in another process."""
+        return Recipe.of(self.config)
 
     def open_stream(self, role: Role, num_envs: int, name: str, wrappers: Sequence[Wrapper] = ()) -> TransitionStream:
         """Open environments for the agent. The seeds of their episodes depend on `name`. Close the stream after use."""
@@ -175,5 +175,5 @@ class RunInfo:
     show_progress: bool
     quiet: bool = False
     """Whether it shows less: a line now and then."""
-    events: Any = None
-    """TensorBoard's file of a recorded run (`framework.recording.events.EventFile`), which callbacks may write to."""
+    events: EventLog | None = None
+    """What a recorded run shows in TensorBoard."""

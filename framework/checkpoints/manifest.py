@@ -88,7 +88,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         if body["format"] != FORMAT:
             raise UsageError(f"{path}: written in format {body['format']}, and this version reads format {FORMAT}")
-        files = {_checked_name(name): _entry(**entry) for name, entry in body["files"].items()}
+        files = {_checked_name(name): entry_of(**entry) for name, entry in body["files"].items()}
         return Manifest(files, dict(body["about"]))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(f"{path}: damaged: {error}") from error
@@ -106,7 +106,8 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _entry(size: object, sha256: object) -> Entry:
+def entry_of(size: object, sha256: object) -> Entry:
+    """An entry as JSON has it. Raises ValueError if it is none."""
     if type(size) is not int or size < 0 or not isinstance(sha256, str):
         raise ValueError(f"an entry has the size {size!r} and the SHA-256 {sha256!r}")
     return Entry(size, sha256)

@@ -43,6 +43,6 @@ def ablate(
 
       python -m framework ablate rainbow,pong --study-dir runs/rainbow --on 10.0.0.1:6379
     """
-    from framework.cli.studies import ablation_study
+    from framework.cli.studies import Asked, ablation_study
 
-    raise typer.Exit(ablation_study(names_of(plugins, sources), sources, seeds, jobs, study_dir, on))
+    raise typer.Exit(ablation_study(names_of(plugins, sources), sources, Asked(seeds, jobs, study_dir, on)))

@@ -121,9 +121,9 @@ def run(
     if explain and (seeds > 1 or resume is not None):
         raise UsageError("--explain is for one new run: remove --seeds or --resume; a run goes on as it began")
     if seeds > 1:
-        from framework.cli.studies import seeds_study
+        from framework.cli.studies import Asked, seeds_study
 
-        raise typer.Exit(seeds_study(names_of(plugins, sources), sources, seeds, jobs, run_dir, on))
+        raise typer.Exit(seeds_study(names_of(plugins, sources), sources, Asked(seeds, jobs, run_dir, on)))
     if resume is not None:
         raise typer.Exit(run_on(resume, plugins, sources, force, quiet=quiet))
     names = plugin_names(names_of(plugins, sources))

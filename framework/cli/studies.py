@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
@@ -20,39 +21,33 @@ from framework.study.study import run_checked
 from framework.training.run_folder import default_folder
 
 
-def seeds_study(
-    names: str | Sequence[str],
-    sources: Sequence[Source],
-    seeds: int,
-    jobs: int | None,
-    folder: Path | None,
-    on: str = "local",
-) -> int:
+@dataclass(frozen=True)
+class Asked:
+    """The options that both commands have, as they were given."""
+
+    seeds: int
+    jobs: int | None
+    folder: Path | None
+    on: str
+
+
+def seeds_study(names: str | Sequence[str], sources: Sequence[Source], asked: Asked) -> int:
     """Run one composition with several seeds, and return the exit code."""
-    executor = executor_of(on)
+    executor = executor_of(asked.on)
     named = plugin_names(names)
     arm = check_arm(Arm(",".join(Path(name).stem for name in named), named), sources)
     refuse_unread([arm])
-    return _run([arm], arm.notes, seeds, jobs, folder or default_folder(named, f"{seeds}seeds"), executor)
+    return _run([arm], arm.notes, asked, asked.folder or default_folder(named, f"{asked.seeds}seeds"), executor)
 
 
-def ablation_study(
-    names: str | Sequence[str],
-    sources: Sequence[Source],
-    seeds: int,
-    jobs: int | None,
-    folder: Path | None,
-    on: str = "local",
-) -> int:
+def ablation_study(names: str | Sequence[str], sources: Sequence[Source], asked: Asked) -> int:
     """Run a composition, and the composition without each of its parts, and return the exit code."""
-    executor = executor_of(on)
+    executor = executor_of(asked.on)
     arms, notes = ablation(names, sources)
-    return _run(arms, notes, seeds, jobs, folder or default_folder(plugin_names(names), "ablation"), executor)
+    return _run(arms, notes, asked, asked.folder or default_folder(plugin_names(names), "ablation"), executor)
 
 
-def _run(
-    arms: Sequence[CheckedArm], notes: Sequence[str], seeds: int, jobs: int | None, folder: Path, on: Executor
-) -> int:
+def _run(arms: Sequence[CheckedArm], notes: Sequence[str], asked: Asked, folder: Path, executor: Executor) -> int:
     """
     Raises:
         UsageError: if the study is refused before any run starts.
@@ -60,12 +55,12 @@ def _run(
     """
     for note in notes:
         typer.echo(note)
-    first = arms[0].seed
-    which = f"seeds {first} to {first + seeds - 1}" if seeds > 1 else f"seed {first}"
+    seeds = range(arms[0].seed, arms[0].seed + asked.seeds)
+    which = f"seeds {seeds[0]} to {seeds[-1]}" if asked.seeds > 1 else f"seed {seeds[0]}"
     typer.echo(f"arms     {', '.join(arm.label for arm in arms)} | {which}")
     typer.echo(f"folder   {folder}")
     try:
-        study = run_checked(arms, range(first, first + seeds), folder, jobs=jobs, on=on, show_progress=True)
+        study = run_checked(arms, seeds, folder, jobs=asked.jobs, on=executor, show_progress=True)
     except UsageError:
         with suppress(OSError):
             folder.rmdir()  # only if it is empty: nothing has begun

@@ -10,20 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from framework.assembly.configuration import ENDS, is_file
+from framework.assembly.configuration import is_file
 from framework.errors import FrameworkError, UsageError
 from framework.recording.files import readable
 from framework.recording.metrics import METRICS
 from framework.recording.rows import read_rows
 from framework.study.results import AXES, Axis, Curve, curve_of
 from framework.study.runs import RESULT
-from framework.training.identity import FREE, leaves
+from framework.training.identity import leaves
 from framework.training.run_folder import CONFIG, SOURCES, recorded_manifest, recorded_options
 
 LAST = "last.json"
 """The run's counters at its end. A run that was killed has none."""
 
-NO_RESULT = (*(set(FREE) - {*ENDS, "run.hours"}), "run.seed", "run.plugins")
+NO_RESULT = ("checkpoint.every", "run.watchdog", "run.env_processes", "run.seed", "run.plugins")
 """Options that runs of one arm may differ in: they change nothing that is learnt, or are compared in another way."""
 
 POSITIONS = tuple(axis.key for axis in AXES.values())

@@ -9,10 +9,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from framework.checkpoints.manifest import Entry, entry_of
 from framework.errors import UsageError
 from framework.recording.files import readable
 
@@ -30,14 +30,6 @@ _FILES = re.compile(
     r"|best/(evaluation|mean_100)\.(safetensors|json)|videos/\d+\.mp4|events\.out\.tfevents\.[\w.-]+"
 )
 _CHECKPOINTS = re.compile(r"checkpoints/(LATEST|\d+/[\w.-]+\.(safetensors|json))")
-
-
-@dataclass(frozen=True)
-class Item:
-    """One file of the list."""
-
-    size: int
-    sha256: str
 
 
 def travels(name: str, *, checkpoints: bool = True) -> bool:
@@ -59,17 +51,17 @@ def files_of(folder: Path, *, checkpoints: bool) -> tuple[list[str], list[str]]:
     return going, [name for name in names if name not in {*going, *hidden, LIST, CARD}]
 
 
-def listed(folder: Path, names: list[str]) -> dict[str, Item]:
+def listed(folder: Path, names: list[str]) -> dict[str, Entry]:
     """The list of these files.
 
     Raises:
         UsageError: if one cannot be read.
     """
     with readable(folder):
-        return {name: _item(folder / name) for name in names}
+        return {name: Entry.of(folder / name) for name in names}
 
 
-def write_list(path: Path, items: Mapping[str, Item], card: str) -> None:
+def write_list(path: Path, items: Mapping[str, Entry], card: str) -> None:
     """Write the list of these files and this card."""
     files = {name: vars(item) for name, item in items.items()}
     text = json.dumps({"card": hashlib.sha256(card.encode()).hexdigest(), "files": files}, indent=1)
@@ -85,7 +77,7 @@ def is_card_of(card: Path, path: Path) -> bool:
     return bool(hashlib.sha256(card.read_bytes()).hexdigest() == known)
 
 
-def read_list(path: Path) -> dict[str, Item]:
+def read_list(path: Path) -> dict[str, Entry]:
     """Read a list that comes from anywhere.
 
     Raises:
@@ -95,7 +87,7 @@ def read_list(path: Path) -> dict[str, Item]:
         if path.stat().st_size > LARGEST_LIST:
             raise ValueError(f"larger than {LARGEST_LIST:,} bytes")
         given: Any = json.loads(path.read_bytes())["files"]
-        items = {str(name): Item(int(item["size"]), str(item["sha256"])) for name, item in given.items()}
+        items = {str(name): entry_of(**item) for name, item in given.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UsageError(f"{path.name}: damaged, or no list of a run's files: {error}") from error
     strange = [name for name in items if not travels(name)]
@@ -106,7 +98,7 @@ def read_list(path: Path) -> dict[str, Item]:
     return items
 
 
-def verify(folder: Path, items: Mapping[str, Item]) -> None:
+def verify(folder: Path, items: Mapping[str, Entry]) -> None:
     """Compare every file with the list.
 
     Raises:
@@ -117,12 +109,7 @@ def verify(folder: Path, items: Mapping[str, Item]) -> None:
         path = folder / name
         if path.is_symlink() or not path.is_file():
             problems.append(f"{name}: missing")
-        elif _item(path) != item:
+        elif Entry.of(path) != item:
             problems.append(f"{name}: damaged: its size or its SHA-256 is not the one in {LIST}")
     if problems:
         raise UsageError(problems)
-
-
-def _item(path: Path) -> Item:
-    with path.open("rb") as file:
-        return Item(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())

@@ -10,10 +10,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from framework.assembly.configuration import is_file
+from framework.checkpoints.manifest import Entry
 from framework.comparison.recorded import read_recorded
 from framework.errors import UsageError
 from framework.hub.client import answering, client
-from framework.hub.contents import CARD, LARGEST_LIST, LIST, Item, read_list, verify
+from framework.hub.contents import CARD, LARGEST_LIST, LIST, read_list, verify
 from framework.recording.files import readable
 from framework.recording.states import load_state
 from framework.training.agents import WEIGHTS
@@ -82,7 +83,7 @@ def pull(repository: str, to: str | Path, *, revision: str | None = None, endpoi
     return Pulled(Path(to), commit, size, plugins, [name for name in plugins if is_file(name)])
 
 
-def _verified(folder: Path, items: Mapping[str, Item]) -> Mapping[str, Any]:
+def _verified(folder: Path, items: Mapping[str, Entry]) -> Mapping[str, Any]:
     """The run's options, after every file has been verified.
 
     Raises:

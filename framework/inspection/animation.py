@@ -11,9 +11,6 @@ from PIL import Image
 MOST = 200
 """Pictures of an animation, at most."""
 
-SLOWEST = 0.1
-"""Pictures a second, at least."""
-
 SIDE = 240
 """The longer side of its pictures in pixels, at most."""
 
@@ -51,7 +48,7 @@ class Animation:
         file = io.BytesIO()
         first, *others = self._pictures
         # a GIF counts hundredths of a second, and browsers slow down what shows a picture for less than two of them
-        pause = max(2.0, 100 * self._stride / max(self._rate, SLOWEST))
+        pause = max(2.0, 100 * self._stride / self._rate)
         ends = [round(pause * number) for number in range(len(self._pictures) + 1)]
         pauses = [10 * (end - begin) for begin, end in pairwise(ends)]
         first.save(file, "GIF", save_all=True, append_images=others, duration=pauses, loop=0)

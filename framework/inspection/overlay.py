@@ -168,10 +168,8 @@ def _best(decision: Decision) -> Bool[np.ndarray, " A"]:
 
 
 def _enlarged(picture: Picture) -> Picture:
-    if picture.ndim == 2 or picture.shape[2] == 1:
-        picture = np.broadcast_to(picture.reshape(*picture.shape[:2], 1), (*picture.shape[:2], 3))
     factor = max(1, min(math.ceil(SHORTEST / picture.shape[0]), WIDEST // picture.shape[1]))
-    return np.ascontiguousarray(picture[..., :3]).repeat(factor, axis=0).repeat(factor, axis=1)
+    return picture.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def _cut(text: str, width: int) -> str:

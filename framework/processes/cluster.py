@@ -40,23 +40,32 @@ def connect(address: str, *, cores: int | None = None) -> Iterator[None]:
         cores: how many cores a Ray that is started offers; None: those of the machine.
 
     Raises:
-        UsageError: if Ray is not installed, nothing answers at the address within `ANSWER_SECONDS`, or Ray refuses.
+        UsageError: if Ray is not installed, nothing answers at the address within `ANSWER_SECONDS`, Ray refuses, or
+            this process is connected to another cluster.
     """
     need("ray", "a cluster", "ray")
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import ray
 
-    global _users
-    if ray.is_initialized():
-        _users += bool(_users)  # somebody else's connection stays open
-        try:
-            yield
-        finally:
-            _leave()
-        return
     if address and address != "auto":
         _require_answer(address)
+    global _users
+    if ray.is_initialized():
+        _refuse_another(address)
+        _users += bool(_users)  # somebody else's connection stays open
+    else:
+        _join(address, cores)
+        _users = 1
+    try:
+        yield
+    finally:
+        _leave()
+
+
+def _join(address: str, cores: int | None) -> None:
+    import ray
+
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if not address:
         quiet |= {"num_cpus": cores, "include_dashboard": False}
@@ -68,11 +77,25 @@ def connect(address: str, *, cores: int | None = None) -> Iterator[None]:
         except Exception as error:  # Ray raises a bare one where it does not start in time
             what = f"the Ray cluster at '{address}'" if address else "a Ray of this machine"
             raise UsageError(f"{what} cannot be used: {' '.join(str(error).split())}") from error
-    _users = 1
+
+
+def _refuse_another(address: str) -> None:
+    """A process has one connection. "" and "auto" are content with any."""
+    import ray
+
+    known = str(ray.get_runtime_context().gcs_address)
+    if address not in ("", "auto") and _endpoint(address) != _endpoint(known):
+        raise UsageError(
+            f"this process is connected to the Ray cluster at '{known}' already, and cannot join '{address}' as well"
+        )
+
+
+def _endpoint(address: str) -> tuple[str, str]:
+    host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
-        yield
-    finally:
-        _leave()
+        return socket.gethostbyname(host.strip("[]")), port
+    except OSError:  # an address of IPv6, or a name that nobody knows
+        return host, port
 
 
 def _leave() -> None:

@@ -23,7 +23,7 @@ def executor_of(on: str | Executor) -> Executor:
     """The executor of this name. Nothing is started, and nothing is connected to, before it is entered.
 
     Args:
-        on: "" or "local" for children of this process; "ray" for a Ray of this machine alone; "auto", "HOST:PORT" or
+        on: "local" for children of this process; "ray" for a Ray of this machine alone; "auto", "HOST:PORT" or
             "ray://HOST:PORT" for a Ray cluster; "MODULE:NAME" for whatever that module calls so, called without
             arguments; or an executor.
 
@@ -32,7 +32,7 @@ def executor_of(on: str | Executor) -> Executor:
     """
     if not isinstance(on, str):
         return _whole(on, type(on).__name__)
-    if on in ("", "local"):
+    if on == "local":
         return Local()
     if on == "ray" or on.startswith("ray://") or on == "auto" or re.fullmatch(r"(\[[\da-fA-F:]+\]|[^:/]+):\d+", on):
         from framework.processes.ray_executor import RayExecutor

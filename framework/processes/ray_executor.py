@@ -61,6 +61,7 @@ class RayExecutor:
         return asked
 
     def start(self, jobs: Sequence[Job]) -> list[RemoteProcess]:
+        """Give every job to Ray, in an actor that reserves its cores and its memory."""
         import ray
 
         most = int(max([0.0, *_of_each_node("CPU")]))

@@ -24,46 +24,34 @@ BINS = 64
 
 
 class EventFile:
-    """Writes against environment steps. The first point creates the file and imports tensorboardX.
+    """An `EventLog` that writes to a file. The first point creates the file and imports tensorboardX.
 
     The caller's thread writes the rows itself. tensorboardX's SummaryWriter would send each scalar through a queue to
     another thread, which takes fifteen times as long and slows the training loop down.
     """
 
-    def __init__(self, folder: Path, options: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, folder: Path, options: Mapping[str, Any] | None = None, purge_from: int | None = None) -> None:
         """Args:
         folder: where to create the file, under a new name.
         options: what TensorBoard's page of hyperparameters compares; earlier files of a resumed run have them.
+        purge_from: for a resumed run: TensorBoard ignores the points of earlier files from this step on.
         """
-        self._options = options
+        self._options = options if purge_from is None else None
         self._folder = folder
-        self._purge_from: int | None = None
+        self._purge_from = purge_from
         self._writer: Any = None
         self._event_pb2: Any = None
         self._flush_at = 0.0
 
-    def purge_from(self, env_steps: int) -> None:
-        """The run goes on: TensorBoard ignores the points of earlier files from this step on. Call before any point."""
-        self._options = None
-        self._purge_from = env_steps
-
     def write(self, env_steps: int, scalars: Mapping[str, float | None]) -> None:
-        """Add one point to the curve of each tag; None adds no point."""
         values = [{"tag": tag, "simple_value": value} for tag, value in scalars.items() if value is not None]
         self._add(env_steps, values)
 
     def histograms(self, env_steps: int, arrays: Mapping[str, np.ndarray]) -> None:
-        """Add the distribution of the numbers of each array. Numbers that are not finite are left out."""
         found = {tag: _histogram(array) for tag, array in arrays.items()}
         self._add(env_steps, [{"tag": tag, "histo": counted} for tag, counted in found.items() if counted])
 
     def film(self, env_steps: int, tag: str, gif: bytes, size: tuple[int, int]) -> None:
-        """Add a film, which TensorBoard plays among the images.
-
-        Args:
-            gif: an animated GIF.
-            size: its height and width in pixels.
-        """
         height, width = size
         image = {"height": height, "width": width, "colorspace": 3, "encoded_image_string": gif}
         self._add(env_steps, [{"tag": tag, "image": image}])

@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from framework.events import Callback, EvaluationResult
-from framework.recording.events import EventFile
+from framework.events import Callback, EvaluationResult, EventLog
 from framework.types import Counters, Policy
 
 
 class Histograms(Callback):
     """Adds `evaluation/returns`, and `weights/NAME` for each array of floats in the policy's state."""
 
-    def __init__(self, events: EventFile, policy: Policy) -> None:
+    def __init__(self, events: EventLog, policy: Policy) -> None:
         self._events = events
         self._policy = policy
 

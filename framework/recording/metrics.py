@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from framework.events import Callback, Episode, EvaluationResult
+from framework.events import Callback, Episode, EvaluationResult, EventLog
 from framework.recording.diagnosis import Diagnosis
-from framework.recording.events import EventFile
 from framework.recording.files import require_bytes
 from framework.recording.learning import Learning
 from framework.recording.rows import RowFile
@@ -36,7 +35,7 @@ class MetricsWriter(Callback):
         statistics: EpisodeStatistics,
         learning_every: int = 500,
         clock: Callable[[], float] = time.monotonic,
-        events: EventFile | None = None,
+        events: EventLog | None = None,
         learning: Learning | None = None,
         diagnosis: Diagnosis | None = None,
     ) -> None:
@@ -46,7 +45,7 @@ class MetricsWriter(Callback):
         statistics: shared with the other callbacks.
         learning_every: updates between two learning rows, at least 1.
         clock: returns seconds since any origin.
-        events: TensorBoard's file, which others may write to as well; None: a new one in the folder.
+        events: gets the same numbers, for TensorBoard; the caller closes it.
         learning: what learning rows say beside loss and speed; None: nothing.
         diagnosis: looks at each learning row; its warnings become rows.
         """
@@ -57,7 +56,7 @@ class MetricsWriter(Callback):
         self._learning_every = learning_every
         self._clock = clock
         self._rows: RowFile | None = None
-        self._events = EventFile(folder) if events is None else events
+        self._events = events
         self._keep: int | None = None
         self._origin = 0.0
         self._paused: float | None = None
@@ -70,8 +69,6 @@ class MetricsWriter(Callback):
 
     def on_start(self, counters: Counters) -> None:
         self._rows = RowFile(self._folder / METRICS, self._keep)
-        if counters.env_steps:
-            self._events.purge_from(counters.env_steps + 1)
         self._origin = self._clock() - self._seconds_before
         if self._interval is None:
             self._interval = (counters.env_steps, counters.updates, self._seconds())
@@ -128,7 +125,6 @@ class MetricsWriter(Callback):
         if self._losses:
             self._write_learning(counters)
         self._rows.close()
-        self._events.close()
 
     def state_dict(self) -> State:
         """The size of the file of rows, which is now on the disk, and the unfinished learning interval."""
@@ -202,6 +198,8 @@ class MetricsWriter(Callback):
         assert self._rows is not None, "on_start has not been called"
         clocks = {"env_steps": counters.env_steps, "frames": counters.frames, "updates": counters.updates}
         self._rows.write({"kind": kind, **clocks, "seconds": round(self._seconds(), 3), **row})
+        if self._events is None:
+            return
         tagged = {f"{kind}/{key}": value for key, value in scalars.items()}
         tagged |= {f"exploration/{name}": value for name, value in (exploration or {}).items()}
         self._events.write(counters.env_steps, tagged)

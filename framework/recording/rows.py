@@ -74,3 +74,39 @@ class RowFile:
 
     def close(self) -> None:
         self._file.close()
+
+
+class NewRows:
+    """Reads the rows that another process or thread adds to a file of rows, each once it is complete.
+
+    A run that continues removes the rows after its checkpoint and writes them again. That is noticed, and reading
+    begins anew.
+    """
+
+    def __init__(self, path: Path, begin: int = 0) -> None:
+        """
+        Args:
+            path: may not exist yet.
+            begin: how many bytes to skip, an earlier size of the file.
+        """
+        self._path, self._read, self._last = path, begin, b""
+
+    def take(self) -> tuple[list[dict[str, Any]], bool]:
+        """The complete rows since the last call, and whether they are all rows of the file, because it was changed."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._read - len(self._last))
+                anew = file.read(len(self._last)) != self._last
+                if anew:
+                    self._read = file.seek(0)
+                complete = file.read().rpartition(b"\n")[0]
+        except FileNotFoundError:
+            anew, self._read, self._last = self._read > 0, 0, b""
+            return [], anew
+        if not complete:
+            if anew:
+                self._last = b""
+            return [], anew
+        lines = complete.split(b"\n")
+        self._read, self._last = self._read + len(complete) + 1, lines[-1] + b"\n"
+        return [json.loads(line) for line in lines], anew

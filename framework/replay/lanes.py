@@ -22,6 +22,7 @@ from jaxtyping import Float64, Int64, Shaped
 
 from framework.environments.frames import window
 from framework.errors import UsageError
+from framework.replay.priorities import InitialPriorities
 from framework.replay.segments import Cuts, each
 from framework.types import Batch, Counters, Returns, Sampler, Spaces, State, Step
 
@@ -93,8 +94,7 @@ class FrameReplay:
         self._truncated = np.zeros(slots, np.bool_)
         self._head = np.full(lanes, -1, np.int64)
         self._pending = np.zeros(lanes, np.int64)
-        self._priority: Float64[np.ndarray, " slots"] | None = None
-        """The initial priorities of the steps, from the first step on that has any; NaN: the sampler's own."""
+        self._priorities = InitialPriorities(slots)
         self._cuts = Cuts(lanes, length)
         self._version = 0
         self._sampled = np.empty(0, np.int64)
@@ -122,8 +122,7 @@ class FrameReplay:
         self._reward[slot] = step.reward
         self._terminated[slot] = step.terminated
         self._truncated[slot] = step.truncated
-        if step.priority is not None or self._priority is not None:
-            self._set_priorities(slot, step.priority)
+        self._priorities.set(slot, step.priority)
         age = np.minimum(self._age[slot] + 1, self._stack - 1)
         self._advance(lanes)
         slot = self._index(lanes, self._head[lanes])
@@ -259,11 +258,6 @@ class FrameReplay:
         before = self._index(begun, self._head[begun] - 1)
         self._truncated[before] |= ~self._terminated[before]
 
-    def _set_priorities(self, slot: Int64[np.ndarray, " M"], priority: Float64[np.ndarray, " M"] | None) -> None:
-        if self._priority is None:
-            self._priority = np.full(self._lanes * self._length, np.nan)
-        self._priority[slot] = np.nan if priority is None else priority
-
     def _activate(self, lanes: Int64[np.ndarray, " M"], last: Int64[np.ndarray, " M"]) -> None:
         """Activate the pending transitions of these lanes up to the position `last`."""
         first = self._pending[lanes]
@@ -272,10 +266,7 @@ class FrameReplay:
             rows, positions = each(first, count)
             ids = positions * self._lanes + lanes[rows]
             self._sampler.activate(ids)
-            if self._priority is not None:
-                priority = self._priority[self._index(lanes[rows], positions)]
-                known = ~np.isnan(priority)
-                self._sampler.reprioritize(ids[known], priority[known])
+            self._priorities.give(self._sampler, ids, self._index(lanes[rows], positions))
             self._pending[lanes] = first + count
 
     def _refuse_if_changed(self, version: int, what: str) -> None:

@@ -110,7 +110,7 @@ class Thinned:
 def _data_uri(picture: np.ndarray) -> str:
     from PIL import Image, ImageOps
 
-    image: Image.Image = Image.fromarray(np.asarray(picture, np.uint8))
+    image: Image.Image = Image.fromarray(picture)
     large = image.height > HEIGHT or image.width > WIDTH
     image = ImageOps.contain(image, (WIDTH, HEIGHT)) if large else image
     return png_uri(_png(image))

@@ -50,8 +50,6 @@ class Claim:
 
     trial: Trial
     lock: FileLock
-    again: bool
-    """Whether another process has begun it."""
 
 
 class Ledger:
@@ -115,7 +113,7 @@ class Ledger:
                 if lock is None:
                     others = True
                 elif self._has_values(frozen):
-                    return Claim(self._trial(frozen), lock, again=True)
+                    return Claim(self._trial(frozen), lock)
                 else:
                     self.fail(frozen.number, "stopped while its values were chosen")
                     lock.release()
@@ -125,7 +123,7 @@ class Ledger:
                 trial = self._ask(known)
                 lock = self._locked(trial.number)
                 assert lock is not None
-                return Claim(trial, lock, again=False)
+                return Claim(trial, lock)
             return "others" if others else None
 
     def report(self, number: int, evaluation: int, mean: float) -> bool:

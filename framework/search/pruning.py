@@ -7,6 +7,7 @@ from pathlib import Path
 
 from framework.recording.files import replacing
 from framework.recording.metrics import METRICS
+from framework.recording.rows import NewRows
 from framework.search.ledger import Ledger
 
 PRUNED = "pruned.json"
@@ -26,42 +27,29 @@ class Pruning:
             run: the run folder, which may not exist yet.
         """
         self._ledger, self._trial = ledger, trial
-        self._metrics = run / METRICS
+        self._rows = NewRows(run / METRICS)
+        self._evaluations = 0
+        """Evaluations in the rows that were read."""
         self._reported = ledger.reported(trial)
-        self._begin()
         self.reason = ""
         """Why the trial is pruned, if it is."""
 
     def is_pruned(self) -> bool:
         """Report the evaluations that the run has written since the last call, and return whether to end it."""
-        while not self.reason and (mean := self._next()) is not None:
+        rows, anew = self._rows.take()
+        if anew:
+            self._evaluations = 0
+        for row in rows:
+            # an evaluation without a finished episode has no mean, and does not count
+            if row["kind"] != "evaluation" or row["mean"] is None or "confirmation" in row or self.reason:
+                continue
+            self._evaluations += 1
             if self._evaluations <= self._reported:
                 continue
-            self._reported = self._evaluations
+            self._reported, mean = self._evaluations, float(row["mean"])
             if self._ledger.report(self._trial, self._evaluations, mean):
                 self.reason = f"after evaluation {self._evaluations}, with a mean return of {mean:g}"
         return bool(self.reason)
-
-    def _begin(self) -> None:
-        self._read, self._evaluations, self._last = 0, 0, b""
-
-    def _next(self) -> float | None:
-        """The mean of the next evaluation, if it has been written. One without a finished episode does not count."""
-        try:
-            with self._metrics.open("rb") as file:
-                file.seek(self._read - len(self._last))
-                if file.read(len(self._last)) != self._last:  # a run that goes on has removed rows
-                    self._begin()
-                    file.seek(0)
-                while (line := file.readline()).endswith(b"\n"):
-                    self._read, self._last = self._read + len(line), line
-                    row = json.loads(line)
-                    if row["kind"] == "evaluation" and row["mean"] is not None and "confirmation" not in row:
-                        self._evaluations += 1
-                        return float(row["mean"])
-        except FileNotFoundError:
-            self._begin()
-        return None
 
 
 def mark_pruned(run: Path, reason: str) -> None:

@@ -44,7 +44,7 @@ def run_study(
     *,
     values: Mapping[str, Any] | None = None,
     jobs: int | None = None,
-    on: str | Executor = "",
+    on: str | Executor = "local",
     show_progress: bool = False,
 ) -> Study:
     """Run every arm with every seed, several runs at the same time, each in STUDY/ARM/seed-K. See `run_checked`.
@@ -56,7 +56,7 @@ def run_study(
         values: options for all arms as {"section.key": value}.
         jobs: the largest number of runs at the same time; default: as many as the usable cores allow, given the threads
             of one run.
-        on: where the runs are: "" for this machine; "ray", an address of Ray, "MODULE:NAME" or an executor
+        on: where the runs are: "local", "ray", an address of Ray, "MODULE:NAME" or an executor
             (`framework.processes.executors`).
         show_progress: print progress.
 
@@ -85,7 +85,7 @@ def run_checked(
     folder: str | Path,
     *,
     jobs: int | None = None,
-    on: str | Executor = "",
+    on: str | Executor = "local",
     show_progress: bool = False,
 ) -> Study:
     """Run a study whose arms have been checked, and write its report (`write_report`) into its folder.

@@ -19,7 +19,6 @@ from typing import IO, Any, TypeAlias
 from framework.assembly.assemble import assemble_agent
 from framework.assembly.manager import PluginError
 from framework.assembly.parts import Parts
-from framework.config import Source
 from framework.errors import FrameworkError
 from framework.events import EvaluationResult
 from framework.options import RunOptions
@@ -153,9 +152,9 @@ class EvaluationProcess:
 
 def serve(connection: Connection) -> None:
     """Build the agent of the first message, then answer every request until the other end is closed."""
-    names, options = connection.recv()
+    recipe = connection.recv()
     try:
-        agent = assemble_agent(names, [Source("the run", options)])
+        agent = assemble_agent(recipe.names, [recipe.source])
     except Exception as error:
         connection.send((False, f"the process that plays them cannot build the agent: {error}. {INSTEAD}"))
         return

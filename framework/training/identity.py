@@ -8,14 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from framework.assembly.configuration import ENDS, is_file
+from framework.assembly.configuration import is_file
 from framework.assembly.discovery import installed
 from framework.assembly.manager import Plugins
 from framework.assembly.parts import Parts
 from framework.training.run_folder import manifest
-
-FREE = (*ENDS, "run.hours", "checkpoint.every", "run.watchdog", "run.env_processes")
-"""The engine's options that may change when a run continues: `framework.config.Section.free`."""
 
 ABSENT = "(absent)"
 
@@ -30,7 +27,7 @@ def about(parts: Parts) -> dict[str, Any]:
 def identity(parts: Parts) -> dict[str, Any]:
     """Everything that must be the same for a run to continue bit for bit. The machine and the command may change."""
     described = {key: value for key, value in manifest(parts).items() if key not in ("machine", "command")}
-    free = {*FREE, *(f"{section.section_name}.{key}" for section in parts.config for key in section.free)}
+    free = {f"{section.section_name}.{key}" for section in parts.config for key in section.free}
     options = {path: value for path, value in parts.config.flat().items() if path not in free}
     # a file may lie elsewhere, or be the run's own copy: its content is compared below
     options["run.plugins"] = [Path(name).name if is_file(name) else name for name in options["run.plugins"]]

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -116,7 +116,7 @@ def train(
             if checkpoint is None:
                 create_run_folder(path, parts)
             at_the_end.enter_context(locked(path))
-        events = EventFile(path, parts.config.flat()) if path is not None else None
+        events = at_the_end.enter_context(closing(_event_file(path, parts, checkpoint))) if path is not None else None
         info = RunInfo(parts, path, show_progress, quiet, events)
         try:
             gathered = parts.plugins.gather("make_callbacks", CALLBACKS, config=parts.config, run=info)
@@ -156,6 +156,10 @@ def train(
     return Outcome(
         loop.counters, loop.last_evaluation, stopped_by, out_of_time.is_set(), longest, loop.reason, loop.complaints
     )
+
+
+def _event_file(folder: Path, parts: Parts, checkpoint: Checkpoint | None) -> EventFile:
+    return EventFile(folder, parts.config.flat(), checkpoint.env_steps + 1 if checkpoint else None)
 
 
 def _dispensable(parts: Parts, owners: Mapping[int, str], callback: Callback, error: Exception) -> bool:

@@ -82,6 +82,7 @@ def make_exploration(config: Config, seeds: Seeds) -> Exploration:
 def make_collector(
     stream: TransitionStream, policy: Policy, exploration: Exploration, config: Config, seeds: Seeds, slots: Slots
 ) -> Collector:
+    """Connect to the cluster, or refuse what cannot be collected by actors."""
     options, run = config[RayCollectOptions], config[RunOptions]
     if options.actors == 0:
         from framework.defaults.collector import InProcess

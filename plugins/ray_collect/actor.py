@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import ray
 
+from framework.assembly.recipe import Recipe
 from framework.defaults.collector import InProcess
 from framework.environments.processes import own_random_state
 from framework.environments.stream import TransitionStream
@@ -19,7 +20,7 @@ from framework.training.initial import with_weights
 from framework.types import Averaged, Counters, Loss, Policy, Spaces, State, Step
 from plugins.ray_collect.fragments import Fragment, pack
 from plugins.ray_collect.ladder import Ladder
-from plugins.remote import Failure, Recipe, answered, prepare_actor
+from plugins.remote import Failure, answered, builder_of, prepare_actor
 
 BATCH = 64
 """Transitions whose priorities are computed at once."""
@@ -112,7 +113,7 @@ class CollectingActor:
         else:
             self._stream.close()
             own_random_state(seed)
-        builder = self._recipe.changed({"run.seed": seed}).builder()
+        builder = builder_of(self._recipe.changed({"run.seed": seed}))
         self._stream = stream = builder.stream("train", self._num_envs, "train")
         self._policy = learner_of(builder.policy(stream.spaces))
         self._exploration = builder.exploration(stream.spaces)

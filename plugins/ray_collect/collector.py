@@ -5,26 +5,24 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import ray
 
+from framework.assembly.recipe import Recipe
 from framework.seeding import Seeds
 from framework.spaces import leaves_of
 from framework.types import Counters, Policy, Spaces, State, Step
 from plugins.ray_collect.actor import Collected, CollectingActor, Weights, learner_of
-from plugins.ray_collect.fragments import Fragment, Unpacker, joined, most_bytes
+from plugins.ray_collect.fragments import Unpacker, joined, most_bytes
+from plugins.ray_collect.member import Member, Request
 from plugins.ray_collect.options import RayCollectOptions
-from plugins.remote import Failure, Recipe, RemoteError
+from plugins.remote import START_SECONDS, Failure, RemoteError
 
 MOST_REQUESTS = 2
 """Requests of an actor that are under way, or whose fragment the learner has not used up."""
-
-START_SECONDS = 120.0
-"""How long an actor may need to start, beside `ray_collect.seconds`."""
 
 POLL_SECONDS = 0.002
 """The time between two looks for fragments while there are steps to hand over."""
@@ -37,61 +35,6 @@ LONGEST_LOOK = 1.0
 
 RECENT = 100
 """The fragments over which staleness is measured."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request under way."""
-
-    answer: Any
-    """Ray's reference."""
-    epoch: int
-
-
-@dataclass
-class Member:
-    """An actor in the run: its environments, its requests, and the fragments that the learner has not used up."""
-
-    number: int
-    num_envs: int
-    unpacker: Unpacker
-    actor: Any = None
-    """None: lost, and not replaced any more."""
-    epoch: int = -1
-    losses: int = 0
-    fresh: bool = True
-    """Whether the actor has not answered yet."""
-    silent: float = 0.0
-    """Seconds for which the learner has looked for an answer in vain."""
-    process: int = 0
-    """The number of its process, once it has answered."""
-    cut: bool = False
-    """Whether the next fragment begins new episodes in place of lost ones."""
-    requests: deque[Request] = field(default_factory=deque)
-    waiting: deque[tuple[Fragment, bool]] = field(default_factory=deque)
-    """Fragments, with `cut` of each."""
-    steps: Iterator[Step] | None = None
-    """The rest of the fragment in use."""
-
-    def next_step(self) -> Step | None:
-        """The next step of this actor; None if the learner has used up everything."""
-        while True:
-            if self.steps is not None:
-                step = next(self.steps, None)
-                if step is not None:
-                    return step
-                self.steps = None
-            if not self.waiting:
-                return None
-            fragment, cut = self.waiting.popleft()
-            if cut:
-                self.unpacker.cut()
-            self.steps = self.unpacker.unpack(fragment)
-
-    @property
-    def load(self) -> int:
-        """Requests under way, and fragments that are not used up."""
-        return len(self.requests) + len(self.waiting) + (self.steps is not None)
 
 
 class ActorCollector:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from framework.config import Field, Section
+from plugins.remote import ADDRESS, CORES
 
 
 class RayCollectOptions(Section, name="ray_collect", free=("address", "cores", "seconds", "restarts")):
     """Who collects, and how far actors may be behind the learner."""
 
-    address: str = Field(
-        "",
-        description="HOST:PORT of a Ray cluster's head node, or auto for a Ray that runs on this machine; empty: the "
-        "run starts one here, and stops it",
-    )
+    address: str = Field("", description=ADDRESS)
     actors: int | None = Field(
         None,
         ge=0,
@@ -20,7 +17,7 @@ class RayCollectOptions(Section, name="ray_collect", free=("address", "cores", "
         description="actors that share run.num_envs environments; not set: one for each environment; 0: none, the "
         "run's process collects, with the ε of the first actor",
     )
-    cores: float = Field(1.0, ge=0, le=1024, description="cores that each actor reserves; 0: it takes what is left")
+    cores: float = Field(1.0, ge=0, le=1024, description=CORES)
     epsilon: float = Field(0.4, ge=0, le=1, description="ε of the first actor; see alpha")
     alpha: float = Field(7.0, ge=0, description="α: actor i of N explores with ε^(1 + i/(N − 1) · α)")
     fragment: int = Field(50, ge=1, le=100_000, description="steps of each environment in a fragment")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from framework.assembly.recipe import Recipe
 from framework.config import Config
-from framework.errors import UsageError
 from framework.options import RecordOptions
-from framework.processes.limits import usable_cores
 from framework.seeding import Seeds
 from framework.types import Policy, Spaces
 from plugins.ray_collect.collector import ActorCollector
 from plugins.ray_collect.elsewhere import Elsewhere
 from plugins.ray_collect.options import RayCollectOptions
-from plugins.remote import Recipe, cluster
+from plugins.remote import cluster
 
 
 def start(
@@ -30,22 +29,11 @@ def start(
     Raises:
         UsageError: if the cluster does not answer, or has too few cores.
     """
-    import ray
-
     actors = options.actors or spaces.num_envs
     shares = [len(share) for share in np.array_split(np.arange(spaces.num_envs), actors)]
-    needed = actors * options.cores
-    envs.at_close.enter_context(cluster(options.address, max(usable_cores(), round(needed + 0.5))))
-    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    cores = float(resources.get("CPU", 0))
-    if needed > cores:
-        raise UsageError(
-            f"{actors} actors with ray_collect.cores = {options.cores:g} need {needed:g} cores, and the cluster has "
-            f"{cores:g}: lower ray_collect.actors or ray_collect.cores; with 0 cores, actors share what there is"
-        )
-    recipe = Recipe.of(
-        config,
-        {"ray_collect.actors": 0, "run.device": "cpu", "run.num_envs": max(shares), "run.env_processes": False},
+    envs.at_close.enter_context(cluster("ray_collect", options.address, actors, options.cores))
+    recipe = Recipe.of(config).changed(
+        {"ray_collect.actors": 0, "run.device": "cpu", "run.num_envs": max(shares), "run.env_processes": False}
     )
     infos = 1 + len(config[RecordOptions].info)  # is_success is recorded without being asked
     collector = ActorCollector(recipe, shares, options, spaces, policy, seeds, prioritised, infos)

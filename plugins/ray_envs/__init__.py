@@ -38,6 +38,7 @@ def config_sections() -> Sequence[type[Section]]:
 
 @hookimpl(wrapper=True)
 def make_env(config: Config, role: Role, slots: Slots) -> Generator[None, Any, Any]:
+    """Put the training environments into actors, and leave all others where they are."""
     made = yield
     options = config[RayEnvsOptions]
     if role != "train" or options.actors == 0:

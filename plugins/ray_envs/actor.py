@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 
 import gymnasium
 
+from framework.assembly.recipe import Recipe
 from framework.environments.edge import Edge
-from plugins.remote import Failure, Recipe, answered, prepare_actor
+from plugins.remote import Failure, answered, builder_of, prepare_actor
 
 Shown: TypeAlias = tuple[Any, float, bool, bool, dict[str, Any]]
 """Observation, reward, terminated, truncated, info; after a reset with 0, False, False."""
@@ -61,7 +62,7 @@ class EnvironmentActor:
 
     def _open(self) -> Described:
         prepare_actor(self._seed)
-        factory = self._recipe.builder().single_environments("train", len(self._env_ids))
+        factory = builder_of(self._recipe).single_environments("train", len(self._env_ids))
         self._envs = {env_id: Edge(factory(), self._wanted) for env_id in self._env_ids}
         env = self._envs[self._env_ids[0]]
         return Described(env.observation_space, env.action_space, dict(env.metadata))

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from framework.config import Field, Section
+from plugins.remote import ADDRESS, CORES
 
 
 class RayEnvsOptions(Section, name="ray_envs", free=("address", "actors", "cores", "seconds")):
     """Where the training environments play."""
 
-    address: str = Field(
-        "",
-        description="HOST:PORT of a Ray cluster's head node, or auto for a Ray that runs on this machine; empty: the "
-        "run starts one here, and stops it",
-    )
+    address: str = Field("", description=ADDRESS)
     actors: int | None = Field(
         None,
         ge=0,
@@ -20,9 +17,7 @@ class RayEnvsOptions(Section, name="ray_envs", free=("address", "actors", "cores
         description="processes that share the environments; not set: as many as there are cores, at most one for each "
         "environment; 0: none, the environments play in the run's process",
     )
-    cores: float = Field(
-        1.0, ge=0, le=1024, description="cores that each actor reserves on the cluster; 0: it takes what is left"
-    )
+    cores: float = Field(1.0, ge=0, le=1024, description=CORES)
     seconds: float = Field(
         60.0,
         gt=0,

@@ -14,13 +14,11 @@ import ray
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
+from framework.assembly.recipe import Recipe
 from framework.errors import NotRepeated
 from plugins.ray_envs.actor import Described, EnvironmentActor, Shown
 from plugins.ray_envs.options import RayEnvsOptions
-from plugins.remote import Failure, Recipe, RemoteError
-
-START_SECONDS = 120.0
-"""How long an actor may need to start and to make its environments, beside `ray_envs.seconds`."""
+from plugins.remote import START_SECONDS, Failure, RemoteError
 
 ATTEMPTS = 3
 """An actor that is lost so often with the same request is not replaced again: the request itself may be the cause."""

@@ -30,19 +30,24 @@ pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.filterwarnings(
 VALUES: dict[str, Any] = {"run.episodes": 30, "evaluation.every": 40, "evaluation.episodes": 2}
 
 
-def test_the_store_has_the_curves_and_the_options(tmp_path: Path) -> None:
+def kept_by(uri: str, tmp_path: Path) -> Any:
+    """What MLflow keeps of a run, after its evaluations were compared with those that the run wrote."""
     from mlflow import MlflowClient
 
-    uri = f"sqlite:///{tmp_path / 'store.db'}"
-    parts = assemble("tabular,chain,mlflow", {**VALUES, "mlflow.uri": uri, "mlflow.experiment": "tried"})
-    framework.train(parts, tmp_path / "mine")
+    given = {**VALUES, "mlflow.uri": uri, "mlflow.experiment": "tried"}
+    framework.train(assemble("tabular,chain,mlflow", given), tmp_path / "mine")
     client = MlflowClient(uri)
     (kept,) = client.search_runs([client.get_experiment_by_name("tried").experiment_id])
-    assert (kept.info.run_name, kept.info.status) == ("mine", "FINISHED")
-    assert kept.data.params["tabular.learning_rate"] == "1.0"
     history = client.get_metric_history(kept.info.run_id, "evaluation/mean")
     written = [row for row in read_rows(tmp_path / "mine" / "metrics.jsonl") if row["kind"] == "evaluation"]
     assert [(one.step, one.value) for one in history] == [(row["env_steps"], row["mean"]) for row in written]
+    assert (kept.info.run_name, kept.info.status) == ("mine", "FINISHED")
+    return kept
+
+
+def test_the_store_has_the_curves_and_the_options(tmp_path: Path) -> None:
+    kept = kept_by(f"sqlite:///{tmp_path / 'store.db'}", tmp_path)
+    assert kept.data.params["tabular.learning_rate"] == "1.0"
     assert "episode/return" in kept.data.metrics
 
 
@@ -80,18 +85,7 @@ def answers(address: str) -> bool:
 
 
 def test_the_real_server_gets_the_whole_run(server: str, tmp_path: Path) -> None:
-    from mlflow import MlflowClient
-
-    given = {**VALUES, "mlflow.uri": server, "mlflow.experiment": "served"}
-    framework.train(assemble("tabular,chain,mlflow", given), tmp_path / "mine")
-
-    client = MlflowClient(server)
-    (kept,) = client.search_runs([client.get_experiment_by_name("served").experiment_id])
-    assert (kept.info.run_name, kept.info.status) == ("mine", "FINISHED")
-    assert kept.data.params["run.episodes"] == "30"
-    history = client.get_metric_history(kept.info.run_id, "evaluation/mean")
-    written = [row for row in read_rows(tmp_path / "mine" / "metrics.jsonl") if row["kind"] == "evaluation"]
-    assert [(one.step, one.value) for one in history] == [(row["env_steps"], row["mean"]) for row in written]
+    assert kept_by(server, tmp_path).data.params["run.episodes"] == "30"
 
 
 def test_a_server_that_dies_costs_the_run_nothing(

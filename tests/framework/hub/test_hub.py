@@ -16,6 +16,7 @@ import pytest
 
 import framework
 from framework.assembly.assemble import assemble
+from framework.checkpoints.manifest import Entry
 from framework.errors import FrameworkError, UsageError
 from framework.hub import contents, pull, push
 from framework.recording.rows import read_rows
@@ -228,7 +229,7 @@ def test_a_push_meanwhile_does_not_mix_two_runs(
     push(run, NAME, endpoint=hub.address)
     before = dict(hub.files(NAME))
 
-    def and_somebody_pushes(path: Path) -> dict[str, contents.Item]:
+    def and_somebody_pushes(path: Path) -> dict[str, Entry]:
         hub.commit(NAME, dict.fromkeys(before, b"another run"))
         return contents.read_list(path)
 

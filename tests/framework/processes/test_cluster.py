@@ -36,6 +36,17 @@ with connect("", cores=2):
     done = subprocess.run([sys.executable, "-c", inner % address], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "2.0", done
     assert ray.get(ray.remote(lambda: 5).remote()) == 5
+    with connect(address), connect("auto"):
+        pass
+    from framework.errors import UsageError
+    import socket
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        try:
+            with connect("127.0.0.1:%d" % other.getsockname()[1]):
+                raise AssertionError
+        except UsageError as error:
+            assert "is connected to the Ray cluster at" in str(error), error
+    assert ray.is_initialized()
 assert not ray.is_initialized()
 """
 

@@ -13,12 +13,27 @@ from typing import Any
 
 import pytest
 
+import framework
 from framework.recording import MetricsWriter, read_rows
 from framework.recording.events import EventFile
+from framework.types import Counters
 
 
-def writer(run: Any, folder: Path, learning_every: int = 500) -> MetricsWriter:
-    return MetricsWriter(folder, run.exploration, run.statistics, learning_every, clock=run.clock)
+class Closing(MetricsWriter):
+    """Closes TensorBoard's file at its end, as a run does."""
+
+    file: EventFile
+
+    def on_end(self, counters: Counters) -> None:
+        super().on_end(counters)
+        self.file.close()
+
+
+def writer(run: Any, folder: Path, learning_every: int = 500) -> Closing:
+    file = EventFile(folder)
+    made = Closing(folder, run.exploration, run.statistics, learning_every, clock=run.clock, events=file)
+    made.file = file
+    return made
 
 
 def rows(folder: Path, kind: str) -> list[dict[str, Any]]:
@@ -187,12 +202,17 @@ def test_a_resumed_run_writes_what_an_unbroken_one_would(scripted: Callable[...,
     resumed.start(again)
     finish(resumed)
     assert read_rows(broken / "metrics.jsonl") == read_rows(unbroken / "metrics.jsonl")
-
     killed.on_end(run.counters)
-    names = sorted(broken.glob("events.out.tfevents.*"), key=lambda path: path.suffix)
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_tensorboard_forgets_what_a_run_wrote_after_its_checkpoint(tmp_path: Path) -> None:
+    framework.train(framework.assemble("tabular,chain", {"run.steps": 100, "run.episodes": None}), tmp_path / "run")
+    framework.resume(tmp_path / "run", {"run.steps": 200})
+    names = sorted((tmp_path / "run").glob("events.out.tfevents.*"), key=lambda path: path.suffix)
     assert [path.suffix for path in names] == [".0", ".1"]
-    (start,) = (event for event in events(names[1]) if event.HasField("session_log"))
-    assert start.step == 11, "TensorBoard must forget what the killed run wrote after step 10"
+    starts = [[event.step for event in events(name) if event.HasField("session_log")] for name in names]
+    assert starts == [[], [101]]
 
 
 def test_no_torch_and_nothing_heavy(tmp_path: Path) -> None:
@@ -207,12 +227,16 @@ from framework.types import Counters
 class Exploration:
     def metrics(self, counters): return {{}}
 exploration, folder = Exploration(), pathlib.Path({str(tmp_path)!r})
-writer = recording.MetricsWriter(folder, exploration, recording.EpisodeStatistics(exploration))
+from framework.recording.events import EventFile
+from framework.types import Counters
+file = EventFile(folder)
+writer = recording.MetricsWriter(folder, exploration, recording.EpisodeStatistics(exploration), events=file)
 counters = Counters(episodes=1)
 writer.on_start(counters)
 assert "tensorboardX" not in sys.modules
 writer.on_episode(Episode(1, 0, 1.0, 1), counters)
 writer.on_end(counters)
+file.close()
 assert "tensorboardX" in sys.modules and "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], check=True)
@@ -230,9 +254,7 @@ def test_the_options_are_hyperparameters_of_tensorboard_once(tmp_path: Path) -> 
 
     options = {"run.seed": 3, "dqn.mlp": (64, 64), "dqn.loss": "huber", "run.until": None, "run.deterministic": False}
     for started in (0, 50):  # a run, and the same run resumed
-        file = EventFile(tmp_path, options)
-        if started:
-            file.purge_from(started + 1)
+        file = EventFile(tmp_path, options, started + 1 if started else None)
         file.write(started, {"episode/return": 1.0})
         file.close()
     values = [
