@@ -27,7 +27,8 @@ Arguments of more than one hook:
     exploration   the part from `make_exploration`
     slots         fills slots of your own: `slots.constructor("dqn_head", …)` or `slots.fill("mine_part", Part, …)`,
                   with every argument that the slot declares; `slots.note(text)` tells the user something, and a
-                  decorator that has nothing to do calls `slots.idle`
+                  decorator that has nothing to do calls `slots.idle`; `slots.uses("make_loss", "exploration")` tells
+                  whether the part of another slot takes an argument
 
 Conventions beside the hooks:
 
@@ -302,7 +303,6 @@ def make_collector(
 
     Args:
         stream: the training environments as one stream of transitions.
-        slots: who fills the other slots. `slots.uses("make_loss", "exploration")` tells an on-policy loss.
     """
     raise NotImplementedError
 

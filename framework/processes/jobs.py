@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Protocol, TypeVar
 
-from framework.processes.executor import Executor, Job, Process
-from framework.processes.local import ONE_THREAD, Local
-
-__all__ = ["ONE_THREAD", "Job", "Watcher", "run_jobs"]
+from framework.errors import FrameworkError, UsageError
+from framework.processes.executor import Executor, Process
+from framework.processes.local import Local
 
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 10.0
@@ -42,7 +41,7 @@ class Watcher(Protocol[J]):
         """Called about every `POLL_SECONDS` while jobs run."""
 
 
-T = TypeVar("T", bound=Any)
+T = TypeVar("T")
 
 
 def run_jobs(jobs: Sequence[T], at_once: int, watcher: Watcher[T], executor: Executor | None = None) -> bool:
@@ -56,18 +55,23 @@ def run_jobs(jobs: Sequence[T], at_once: int, watcher: Watcher[T], executor: Exe
         at_once: the most processes at a time.
         watcher: receives the events.
         executor: where they run, entered already; None: as children of this process.
+
+    Raises:
+        UsageError: if the executor refuses the first jobs, so that nothing has begun.
+        FrameworkError: if it refuses others.
     """
     if executor is None:
         with Local() as local:
             return run_jobs(jobs, at_once, watcher, local)
     waiting, running = deque(jobs), list[tuple[T, Process]]()
-    passed_on = killed = False
+    passed_on = killed = has_begun = False
     with _signals() as interrupts:
         try:
             while running or (waiting and not interrupts):
                 if waiting and len(running) < at_once and not interrupts:
                     batch = [waiting.popleft() for _ in range(min(len(waiting), at_once - len(running)))]
-                    running += zip(batch, executor.start(batch), strict=True)
+                    running += zip(batch, _started(executor, batch, has_begun), strict=True)
+                    has_begun = True
                 if interrupts and not passed_on:
                     passed_on = True
                     _signal(running, signal.SIGINT)
@@ -88,6 +92,15 @@ def run_jobs(jobs: Sequence[T], at_once: int, watcher: Watcher[T], executor: Exe
         finally:
             _end(running)
     return bool(interrupts)
+
+
+def _started(executor: Executor, batch: Sequence[Any], has_begun: bool) -> Sequence[Process]:
+    try:
+        return executor.start(batch)
+    except UsageError as error:
+        if has_begun:  # then it is no longer true that nothing has begun
+            raise FrameworkError(str(error)) from error
+        raise
 
 
 def _signal(running: Sequence[tuple[Any, Process]], number: int) -> None:

@@ -11,16 +11,14 @@ from framework.errors import FrameworkError, UsageError
 from framework.processes.executor import LOST, Executor
 from framework.processes.executors import executor_of
 from framework.processes.jobs import run_jobs
-from framework.recording.files import replacing
-from framework.recording.rows import to_json
 from framework.search.definition import Definition, read_sweep, trial_folder
 from framework.search.ledger import Ledger, Trial
 from framework.search.objective import objective_of
 from framework.search.pruning import Pruning, mark_pruned
 from framework.study.arms import Arm, check_arm
 from framework.study.continuing import Continuation
-from framework.study.results import read_run
-from framework.study.runs import RESULT, Run
+from framework.study.results import finish
+from framework.study.runs import Run
 
 WAIT_SECONDS = 0.5
 """Time between two looks at the trials of other processes, when no other trial is left."""
@@ -140,9 +138,7 @@ def _complete(run: Run, pruning: Pruning | None, executor: Executor) -> None:
             raise _Interrupted
         if watcher.code != 0:
             raise _Failed(f"seed {run.seed}: {_reason(run, watcher.code)}")
-        with replacing(run.folder / RESULT) as temporary:
-            temporary.write_text(to_json(read_run(run.folder, run.arm.label, run.seed).row()) + "\n", encoding="utf-8")
-        run.drop_checkpoints()
+        finish(run)
     if pruning is not None and pruning.is_pruned():
         raise _Pruned
 

@@ -51,7 +51,6 @@ class Progress:
     def ended(self, job: Run, code: int, interrupted: bool) -> bool:
         if code == 0:
             result = self.table.add(job)
-            job.drop_checkpoints()
             seconds = "" if result.seconds is None else f", {result.seconds:,.1f} s"
             what = f"final return {shown(result.final)} after {result.steps:,} steps{seconds}"
         elif interrupted:

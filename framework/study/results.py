@@ -24,10 +24,11 @@ import numpy as np
 from jaxtyping import Float64, Real
 
 from framework.errors import FrameworkError, UsageError
+from framework.recording.files import replacing
 from framework.recording.metrics import METRICS
-from framework.recording.rows import read_rows
+from framework.recording.rows import read_rows, to_json
 from framework.study.folder import read_arms
-from framework.study.runs import RESULT, folder_name
+from framework.study.runs import RESULT, Run, folder_name
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,15 @@ class RunResult:
             for item in fields(self)
             if item.name != "curve"
         }
+
+
+def finish(run: Run) -> RunResult:
+    """Read the result of a run that has ended in good order. From now on, the run is complete."""
+    result = read_run(run.folder, run.arm.label, run.seed)
+    with replacing(run.folder / RESULT) as temporary:
+        temporary.write_text(to_json(result.row()) + "\n", encoding="utf-8")
+    run.drop_checkpoints()
+    return result
 
 
 def read_run(folder: Path, arm: str, seed: int) -> RunResult:

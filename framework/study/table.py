@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from framework.recording.files import replacing
-from framework.recording.rows import to_json
 from framework.study.report import write_table
-from framework.study.results import RunResult, read_run
-from framework.study.runs import RESULT, Run
+from framework.study.results import RunResult, finish, read_run
+from framework.study.runs import Run
 
 
 class Table:
@@ -28,9 +26,7 @@ class Table:
 
     def add(self, run: Run) -> RunResult:
         """Read the result of a run that has ended in good order. From now on, it is complete."""
-        result = read_run(run.folder, run.arm.label, run.seed)
-        with replacing(run.folder / RESULT) as temporary:
-            temporary.write_text(to_json(result.row()) + "\n", encoding="utf-8")
+        result = finish(run)
         self._known[run.folder] = result
         self._write()
         return result

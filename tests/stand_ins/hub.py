@@ -10,6 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+USER = "me"
+"""The user of the token."""
+
 
 class Hub:
     """Repositories in memory: name → list of commits, each of which is name of a file → bytes."""
@@ -138,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, files[path], {"ETag": tag, "X-Repo-Commit": sha, "Accept-Ranges": "bytes"})
 
     def _create(self, wanted: dict[str, Any]) -> None:
-        name = "/".join(part for part in (wanted.get("organization"), wanted["name"]) if part)
+        name = f"{wanted.get('organization') or USER}/{wanted['name']}"
         if name in self.served.repositories:
             self._answer(409, {"error": "You already created this model repo", "url": f"{self.served.address}/{name}"})
             return

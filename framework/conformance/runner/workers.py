@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import psutil
 
-from framework.processes.jobs import ONE_THREAD
+from framework.processes.local import ONE_THREAD
 from framework.training.blame import LIBRARIES
 
 MEMORY = 4 * 2**30

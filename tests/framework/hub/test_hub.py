@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -136,6 +137,50 @@ def test_a_second_push_replaces_the_first_and_keeps_what_people_wrote(run: Path,
     hub.commit(NAME, {**hub.files(NAME), "README.md": b"my own words"})
     assert push(run, NAME, endpoint=hub.address).card_kept
     assert hub.files(NAME)["README.md"] == b"my own words"
+
+
+@pytest.mark.parametrize("changes", [1, 100])
+def test_a_run_that_goes_on_is_pushed_as_it_was_at_one_moment(
+    run: Path, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: int
+) -> None:
+    mine = Path(shutil.copytree(run, tmp_path / "mine"))
+    copied, left = shutil.copyfile, [changes]
+
+    def and_the_run_writes_a_checkpoint(source: Path, to: Path) -> None:
+        copied(source, to)
+        if source.name == "LATEST" and left[0]:
+            left[0] -= 1
+            old, digest = source.read_text().split()
+            new = f"{int(old) + 1:06}"
+            (source.parent / old).rename(source.parent / new)
+            (source.parent / "new").write_text(f"{new} {digest}\n")
+            (source.parent / "new").replace(source)
+
+    monkeypatch.setattr("framework.hub.send.shutil.copyfile", and_the_run_writes_a_checkpoint)
+    if changes > 5:
+        with pytest.raises(UsageError, match="changes while it is copied"):
+            push(mine, NAME, checkpoints=True, endpoint=hub.address)
+        assert NAME not in hub.repositories, "nothing was created on the hub"
+        return
+    push(mine, NAME, checkpoints=True, endpoint=hub.address)
+    files = hub.files(NAME)
+    sent = {name.removeprefix("checkpoints/"): data for name, data in files.items() if name.startswith("checkpoints/")}
+    assert sent == content(mine / "checkpoints")
+    assert sent["LATEST"].decode().split()[0] in {name.partition("/")[0] for name in sent}
+
+
+def test_links_do_not_travel(run: Path, hub: Hub, tmp_path: Path) -> None:
+    mine = Path(shutil.copytree(run, tmp_path / "mine"))
+    (tmp_path / "secret").write_text("secret")
+    (mine / "secret.png").symlink_to(tmp_path / "secret")
+    assert "secret.png" in push(mine, NAME, endpoint=hub.address).left_behind
+    assert "secret.png" not in hub.files(NAME)
+
+
+def test_a_name_without_a_user_is_that_of_the_token(run: Path, hub: Hub) -> None:
+    sent = push(run, "chain", endpoint=hub.address)
+    assert sent.repository == "me/chain"
+    assert "last.safetensors" in hub.files("me/chain")
 
 
 def test_only_files_of_the_list_arrive(run: Path, hub: Hub, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framework.errors import FrameworkError, UsageError
 from framework.processes import jobs
 from framework.processes.executor import LOST
 from framework.processes.jobs import run_jobs
@@ -172,6 +173,29 @@ def test_after_ctrl_c_nothing_starts_and_whatever_runs_is_told_once(
     assert spy.told <= 1
     if not interrupted:
         assert [spy.seen[id(job)] for job in scripted] == [job.codes for job in scripted]
+
+
+class FullExecutor(ScriptedExecutor):
+    """Refuses after so many calls of `start`."""
+
+    def __init__(self, starts: int) -> None:
+        super().__init__(None)
+        self.starts = starts
+
+    def start(self, jobs: Sequence[ScriptedJob]) -> list[ScriptedProcess]:
+        if not self.starts:
+            raise UsageError("the queue is full")
+        self.starts -= 1
+        return super().start(jobs)
+
+
+@pytest.mark.parametrize(("starts", "code"), [(0, 2), (1, 1)])
+def test_a_refusal_after_the_first_start_is_no_wrong_input(starts: int, code: int) -> None:
+    executor = FullExecutor(starts)
+    with pytest.raises(FrameworkError, match="the queue is full") as refused:
+        run_jobs([ScriptedJob([0], 0), ScriptedJob([0], 0)], 1, RetryingSpy(), executor)
+    assert refused.value.exit_code == code, "2 says that nothing has begun"
+    assert all(process.has_ended for process in executor.processes)
 
 
 MEET = """

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.errors import FrameworkError
-from framework.recording.rows import RowFile, read_rows, to_json
+from framework.recording.rows import NewRows, RowFile, read_rows, to_json
 
 rows = st.lists(
     st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.floats() | st.text()), max_size=8
@@ -66,3 +66,23 @@ def test_a_damaged_line_is_named(tmp_path: Path, damage: bytes) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FrameworkError, match=r"rows\.jsonl: cannot be read: No such file"):
         read_rows(tmp_path / "rows.jsonl")
+
+
+@given(st.data())
+def test_new_rows_are_each_read_once_however_the_file_grows_and_is_cut(data: st.DataObject) -> None:
+    """A model: whoever reads always knows the file's complete rows, also after a run has removed some and gone on."""
+    with tempfile.TemporaryDirectory() as place:
+        path, reader, known, count = Path(place) / "rows.jsonl", NewRows(Path(place) / "rows.jsonl"), [], 0
+        for _ in range(data.draw(st.integers(1, 8))):
+            content = path.read_bytes() if path.exists() else b""
+            if data.draw(st.booleans(), "cut"):
+                ends = [place + 1 for place, sign in enumerate(content) if sign == ord("\n")]
+                content = content[: data.draw(st.sampled_from([0, *ends]))]
+            for _ in range(data.draw(st.integers(0, 3))):
+                count += 1
+                content += json.dumps({"row": count, "more": "x" * data.draw(st.integers(0, 3))}).encode() + b"\n"
+            path.write_bytes(content + data.draw(st.sampled_from([b"", b'{"row'])))
+            rows, anew = reader.take()
+            known = rows if anew else [*known, *rows]
+            assert known == [json.loads(line) for line in content.splitlines()]
+            path.write_bytes(content)

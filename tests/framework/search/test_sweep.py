@@ -257,3 +257,30 @@ def test_a_sweep_whose_every_trial_fails_says_so(tmp_path: Path) -> None:
     assert "error: no trial of the sweep is complete: s" in err
     assert "2 trials: 2 failed." in out
     assert not (tmp_path / "s" / "best.toml").exists()
+
+
+BUSY = """
+from pathlib import Path
+from framework.errors import UsageError
+from framework.processes.local import Local
+class Busy(Local):
+    def start(self, jobs):
+        if not Path("free").exists():
+            raise UsageError("the queue is full")
+        return super().start(jobs)
+"""
+
+
+@pytest.mark.timeout(300)
+def test_a_queue_that_is_busy_fails_no_trial(tmp_path: Path) -> None:
+    (tmp_path / "busy.py").write_text(BUSY)
+    words = (*CHAIN, "--over", "tabular.initial=uniform(-1, 1)", "--trials", "2", "--jobs", "1", "--seeds", "1")
+    words = (*words, "--steps", "60", "--study-dir", "s", "--on", "busy:Busy")
+    code, _, err = command(*words, cwd=tmp_path)
+    assert code == 1
+    assert "the queue is full" in err
+    assert [row["state"] for row in rows_of(tmp_path / "s")] == ["running"]
+    (tmp_path / "free").touch()
+    code, _, err = command(*words, cwd=tmp_path)
+    assert code == 0, err
+    assert [row["state"] for row in rows_of(tmp_path / "s")] == ["complete", "complete"]
