@@ -27,9 +27,12 @@ def no_figures() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_here() -> Iterator[None]:
-    """A Ray on this machine for all tests of the session: starting one takes seconds. Runs join it."""
+    """A Ray on this machine for all tests of a module: starting one takes seconds. Runs join it.
+
+    It ends with the module, because tests of other modules have clusters of their own, and a process joins only one.
+    """
     pytest.importorskip("ray")
     from framework.processes.cluster import connect
 

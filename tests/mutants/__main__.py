@@ -10,7 +10,6 @@ python -m tests.mutants --page             bugs and correct compositions, and do
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -22,7 +21,7 @@ import typer
 from tests.mutants.correct_compositions import COMPOSITIONS
 from tests.mutants.examination import Examination, Until, each_in_a_process, examine_correct, examine_mutant
 from tests.mutants.mutant import Mutant, all_mutants
-from tests.mutants.page import ROOT, write_page
+from tests.mutants.page import measured_commit, write_page
 from tests.mutants.timing import LARGEST, time_check
 
 
@@ -51,15 +50,6 @@ def main(
         write_page(bugs, accused, [time_check(plugins) for plugins in LARGEST], commit)
     good = all(found.failures for _, found in bugs) and not any(found.failures for found in accused)
     sys.exit(0 if good else 1)
-
-
-def measured_commit() -> str:
-    """The commit of this checkout at the start; "unknown" without git."""
-    try:
-        command = ["git", "describe", "--always", "--dirty"]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 class Known:

@@ -121,9 +121,13 @@ R = TypeVar("R")
 
 def each_in_a_process(work: Callable[[T], R], tasks: Iterable[T], jobs: int) -> Iterator[R]:
     """The results, in order; every task has a process of its own, forked from this one."""
+    with prepare_forking().Pool(jobs, maxtasksperchild=1) as pool:
+        yield from pool.imap(work, tasks, chunksize=1)
+
+
+def prepare_forking() -> Any:
+    """Import here, once, what is large. Returns multiprocessing's context that forks this process."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     for name in LARGE:
         importlib.import_module(name)
-    context: Any = multiprocessing.get_context("fork")
-    with context.Pool(jobs, maxtasksperchild=1) as pool:
-        yield from pool.imap(work, tasks, chunksize=1)
+    return multiprocessing.get_context("fork")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -25,6 +26,15 @@ Results = Sequence[tuple[Mutant, Examination]]
 def write_page(bugs: Results, correct: Sequence[Examination], timings: Sequence[Timing], commit: str) -> None:
     """Write the page. `commit` is the commit that was measured."""
     PAGE.write_text("\n\n".join(_sections(bugs, correct, timings, commit)) + "\n", encoding="utf-8")
+
+
+def measured_commit() -> str:
+    """The commit of this checkout at the start; "unknown" without git."""
+    try:
+        command = ["git", "describe", "--always", "--dirty"]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def _sections(bugs: Results, correct: Sequence[Examination], timings: Sequence[Timing], commit: str) -> list[str]:

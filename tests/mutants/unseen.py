@@ -1,0 +1,232 @@
+"""Measures the harness with bugs that nobody chose: changes drawn by a seed (`operators.py`), checked, then tested.
+
+python -m tests.mutants.unseen                  draw, and run every check until one fails
+python -m tests.mutants.unseen --tests          those that no check catches: the tests that name their module
+python -m tests.mutants.unseen --whole          those that are left: the whole suite of `tox`
+python -m tests.mutants.unseen --page           docs/results/harness-unseen.md, from the table
+
+The table (docs/results/harness-unseen.csv) grows with each of these, and is continued where it was left. Its column
+`sorted` is written by hand, for what no check catches: "equivalent: …" says why the change makes no difference, and
+"hole: …" what was missing.
+"""
+
+from __future__ import annotations
+
+import csv
+import multiprocessing
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tests.mutants.examination import examine_mutant, prepare_forking
+from tests.mutants.mutant import Mutant, planted
+from tests.mutants.operators import drawn, path_of
+from tests.mutants.page import ROOT, measured_commit
+
+PAGE = ROOT / "docs" / "results" / "harness-unseen.md"
+TABLE = PAGE.with_suffix(".csv")
+
+MEMORY = 12 * 2**30
+"""Bytes of address space for the checks of one change: some changes ask for all there is."""
+
+SECONDS = 300
+"""The longest time for the checks of one change; some changes never end."""
+
+TESTS_SECONDS = 1200
+"""The same for tests."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A change, and what was found."""
+
+    name: str
+    old: str
+    new: str
+    plugins: str
+    verdict: str
+    """One of the constants below."""
+    by: str
+    """The check or the test that caught it."""
+    commit: str
+    """The commit whose checks were run."""
+    sorted: str = ""
+    """By hand: why it makes no difference, or what was missing."""
+
+
+BY_CHECK = "check"
+BY_TESTS = "tests"
+UNTESTED = "no check"
+"""No check catches it, and no test has been run."""
+UNTESTED_WHOLE = "no test near it"
+"""Nor does a test that names its module."""
+SURVIVED = "survived"
+"""Nor does any test of the suite."""
+
+
+def main(
+    count: Annotated[int, typer.Option(help="How many changes are drawn.")] = 200,
+    seed: Annotated[int, typer.Option(help="The seed of the draw.")] = 0,
+    tests: Annotated[bool, typer.Option("--tests", help="Run the tests near what no check catches.")] = False,
+    whole: Annotated[bool, typer.Option("--whole", help="Run the whole suite on what is left.")] = False,
+    page: Annotated[bool, typer.Option("--page", help="Write the page.")] = False,
+    table: Annotated[Path, typer.Option(help="The table of results.")] = TABLE,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes side by side.")] = 2,
+) -> None:
+    """Draw changes, examine them, and write what was found."""
+    rows = {row.name: row for row in read_table(table)}
+    if page:
+        write_page(list(rows.values()))
+        return
+    mutants = {mutant.name: mutant for mutant in drawn(count, seed)}
+    if tests or whole:
+        wanted = UNTESTED if tests else UNTESTED_WHOLE
+        chosen = [mutant for name, mutant in mutants.items() if name in rows and rows[name].verdict == wanted]
+        survived = UNTESTED_WHOLE if tests else SURVIVED
+        for mutant, by in tested(chosen, whole, jobs):
+            rows[mutant.name] = replace(rows[mutant.name], verdict=BY_TESTS if by else survived, by=by)
+            keep(table, rows, mutant.name)
+        return
+    commit = measured_commit()
+    for mutant, by in checked([mutant for name, mutant in mutants.items() if name not in rows], jobs):
+        verdict = BY_CHECK if by else UNTESTED
+        rows[mutant.name] = Row(mutant.name, mutant.old, mutant.new, mutant.plugins, verdict, by, commit)
+        keep(table, rows, mutant.name)
+
+
+def keep(table: Path, rows: Mapping[str, Row], name: str) -> None:
+    """Write the table, and say what was found of one change."""
+    with table.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows.values())
+    print(f"{rows[name].verdict:16} {name}: {rows[name].by}", flush=True)
+
+
+def read_table(table: Path) -> list[Row]:
+    """The rows of the table; none if it is missing."""
+    if not table.exists():
+        return []
+    with table.open(encoding="utf-8", newline="") as file:
+        return [Row(**line) for line in csv.DictReader(file)]
+
+
+def checked(mutants: Sequence[Mutant], jobs: int) -> Iterator[tuple[Mutant, str]]:
+    """Run the checks on each change, each in a process of its own, until one fails. Yields its name, or ""."""
+    context: Any = prepare_forking()
+    with context.Pool(jobs, maxtasksperchild=1) as pool:
+        answers = [(mutant, pool.apply_async(_failing_check, [mutant])) for mutant in mutants]
+        for mutant, answer in answers:
+            try:
+                yield mutant, answer.get(SECONDS)
+            except multiprocessing.TimeoutError:
+                yield mutant, "no answer in time"
+
+
+def _failing_check(mutant: Mutant) -> str:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    _, found = examine_mutant((mutant, "the check"))
+    return found.failures[0].check if found.failures else ""
+
+
+def tested(mutants: Sequence[Mutant], whole: bool, jobs: int) -> Iterator[tuple[Mutant, str]]:
+    """Run tests on each change. Yields the name of the first that fails, or ""."""
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from zip(mutants, pool.map(lambda mutant: failing_test(mutant, whole), mutants), strict=True)
+
+
+def failing_test(mutant: Mutant, whole: bool) -> str:
+    """Run tests on a copy of this checkout that has the change. Returns the first that fails, or ""."""
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place)
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for name in filter(None, listed.split("\0")):
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, copy / name)
+        file = copy / path_of(mutant.module).relative_to(ROOT)
+        file.write_text(planted(file.read_text(encoding="utf-8"), mutant), encoding="utf-8")
+        chosen = ["tests"] if whole else near(mutant.module)
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--deselect", SELF]
+        command += ["-m", "not slow and not compositions", *chosen]
+        surroundings = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
+        try:
+            done = subprocess.run(
+                command, cwd=copy, env=surroundings, capture_output=True, text=True, check=False, timeout=TESTS_SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            return "no end in time"
+        failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+        return failed[0].split(" - ")[0] if failed else "" if done.returncode in (0, 5) else f"exit {done.returncode}"
+
+
+SELF = "tests/mutants/test_mutants.py"
+"""Planted bugs need the source as it is."""
+
+
+def near(module: str) -> list[str]:
+    """The files of tests that name the module or its package, as paths from the root; first those called like it."""
+    parts = module.split(".")
+    package = ".".join(parts[:-1]) if parts[0] == "framework" else ".".join(parts[:2])
+    files = [path for path in sorted((ROOT / "tests").rglob("test_*.py")) if "mutants" not in path.parts]
+    called = [path for path in files if {parts[-1], parts[1]} & {path.stem.removeprefix("test_"), path.parent.name}]
+    naming = [path for path in files if package in path.read_text(encoding="utf-8")]
+    return [str(path.relative_to(ROOT)) for path in dict.fromkeys([*called, *naming])]
+
+
+def write_page(rows: Sequence[Row]) -> None:
+    """Write docs/results/harness-unseen.md."""
+    PAGE.write_text(page_of(rows), encoding="utf-8")
+
+
+def page_of(rows: Sequence[Row]) -> str:
+    """The page of a table."""
+    by = Counter(row.verdict for row in rows)
+    equivalent = sum(row.sorted.startswith("equivalent") for row in rows)
+    real = len(rows) - equivalent
+    holes = [row for row in rows if row.verdict == SURVIVED and not row.sorted.startswith("equivalent")]
+    unsorted = by[UNTESTED] + by[UNTESTED_WHOLE]
+    commits = ", ".join(f"`{commit}`" for commit in sorted({row.commit for row in rows}))
+    figures = {
+        "changes drawn": len(rows),
+        "of them equivalent: they change nothing that a part promises": equivalent,
+        "of the others, caught by a check": by[BY_CHECK],
+        "caught by the tests alone": by[BY_TESTS],
+        "caught by nothing when they were drawn": len(holes),
+        "not examined to the end": unsorted,
+    }
+    return (
+        "# The harness and bugs that nobody chose\n\n"
+        "Written by `python -m tests.mutants.unseen --page`. The bugs of [the other page](harness.md) were chosen by "
+        "people, who knew the checks. These were drawn by a seed: a comparison, an operator, a constant, the order of "
+        "two arguments, a keyword or a statement of the code of the parts is changed (`tests/mutants/operators.py`). "
+        "Each was planted alone. Every check of a composition with that part was run, until one failed; if none did, "
+        "the tests that name the module, and then the whole suite. What no check caught was sorted by hand. Changes "
+        "that make no difference, such as another limit that is never reached, cannot be caught.\n\n"
+        "| what | changes | share of those that are not equivalent |\n| --- | ---: | ---: |\n"
+        + "".join(
+            f"| {what} | {count} | {f'{count / real:.0%}' if place > 1 else ''} |\n"
+            for place, (what, count) in enumerate(figures.items())
+        )
+        + f"\nCommit {commits}. The table with every change is in `docs/results/harness-unseen.csv`.\n\n"
+        "## What no check caught\n\n| change | caught by | sorted |\n| --- | --- | --- |\n"
+        + "".join(
+            f"| `{row.name.replace('|', '¦')}` | {f'`{row.by}`' if row.by else ''} | {row.sorted} |\n"
+            for row in rows
+            if row.verdict != BY_CHECK
+        )
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)
