@@ -1,12 +1,13 @@
 """Environments and actors on a Ray cluster: speed, faults and memory. Writes docs/results/scale.md.
 
-    python benchmarks/scale.py                           # all parts, each within two minutes
-    python benchmarks/scale.py --only slow --only faults # some of them; the page keeps the others
-    python benchmarks/scale.py --address 10.0.0.1:6379   # on a cluster that runs
+    python benchmarks/scale.py                                 # all parts, in a quarter of an hour
+    python benchmarks/scale.py --only slow --only faults       # some of them; the page keeps the others
+    python benchmarks/scale.py --only memory --minutes 60
+    python benchmarks/scale.py --address 10.0.0.1:6379         # on a cluster that runs
 
-The parts: `slow` (a), `fast` (b), `collect` (c), `faults` (d) and `memory` (e). The results of each are in a JSON file
-(--results), so that the page has them all. What there is to say about them is in scale_conclusions.md; the command
-copies it to the page.
+The parts: `slow` (a), `fast` (b), `collect` (c), `pong` (d), `faults` (e), `memory` (f). The results of each are in a
+JSON file (--results), so that the page has them all. What there is to say about them is in scale_conclusions.md; the
+command copies it to the page.
 """
 
 from __future__ import annotations
@@ -35,6 +36,12 @@ from framework.types import Counters, Step
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "results" / "scale.md"
 CONCLUSIONS = HERE / "scale_conclusions.md"
+
+SLEEPS = (0.01, 0.1)
+"""(a): seconds that a step of a slow environment sleeps."""
+
+PARTS_OF_PONG = 3
+"""(d): evaluations, after equal times."""
 
 SLOW = """
 import time
@@ -80,36 +87,41 @@ class Until(Callback):
             self.loop.stop()
 
 
-def run_for(parts: Parts, seconds: float, each_second: Callable[[float], None] | None = None) -> Until:
-    """Runs the loop for some seconds. Returns how many steps it made."""
+def train_for(parts: Parts, seconds: float, each_second: Callable[[float], None] | None = None) -> Until:
+    """Trains for some seconds, and can go on from there. Returns how many steps it made."""
     until = Until(seconds, each_second)
     until.loop = Loop(parts, [until])
-    try:
-        until.loop.run()
-    finally:
-        parts.close()
+    until.loop.run()
     return until
 
 
-def slow(seconds: float, address: str, sleep: float) -> Result:
+def run_for(parts: Parts, seconds: float, each_second: Callable[[float], None] | None = None) -> Until:
+    """Runs the loop for some seconds, and closes the parts. Returns how many steps it made."""
+    try:
+        return train_for(parts, seconds, each_second)
+    finally:
+        parts.close()
+
+
+def slow(seconds: float, address: str) -> Result:
     """(a) Environment steps a second with 1 to 8 environments that sleep in each step, here and in actors."""
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        plugin = Path(folder) / "slow.py"
-        plugin.write_text(SLOW.format(sleep=sleep))
-        for count in (1, 2, 4, 8):
-            values = {**UNENDING, "run.num_envs": count}
-            here = run_for(framework.assemble(f"tabular,chain,{plugin}", values), seconds)
-            remote = {**values, "ray_envs.actors": count, "ray_envs.cores": 0.0, "ray_envs.address": address}
-            there = run_for(framework.assemble(f"tabular,chain,{plugin},ray_envs", remote), seconds)
-            ideal = count / sleep
-            rate = there.steps / there.took
-            rows.append([str(count), f"{here.steps / here.took:,.0f}", f"{rate:,.0f}", f"{rate / ideal:.0%}"])
-    head = [f"environments ({1000 * sleep:g} ms a step)", "steps a second, one process", "`ray_envs`", "of the ideal"]
-    return head, rows
+    for sleep in SLEEPS:
+        with tempfile.TemporaryDirectory() as folder:
+            plugin = Path(folder) / "slow.py"
+            plugin.write_text(SLOW.format(sleep=sleep))
+            for count in (1, 2, 4, 8):
+                values = {**UNENDING, "run.num_envs": count}
+                here = run_for(framework.assemble(f"tabular,chain,{plugin}", values), seconds)
+                remote = {**values, "ray_envs.actors": count, "ray_envs.cores": 0.0, "ray_envs.address": address}
+                there = run_for(framework.assemble(f"tabular,chain,{plugin},ray_envs", remote), seconds)
+                rate = there.steps / there.took
+                cells = f"{here.steps / here.took:,.0f}", f"{rate:,.0f}", f"{rate * sleep / count:.0%}"
+                rows.append([f"{1000 * sleep:g} ms", str(count), *cells])
+    return ["a step sleeps", "environments", "steps a second, one process", "`ray_envs`", "of the ideal"], rows
 
 
-def fast(seconds: float, address: str, sleep: float) -> Result:
+def fast(seconds: float, address: str) -> Result:
     """(b) What a remote step costs in an environment that takes no time."""
     rows = []
     for count, actors in ((1, 1), (8, 1), (8, 2)):
@@ -127,14 +139,14 @@ def fast(seconds: float, address: str, sleep: float) -> Result:
     return head, rows
 
 
-def collect(seconds: float, address: str, game: str, actors: int) -> Result:
-    """(c) dqn against `ray_collect` with dqn, in equal time by the clock."""
+def collect(seconds: float, address: str, actors: int) -> Result:
+    """(c) dqn on CartPole against `ray_collect` with it, in equal time by the clock."""
     rows = []
     values = {**UNENDING, "run.num_envs": 8, "evaluation.episodes": 20}
     remote = {"ray_collect.actors": actors, "ray_collect.cores": 0.0, "ray_collect.address": address}
     for name, plugins, more in (
-        ("dqn", f"dqn,{game}", {}),
-        (f"dqn,ray_collect, {actors} actors", f"dqn,{game},ray_collect", remote),
+        ("dqn", "dqn,cartpole", {}),
+        (f"dqn,ray_collect, {actors} actors", "dqn,cartpole,ray_collect", remote),
     ):
         parts = framework.assemble(plugins, {**values, **more})
         done = run_for(parts, seconds)
@@ -148,7 +160,28 @@ def collect(seconds: float, address: str, game: str, actors: int) -> Result:
                 f"{result.mean:.1f} ± {result.deviation:.1f}",
             ]
         )
-    head = [f"{game}, {seconds:g} s", "steps a second", "updates a second", "samples a second", "return, 20 episodes"]
+    head = [f"{seconds:g} s", "steps a second", "updates a second", "samples a second", "return, 20 episodes"]
+    return head, rows
+
+
+def pong(seconds: float, address: str, actors: int) -> Result:
+    """(d) dqn,pong against `ray_collect` with it, in equal time by the clock: samples, and what they brought."""
+    rows = []
+    remote = {"ray_collect.actors": actors, "ray_collect.cores": 0.0, "ray_collect.address": address}
+    for plugins, values in (("dqn,pong", {}), ("dqn,pong,ray_collect", remote)):
+        parts = framework.assemble(plugins, {**UNENDING, "evaluation.first": 0, **values})
+        spent = 0.0
+        try:
+            for _ in range(PARTS_OF_PONG):
+                spent += train_for(parts, seconds / PARTS_OF_PONG).took
+                samples = parts.counters.updates * parts.cadence.batch_size
+                result = framework.evaluate(parts, name="scale", episodes=20)
+                reached = f"{result.mean:+.1f} ± {result.deviation:.1f}"
+                counted = f"{parts.counters.env_steps:,}", f"{parts.counters.updates:,}", f"{samples:,}"
+                rows.append([f"`{plugins}`", f"{spent:.0f}", *counted, reached])
+        finally:
+            parts.close()
+    head = ["composition", "seconds of training", "environment steps", "updates", "samples learnt", "return, 20 games"]
     return head, rows
 
 
@@ -161,7 +194,7 @@ def collector_of(parts: Parts) -> Any:
 
 
 def faults(seconds: float, address: str, actors: int, every: float) -> Result:
-    """(d) A `kill -9` of an actor every few seconds. A cluster on other machines is not touched."""
+    """(e) A `kill -9` of an actor every few seconds. A cluster on other machines is not touched."""
     values = {**UNENDING, "run.num_envs": 2 * actors, "ray_collect.actors": actors, "ray_collect.cores": 0.0}
     values |= {"ray_collect.address": address, "ray_collect.restarts": 1000}
     parts = framework.assemble("dqn,cartpole,ray_collect", values)
@@ -184,7 +217,7 @@ def faults(seconds: float, address: str, actors: int, every: float) -> Result:
 
 
 def memory(seconds: float, address: str, actors: int) -> Result:
-    """(e) Memory of the learner, and what is in the object store, beside the bound that the manifest states."""
+    """(f) Memory of the learner, and what is in the object store, beside the bound that the manifest states."""
     values = {**UNENDING, "run.num_envs": 2 * actors, "ray_collect.actors": actors, "ray_collect.cores": 0.0}
     values |= {"ray_collect.address": address, "replay.capacity": 20_000}
     parts = framework.assemble("dqn,cartpole,ray_collect", values)
@@ -214,6 +247,7 @@ TITLES: Mapping[str, str] = {
     "slow": "Slow environments",
     "fast": "The cost of a remote step",
     "collect": "dqn and its collection by actors",
+    "pong": "dqn and its collection by actors on Pong",
     "faults": "Faults",
     "memory": "Memory",
 }
@@ -240,11 +274,10 @@ def page(results: Mapping[str, Mapping[str, Any]]) -> str:
 
 def main(
     only: Annotated[list[str] | None, typer.Option(help=f"Parts to measure: {', '.join(TITLES)}.")] = None,
-    seconds: Annotated[float, typer.Option(help="Seconds of each run; faults and memory take six times as long.")] = 10,
-    sleep: Annotated[float, typer.Option(help="(a): seconds that a step of a slow environment sleeps.")] = 0.01,
-    game: Annotated[str, typer.Option(help="(c): the environment.")] = "cartpole",
-    actors: Annotated[int, typer.Option(help="(c) to (e): actors.")] = 2,
-    every: Annotated[float, typer.Option(help="(d): seconds between two kills.")] = 5,
+    seconds: Annotated[float, typer.Option(help="Seconds of each run of (a) and (b); of (c) four times as many.")] = 10,
+    minutes: Annotated[float, typer.Option(help="Minutes of each run of (d), and of (e) and (f).")] = 1,
+    actors: Annotated[int, typer.Option(help="(c) to (f): actors.")] = 2,
+    every: Annotated[float, typer.Option(help="(e): seconds between two kills.")] = 5,
     address: Annotated[str, typer.Option(help="HOST:PORT of a cluster; default: a Ray on this machine.")] = "",
     results: Annotated[Path, typer.Option(help="The file with the results of all parts.")] = Path("runs/scale.json"),
     write: Annotated[bool, typer.Option(help="Write the page.")] = True,
@@ -256,18 +289,19 @@ def main(
         typer.echo(f"unknown part {', '.join(sorted(unknown))}: the parts are {', '.join(TITLES)}", err=True)
         raise typer.Exit(2)
     arms: dict[str, Callable[[], Result]] = {
-        "slow": lambda: slow(seconds, address, sleep),
-        "fast": lambda: fast(seconds, address, sleep),
-        "collect": lambda: collect(4 * seconds, address, game, actors),
-        "faults": lambda: faults(6 * seconds, address, actors, every),
-        "memory": lambda: memory(6 * seconds, address, actors),
+        "slow": lambda: slow(seconds, address),
+        "fast": lambda: fast(seconds, address),
+        "collect": lambda: collect(4 * seconds, address, actors),
+        "pong": lambda: pong(60 * minutes, address, actors),
+        "faults": lambda: faults(60 * minutes, address, actors, every),
+        "memory": lambda: memory(60 * minutes, address, actors),
     }
     known: dict[str, Any] = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {}
     with connect(address, cores=8):
         for name in only or TITLES:
             head, rows = arms[name]()
             what = (globals()[name].__doc__ or "").partition(") ")[2]
-            made = foot(("ray",), seconds=seconds, actors=actors)
+            made = foot(("ray",), seconds=seconds, minutes=minutes, actors=actors, every=every)
             known[name] = {"what": what, "head": head, "rows": rows, "foot": made}
             print(f"\n{table(head, rows)}\n\n{made}", flush=True)
     results.parent.mkdir(parents=True, exist_ok=True)
