@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from framework.errors import UsageError, need
@@ -21,6 +22,9 @@ ANSWER_SECONDS = 5.0
 
 ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """For Ray: send no statistics about its use, and hide no GPU from processes that ask for none."""
+
+CLIENT = "ray://"
+"""Begins the address of a cluster that this machine does not belong to."""
 
 _users = 0
 """How many uses of the connection that `connect` has opened go on; 0 without one."""
@@ -46,6 +50,9 @@ def connect(address: str, *, cores: int | None = None) -> Iterator[None]:
     need("ray", "a cluster", "ray")
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if address.startswith(CLIENT) and _has_token():
+        # for other addresses, Ray itself sees that there is a token; a cluster that wants none ignores it
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
 
     if address and address != "auto":
@@ -63,20 +70,31 @@ def connect(address: str, *, cores: int | None = None) -> Iterator[None]:
         _leave()
 
 
+def _has_token() -> bool:
+    """Whether this user has one of the tokens by which Ray knows who may use a cluster."""
+    given = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    return given or (Path.home() / ".ray" / "auth_token").is_file()
+
+
 def _join(address: str, cores: int | None) -> None:
     import ray
 
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if not address:
         quiet |= {"num_cpus": cores, "include_dashboard": False}
+    logging.getLogger("ray.client_builder").setLevel(logging.ERROR)
     with _handlers_kept():
         try:
-            ray.init(address or "local", **({} if address.startswith("ray://") else quiet))
+            ray.init(address or "local", **({} if address.startswith(CLIENT) else quiet))
         except ImportError as error:
             raise UsageError(f"'{address}' needs Ray's client: pip install 'ray[client]' ({error})") from error
         except Exception as error:  # Ray raises a bare one where it does not start in time
             what = f"the Ray cluster at '{address}'" if address else "a Ray of this machine"
-            raise UsageError(f"{what} cannot be used: {' '.join(str(error).split())}") from error
+            why = " ".join(str(error).split())
+            if address.startswith(CLIENT):
+                why += "; if the cluster asks for a token, put that of its head node (ray get-auth-token) into "
+                why += "~/.ray/auth_token here, and see that this machine has the same Ray and Python"
+            raise UsageError(f"{what} cannot be used: {why}") from error
 
 
 def _refuse_another(address: str) -> None:
@@ -91,7 +109,7 @@ def _refuse_another(address: str) -> None:
 
 
 def _endpoint(address: str) -> tuple[str, str]:
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = address.removeprefix(CLIENT).rpartition(":")
     try:
         return socket.gethostbyname(host.strip("[]")), port
     except OSError:  # an address of IPv6, or a name that nobody knows
@@ -111,7 +129,7 @@ def _leave() -> None:
 
 def _require_answer(address: str) -> None:
     """Ray itself would wait for minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = address.removeprefix(CLIENT).rpartition(":")
     if not host or not port.isdigit():
         raise UsageError(f"'{address}' is no address of Ray: write HOST:PORT, ray://HOST:PORT or auto")
     try:

@@ -139,6 +139,7 @@ class FrameReplay:
     def ids(self) -> Int64[np.ndarray, " K"]:
         """Every transition whose window is complete and whose stack has all its frames, lane by lane.
 
+        The last ones of a lost episode are among them, with windows that are cut short at its end; they are not drawn.
         Where frames are not stacked, this leaves out the oldest frame of a full lane, because no frame before it tells
         whether a transition starts there.
         """

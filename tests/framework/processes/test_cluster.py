@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -56,8 +59,8 @@ def test_a_connection_stops_only_what_it_started() -> None:
     subprocess.run([sys.executable, "-c", SCRIPT], check=True, timeout=100)
 
 
-@pytest.fixture
-def free_port() -> int:
+def port() -> int:
+    """A port at which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -75,7 +78,8 @@ for address in {addresses!r}:
 """
 
 
-def test_an_address_where_nothing_answers_is_named(free_port: int) -> None:
+def test_an_address_where_nothing_answers_is_named() -> None:
+    free_port = port()
     pytest.importorskip("ray")
     addresses = [f"127.0.0.1:{free_port}", "nonsense", f"ray://127.0.0.1:{free_port}"]
     words = [sys.executable, "-c", REFUSALS.format(addresses=addresses)]
@@ -84,3 +88,56 @@ def test_an_address_where_nothing_answers_is_named(free_port: int) -> None:
     assert "ray start --head" in lines[0]
     assert "'nonsense' is no address of Ray: write HOST:PORT, ray://HOST:PORT or auto" in lines[1]
     assert f"no Ray cluster answers at 'ray://127.0.0.1:{free_port}'" in lines[2]
+
+
+CLIENT = """
+import os
+from framework.processes.cluster import connect
+with connect("ray://127.0.0.1:{port}"):
+    import ray
+    assert ray.util.client.ray.is_connected()
+    print(ray.get(ray.remote(lambda: 6 * 7).remote()))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_real_client_brings_its_token_to_a_cluster_that_asks_for_one(asks: bool, tmp_path: Path) -> None:
+    pytest.importorskip("grpc", reason="pip install 'ray[client]'")
+    ports = [port() for _ in range(2)]
+    ray = Path(sys.executable).with_name("ray")
+    home, other = tmp_path / "home", tmp_path / "other"
+    (home / ".ray").mkdir(parents=True)
+    (home / ".ray" / "auth_token").write_text("ab" * 32)
+    other.mkdir()
+    mine = {**os.environ, "HOME": str(home), "RAY_USAGE_STATS_ENABLED": "0"}
+    words = ["start", "--head", "--block", f"--port={ports[0]}", f"--ray-client-server-port={ports[1]}", "--num-cpus=1"]
+    words += ["--include-dashboard=false", "--disable-usage-stats"]
+    client = [sys.executable, "-c", CLIENT.format(port=ports[1])]
+
+    def asked(home: Path) -> subprocess.CompletedProcess[str]:
+        where = {**mine, "HOME": str(home)}
+        return subprocess.run(client, env=where, capture_output=True, text=True, timeout=120, check=False)
+
+    with subprocess.Popen([ray, *words], env={**mine, "RAY_AUTH_MODE": "token" if asks else "disabled"}) as head:
+        try:
+            wait_for_port(ports[1])
+            found = asked(home)
+            assert found.stdout == "42\n", found.stderr
+            if asks:
+                refused = asked(other)
+                assert "UsageError: the Ray cluster at 'ray://127.0.0.1" in refused.stderr
+                assert "put that of its head node (ray get-auth-token) into ~/.ray/auth_token" in refused.stderr
+        finally:
+            head.terminate()
+
+
+def wait_for_port(number: int) -> None:
+    """Wait until something listens."""
+    for _ in range(600):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", number)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"nothing listens at port {number}")
