@@ -35,6 +35,9 @@ def make_buffer(spaces: Spaces, seeds: Seeds, slots: Slots) -> Generator[None, B
 
 @hookimpl
 def conformance_checks() -> Sequence[Check]:
-    from plugins.mirror.checks import a_row_is_a_transition_or_its_mirror_image
+    from plugins.mirror.checks import (
+        a_row_is_a_transition_or_its_mirror_image,
+        mirroring_goes_on_where_it_was_saved,
+    )
 
-    return [a_row_is_a_transition_or_its_mirror_image]
+    return [a_row_is_a_transition_or_its_mirror_image, mirroring_goes_on_where_it_was_saved]

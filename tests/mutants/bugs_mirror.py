@@ -65,4 +65,16 @@ MUTANTS = (
         ".random(len(batch)) < 2",
     ),
     _bug("the_mirror_turns_no_row", "the plugin does nothing", ".random(len(batch)) < 0.5", ".random(len(batch)) < 0"),
+    _bug(
+        "the_mirror_s_generator_is_not_loaded",
+        "drawn by a seed: a resumed run mirrors other rows",
+        '            self._buffer.load_state_dict(state["buffer"])\n        self._load_own_state(state)\n',
+        '            self._buffer.load_state_dict(state["buffer"])\n',
+    ),
+    _bug(
+        "the_mirror_s_generator_is_not_loaded_from_segments",
+        "the way of a checkpoint is another than that of a state",
+        'state["buffer"], segments)\n        self._load_own_state(state)\n',
+        'state["buffer"], segments)\n',
+    ),
 )

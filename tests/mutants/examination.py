@@ -61,15 +61,16 @@ def examine_mutant(task: tuple[Mutant, Until]) -> tuple[Mutant, Examination]:
     """Plant a bug in this process and run the checks, up to the end of the first component with one that fails."""
     mutant, until = task
     plant(mutant)
-    return mutant, _examine(mutant.plugins, until, seeds=1)
+    return mutant, examine(mutant.plugins, until, seeds=1)
 
 
 def examine_correct(plugins: str) -> Examination:
     """Run every check once, and those with statistics under `SEEDS` seeds."""
-    return _examine(plugins, "the end", SEEDS)
+    return examine(plugins, "the end", SEEDS)
 
 
-def _examine(plugins: str, until: Until, seeds: int) -> Examination:
+def examine(plugins: str, until: Until, seeds: int) -> Examination:
+    """Run the checks of a composition in this process."""
     from framework.conformance.runner.collection import collect
     from framework.conformance.runner.execution import described, run_check
     from framework.conformance.subject import Subject

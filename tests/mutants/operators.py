@@ -47,47 +47,47 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 SYMMETRIC = ("min", "max", "minimum", "maximum", "array_equal", "isinstance")
 """Functions that return the same for exchanged arguments, or only raise an error."""
 
-MODULES: dict[str, str] = {
-    "framework.replay.lanes": "dqn,nstep,chain",
-    "framework.replay.samplers": "dqn,chain",
-    "framework.replay.returns": "dqn,nstep,chain",
-    "framework.defaults.exploration": "dqn,chain",
-    "framework.defaults.pacing": "dqn,chain",
-    "framework.defaults.schedules": "dqn,chain",
-    "plugins.dqn.agent": "dqn,double,chain",
-    "plugins.dqn.networks": "dqn,dueling,minatar",
-    "plugins.dqn.head": "dqn,chain",
-    "plugins.dqn.quantiles": "dqn,qr,chain",
-    "plugins.dqn.optimizers": "dqn,chain",
-    "plugins.dqn.weights": "dqn,chain",
-    "plugins.averaging.parts": "dqn,averaging,chain",
-    "plugins.boltzmann": "dqn,boltzmann,chain",
-    "plugins.c51": "dqn,c51,chain",
-    "plugins.double_q": "tabular,double_q,chain",
-    "plugins.dueling": "dqn,dueling,chain",
-    "plugins.ez_greedy": "dqn,ez_greedy,chain",
-    "plugins.impala": "dqn,impala,minatar",
-    "plugins.iqn": "dqn,iqn,chain",
-    "plugins.layer_norm": "dqn,layer_norm,chain",
-    "plugins.mirror.buffer": "dqn,pong",
-    "plugins.munchausen": "dqn,munchausen,chain",
-    "plugins.noisy": "dqn,noisy,chain",
-    "plugins.normalise": "dqn,normalise,cartpole",
-    "plugins.packed": "dqn,packed,chain",
-    "plugins.per": "dqn,per,chain",
-    "plugins.per.sumtree": "dqn,per,chain",
-    "plugins.polyak": "dqn,polyak,chain",
-    "plugins.pqn": "pqn,chain",
-    "plugins.pqn.returns": "pqn,chain",
-    "plugins.pqn.rollout": "pqn,chain",
-    "plugins.qr": "dqn,qr,chain",
-    "plugins.sarsa": "tabular,sarsa,chain",
-    "plugins.tabular": "tabular,grid",
-    "plugins.ucb": "tabular,ucb,chain",
-    "plugins.atari.wrappers": "dqn,pong",
-    "envs.minatar": "dqn,minatar",
+MODULES: dict[str, tuple[str, ...]] = {
+    "framework.replay.lanes": ("dqn,nstep,chain",),
+    "framework.replay.samplers": ("dqn,chain",),
+    "framework.replay.returns": ("dqn,nstep,chain",),
+    "framework.defaults.exploration": ("dqn,chain",),
+    "framework.defaults.pacing": ("dqn,chain",),
+    "framework.defaults.schedules": ("dqn,chain",),
+    "plugins.dqn.agent": ("dqn,chain", "dqn,double,chain"),
+    "plugins.dqn.networks": ("dqn,chain", "dqn,dueling,minatar", "dqn,pong"),
+    "plugins.dqn.head": ("dqn,chain",),
+    "plugins.dqn.quantiles": ("dqn,qr,chain",),
+    "plugins.dqn.optimizers": ("dqn,chain", "pqn,chain"),
+    "plugins.dqn.weights": ("dqn,chain",),
+    "plugins.averaging.parts": ("dqn,averaging,chain",),
+    "plugins.boltzmann": ("dqn,boltzmann,chain",),
+    "plugins.c51": ("dqn,c51,chain",),
+    "plugins.double_q": ("tabular,double_q,chain",),
+    "plugins.dueling": ("dqn,dueling,chain",),
+    "plugins.ez_greedy": ("dqn,ez_greedy,chain",),
+    "plugins.impala": ("dqn,impala,minatar",),
+    "plugins.iqn": ("dqn,iqn,chain",),
+    "plugins.layer_norm": ("dqn,layer_norm,chain",),
+    "plugins.mirror.buffer": ("dqn,pong",),
+    "plugins.munchausen": ("dqn,munchausen,chain",),
+    "plugins.noisy": ("dqn,noisy,chain",),
+    "plugins.normalise": ("dqn,normalise,cartpole",),
+    "plugins.packed": ("dqn,packed,chain",),
+    "plugins.per": ("dqn,per,chain",),
+    "plugins.per.sumtree": ("dqn,per,chain",),
+    "plugins.polyak": ("dqn,polyak,chain",),
+    "plugins.pqn": ("pqn,chain",),
+    "plugins.pqn.returns": ("pqn,chain",),
+    "plugins.pqn.rollout": ("pqn,chain", "pqn,minatar"),
+    "plugins.qr": ("dqn,qr,chain",),
+    "plugins.sarsa": ("tabular,sarsa,chain",),
+    "plugins.tabular": ("tabular,grid", "tabular,expected_sarsa,chain"),
+    "plugins.ucb": ("tabular,ucb,chain",),
+    "plugins.atari.wrappers": ("dqn,atari", "dqn,pong"),
+    "envs.minatar": ("dqn,minatar",),
 }
-"""Modules that hold parts, each with a composition that has them."""
+"""Modules that hold parts, each with compositions that have them."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ def _place(source: str, line: int, column: int) -> int:
     return sum(map(len, lines[: line - 1])) + len(within)
 
 
-def as_mutant(module: str, plugins: str, source: str, change: Change) -> Mutant:
+def as_mutant(module: str, source: str, change: Change) -> Mutant:
     """The change as a bug to plant: whole lines, as many as are needed to be found only once."""
     lines = source.splitlines(keepends=True)
     new = changed(source, change)
@@ -219,7 +219,7 @@ def as_mutant(module: str, plugins: str, source: str, change: Change) -> Mutant:
         name=f"{module}:{change.line}:{change.column} {change.operator} {change.new}",
         component="",
         row=change.operator,
-        plugins=plugins,
+        plugins=" ".join(MODULES[module]),
         module=module,
         old=old,
         new=new[start : start + len(old) + longer],
@@ -246,5 +246,5 @@ def drawn(count: int, seed: int, modules: Sequence[str] = tuple(MODULES)) -> lis
     while len(found) < count and (having := [module for module in modules if left[module]]):
         module = having[int(generator.integers(len(having)))]
         change = left[module].pop(int(generator.integers(len(left[module]))))
-        found.append(as_mutant(module, MODULES[module], sources[module], change))
+        found.append(as_mutant(module, sources[module], change))
     return found

@@ -54,7 +54,7 @@ def test_changes_of_the_parts_are_other_programs_that_can_be_planted(module: str
     assert found
     before = ast.dump(ast.parse(source))
     for change in found[:: max(1, len(found) // 10)]:
-        mutant = as_mutant(module, MODULES[module], source, change)
+        mutant = as_mutant(module, source, change)
         after = planted(source, mutant)
         assert after == changed(source, change)
         assert ast.dump(ast.parse(after)) != before, change

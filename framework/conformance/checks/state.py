@@ -7,19 +7,25 @@ transitions, whatever its actions are. The checks record everything that the par
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, cast
 
 import numpy as np
 
-from framework.conformance.check import Cause, Violation, check, require
+from framework.conformance.check import Cause, NotApplicable, Violation, check, require
 from framework.conformance.fixtures.scripted_runs import answers, expect_same_answers, scripted_steps, two_seeds
-from framework.conformance.fixtures.snapshots import Snapshot, digest, digests, leaves, restore, snapshot
+from framework.conformance.fixtures.snapshots import Snapshot, digest, digests, leaves, restore, snapshot, stateful
 from framework.conformance.fixtures.spies import SHORT, run_with_spy, short
 from framework.conformance.subject import Subject
+from framework.types import Segmented, State
 
 BEFORE, AFTER = 32, 16
 """Steps of two environments before and after a state is saved. At the save the ring has wrapped around, and no period
 or episode has just ended."""
+
+CUTS = ((1, False), (5, True), (5, False), (13, False), (29, True), (32, False), (36, True), (36, False), (48, False))
+"""Checkpoints that write segments: after how many steps, and whether what was loaded goes on, or what was saved. They
+are before, while and after the ring wraps around, and twice where a run ends at once after it went on."""
 
 VALUES: Mapping[str, Any] = {
     **SHORT,
@@ -48,6 +54,47 @@ def memory_goes_on_where_it_was_saved(subject: Subject) -> None:
         restore(other, snapshot(one))
         wanted, got = (answers(parts, steps[BEFORE:], agent=False) for parts in (one, other))
         expect_same_answers(got, wanted, "after the state was loaded")
+
+
+@check(
+    "state",
+    "make_buffer",
+    Cause("a segment lacks frames, or one that is needed is no longer among the pieces"),
+    Cause("a segment changes, or its name is used again"),
+    Cause("after a load, segments begin elsewhere than where the loaded ones end"),
+)
+def segments_of_checkpoints_give_the_whole_state(subject: Subject) -> None:
+    """Checkpoints that write only new segments give back the state, also where a run goes on from one of them."""
+    with ExitStack() as opened:
+        one = opened.enter_context(subject.probed("ledger", VALUES))
+        disks: dict[str, dict[str, State]] = {
+            name: {} for name, part in stateful(one).items() if isinstance(part, Segmented)
+        }
+        if not disks:
+            raise NotApplicable("no part is saved in segments")
+        steps, begin = scripted_steps(one, BEFORE + AFTER), 0
+        for end, reloaded in CUTS:
+            answers(one, steps[begin:end], agent=False)
+            other = opened.enter_context(subject.probed("ledger", {**VALUES, "run.seed": subject.seed + 1}))
+            for name, loading in stateful(other).items():
+                part = stateful(one)[name]
+                if isinstance(part, Segmented):
+                    state, kept = _pieces(part, disks[name])
+                    cast(Segmented, loading).join(state, (disks[name][each] for each in kept))
+                else:
+                    loading.load_state_dict(part.state_dict())
+            wanted, got = (digests(snapshot(parts), ordered=False) for parts in (one, other))
+            _expect_equal(got, wanted, f"a checkpoint after {end} steps")
+            one, begin = other if reloaded else one, end
+
+
+def _pieces(part: Segmented, disk: dict[str, State]) -> tuple[State, list[str]]:
+    """A checkpoint of a part: its state, and the names of its segments. Those that `disk` lacks are added to it."""
+    state, segments = part.cut()
+    for name in set(disk) - set(segments):
+        del disk[name]  # no checkpoint needs it any more
+    disk |= {name: read() for name, read in segments.items() if name not in disk}
+    return state, list(segments)
 
 
 @check(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
+from gymnasium.spaces import Box
 from torch import Tensor, nn
 
-from framework.conformance.check import Cause, NotApplicable, check, expect
+from framework.conformance.check import Cause, NotApplicable, Violation, check, expect
 from framework.conformance.fixtures.batches import B
 from framework.conformance.fixtures.spies import short
 from framework.conformance.subject import Subject
@@ -16,6 +18,7 @@ from framework.training.evaluation import evaluate
 from framework.training.loop import Loop
 from framework.types import Averaged, Counters, Step
 from plugins.dqn.conformance.rig import FEATURES, Rig, numbers, rigged
+from plugins.normalise import SMALLEST, NormaliseOptions
 
 
 def _activations(module: nn.Module, given: Tensor) -> list[np.ndarray]:
@@ -68,11 +71,14 @@ class _Seen(Callback):
     Cause("the target network has no statistics, or older ones"),
     Cause("evaluations change the statistics"),
     Cause("the variance is that of the last observations"),
+    Cause("observations reach the network as they are"),
 )
 def both_networks_have_the_statistics_of_training(subject: Subject) -> None:
-    """Online and target network have the mean and the variance of all observations of training, and of no others."""
+    """Both networks normalise by the mean and the variance of all observations of training, and of no others."""
     with subject.probed("ledger", short(subject, 2)) as parts:
         policy: Any = parts.policy.learner if isinstance(parts.policy, Averaged) else parts.policy
+        if not isinstance(parts.spaces.observation, Box) or parts.spaces.observation.dtype == np.uint8:
+            raise NotApplicable("the observations are no numbers, but bytes or finite")
         seen = _Seen()
         Loop(parts, [seen]).run()
         evaluate(parts, name="statistics", episodes=2)
@@ -81,6 +87,11 @@ def both_networks_have_the_statistics_of_training(subject: Subject) -> None:
             found = _statistics(getattr(policy, name))
             for what, wanted in (("count", len(obs)), ("mean", obs.mean(axis=0)), ("variance", obs.var(axis=0))):
                 expect(found[what], wanted, example={"network": name, "compared": what}, rtol=1e-6, atol=1e-9)
+            normalised = (obs - obs.mean(axis=0)) / np.sqrt(obs.var(axis=0) + SMALLEST)
+            limit = parts.config[NormaliseOptions].clip
+            given = _given_to_the_first_layer(getattr(policy, name), policy.tensor(np.concatenate(seen.obs)))
+            example = {"network": name, "compared": "what the first layer is given"}
+            expect(given, np.clip(normalised, -limit, limit), example=example, rtol=1e-4, atol=1e-5)
 
 
 def _statistics(network: nn.Module) -> dict[str, np.ndarray]:
@@ -89,4 +100,14 @@ def _statistics(network: nn.Module) -> dict[str, np.ndarray]:
         buffers = dict(module.named_buffers(recurse=False))
         if {"mean", "variance", "count"} <= set(buffers):
             return {name: numbers(buffer) for name, buffer in buffers.items()}
-    raise NotApplicable("no module normalises observations: they are images, or finite")
+    raise Violation("the modules of a network", "one with the statistics of observations", "none")
+
+
+def _given_to_the_first_layer(network: nn.Module, obs: Tensor) -> np.ndarray:
+    found: list[np.ndarray] = []
+    first = next(module for module in network.modules() if isinstance(module, nn.Linear))
+    watch = first.register_forward_pre_hook(lambda module, inputs: found.append(numbers(inputs[0])))
+    with torch.no_grad():
+        network(obs)
+    watch.remove()
+    return found[0].reshape(len(obs), -1)
