@@ -269,4 +269,22 @@ MUTANTS = (
         "np.unravel_index(actions, self._sizes)",
         'np.unravel_index(actions, self._sizes, order="F")',
     ),
+    Mutant(
+        name="numbers_reach_the_network_as_they_are",
+        component="policy",
+        row="drawn by a seed: a condition is the wrong way round",
+        plugins="dqn,normalise,cartpole",
+        module="plugins.normalise",
+        old="    if not normalisable(spaces.observation):\n        return build\n",
+        new="    if normalisable(spaces.observation):\n        return build\n",
+    ),
+    Mutant(
+        name="normalised_numbers_have_no_limit",
+        component="policy",
+        row="not in the catalogue: an option without an effect",
+        plugins="dqn,normalise,cartpole",
+        module="plugins.normalise",
+        old="scaled.clamp(-self._clip, self._clip)",
+        new="scaled",
+    ),
 )

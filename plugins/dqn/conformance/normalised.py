@@ -75,7 +75,7 @@ class _Seen(Callback):
 )
 def both_networks_have_the_statistics_of_training(subject: Subject) -> None:
     """Both networks normalise by the mean and the variance of all observations of training, and of no others."""
-    with subject.probed("ledger", short(subject, 2)) as parts:
+    with subject.probed("ledger", {**short(subject, 2), "normalise.clip": 1.0}) as parts:
         policy: Any = parts.policy.learner if isinstance(parts.policy, Averaged) else parts.policy
         if not isinstance(parts.spaces.observation, Box) or parts.spaces.observation.dtype == np.uint8:
             raise NotApplicable("the observations are no numbers, but bytes or finite")
