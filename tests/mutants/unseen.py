@@ -2,7 +2,6 @@
 
 python -m tests.mutants.unseen                  draw, and run every check until one fails
 python -m tests.mutants.unseen --tests          those that no check catches: the tests that name their module
-python -m tests.mutants.unseen --whole          those that are left: the whole suite of `tox`
 python -m tests.mutants.unseen --page           docs/results/harness-unseen.md, from the table
 
 The table (docs/results/harness-unseen.csv) grows with each of these, and is continued where it was left. Its column
@@ -15,6 +14,7 @@ from __future__ import annotations
 import csv
 import multiprocessing
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -59,6 +59,8 @@ class Row:
     """One of the constants below."""
     by: str
     """The check or the test that caught it."""
+    seed: str
+    """The seed of the draw."""
     commit: str
     """The commit whose checks were run."""
     sorted: str = ""
@@ -69,48 +71,44 @@ BY_CHECK = "check"
 BY_TESTS = "tests"
 UNTESTED = "no check"
 """No check catches it, and no test has been run."""
-UNTESTED_WHOLE = "no test near it"
-"""Nor does a test that names its module."""
 SURVIVED = "survived"
-"""Nor does any test of the suite."""
+"""Nor does a test that names its module or its package."""
 
 
 def main(
     count: Annotated[int, typer.Option(help="How many changes are drawn.")] = 200,
     seed: Annotated[int, typer.Option(help="The seed of the draw.")] = 0,
     tests: Annotated[bool, typer.Option("--tests", help="Run the tests near what no check catches.")] = False,
-    whole: Annotated[bool, typer.Option("--whole", help="Run the whole suite on what is left.")] = False,
     page: Annotated[bool, typer.Option("--page", help="Write the page.")] = False,
     table: Annotated[Path, typer.Option(help="The table of results.")] = TABLE,
     jobs: Annotated[int, typer.Option(min=1, help="Processes side by side.")] = 2,
 ) -> None:
     """Draw changes, examine them, and write what was found."""
-    rows = {row.name: row for row in read_table(table)}
     if page:
-        write_page(list(rows.values()))
+        write_page(read_table(table))
         return
+    others = [row for row in read_table(table) if row.seed != str(seed)]
+    rows = {row.name: row for row in read_table(table) if row.seed == str(seed)}
     mutants = {mutant.name: mutant for mutant in drawn(count, seed)}
-    if tests or whole:
-        wanted = UNTESTED if tests else UNTESTED_WHOLE
-        chosen = [mutant for name, mutant in mutants.items() if name in rows and rows[name].verdict == wanted]
-        survived = UNTESTED_WHOLE if tests else SURVIVED
-        for mutant, by in tested(chosen, whole, jobs):
-            rows[mutant.name] = replace(rows[mutant.name], verdict=BY_TESTS if by else survived, by=by)
-            keep(table, rows, mutant.name)
+    if tests:
+        chosen = [mutant for name, mutant in mutants.items() if name in rows and rows[name].verdict == UNTESTED]
+        for mutant, by in tested(chosen, jobs):
+            rows[mutant.name] = replace(rows[mutant.name], verdict=BY_TESTS if by else SURVIVED, by=by)
+            keep(table, others, rows, mutant.name)
         return
     commit = measured_commit()
     for mutant, by in checked([mutant for name, mutant in mutants.items() if name not in rows], jobs):
         verdict = BY_CHECK if by else UNTESTED
-        rows[mutant.name] = Row(mutant.name, mutant.old, mutant.new, mutant.plugins, verdict, by, commit)
-        keep(table, rows, mutant.name)
+        rows[mutant.name] = Row(mutant.name, mutant.old, mutant.new, mutant.plugins, verdict, by, str(seed), commit)
+        keep(table, others, rows, mutant.name)
 
 
-def keep(table: Path, rows: Mapping[str, Row], name: str) -> None:
-    """Write the table, and say what was found of one change."""
+def keep(table: Path, others: Sequence[Row], rows: Mapping[str, Row], name: str) -> None:
+    """Write the table, with the rows of other draws first, and say what was found of one change."""
     with table.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(row) for row in rows.values())
+        writer.writerows(asdict(row) for row in (*others, *rows.values()))
     print(f"{rows[name].verdict:16} {name}: {rows[name].by}", flush=True)
 
 
@@ -144,14 +142,14 @@ def _failing_check(mutant: Mutant) -> str:
     return ""
 
 
-def tested(mutants: Sequence[Mutant], whole: bool, jobs: int) -> Iterator[tuple[Mutant, str]]:
+def tested(mutants: Sequence[Mutant], jobs: int) -> Iterator[tuple[Mutant, str]]:
     """Run tests on each change. Yields the name of the first that fails, or ""."""
     with ThreadPoolExecutor(jobs) as pool:
-        yield from zip(mutants, pool.map(lambda mutant: failing_test(mutant, whole), mutants), strict=True)
+        yield from zip(mutants, pool.map(failing_test, mutants), strict=True)
 
 
-def failing_test(mutant: Mutant, whole: bool) -> str:
-    """Run tests on a copy of this checkout that has the change. Returns the first that fails, or ""."""
+def failing_test(mutant: Mutant) -> str:
+    """Run the tests near a change on a copy of this checkout that has it. Returns the first that fails, or ""."""
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place)
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -160,9 +158,8 @@ def failing_test(mutant: Mutant, whole: bool) -> str:
             shutil.copyfile(ROOT / name, copy / name)
         file = copy / path_of(mutant.module).relative_to(ROOT)
         file.write_text(planted(file.read_text(encoding="utf-8"), mutant), encoding="utf-8")
-        chosen = ["tests"] if whole else near(mutant.module)
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--deselect", SELF]
-        command += ["-m", "not slow and not compositions", *chosen]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+        command += ["-m", "not slow and not compositions", *near(mutant.module)]
         surroundings = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
         try:
             done = subprocess.run(
@@ -174,17 +171,16 @@ def failing_test(mutant: Mutant, whole: bool) -> str:
         return failed[0].split(" - ")[0] if failed else "" if done.returncode in (0, 5) else f"exit {done.returncode}"
 
 
-SELF = "tests/mutants/test_mutants.py"
-"""Planted bugs need the source as it is."""
-
-
 def near(module: str) -> list[str]:
-    """The files of tests that name the module or its package, as paths from the root; first those called like it."""
+    """The files of tests that name the module, its package or its plugin, from the root; first those called like it."""
     parts = module.split(".")
     package = ".".join(parts[:-1]) if parts[0] == "framework" else ".".join(parts[:2])
+    named = (
+        "" if parts[0] == "framework" or parts[1] in ("dqn", "tabular") else rf"|\b{parts[1]}\b"
+    )  # these two are in all
     files = [path for path in sorted((ROOT / "tests").rglob("test_*.py")) if "mutants" not in path.parts]
     called = [path for path in files if {parts[-1], parts[1]} & {path.stem.removeprefix("test_"), path.parent.name}]
-    naming = [path for path in files if package in path.read_text(encoding="utf-8")]
+    naming = [path for path in files if re.search(re.escape(package) + named, path.read_text(encoding="utf-8"))]
     return [str(path.relative_to(ROOT)) for path in dict.fromkeys([*called, *naming])]
 
 
@@ -195,37 +191,33 @@ def write_page(rows: Sequence[Row]) -> None:
 
 def page_of(rows: Sequence[Row]) -> str:
     """The page of a table."""
-    by = Counter(row.verdict for row in rows)
-    equivalent = sum(row.sorted.startswith("equivalent") for row in rows)
-    real = len(rows) - equivalent
-    holes = [row for row in rows if row.verdict == SURVIVED and not row.sorted.startswith("equivalent")]
-    unsorted = by[UNTESTED] + by[UNTESTED_WHOLE]
-    commits = ", ".join(f"`{commit}`" for commit in sorted({row.commit for row in rows}))
-    figures = {
-        "changes drawn": len(rows),
-        "of them equivalent: they change nothing that a part promises": equivalent,
-        "of the others, caught by a check": by[BY_CHECK],
-        "caught by the tests alone": by[BY_TESTS],
-        "caught by nothing when they were drawn": len(holes),
-        "not examined to the end": unsorted,
-    }
+    draws: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        draws.setdefault((row.seed, row.commit), []).append(row)
+    lines = ""
+    for (seed, commit), drawn_rows in draws.items():
+        by = Counter(row.verdict for row in drawn_rows)
+        equivalent = sum(row.sorted.startswith("equivalent") for row in drawn_rows)
+        real = len(drawn_rows) - equivalent
+        shares = (f"{by[verdict]} ({by[verdict] / real:.0%})" for verdict in (BY_CHECK, BY_TESTS))
+        holes = by[SURVIVED] - equivalent
+        lines += f"| {seed} | `{commit}` | {len(drawn_rows)} | {equivalent} | {' | '.join(shares)} | {holes} "
+        lines += f"({holes / real:.0%}) |\n"
     return (
         "# The harness and bugs that nobody chose\n\n"
         "Written by `python -m tests.mutants.unseen --page`. The bugs of [the other page](harness.md) were chosen by "
         "people, who knew the checks. These were drawn by a seed: a comparison, an operator, a constant, the order of "
         "two arguments, a keyword or a statement of the code of the parts is changed (`tests/mutants/operators.py`). "
-        "Each was planted alone. Every check of a composition with that part was run, until one failed; if none did, "
-        "the tests that name the module, and then the whole suite. What no check caught was sorted by hand. Changes "
-        "that make no difference, such as another limit that is never reached, cannot be caught.\n\n"
-        "| what | changes | share of those that are not equivalent |\n| --- | ---: | ---: |\n"
+        "Each was planted alone. Every check of compositions with that part was run, until one failed; if none did, "
+        "the tests that name the module or its package, and only those. What none of these caught was sorted by hand. "
+        "Changes that make no difference, such as another limit that is never reached, cannot be caught. Each draw "
+        "came after what the one before had shown was mended, and is of the code as it was then.\n\n"
+        "| seed | commit | changes | of them equivalent | caught by a check | caught by tests alone | by neither |\n"
+        f"| ---: | --- | ---: | ---: | ---: | ---: | ---: |\n{lines}\n"
+        "Every change is in `docs/results/harness-unseen.csv`.\n\n"
+        "## What no check caught\n\n| seed | change | caught by | sorted |\n| ---: | --- | --- | --- |\n"
         + "".join(
-            f"| {what} | {count} | {f'{count / real:.0%}' if place > 1 else ''} |\n"
-            for place, (what, count) in enumerate(figures.items())
-        )
-        + f"\nCommit {commits}. The table with every change is in `docs/results/harness-unseen.csv`.\n\n"
-        "## What no check caught\n\n| change | caught by | sorted |\n| --- | --- | --- |\n"
-        + "".join(
-            f"| `{row.name.replace('|', '¦')}` | {f'`{row.by}`' if row.by else ''} | {row.sorted} |\n"
+            f"| {row.seed} | `{row.name.replace('|', '¦')}` | {f'`{row.by}`' if row.by else ''} | {row.sorted} |\n"
             for row in rows
             if row.verdict != BY_CHECK
         )

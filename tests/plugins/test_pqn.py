@@ -12,13 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.assembly.assemble import assemble
+from framework.assembly.configuration import configure
 from framework.conformance.fixtures.batches import frames_of
 from framework.conformance.fixtures.replay.plain_history import History
 from framework.errors import UsageError
 from framework.events import Callback
+from framework.options import RunOptions
 from framework.training.loop import Loop
 from framework.types import Batch, Counters, Spaces, Step, TDErrors
 from plugins.dqn.agent import DQNPolicy
+from plugins.dqn.options import DQNOptions
+from plugins.pong import RECOMMENDED_FOR_PQN
 from plugins.pqn import PQNOptions, Rollout, RolloutCadence, lambda_returns
 from plugins.pqn.checks import mixture
 
@@ -267,6 +271,17 @@ def test_it_is_a_bundle_of_dqn_and_layer_norm_without_replay_and_target() -> Non
     assert any(type(module).__name__ == "LayerNorm" for module in parts.policy.online.modules())
     plain = assemble("pqn,no:layer_norm,chain")
     assert not any(type(module).__name__ == "LayerNorm" for module in plain.policy.online.modules())
+
+
+def test_its_values_are_recommended_except_the_number_of_games_on_pong() -> None:
+    _, chain, _ = configure("pqn,chain")
+    assert (chain[RunOptions].num_envs, chain[DQNOptions].loss, chain[DQNOptions].learning_rate) == (
+        16,
+        "squared",
+        5e-4,
+    )
+    _, pong, _ = configure("pqn,pong")
+    assert pong[RunOptions].num_envs == RECOMMENDED_FOR_PQN["run.num_envs"] != 16
 
 
 @pytest.mark.parametrize(

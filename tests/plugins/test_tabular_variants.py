@@ -15,6 +15,7 @@ from plugins.double_q import DoubleQLearning, TwoTables
 from plugins.expected_sarsa import ExpectedSarsa
 from plugins.sarsa import Sarsa
 from plugins.tabular import QTable
+from plugins.ucb import UCB
 from tests.plugins.optima import check_the_policy_is_optimal
 from tests.plugins.tabular_runs import NOW, batch_of, check_saved_parts_go_on_identically, greedy_with, targets
 
@@ -79,3 +80,22 @@ def test_saved_parts_go_on_identically(variant: str) -> None:
 @pytest.mark.parametrize(("env", "steps"), [("chain", 1_000), ("grid", 12_000)])
 def test_it_finds_the_optimal_policy(variant: str, env: str, steps: int, seed: int) -> None:
     check_the_policy_is_optimal(f"tabular,{variant}", env, steps, seed)
+
+
+@pytest.mark.parametrize(
+    ("make", "tables"),
+    [
+        (lambda: QTable(50, 4, 0.0), 2),  # a table of values and one of counts
+        (lambda: TwoTables(50, 4, 0.0), 4),
+        (lambda: UCB(50, 4, 1.0), 1),
+    ],
+)
+def test_tables_that_do_not_fit_into_memory_are_refused_to_the_byte(
+    make: Callable[[], object], tables: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = tables * 50 * 4 * 8
+    monkeypatch.setattr("framework.processes.limits.available_memory", lambda: needed)
+    make()
+    monkeypatch.setattr("framework.processes.limits.available_memory", lambda: needed - 1)
+    with pytest.raises(UsageError, match=r"of 50 states.* memory are free: use an environment with fewer states"):
+        make()

@@ -172,6 +172,7 @@ def test_stacks_are_the_last_k_frames_of_this_episode_oldest_first(k: int, paddi
             expected = [script.picture(t) if t >= 0 else before for t in range(time - k + 1, time + 1)]
             np.testing.assert_array_equal(obs, np.stack(expected))
             assert obs in env.observation_space
+            assert obs.dtype == env.observation_space.dtype
 
 
 def test_scaled_pixels_fill_zero_to_one() -> None:
