@@ -275,4 +275,17 @@ MUTANTS = (
         '        blank = np.zeros_like(frame) if self.spaces.stack_padding == "zero" else frame\n',
         "        blank = np.zeros_like(frame)\n",
     ),
+    Mutant(
+        name="batches_share_an_array_of_actions",
+        component="buffer",
+        row="not in the catalogue: an array is used again for the next batch of its size",
+        plugins="dqn,chain",
+        module="framework.replay.lanes",
+        old="            action=self._action[steps[:, 0]],\n",
+        new="            action=np.take(\n"
+        "                self._action,\n"
+        "                steps[:, 0],\n"
+        '                out=self.__dict__.setdefault(f"_scratch_{len(ids)}", np.empty(len(ids), np.int64)),\n'
+        "            ),\n",
+    ),
 )

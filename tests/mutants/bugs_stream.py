@@ -307,4 +307,14 @@ MUTANTS = (
         old="np.asarray(lost, np.bool_) & ~ended & ~resetting",
         new="np.asarray(lost, np.bool_) & ~resetting",
     ),
+    Mutant(
+        name="learnt_and_raw_rewards_are_one_array",
+        component="stream",
+        row="not in the catalogue: scaling one scales the other",
+        plugins=PLUGINS,
+        module="framework.environments.stream",
+        old="            reward=self._learnt(rewards)[rows],\n            raw_reward=rewards[rows],\n",
+        new="            reward=(learnt := self._learnt(rewards)[rows]),\n"
+        "            raw_reward=learnt if self._learnt(rewards) is rewards else rewards[rows],\n",
+    ),
 )

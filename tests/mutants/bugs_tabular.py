@@ -287,4 +287,13 @@ MUTANTS = (
         old="return self.table[:, self.states(obs)].mean(axis=0)",
         new="return self.table[0, self.states(obs)]",
     ),
+    Mutant(
+        name="losses_and_priorities_are_one_array",
+        component="loss",
+        row="not in the catalogue: whoever changes one changes the other",
+        plugins="tabular,chain",
+        module="plugins.tabular",
+        old="return TDErrors(loss=error**2, priority=np.abs(error), update=(cells, target))",
+        new="priority = np.abs(error)\n    return TDErrors(loss=priority, priority=priority, update=(cells, target))",
+    ),
 )

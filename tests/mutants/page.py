@@ -53,7 +53,7 @@ def _sections(bugs: Results, correct: Sequence[Examination], timings: Sequence[T
         "project, which the table of bugs names; of the others, *not in the catalogue*, no report is known. Each is "
         "planted in a process of its own, and every check that there is for the composition is run on it, up to the "
         "end of the component that is the first to have one that fails. Where fewer bugs were planted than there are, "
-        "they are an even sample (`--every`).",
+        "they are an even sample (`--every`). [How it does with bugs that nobody chose](harness-unseen.md).",
         "| what | measured | wanted |\n| --- | ---: | ---: |\n"
         f"| bugs planted, of {len(all_mutants())} that there are | {len(bugs)} | ≥ 100 |\n"
         f"| bugs caught | {len(caught)} | all |\n"

@@ -7,6 +7,7 @@ import numpy as np
 
 from framework.conformance.check import Cause, check, expect, require
 from framework.conformance.fixtures.batches import frames_of
+from framework.conformance.fixtures.memory import expect_arrays_of_their_own
 from framework.conformance.fixtures.replay.cases import (
     FRAME,
     ReplayCase,
@@ -17,8 +18,11 @@ from framework.conformance.fixtures.replay.cases import (
 )
 from framework.conformance.fixtures.replay.own_parts import compare_while_learning
 from framework.conformance.fixtures.replay.plain_parts import weight_of
+from framework.conformance.fixtures.spies import short
 from framework.conformance.subject import Subject
-from framework.types import Batch, Counters, Spaces, Step
+from framework.events import Callback
+from framework.training.loop import Loop
+from framework.types import Batch, Counters, Spaces, Step, TDErrors
 
 
 @check(
@@ -198,3 +202,19 @@ def new_transitions_take_the_place_of_old_ones(subject: Subject) -> None:
     half = transitions // 2
     example = {"capacity": case.capacity, "transitions": transitions, "compared": "the newest one that can be drawn"}
     require(newest > half, example=example, expected=f"above {half}", got=newest)
+
+
+@check("buffer", "make_buffer", Cause("two fields of a batch, or of two batches, are views of one array"))
+def arrays_of_a_batch_are_its_own(subject: Subject) -> None:
+    """No two arrays of a batch share memory, nor do those of one batch and the next, if both are kept."""
+    with subject.probed("ledger", short(subject, 2)) as parts:
+        Loop(parts, [_Comparison()]).run()
+
+
+class _Comparison(Callback):
+    def __init__(self) -> None:
+        self._before: dict[str, Batch] = {}
+
+    def on_update(self, batch: Batch, errors: TDErrors, counters: Counters) -> None:
+        expect_arrays_of_their_own(batch, "a batch", self._before)
+        self._before = {"the batch before": batch}

@@ -20,6 +20,7 @@ from framework.conformance.fixtures.learners import (
     unexpected_move,
     weights,
 )
+from framework.conformance.fixtures.memory import expect_arrays_of_their_own
 from framework.conformance.subject import Subject
 from framework.types import Batch
 
@@ -157,3 +158,20 @@ def a_large_error_moves_the_action_that_was_taken(subject: Subject) -> None:
             _must_learn(made, learner, batch)
             example = {"actions": actions, "returns": "+100 and −100", "discounts": 0, "updates": f"1 to {UPDATES}"}
             raise Violation(example, f"action {up} rises relative to {down}", f"values moved by {shown(moved)}")
+
+
+@check(
+    "loss",
+    "make_loss",
+    Cause("losses and priorities are one array"),
+    Cause("the errors are views of the batch, or of the errors before"),
+)
+def arrays_of_errors_are_their_own(subject: Subject) -> None:
+    """Losses and priorities share no memory with each other, with the batch or with the errors before."""
+    made = LearnerFactory.of(subject)
+    learner, others = made.trained(), dict[str, object]()
+    for rows in (1, B, B):
+        batch = made.batch(rows)
+        errors = learner.errors(batch)
+        expect_arrays_of_their_own(errors, "the errors", {**others, "the batch": batch})
+        others = {"the errors before": errors}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from framework.conformance.fixtures.environments.autoreset import (
 )
 from framework.conformance.fixtures.environments.extremes import AsyncLedgers, Int8Rewards, Lives
 from framework.conformance.fixtures.environments.probes import Entry
+from framework.conformance.fixtures.memory import expect_arrays_of_their_own
+from framework.conformance.fixtures.spies import run_with_spy, short
 from framework.conformance.subject import Subject
 from framework.environments.edge import Edge
 from framework.environments.stream import TransitionStream
@@ -248,3 +250,17 @@ def environments_work_between_begin_and_finish(subject: Subject) -> None:
         expect(env.calls, [f"step_async({actions})"], example="calls after begin")
         stream.finish()
         expect(env.calls[1:], ["step_wait()"], example="calls in finish")
+
+
+@check(
+    "stream",
+    "make_env",
+    Cause("the learner's reward and the raw one are one array, so that scaling one scales the other"),
+    Cause("a step shows arrays that the stream goes on to use"),
+)
+def arrays_of_a_step_are_its_own(subject: Subject) -> None:
+    """No two arrays of a step share memory, nor do those of one step and the next."""
+    with subject.probed("ledger", short(subject, 2)) as parts:
+        steps = [step for step, _ in run_with_spy(parts).steps]
+    for before, step in pairwise(steps):
+        expect_arrays_of_their_own(step, "a step", {"the step before": before})
