@@ -168,7 +168,13 @@ def failing_test(mutant: Mutant) -> str:
         except subprocess.TimeoutExpired:
             return "no end in time"
         failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
-        return failed[0].split(" - ")[0] if failed else "" if done.returncode in (0, 5) else f"exit {done.returncode}"
+        return (
+            failed[0].split(" - ")[0].partition(" ")[2]
+            if failed
+            else ""
+            if done.returncode in (0, 5)
+            else f"exit {done.returncode}"
+        )
 
 
 def near(module: str) -> list[str]:
@@ -191,17 +197,16 @@ def write_page(rows: Sequence[Row]) -> None:
 
 def page_of(rows: Sequence[Row]) -> str:
     """The page of a table."""
-    draws: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        draws.setdefault((row.seed, row.commit), []).append(row)
     lines = ""
-    for (seed, commit), drawn_rows in draws.items():
+    for seed in dict.fromkeys(row.seed for row in rows):
+        drawn_rows = [row for row in rows if row.seed == seed]
+        commits = ", ".join(f"`{commit}`" for commit in dict.fromkeys(row.commit for row in drawn_rows))
         by = Counter(row.verdict for row in drawn_rows)
         equivalent = sum(row.sorted.startswith("equivalent") for row in drawn_rows)
         real = len(drawn_rows) - equivalent
         shares = (f"{by[verdict]} ({by[verdict] / real:.0%})" for verdict in (BY_CHECK, BY_TESTS))
         holes = by[SURVIVED] - equivalent
-        lines += f"| {seed} | `{commit}` | {len(drawn_rows)} | {equivalent} | {' | '.join(shares)} | {holes} "
+        lines += f"| {seed} | {commits} | {len(drawn_rows)} | {equivalent} | {' | '.join(shares)} | {holes} "
         lines += f"({holes / real:.0%}) |\n"
     return (
         "# The harness and bugs that nobody chose\n\n"
