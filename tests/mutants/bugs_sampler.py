@@ -253,4 +253,13 @@ MUTANTS = (
         "        n = min(n, self._size)\n",
         "        n = min(n, self._size // 2 + 1)\n",
     ),
+    Mutant(
+        name="uniform_draws_with_replacement",
+        component="sampler",
+        row="drawn by a seed: a keyword is left out",
+        plugins="dqn,chain",
+        module="framework.replay.samplers",
+        old="n, replace=False, shuffle=False)",
+        new="n, shuffle=False)",
+    ),
 )

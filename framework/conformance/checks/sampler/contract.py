@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 
-from framework.conformance.check import Cause, Violation, check, expect, require
+from framework.conformance.check import Cause, NotApplicable, Violation, check, expect, require
 from framework.conformance.fixtures.replay.samplers import draw, many_draws, sampler_of
 from framework.conformance.subject import Subject
 from framework.types import Counters
@@ -88,6 +88,19 @@ def every_id_is_drawn_sooner_or_later(subject: Subject) -> None:
         found = sorted(set(many_draws(sampler, count)))
         example = {"capacity": capacity, "active ids": range(count), "len(sampler)": promised}
         require(len(found) == promised, example=example, expected=f"{promised} different ids", got=found)
+
+
+@check("sampler", "make_sampler", Cause("ids are drawn with replacement"))
+def uniform_draws_have_no_repeats(subject: Subject) -> None:
+    """The engine's sampler draws an id at most once for a batch, also if the batch takes almost all of them."""
+    if not subject.fills("make_sampler", "engine"):
+        raise NotApplicable("the sampler is not the engine's, and may promise something else")
+    for count in (1, 2, 5, 40):
+        sampler = sampler_of(subject, 50, range(count))
+        for rows in (1, count // 2, count - 1, count, count + 3):
+            ids, _ = sampler.sample(rows, Counters())
+            example = {"active ids": range(count), "asked for": rows}
+            require(len(set(ids.tolist())) == min(rows, count), example=example, expected="different ids", got=ids)
 
 
 @check("sampler", "make_sampler", Cause("missing ids of a short buffer are filled with index 0", "le2333/RTRRL#57"))
