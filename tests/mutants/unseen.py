@@ -214,7 +214,7 @@ def page_of(rows: Sequence[Row]) -> str:
         "people, who knew the checks. These were drawn by a seed: a comparison, an operator, a constant, the order of "
         "two arguments, a keyword or a statement of the code of the parts is changed (`tests/mutants/operators.py`). "
         "Each was planted alone. Every check of compositions with that part was run, until one failed; if none did, "
-        "the tests that name the module or its package, and only those. What none of these caught was sorted by hand. "
+        "the tests that name the module, its package or its plugin. What none of these caught was sorted by hand. "
         "Changes that make no difference, such as another limit that is never reached, cannot be caught. Each draw "
         "came after what the one before had shown was mended, and is of the code as it was then.\n\n"
         "| seed | commit | changes | of them equivalent | caught by a check | caught by tests alone | by neither |\n"
