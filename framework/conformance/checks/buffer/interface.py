@@ -16,13 +16,10 @@ from framework.conformance.fixtures.replay.cases import (
     shown_field,
     with_accepted_capacity,
 )
-from framework.conformance.fixtures.replay.own_parts import compare_while_learning
+from framework.conformance.fixtures.replay.own_parts import compare_while_learning, drawn_while_learning
 from framework.conformance.fixtures.replay.plain_parts import weight_of
-from framework.conformance.fixtures.spies import short
 from framework.conformance.subject import Subject
-from framework.events import Callback
-from framework.training.loop import Loop
-from framework.types import Batch, Counters, Spaces, Step, TDErrors
+from framework.types import Batch, Counters, Spaces, Step
 
 
 @check(
@@ -207,14 +204,7 @@ def new_transitions_take_the_place_of_old_ones(subject: Subject) -> None:
 @check("buffer", "make_buffer", Cause("two fields of a batch, or of two batches, are views of one array"))
 def arrays_of_a_batch_are_its_own(subject: Subject) -> None:
     """No two arrays of a batch share memory, nor do those of one batch and the next, if both are kept."""
-    with subject.probed("ledger", short(subject, 2)) as parts:
-        Loop(parts, [_Comparison()]).run()
-
-
-class _Comparison(Callback):
-    def __init__(self) -> None:
-        self._before: dict[str, Batch] = {}
-
-    def on_update(self, batch: Batch, errors: TDErrors, counters: Counters) -> None:
-        expect_arrays_of_their_own(batch, "a batch", self._before)
-        self._before = {"the batch before": batch}
+    before: dict[str, Batch] = {}
+    for drawn in drawn_while_learning(subject):
+        expect_arrays_of_their_own(drawn.batch, "a batch", before)
+        before = {"the batch before": drawn.batch}

@@ -26,6 +26,7 @@ def make_buffer(config):
 """
 
 AT_ANY_CAPACITY = {
+    "arrays_of_a_batch_are_its_own",
     "what_is_learnt_has_happened",
     "what_was_added_is_copied",
     "what_was_drawn_is_a_copy",
