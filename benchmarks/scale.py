@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any
 
 import psutil
@@ -39,6 +40,9 @@ CONCLUSIONS = HERE / "scale_conclusions.md"
 
 SLEEPS = (0.01, 0.1)
 """(a): seconds that a step of a slow environment sleeps."""
+
+SEEDS = range(3)
+"""(c): the seeds of the runs."""
 
 PARTS_OF_PONG = 3
 """(d): evaluations, after equal times."""
@@ -140,27 +144,29 @@ def fast(seconds: float, address: str) -> Result:
 
 
 def collect(seconds: float, address: str, actors: int) -> Result:
-    """(c) dqn on CartPole against `ray_collect` with it, in equal time by the clock."""
+    """(c) dqn on CartPole against `ray_collect` with it, in equal time by the clock, with three seeds."""
     rows = []
-    values = {**UNENDING, "run.num_envs": 8, "evaluation.episodes": 20}
     remote = {"ray_collect.actors": actors, "ray_collect.cores": 0.0, "ray_collect.address": address}
     for name, plugins, more in (
-        ("dqn", "dqn,cartpole", {}),
-        (f"dqn,ray_collect, {actors} actors", "dqn,cartpole,ray_collect", remote),
+        ("`dqn`", "dqn,cartpole", {}),
+        (f"`dqn,ray_collect`, {actors} actors", "dqn,cartpole,ray_collect", remote),
     ):
-        parts = framework.assemble(plugins, {**values, **more})
-        done = run_for(parts, seconds)
-        result = framework.evaluate(parts, name="scale")
-        rows.append(
-            [
-                name,
-                f"{done.steps / done.took:,.0f}",
-                f"{parts.counters.updates / done.took:,.0f}",
-                f"{parts.counters.updates * parts.cadence.batch_size / done.took:,.0f}",
-                f"{result.mean:.1f} ± {result.deviation:.1f}",
-            ]
-        )
-    head = [f"{seconds:g} s", "steps a second", "updates a second", "samples a second", "return, 20 episodes"]
+        rates, returns = [], []
+        for seed in SEEDS:
+            parts = framework.assemble(plugins, {**UNENDING, "run.num_envs": 8, "run.seed": seed, **more})
+            done = run_for(parts, seconds)
+            samples = parts.counters.updates * parts.cadence.batch_size
+            rates.append([done.steps / done.took, parts.counters.updates / done.took, samples / done.took])
+            returns.append(framework.evaluate(parts, name="scale", episodes=20).mean)
+        middle = [f"{median(column):,.0f}" for column in zip(*rates, strict=True)]
+        rows.append([name, *middle, ", ".join(f"{value:.0f}" for value in returns)])
+    head = [
+        f"{seconds:g} s",
+        "steps a second",
+        "updates a second",
+        "samples a second",
+        "return of each seed, 20 episodes",
+    ]
     return head, rows
 
 
