@@ -123,6 +123,8 @@ class Step:
 
     `ended` is what a learner asks, and `over` what a report asks. They differ where a life was lost: the learner's
     episode terminates, and the environment's episode goes on.
+
+    Arrays that can be written share no memory, neither with each other nor with those of another step.
     """
 
     env_id: Int64[np.ndarray, " M"]
@@ -196,6 +198,8 @@ class Batch:
     `reward` is the n-step return. `discount` is γ^k, or 0 if the window terminated. So the target of every
     loss is `reward + discount · bootstrap(next_obs)`, with no special case. A return that already contains its
     bootstrap, such as a λ-return, has discount 0.
+
+    Arrays that can be written share no memory, neither with each other nor with those of another batch.
     """
 
     ids: Int64[np.ndarray, " B"]
@@ -229,7 +233,7 @@ class TDErrors:
     """The result of a loss: one loss and one priority for each row of a batch.
 
     `update` is for the optimiser of the same family (with torch: the losses with their graph). The engine
-    does not read it.
+    does not read it. The arrays share no memory with those of the batch or of other errors.
     """
 
     loss: Float[np.ndarray, " B"]
@@ -297,7 +301,10 @@ class Segmented(Protocol):
         ...
 
     def join(self, state: State, segments: Iterable[State]) -> None:
-        """Load what `cut` returned, with the segments in the same order."""
+        """Load what `cut` returned, with the segments in the same order.
+
+        After that, `state_dict` returns what it would have returned at the cut.
+        """
         ...
 
 

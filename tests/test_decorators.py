@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -46,8 +47,7 @@ def trained(composition: str) -> Parts:
     ],
 )
 def test_a_decorated_part_promises_what_it_promised(decorated: str, plain: str) -> None:
-    with_it, without = trained(decorated), trained(plain)
-    try:
+    with closing(trained(decorated)) as with_it, closing(trained(plain)) as without:
         for slot in SLOTS:
             one, other = getattr(with_it, slot), getattr(without, slot)
             kept = {protocol.__name__ for protocol in PROTOCOLS if isinstance(one, protocol)}
@@ -56,6 +56,3 @@ def test_a_decorated_part_promises_what_it_promised(decorated: str, plain: str) 
                 assert other.measures().keys() <= one.measures().keys(), slot
             if isinstance(other, Described):
                 assert other.manifest().keys() <= one.manifest().keys(), slot
-    finally:
-        with_it.close()
-        without.close()

@@ -26,6 +26,9 @@ ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZE
 CLIENT = "ray://"
 """Begins the address of a cluster that this machine does not belong to."""
 
+MODE = "RAY_AUTH_MODE"
+"""The variable that tells Ray whether to use tokens."""
+
 _users = 0
 """How many uses of the connection that `connect` has opened go on; 0 without one."""
 
@@ -50,24 +53,35 @@ def connect(address: str, *, cores: int | None = None) -> Iterator[None]:
     need("ray", "a cluster", "ray")
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if address.startswith(CLIENT) and _has_token():
-        # for other addresses, Ray itself sees that there is a token; a cluster that wants none ignores it
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-    import ray
+    with _token_shown(address):
+        import ray
 
-    if address and address != "auto":
-        _require_answer(address)
-    global _users
-    if ray.is_initialized():
-        _refuse_another(address)
-        _users += bool(_users)  # somebody else's connection stays open
-    else:
-        _join(address, cores)
-        _users = 1
+        if address and address != "auto":
+            _require_answer(address)
+        global _users
+        if ray.is_initialized():
+            _refuse_another(address)
+            _users += bool(_users)  # somebody else's connection stays open
+        else:
+            _join(address, cores)
+            _users = 1
+        try:
+            yield
+        finally:
+            _leave()
+
+
+@contextmanager
+def _token_shown(address: str) -> Iterator[None]:
+    """Let Ray's client show the user's token. For other addresses, Ray does; a cluster that wants none ignores it."""
+    shown = address.startswith(CLIENT) and _has_token() and MODE not in os.environ
+    if shown:
+        os.environ[MODE] = "token"
     try:
         yield
     finally:
-        _leave()
+        if shown:
+            del os.environ[MODE]
 
 
 def _has_token() -> bool:
@@ -82,7 +96,8 @@ def _join(address: str, cores: int | None) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if not address:
         quiet |= {"num_cpus": cores, "include_dashboard": False}
-    logging.getLogger("ray.client_builder").setLevel(logging.ERROR)
+    if address.startswith(CLIENT):
+        logging.getLogger("ray.client_builder").setLevel(logging.ERROR)
     with _handlers_kept():
         try:
             ray.init(address or "local", **({} if address.startswith(CLIENT) else quiet))

@@ -288,12 +288,13 @@ MUTANTS = (
         new="return self.table[0, self.states(obs)]",
     ),
     Mutant(
-        name="losses_and_priorities_are_one_array",
+        name="priorities_share_an_array",
         component="loss",
-        row="not in the catalogue: whoever changes one changes the other",
+        row="not in the catalogue: an array is used again for the next batch of its size",
         plugins="tabular,chain",
         module="plugins.tabular",
-        old="return TDErrors(loss=error**2, priority=np.abs(error), update=(cells, target))",
-        new="priority = np.abs(error)\n    return TDErrors(loss=priority, priority=priority, update=(cells, target))",
+        old="priority=np.abs(error), update=(cells, target))",
+        new='priority=np.abs(error, out=globals().setdefault(f"_scratch_{len(error)}", np.empty(len(error)))), '
+        "update=(cells, target))",
     ),
 )

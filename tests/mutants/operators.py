@@ -116,7 +116,12 @@ def changes(source: str) -> list[Change]:
 
 
 def _is_abstract(function: ast.FunctionDef) -> bool:
-    return all(isinstance(statement, (ast.Expr, ast.Raise, ast.Pass)) for statement in function.body)
+    """Whether a function has only a docstring, `...`, `pass` or an error."""
+    return all(
+        isinstance(statement, (ast.Raise, ast.Pass))
+        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+        for statement in function.body
+    )
 
 
 def _in_statement(statement: ast.stmt) -> Iterator[Change]:

@@ -65,8 +65,9 @@ def memory_goes_on_where_it_was_saved(subject: Subject) -> None:
 )
 def segments_of_checkpoints_give_the_whole_state(subject: Subject) -> None:
     """Checkpoints that write only new segments give back the state, also where a run goes on from one of them."""
-    with ExitStack() as opened:
-        one = opened.enter_context(subject.probed("ledger", VALUES))
+    with ExitStack() as every:
+        going_on = every.enter_context(ExitStack())
+        one = going_on.enter_context(subject.probed("ledger", VALUES))
         disks: dict[str, dict[str, State]] = {
             name: {} for name, part in stateful(one).items() if isinstance(part, Segmented)
         }
@@ -75,7 +76,8 @@ def segments_of_checkpoints_give_the_whole_state(subject: Subject) -> None:
         steps, begin = scripted_steps(one, BEFORE + AFTER), 0
         for end, reloaded in CUTS:
             answers(one, steps[begin:end], agent=False)
-            other = opened.enter_context(subject.probed("ledger", {**VALUES, "run.seed": subject.seed + 1}))
+            loaded = every.enter_context(ExitStack())
+            other = loaded.enter_context(subject.probed("ledger", {**VALUES, "run.seed": subject.seed + 1}))
             for name, loading in stateful(other).items():
                 part = stateful(one)[name]
                 if isinstance(part, Segmented):
@@ -85,7 +87,9 @@ def segments_of_checkpoints_give_the_whole_state(subject: Subject) -> None:
                     loading.load_state_dict(part.state_dict())
             wanted, got = (digests(snapshot(parts), ordered=False) for parts in (one, other))
             _expect_equal(got, wanted, f"a checkpoint after {end} steps")
-            one, begin = other if reloaded else one, end
+            begin, dropped = end, going_on if reloaded else loaded
+            one, going_on = (other, loaded) if reloaded else (one, going_on)
+            dropped.close()
 
 
 def _pieces(part: Segmented, disk: dict[str, State]) -> tuple[State, list[str]]:

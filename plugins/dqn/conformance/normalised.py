@@ -81,7 +81,7 @@ def both_networks_have_the_statistics_of_training(subject: Subject) -> None:
     with subject.probed("ledger", {**short(subject, 2), "normalise.clip": LIMIT}) as parts:
         policy: Any = parts.policy.learner if isinstance(parts.policy, Averaged) else parts.policy
         if not isinstance(parts.spaces.observation, Box) or parts.spaces.observation.dtype == np.uint8:
-            raise NotApplicable("the observations are no numbers, but bytes or finite")
+            raise NotApplicable("the observations are not a single Box of numbers other than bytes")
         seen = _Seen()
         Loop(parts, [seen]).run()
         evaluate(parts, name="statistics", episodes=2)
@@ -91,25 +91,28 @@ def both_networks_have_the_statistics_of_training(subject: Subject) -> None:
             for what, wanted in (("count", len(obs)), ("mean", obs.mean(axis=0)), ("variance", obs.var(axis=0))):
                 expect(found[what], wanted, example={"network": name, "compared": what}, rtol=1e-6, atol=1e-9)
             normalised = (obs - obs.mean(axis=0)) / np.sqrt(obs.var(axis=0) + 1e-8)
-            given = _given_to_the_first_layer(getattr(policy, name), policy.tensor(np.concatenate(seen.obs)))
-            example = {"network": name, "compared": "what the first layer is given"}
+            given = _given_to_the_torso(getattr(policy, name), policy.tensor(np.concatenate(seen.obs)))
+            example = {"network": name, "compared": "what the torso is given"}
             expect(given, np.clip(normalised, -LIMIT, LIMIT), example=example, rtol=1e-4, atol=1e-5)
 
 
-def _statistics(network: nn.Module) -> dict[str, np.ndarray]:
-    """The statistics of the only module of a network that normalises observations."""
+def _normalising(network: nn.Module) -> nn.Module:
+    """The only module of a network that normalises observations."""
     for module in network.modules():
-        buffers = dict(module.named_buffers(recurse=False))
-        if {"mean", "variance", "count"} <= set(buffers):
-            return {name: numbers(buffer) for name, buffer in buffers.items()}
+        if {"mean", "variance", "count"} <= set(dict(module.named_buffers(recurse=False))):
+            return module
     raise Violation("the modules of a network", "one with the statistics of observations", "none")
 
 
-def _given_to_the_first_layer(network: nn.Module, obs: Tensor) -> np.ndarray:
+def _statistics(network: nn.Module) -> dict[str, np.ndarray]:
+    return {name: numbers(buffer) for name, buffer in _normalising(network).named_buffers(recurse=False)}
+
+
+def _given_to_the_torso(network: nn.Module, obs: Tensor) -> np.ndarray:
     found: list[np.ndarray] = []
-    first = next(module for module in network.modules() if isinstance(module, nn.Linear))
-    watch = first.register_forward_pre_hook(lambda module, inputs: found.append(numbers(inputs[0])))
+    torso = _normalising(network).get_submodule("torso")
+    watch = torso.register_forward_pre_hook(lambda module, inputs: found.append(numbers(inputs[0])))
     with torch.no_grad():
         network(obs)
     watch.remove()
-    return found[0].reshape(len(obs), -1)
+    return found[0]

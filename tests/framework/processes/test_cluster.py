@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -59,11 +60,13 @@ def test_a_connection_stops_only_what_it_started() -> None:
     subprocess.run([sys.executable, "-c", SCRIPT], check=True, timeout=100)
 
 
-def port() -> int:
-    """A port at which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Ports at which nothing listens."""
+    with ExitStack() as opened:
+        probes = [opened.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 REFUSALS = """
@@ -79,7 +82,7 @@ for address in {addresses!r}:
 
 
 def test_an_address_where_nothing_answers_is_named() -> None:
-    free_port = port()
+    (free_port,) = free_ports(1)
     pytest.importorskip("ray")
     addresses = [f"127.0.0.1:{free_port}", "nonsense", f"ray://127.0.0.1:{free_port}"]
     words = [sys.executable, "-c", REFUSALS.format(addresses=addresses)]
@@ -105,7 +108,7 @@ with connect("ray://127.0.0.1:{port}"):
 @pytest.mark.parametrize("asks", [True, False])
 def test_a_real_client_brings_its_token_to_a_cluster_that_asks_for_one(asks: bool, tmp_path: Path) -> None:
     pytest.importorskip("grpc", reason="pip install 'ray[client]'")
-    ports = [port() for _ in range(2)]
+    ports = free_ports(2)
     ray = Path(sys.executable).with_name("ray")
     home, other = tmp_path / "home", tmp_path / "other"
     (home / ".ray").mkdir(parents=True)
@@ -131,6 +134,10 @@ def test_a_real_client_brings_its_token_to_a_cluster_that_asks_for_one(asks: boo
                 assert "put that of its head node (ray get-auth-token) into ~/.ray/auth_token" in refused.stderr
         finally:
             head.terminate()
+            try:
+                head.wait(30)
+            except subprocess.TimeoutExpired:
+                head.kill()
 
 
 def wait_for_port(number: int) -> None:

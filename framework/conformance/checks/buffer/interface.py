@@ -203,7 +203,7 @@ def new_transitions_take_the_place_of_old_ones(subject: Subject) -> None:
 
 @check("buffer", "make_buffer", Cause("two fields of a batch, or of two batches, are views of one array"))
 def arrays_of_a_batch_are_its_own(subject: Subject) -> None:
-    """No two arrays of a batch share memory, nor do those of one batch and the next, if both are kept."""
+    """No two arrays of a batch share memory that can be written, nor do those of one batch and the next."""
     before: dict[str, Batch] = {}
     for drawn in drawn_while_learning(subject):
         expect_arrays_of_their_own(drawn.batch, "a batch", before)

@@ -259,7 +259,7 @@ def environments_work_between_begin_and_finish(subject: Subject) -> None:
     Cause("a step shows arrays that the stream goes on to use"),
 )
 def arrays_of_a_step_are_its_own(subject: Subject) -> None:
-    """No two arrays of a step share memory, nor do those of one step and the next."""
+    """No two arrays of a step share memory that can be written, nor do those of one step and the next."""
     with subject.probed("ledger", short(subject, 2)) as parts:
         steps = [step for step, _ in run_with_spy(parts).steps]
     for before, step in pairwise(steps):
