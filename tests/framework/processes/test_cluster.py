@@ -70,6 +70,7 @@ def free_ports(count: int) -> list[int]:
 
 
 REFUSALS = """
+import os
 from framework.errors import UsageError
 from framework.processes.cluster import connect
 for address in {addresses!r}:
@@ -78,19 +79,25 @@ for address in {addresses!r}:
             raise AssertionError
     except UsageError as error:
         print(error)
+print(os.environ.get("RAY_AUTH_MODE"))
 """
 
 
-def test_an_address_where_nothing_answers_is_named() -> None:
-    (free_port,) = free_ports(1)
+def test_an_address_where_nothing_answers_is_named_and_nothing_is_left_behind(tmp_path: Path) -> None:
     pytest.importorskip("ray")
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text("ab" * 32)
+    mine = {name: value for name, value in os.environ.items() if name != "RAY_AUTH_MODE"} | {"HOME": str(tmp_path)}
+    (free_port,) = free_ports(1)
     addresses = [f"127.0.0.1:{free_port}", "nonsense", f"ray://127.0.0.1:{free_port}"]
     words = [sys.executable, "-c", REFUSALS.format(addresses=addresses)]
-    lines = subprocess.run(words, check=True, capture_output=True, text=True, timeout=100).stdout.splitlines()
+    done = subprocess.run(words, env=mine, check=True, capture_output=True, text=True, timeout=100)
+    lines = done.stdout.splitlines()
     assert f"no Ray cluster answers at '127.0.0.1:{free_port}'" in lines[0]
     assert "ray start --head" in lines[0]
     assert "'nonsense' is no address of Ray: write HOST:PORT, ray://HOST:PORT or auto" in lines[1]
     assert f"no Ray cluster answers at 'ray://127.0.0.1:{free_port}'" in lines[2]
+    assert lines[3] == "None", "a Ray that this process starts later decides by itself about tokens"
 
 
 CLIENT = """
