@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from safetensors.numpy import load_file
 
 import framework
 from framework.cli.app import app
+from tests.waiting import wait_for
 
 
 def command(*words: str, cwd: Path, timeout: float = 90, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -242,11 +242,8 @@ def test_ctrl_c_ends_a_run_in_good_order(tmp_path: Path) -> None:
         text=True,
     )
     metrics = tmp_path / "r" / "metrics.jsonl"
-    deadline = time.monotonic() + 60
-    while not (metrics.exists() and metrics.stat().st_size > 2_000):
-        assert time.monotonic() < deadline
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
+    wait_for(lambda: (metrics.exists() and metrics.stat().st_size > 2_000) or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err

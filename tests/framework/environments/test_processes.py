@@ -20,6 +20,7 @@ from framework.checkpoints.folder import CheckpointFolder
 from framework.environments.processes import EnvironmentProcessError, EnvProcesses
 from framework.errors import UsageError
 from tests.framework.checkpoints.pieces import left_behind
+from tests.waiting import children, gone, wait_for
 
 MISBEHAVES = """
 import os, time
@@ -100,10 +101,7 @@ def test_ctrl_c_finishes_the_step_and_saves(tmp_path: Path) -> None:
     plugin.write_text(MISBEHAVES.format(misbehaviour="pass", marker=str(tmp_path / "never")))
     words = command(plugin, run, "--set", "checkpoint.every=1000000")  # so the only checkpoint is the last
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True) as process:
-        deadline = time.monotonic() + 60
-        while not (run / "metrics.jsonl").exists() or not (run / "metrics.jsonl").stat().st_size:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for(lambda: (run / "metrics.jsonl").exists() and (run / "metrics.jsonl").stat().st_size)
         os.killpg(process.pid, signal.SIGINT)
         _, error = process.communicate(timeout=60)
     assert (process.returncode, error) == (130, b"")
@@ -117,14 +115,11 @@ def test_processes_end_with_the_one_that_made_them(tmp_path: Path) -> None:
     plugin, run = tmp_path / "mine.py", tmp_path / "run"
     plugin.write_text(MISBEHAVES.format(misbehaviour="pass", marker=str(tmp_path / "never")))
     with subprocess.Popen(command(plugin, run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 60
-        while len(children := psutil.Process(process.pid).children()) < 2 or not (run / "metrics.jsonl").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for(lambda: (run / "metrics.jsonl").exists() and len(children(process.pid, str(run))) >= 2)
+        begun = [child.pid for child in children(process.pid, str(run))]
+        assert len(begun) >= 2
         process.kill()
-    while any(child.is_running() and child.status() != "zombie" for child in children):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for(lambda: gone(begun))
 
 
 def cartpole() -> gymnasium.Env[np.ndarray, int]:
@@ -172,11 +167,10 @@ def test_no_process_outlives_a_refusal(tmp_path: Path) -> None:
         "@hookimpl\n"
         "def env_wrapper(): return changed\n"
     )
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    before = psutil.Process().children(recursive=True)
     with pytest.raises(UsageError, match="frame_stack = 1000"):
         framework.assemble(f"dqn,cartpole,{plugin}", {"run.num_envs": 2, "run.env_processes": True})
-    after = {child.pid for child in psutil.Process().children(recursive=True) if child.status() != "zombie"}
-    assert after <= before
+    assert gone(child.pid for child in psutil.Process().children(recursive=True) if child not in before)
 
 
 def test_a_video_is_taken_of_a_run_with_processes(tmp_path: Path) -> None:

@@ -7,12 +7,10 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +19,7 @@ from framework.errors import FrameworkError, UsageError
 from framework.processes import jobs
 from framework.processes.executor import LOST
 from framework.processes.jobs import run_jobs
+from tests.waiting import alive, children, gone, wait_for
 
 
 @dataclass(frozen=True)
@@ -49,13 +48,6 @@ class JobsSpy:
 
     def tick(self, running: Sequence[Script]) -> None:
         self.most = max(self.most, len(running))
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @dataclass
@@ -254,7 +246,7 @@ def test_an_error_in_the_parent_ends_the_jobs(tmp_path: Path) -> None:
     code = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     with pytest.raises(RuntimeError, match="enough"):
         run_jobs([Script(code, tmp_path / "1.txt")], 1, Raises())
-    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+    assert not alive(int((tmp_path / "pid").read_text()))
 
 
 HOST = """
@@ -282,10 +274,6 @@ def host(folder: Path, obey: str) -> tuple[subprocess.Popen[str], list[int]]:
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     wait_for(lambda: len(list(folder.glob("pid-*"))) == 2 or process.poll() is not None)
     return process, [int(path.name.removeprefix("pid-")) for path in folder.glob("pid-*")]
-
-
-def gone(pids: Sequence[int]) -> bool:
-    return not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)
 
 
 def test_ctrl_c_is_passed_on_once_and_nothing_new_starts(tmp_path: Path) -> None:
@@ -322,8 +310,8 @@ def test_a_run_ends_when_its_study_is_killed(tmp_path: Path) -> None:
     words = ["run", "-p", "tabular,grid", "--steps", "100000000", "--seeds", "2", "--jobs", "2", "--run-dir", "s"]
     process = subprocess.Popen([sys.executable, "-m", "framework", *words], cwd=tmp_path, stdout=subprocess.DEVNULL)
     wait_for(lambda: len(list(tmp_path.glob("s/*/seed-?/metrics.jsonl"))) == 2 or process.poll() is not None)
-    children = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
-    assert len(children) == 2
+    begun = [child.pid for child in children(process.pid, "framework.cli.child")]
+    assert len(begun) == 2
     os.kill(process.pid, signal.SIGKILL)
     process.wait(60)
-    wait_for(lambda: gone(children))
+    wait_for(lambda: gone(begun))

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from framework.processes.jobs import run_jobs
 from framework.processes.ray_executor import RayExecutor
 from framework.study.continuing import MOST_LOSSES
 from tests.framework.checkpoints.pieces import left_behind
+from tests.waiting import alive, wait_for
 
 pytest.importorskip("ray")
 pytestmark = [
@@ -67,13 +67,6 @@ class Spy:
 
     def tick(self, running: Sequence[Script]) -> None:
         self.at_tick()
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +118,7 @@ time.sleep(0 if attempt else 600)
     with RayExecutor(cluster.address) as executor:
         assert not run_jobs(scripts, 2, spy, executor)
     assert sorted(spy.codes) == [LOST, 0, 0]
-    wait_for(lambda: not psutil.pid_exists(killed[0]))
+    wait_for(lambda: not alive(killed[0]))
     assert len(list((tmp_path / "1").iterdir())) == 2
 
 

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ import pytest
 from framework.errors import UsageError
 from framework.study import Arm, read_study, run_study
 from tests.pages import DOCS, blocks_of
+from tests.waiting import wait_for
 
 STAND_IN = """#!{python}
 '''sbatch, squeue and scancel on this machine: a task is a session of processes, and is gone when its first one is.'''
@@ -55,6 +54,7 @@ SLOW = """
 import pathlib, time
 import gymnasium
 from framework.hooks import hookimpl
+from tests.waiting import alive, wait_for
 class Slow(gymnasium.Wrapper):
     def step(self, action):
         if not pathlib.Path("go").exists():
@@ -64,13 +64,6 @@ class Slow(gymnasium.Wrapper):
 def env_wrapper(config, role):
     return Slow if role == "train" else lambda env: env
 """
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 100) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 class Cluster:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 from PIL import Image
 
 from framework.recording import read_rows
+from tests.waiting import wait_for
 
 pytest.importorskip("optuna")
 
@@ -54,13 +54,6 @@ def command(*words: str, cwd: Path) -> tuple[int, str, str]:
     process = start(*words, cwd=cwd)
     out, err = process.communicate(timeout=200)
     return process.returncode, out, err
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def episodes_of(run: Path) -> list[dict[str, Any]]:

@@ -8,8 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -20,6 +18,7 @@ from framework.errors import UsageError
 from framework.recording import read_rows
 from framework.study import Arm, read_study, run_study
 from tests.framework.checkpoints.pieces import left_behind
+from tests.waiting import children, wait_for
 
 BUNDLE = """
 from framework.hooks import Bundle, hookimpl
@@ -61,13 +60,6 @@ def command(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         timeout=100,
         check=False,
     )
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_an_ablation_of_a_bundle(tmp_path: Path) -> None:
@@ -213,12 +205,12 @@ def test_a_study_that_was_killed_has_the_results_of_one_that_was_not(plugins: st
         process = subprocess.Popen([sys.executable, "-m", "framework", *words, "cut"], cwd=tmp_path, stdout=out)
     runs = [tmp_path / "cut" / f"{plugins.replace(',', '-')}-slow" / f"seed-{seed}" for seed in (0, 1)]
     wait_for(lambda: process.poll() is not None or all((run / "checkpoints" / "LATEST").exists() for run in runs))
-    children = {int(child.cmdline()[-2][-1]): child for child in psutil.Process(process.pid).children()}
-    children[0].kill()
+    begun = {int(child.cmdline()[-2][-1]): child for child in children(process.pid, "framework.cli.child")}
+    begun[0].kill()
     wait_for(lambda: "seed 0 | failed" in (tmp_path / "out.txt").read_text())
     study = psutil.Process(process.pid)
     study.suspend()  # the run must not see the end of its study
-    children[1].kill()
+    begun[1].kill()
     study.kill()
     process.wait(60)
     assert [len(list((run / "checkpoints").glob("0*"))) > 0 for run in runs] == [True, True]

@@ -7,13 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from copy import copy, deepcopy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,6 +31,7 @@ from framework.training.loop import Loop
 from framework.training.resume import reopen
 from framework.types import Counters, State, Step
 from tests.framework.checkpoints.pieces import left_behind
+from tests.waiting import alive, children, wait_for
 
 pytestmark = pytest.mark.usefixtures("no_figures")
 
@@ -277,17 +276,9 @@ def test_the_process_ends_with_the_run_even_if_that_is_killed(tmp_path: Path) ->
     command += ["--steps", "100000000", "--set", "evaluation.lag=5", "--run-dir", str(tmp_path / "run")]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        children: list[psutil.Process] = []
-        deadline = time.monotonic() + 60
-        while not children and time.monotonic() < deadline:
-            with suppress(psutil.Error):
-                children = psutil.Process(run.pid).children()
-            time.sleep(0.05)
-        assert len(children) == 1
-        assert "framework.training.aside" in children[0].cmdline()
+        wait_for(lambda: children(run.pid, "framework.training.aside") or run.poll() is not None)
+        (process,) = children(run.pid, "framework.training.aside")
     finally:
         run.kill()
         run.wait()
-    psutil.wait_procs(children, timeout=30)
-    with suppress(psutil.NoSuchProcess):
-        assert not children[0].is_running() or children[0].status() == psutil.STATUS_ZOMBIE
+    wait_for(lambda: not alive(process.pid))

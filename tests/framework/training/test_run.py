@@ -18,6 +18,7 @@ from framework.recording import load_state
 from framework.training.run import train
 from framework.types import Counters
 from tests.framework.training.misbehaving import EXPLORES, command, plugin
+from tests.waiting import wait_for
 
 
 def test_the_batch_of_a_loss_that_is_not_finite_is_kept(tmp_path: Path) -> None:
@@ -44,10 +45,7 @@ def test_the_batch_of_a_loss_that_is_not_finite_is_kept(tmp_path: Path) -> None:
 def test_a_run_is_written_by_one_process_at_a_time(tmp_path: Path) -> None:
     path = plugin(tmp_path, EXPLORES, "time.sleep(0.01)", at=20)
     with subprocess.Popen(command(path, tmp_path / "run"), stderr=subprocess.DEVNULL) as run:
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "run" / "checkpoints" / "LATEST").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for((tmp_path / "run" / "checkpoints" / "LATEST").exists)
         with pytest.raises(UsageError, match="another process is writing to the run"):
             framework.resume(tmp_path / "run", {"run.steps": 50})
         run.kill()
@@ -59,10 +57,7 @@ def test_two_ctrl_c_end_at_once_and_the_last_checkpoint_loads(tmp_path: Path) ->
     hang = "open('hung', 'w').close()\n    try: time.sleep(600)\n    finally: open('cut', 'w').close()"
     path, run = plugin(tmp_path, EXPLORES, hang), tmp_path / "run"
     with subprocess.Popen(command(path, run), stderr=subprocess.DEVNULL, cwd=tmp_path) as process:
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "hung").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for((tmp_path / "hung").exists)
         process.send_signal(signal.SIGINT)
         time.sleep(0.3)
         assert process.poll() is None, "the first waits for the end of the step"

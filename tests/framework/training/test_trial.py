@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from framework.errors import UsageError
 from framework.recording import load_state
 from framework.training import trial
 from framework.training.trial import WARNING, warning_of
+from tests.waiting import wait_for
 
 LENGTHENING = """
 import gymnasium
@@ -72,9 +72,7 @@ def test_a_trial_that_takes_too_long_is_told_to_stop(monkeypatch: pytest.MonkeyP
         stopped.append(over.wait(20))
 
     trial._try(attempt)
-    deadline = time.monotonic() + 20
-    while not stopped and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for(lambda: stopped)
     assert stopped == [True]
 
 

@@ -13,6 +13,7 @@ import framework
 from framework.checkpoints.folder import CheckpointFolder
 from framework.training.watchdog import HANG_EXIT_CODE
 from tests.framework.training.misbehaving import EXPLORES, LISTENS, WRAPS, command, line_of, plugin
+from tests.waiting import wait_for
 
 
 @pytest.mark.parametrize(
@@ -36,10 +37,7 @@ def test_a_run_that_hangs_is_ended_and_goes_on_from_its_last_checkpoint(hook: st
 def test_a_process_that_was_stopped_for_a_while_does_not_hang(tmp_path: Path) -> None:
     path = plugin(tmp_path, EXPLORES, "time.sleep(0.01)", at=0)
     with subprocess.Popen(command(path, tmp_path / "run", "--set", "run.watchdog=2"), stderr=subprocess.PIPE) as run:
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "run" / "checkpoints" / "LATEST").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for((tmp_path / "run" / "checkpoints" / "LATEST").exists)
         run.send_signal(signal.SIGSTOP)
         time.sleep(4)
         run.send_signal(signal.SIGCONT)

@@ -8,11 +8,9 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from itertools import pairwise
 from pathlib import Path
 
-import psutil
 import pytest
 
 from framework.conformance.runner import workers
@@ -21,6 +19,7 @@ from framework.conformance.runner.planning import plan
 from framework.conformance.runner.report import to_json
 from framework.conformance.runner.session import PATIENCE, Request, Session
 from framework.errors import UsageError
+from tests.waiting import gone, wait_for
 
 PLUGIN = """
 import os, sys, time
@@ -179,16 +178,11 @@ def test_workers_and_what_they_started_end_with_the_command(number: int, tmp_pat
     hung = f"os.fork(); open({str(tmp_path)!r} + f'/pid-{{os.getpid()}}', 'w').close(); time.sleep(600)"
     words = ["-m", "framework", "check", str(plugin(tmp_path, hung)), "-k", "misbehaves", "--thorough"]
     process = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob("pid-*"))) < 2:
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.05)
+    wait_for(lambda: len(list(tmp_path.glob("pid-*"))) == 2 or process.poll() is not None)
     pids = [int(path.name.removeprefix("pid-")) for path in tmp_path.glob("pid-*")]
     os.kill(process.pid, number)
     assert process.wait(60) == (130 if number == signal.SIGINT else -number)
-    while any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: gone(pids))
 
 
 def test_checks_that_cannot_be_imported_are_a_finding_and_the_others_go_on(tmp_path: Path) -> None:
@@ -351,10 +345,7 @@ def test_what_was_found_before_ctrl_c_is_reported(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, *words, "--thorough"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "hung").exists():
-            assert time.monotonic() < deadline and process.poll() is None
-            time.sleep(0.05)
+        wait_for(lambda: (tmp_path / "hung").exists() or process.poll() is not None)
         process.send_signal(signal.SIGINT)
         printed, _ = process.communicate(timeout=60)
     assert process.returncode == 130
