@@ -27,3 +27,19 @@ def stable_baselines(
     )
     model.set_logger(Logger(None, []))
     return model
+
+
+def one_convolution() -> type[Any]:
+    """Returns a class for stable-baselines3's policies: the convolution of Young & Tian 2019, for MinAtar's boards."""
+    from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+    from torch import nn
+
+    class OneConvolution(BaseFeaturesExtractor):
+        def __init__(self, observation_space: Any) -> None:
+            super().__init__(observation_space, 16 * 8 * 8)
+            self.layers = nn.Sequential(nn.Conv2d(observation_space.shape[0], 16, 3), nn.ReLU(), nn.Flatten())
+
+        def forward(self, images: Any) -> Any:
+            return self.layers(images)
+
+    return OneConvolution

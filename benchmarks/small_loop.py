@@ -1,20 +1,23 @@
-"""Acting and learning in CartPole, where Python's overhead rules: `dqn` against two peers.
+"""Acting and learning with small networks, where Python's overhead rules: `dqn` against two peers.
 
     python benchmarks/small_loop.py --rounds 30
+    python benchmarks/small_loop.py --work minatar
 
-All arms have two layers of 64 units, a replay of the same size, the Huber loss, Adam and the same limit of the
-gradient's norm. They make an update of 64 transitions for every environment step, on one thread. The target network is
-copied every 500 steps, and ε is constant. The peers are stable-baselines3's DQN and a plain script in the manner of
-CleanRL's, below. Before the first round, each arm fills its replay.
+The work is CartPole with two layers of 64 units and 64 transitions an update, or MinAtar's Breakout with its paper's
+network and 32 transitions. All arms have a replay of the same size, the Huber loss, Adam and the same limit of the
+gradient's norm. They make an update for every environment step, on one thread. The target network is copied every 500
+steps, and ε is constant. The peers are stable-baselines3's DQN and a plain script in the manner of CleanRL's, below.
+Before the first round, each arm fills its replay.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import gymnasium
 import numpy as np
@@ -22,35 +25,98 @@ import torch
 import typer
 from machine import foot, need
 from measuring import LEGEND, UNENDING, Times, advance, alternate, ratio, show, spread
-from peers import stable_baselines
+from peers import one_convolution, stable_baselines
 from single_file_dqn import GAMMA, MAX_NORM, update
 from torch import nn
 
 from framework.assembly.assemble import assemble
 from framework.assembly.parts import Parts
 
-ENVIRONMENT = "CartPole-v1"
-BATCH, UNITS, COPY_EVERY, EPSILON, LEARNING_RATE = 64, 64, 500, 0.1, 1e-3
+UNITS, COPY_EVERY, EPSILON, LEARNING_RATE = 64, 500, 0.1, 1e-3
 PEER, SCRIPT = "stable-baselines3", "single file"
 NUM_ENVS = (1, 8)
 
 
-def ours(num_envs: int, capacity: int, seed: int) -> Parts:
-    """Assembles one-step `dqn` without the plugins that `gym:CartPole-v1` adds."""
+@dataclass(frozen=True)
+class Work:
+    """What every arm does.
+
+    plugins: one-step `dqn`, without what the environment adds to it.
+    values: the options of its network.
+    batch: transitions of an update.
+    make: returns a single environment for the peers.
+    network: takes the shape of an observation and the number of actions, and returns the plain script's network.
+    policy: the name and the arguments of stable-baselines3's policy with the same network.
+    """
+
+    plugins: str
+    values: Mapping[str, Any]
+    batch: int
+    make: Callable[[], gymnasium.Env[Any, Any]]
+    network: Callable[[tuple[int, ...], int], nn.Module]
+    policy: tuple[str, Callable[[], Mapping[str, Any]]]
+
+
+def breakout() -> gymnasium.Env[Any, Any]:
+    """Returns MinAtar's Breakout as the plugin `minatar` makes it."""
+    from envs.minatar import MinAtarEnv
+
+    return gymnasium.wrappers.TimeLimit(MinAtarEnv("breakout"), 5_000)
+
+
+class FromBytes(nn.Module):
+    """Scales pixels to [0, 1]."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return pixels.float() / 255
+
+
+def perceptron(shape: tuple[int, ...], actions: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Linear(*shape, UNITS), nn.ReLU(), nn.Linear(UNITS, UNITS), nn.ReLU(), nn.Linear(UNITS, actions)
+    )
+
+
+def young_and_tian(shape: tuple[int, ...], actions: int) -> nn.Module:
+    convolution = [FromBytes(), nn.Conv2d(shape[0], 16, 3), nn.ReLU(), nn.Flatten()]
+    return nn.Sequential(*convolution, nn.Linear(16 * 8 * 8, 128), nn.ReLU(), nn.Linear(128, actions))
+
+
+WORKS = {
+    "cartpole": Work(
+        "dqn,no:double,no:nstep,no:averaging,no:polyak,gym:CartPole-v1",
+        {"dqn.mlp": [UNITS], "dqn.hidden": UNITS, "exploration.share": 0.0},
+        64,
+        lambda: gymnasium.make("CartPole-v1"),
+        perceptron,
+        ("MlpPolicy", lambda: {"net_arch": [UNITS, UNITS]}),
+    ),
+    "minatar": Work(
+        "dqn,minatar",
+        {"minatar.game": "breakout", "dqn.hidden": 128},
+        32,
+        breakout,
+        young_and_tian,
+        ("CnnPolicy", lambda: {"features_extractor_class": one_convolution(), "net_arch": [128]}),
+    ),
+}
+
+
+def ours(work: Work, num_envs: int, capacity: int, seed: int) -> Parts:
+    """Assembles one-step `dqn`."""
     values = {
         **UNENDING,
         "run.until": None,
         "run.seed": seed,
         "run.num_envs": num_envs,
         "run.device": "cpu",
-        "dqn.mlp": [UNITS],
-        "dqn.hidden": UNITS,
+        **work.values,
         "dqn.loss": "huber",
         "dqn.learning_rate": LEARNING_RATE,
         "dqn.learning_rate_left": 1.0,
         "dqn.max_grad_norm": MAX_NORM,
         "dqn.threads": 1,
-        "learning.batch_size": BATCH,
+        "learning.batch_size": work.batch,
         "learning.updates_per_step": 1.0,
         "learning.starts": capacity,
         "replay.capacity": capacity,
@@ -59,23 +125,23 @@ def ours(num_envs: int, capacity: int, seed: int) -> Parts:
         "target.unit": "env_steps",
         "exploration.start": EPSILON,
         "exploration.final": EPSILON,
-        "exploration.share": 0.0,
     }
-    return assemble(f"dqn,no:double,no:nstep,no:averaging,no:polyak,gym:{ENVIRONMENT}", values)
+    return assemble(work.plugins, values)
 
 
-def theirs(num_envs: int, capacity: int, seed: int) -> Callable[[int], object]:
+def theirs(work: Work, num_envs: int, capacity: int, seed: int) -> Callable[[int], object]:
     """Returns a function of the environment steps, which trains stable-baselines3's DQN."""
     from stable_baselines3.common.env_util import make_vec_env
 
+    policy, options = work.policy
     model = stable_baselines(
-        make_vec_env(ENVIRONMENT, num_envs, seed),
+        make_vec_env(work.make, num_envs, seed),
         capacity,
         seed,
-        "MlpPolicy",
+        policy,
         LEARNING_RATE,
-        policy_kwargs={"net_arch": [UNITS, UNITS]},
-        batch_size=BATCH,
+        policy_kwargs=options(),
+        batch_size=work.batch,
         gamma=GAMMA,
         train_freq=1,
         gradient_steps=-1,  # as many as the environments made steps
@@ -87,24 +153,21 @@ def theirs(num_envs: int, capacity: int, seed: int) -> Callable[[int], object]:
     return partial(model.learn, reset_num_timesteps=False)
 
 
-def training(capacity: int, seed: int) -> Iterator[int]:
+def training(work: Work, capacity: int, seed: int) -> Iterator[int]:
     """Train one environment in a plain script, without end. Yields the number of environment steps after each step."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    env = gymnasium.make(ENVIRONMENT)
-
-    def network() -> nn.Sequential:
-        return nn.Sequential(nn.Linear(4, UNITS), nn.ReLU(), nn.Linear(UNITS, UNITS), nn.ReLU(), nn.Linear(UNITS, 2))
-
-    online, target = network(), network()
+    env = work.make()
+    space, actions = env.observation_space, int(env.action_space.n)  # type: ignore[attr-defined]
+    online, target = (work.network(space.shape or (), actions) for _ in range(2))
     target.load_state_dict(online.state_dict())
     optimizer = torch.optim.Adam(online.parameters(), lr=LEARNING_RATE)
-    before, after = np.zeros((capacity, 4), np.float32), np.zeros((capacity, 4), np.float32)
+    before, after = (np.zeros((capacity, *(space.shape or ())), space.dtype) for _ in range(2))
     taken, gained, over = np.zeros(capacity, np.int64), np.zeros(capacity, np.float32), np.zeros(capacity, np.float32)
     obs, _ = env.reset(seed=seed)
     for step in itertools.count():
         if step < capacity or rng.random() < EPSILON:
-            action = int(rng.integers(2))
+            action = int(rng.integers(actions))
         else:
             with torch.no_grad():
                 action = int(online(torch.from_numpy(obs)[None]).argmax())
@@ -114,7 +177,7 @@ def training(capacity: int, seed: int) -> Iterator[int]:
         taken[place], gained[place], over[place] = action, float(reward), terminated
         obs = env.reset()[0] if terminated or truncated else successor
         if step >= capacity:
-            rows = rng.integers(capacity, size=BATCH)
+            rows = rng.integers(capacity, size=work.batch)
             arrays = (before[rows], after[rows], taken[rows], gained[rows], over[rows])
             update(online, target, optimizer, *map(torch.from_numpy, arrays))
         if step % COPY_EVERY == 0:
@@ -131,16 +194,18 @@ def main(
     steps: Annotated[int, typer.Option(min=8, help="Environment steps of each arm in a round.")] = 400,
     capacity: Annotated[int, typer.Option(min=1_000, help="Transitions in each replay.")] = 2_000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every arm.")] = 0,
+    work: Annotated[Literal["cartpole", "minatar"], typer.Option(help="What every arm does.")] = "cartpole",
 ) -> dict[str, Times]:
     """Print the table. Returns the seconds of every arm, by its label."""
     need("stable_baselines3", PEER)
     torch.set_num_threads(1)
+    chosen = WORKS[work]
     learners: dict[str, Callable[[int], object]] = {}
     for count in NUM_ENVS:
-        learners[f"dqn, environments: {count}"] = partial(advance, ours(count, capacity, seed))
+        learners[f"dqn, environments: {count}"] = partial(advance, ours(chosen, count, capacity, seed))
     for count in NUM_ENVS:
-        learners[f"{PEER}, environments: {count}"] = theirs(count, capacity, seed)
-    learners[SCRIPT] = partial(_take, training(capacity, seed))
+        learners[f"{PEER}, environments: {count}"] = theirs(chosen, count, capacity, seed)
+    learners[SCRIPT] = partial(_take, training(chosen, capacity, seed))
     for learn in learners.values():
         learn(capacity + steps)
     seconds = alternate({label: partial(learn, steps) for label, learn in learners.items()}, rounds)
@@ -152,7 +217,7 @@ def main(
             for label, times in seconds.items()
         ],
     )
-    settings = {"seed": seed, "threads": 1, "rounds": rounds, "steps a turn": steps, "capacity": capacity}
+    settings = {"work": work, "seed": seed, "threads": 1, "rounds": rounds, "steps a turn": steps, "capacity": capacity}
     print(LEGEND, foot(["torch", PEER, "gymnasium"], **settings))
     return seconds
 
