@@ -242,4 +242,80 @@ TARGET = (
     ),
 )
 
-MUTANTS = (*LAYERS, *SEEN, *TARGET)
+GRADIENTS = (
+    Mutant(
+        name="features_are_detached_before_the_advantages",
+        component="loss",
+        row="not in the catalogue: a path without a gradient",
+        plugins="dqn,dueling,cartpole",
+        module="plugins.dueling",
+        old="advantage = self.advantage(features)",
+        new="advantage = self.advantage(features.detach())",
+    ),
+    Mutant(
+        name="the_torso_has_no_gradient",
+        component="loss",
+        row="not in the catalogue: a path without a gradient",
+        plugins="dqn,cartpole",
+        module=NETWORKS,
+        old="return self.head(self.torso(obs), self.stream)",
+        new="return self.head(self.torso(obs).detach(), self.stream)",
+    ),
+    Mutant(
+        name="a_second_leaf_has_no_gradient",
+        component="loss",
+        row="not in the catalogue: a path without a gradient",
+        plugins="dqn,chain",
+        module=NETWORKS,
+        old="torch.cat([torso(obs[name]).flatten(1) for name, torso in found], dim=1)",
+        new="torch.cat([torso(obs[name]).flatten(1).detach() if i else torso(obs[name]).flatten(1) "
+        "for i, (name, torso) in enumerate(found)], dim=1)",
+    ),
+    Mutant(
+        name="the_first_convolution_has_no_gradient",
+        component="loss",
+        row="not in the catalogue: a path without a gradient",
+        plugins="dqn,pong",
+        module=NETWORKS,
+        old="return functional.conv2d(blocks, self._weight_for_blocks(), self.bias)",
+        new="return functional.conv2d(blocks, self._weight_for_blocks().detach(), self.bias)",
+    ),
+    Mutant(
+        name="a_residual_block_hides_what_it_adds_to",
+        component="loss",
+        row="not in the catalogue: a path without a gradient",
+        plugins="dqn,impala,minatar",
+        module="plugins.impala",
+        old="return x + cast(Tensor, super().forward(x))",
+        new="return x + cast(Tensor, super().forward(x.detach()))",
+    ),
+    Mutant(
+        name="the_embedding_of_levels_is_not_learnt",
+        component="loss",
+        row="not in the catalogue: a path without a gradient",
+        plugins="dqn,iqn,chain",
+        module="plugins.iqn",
+        old="self.embedding(cosines(levels, self._options.cosines))).flatten",
+        new="self.embedding(cosines(levels, self._options.cosines)).detach()).flatten",
+    ),
+    Mutant(
+        name="the_deviations_of_noisy_weights_are_not_learnt",
+        component="loss",
+        row="not in the catalogue: a path without a gradient",
+        plugins="dqn,noisy,chain",
+        module="plugins.noisy",
+        old="functional.linear(x * of_input, self.weight_sigma, self.bias_sigma)",
+        new="functional.linear(x * of_input, self.weight_sigma.detach(), self.bias_sigma)",
+    ),
+    Mutant(
+        name="noise_hides_the_input_of_its_layer",
+        component="loss",
+        row="not in the catalogue: a path without a gradient",
+        plugins="dqn,noisy,chain",
+        module="plugins.noisy",
+        old="functional.linear(x * of_input, self.weight_sigma",
+        new="functional.linear(x.detach() * of_input, self.weight_sigma",
+    ),
+)
+
+MUTANTS = (*LAYERS, *SEEN, *TARGET, *GRADIENTS)

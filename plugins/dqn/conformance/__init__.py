@@ -5,6 +5,7 @@
 """
 
 from plugins.dqn.conformance.bootstrap import bootstrap_is_a_distribution, selects_with_the_target_network
+from plugins.dqn.conformance.gradients import each_parameter_gets_the_gradient_of_the_loss
 from plugins.dqn.conformance.heads import (
     a_discount_of_0_lets_nothing_through,
     head_has_one_loss_and_one_priority_for_each_row,
@@ -66,6 +67,7 @@ CHECKS = (
     next_actions_are_chosen_at_the_next_observation,
     the_reward_gains_the_bonus,
     no_gradient_flows_through_what_is_learnt_from,
+    each_parameter_gets_the_gradient_of_the_loss,
     a_single_choice_is_the_target,
     the_learning_rate_falls_to_its_share_by_the_end,
 )

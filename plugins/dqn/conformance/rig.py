@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 import gymnasium
 import numpy as np
@@ -16,12 +17,15 @@ from framework.assembly.builder import Builder
 from framework.conformance.check import NotApplicable
 from framework.conformance.fixtures.batches import A, B, some_batch
 from framework.conformance.subject import Subject
+from framework.spaces import Record
 from framework.types import Batch, Counters, Spaces, TDErrors
 
 FEATURES = 11
 """Number of features for heads and streams that are built alone: a prime that no other size equals."""
 
 HIDDEN = 13
+
+Leaves: TypeAlias = Mapping[str, gymnasium.Space[Any]]
 
 NOW = Counters(env_steps=100, frames=100, updates=10, episodes=5)
 
@@ -124,39 +128,44 @@ class FixedStream(nn.Module):
 
 
 @contextmanager
-def rigged(subject: Subject, values: Mapping[str, Any] | None = None, decorate: Any = None) -> Iterator[Rig]:
+def rigged(
+    subject: Subject, values: Mapping[str, Any] | None = None, decorate: Any = None, leaves: Leaves | None = None
+) -> Iterator[Rig]:
     """Build a `Rig`. At the end, torch's default dtype and number of threads are restored.
 
     Args:
         values: options. Those that the composition does not have are ignored.
         decorate: a plugin that takes part while the policy is built.
+        leaves: name → space: observations of these leaves in the place of the environment's.
 
     Raises:
         NotApplicable: if the policy has no online or no target network of torso, stream and head.
     """
     before, threads = torch.get_default_dtype(), torch.get_num_threads()
     try:
-        yield _exact(subject, values or {}, decorate)
+        yield _exact(partial(_rig, subject, values or {}, decorate, leaves))
     finally:
         torch.set_default_dtype(before)
         torch.set_num_threads(threads)
 
 
-def _exact(subject: Subject, values: Mapping[str, Any], decorate: Any) -> Rig:
+def _exact(build: Callable[[float], Rig]) -> Rig:
     """Build the rig in float64, or in float32 if the modules do not compute in float64."""
     torch.set_default_dtype(torch.float64)
-    rig = _rig(subject, values, decorate, tolerance=1e-9)
+    rig = build(1e-9)
     try:
         rig.policy.action_values(rig.batch().obs, explore=False)
     except RuntimeError:
         torch.set_default_dtype(torch.float32)
-        return _rig(subject, values, decorate, tolerance=1e-4)
-    return _rig(subject, values, decorate, tolerance=1e-9)
+        return build(1e-4)
+    return build(1e-9)
 
 
-def _rig(subject: Subject, values: Mapping[str, Any], decorate: Any, tolerance: float) -> Rig:
+def _rig(subject: Subject, values: Mapping[str, Any], decorate: Any, leaves: Leaves | None, tolerance: float) -> Rig:
     builder = subject.builder({"dqn.hidden": HIDDEN, "run.device": "cpu", **values})
     spaces = replace(subject.unmasked, action=gymnasium.spaces.Discrete(A))
+    if leaves is not None:
+        spaces = replace(spaces, observation=Record(leaves), frame=Record(leaves), frame_stack=1)
     policy = _decorated(builder, spaces, decorate)
     for name in ("online", "target"):
         network = getattr(policy, name, None)
