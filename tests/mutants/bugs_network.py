@@ -244,6 +244,15 @@ TARGET = (
 
 GRADIENTS = (
     Mutant(
+        name="the_optimiser_has_the_stream_alone",
+        component="optimizer",
+        row="not in the catalogue: a part of the network that no update moves",
+        plugins="dqn,cartpole",
+        module="plugins.dqn",
+        old="optimizer_for(policy.trainable(), options)",
+        new="optimizer_for(list(policy.online.stream.parameters()), options)",
+    ),
+    Mutant(
         name="features_are_detached_before_the_advantages",
         component="loss",
         row="not in the catalogue: a path without a gradient",

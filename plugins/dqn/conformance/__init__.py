@@ -5,7 +5,10 @@
 """
 
 from plugins.dqn.conformance.bootstrap import bootstrap_is_a_distribution, selects_with_the_target_network
-from plugins.dqn.conformance.gradients import each_parameter_gets_the_gradient_of_the_loss
+from plugins.dqn.conformance.gradients import (
+    an_update_moves_each_parameter_that_has_a_gradient,
+    each_parameter_gets_the_gradient_of_the_loss,
+)
 from plugins.dqn.conformance.heads import (
     a_discount_of_0_lets_nothing_through,
     head_has_one_loss_and_one_priority_for_each_row,
@@ -68,6 +71,7 @@ CHECKS = (
     the_reward_gains_the_bonus,
     no_gradient_flows_through_what_is_learnt_from,
     each_parameter_gets_the_gradient_of_the_loss,
+    an_update_moves_each_parameter_that_has_a_gradient,
     a_single_choice_is_the_target,
     the_learning_rate_falls_to_its_share_by_the_end,
 )

@@ -1,4 +1,4 @@
-"""Checks of gradients: each parameter of the online network gets the one that differences of the loss show."""
+"""Checks of gradients: each parameter gets the one that differences of the loss show, and moves with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from framework.conformance.check import Cause, NotApplicable, check, require
 from framework.conformance.fixtures.batches import B
 from framework.conformance.subject import Subject
 from framework.errors import UnsupportedSpace
-from plugins.dqn.conformance.rig import Rig, numbers, rigged
+from framework.types import Counters
+from plugins.dqn.conformance.rig import Rig, numbers, rigged, state_of
 from plugins.dqn.conformance.wiring import Witness
 from plugins.dqn.sources import load_sources, save_sources
 
@@ -57,6 +58,26 @@ def each_parameter_gets_the_gradient_of_the_loss(subject: Subject) -> None:
         _compare(rig)
     with suppress(UnsupportedSpace), rigged(subject, leaves=LEAVES) as rig:
         _compare(rig)
+
+
+@check("optimizer", "make_optimizer", Cause("a part of the network is not among the optimiser's parameters"))
+def an_update_moves_each_parameter_that_has_a_gradient(subject: Subject) -> None:
+    """Every tensor of parameters whose gradient is not 0 in three updates has moved after them."""
+    with rigged(subject) as rig:
+        _stir(rig)
+        optimizer = rig.builder.optimizer(rig.policy, Counters())
+        before, due = state_of(rig.online), set(dict(rig.online.named_parameters()))
+        for _ in range(3):
+            batch = rig.batch()
+            losses = rig.loss(batch).update
+            if not isinstance(losses, Tensor):
+                raise NotApplicable("the loss gives the optimiser no tensor")
+            losses.sum().backward()
+            due &= {name for name, one in rig.online.named_parameters() if one.grad is not None and one.grad.any()}
+            optimizer.apply(batch, rig.loss(batch))
+        after = state_of(rig.online)
+        still = sorted(name for name in due if np.array_equal(before[name], after[name]))
+        require(not still, example="parameters with a gradient", expected="all have moved", got=f"not {still}")
 
 
 def _compare(rig: Rig) -> None:
