@@ -23,6 +23,9 @@ PATTERNS = [signs for signs in product(".tub", repeat=3) if signs <= signs[::-1]
 """Signs of an environment's steps, as in `History`. A second environment makes them in reverse order."""
 
 ROLLOUT = 6
+MANY = 150
+"""Environments that 8 bits with a sign cannot number; their transitions are more than 8 bits without one can count."""
+
 OVERLAPPED = ("tututbtutt" * 3, "..t..-.u.b....-t.............u", ".u....t-....-.b..-.........-..")
 """Signs of the steps of three environments: with the largest number of frames, and with steps that they miss."""
 FIELDS = ("ids", "obs", "action", "reward", "discount", "weights", "next_obs", "next_action")
@@ -102,6 +105,9 @@ def pqn_lambda_returns_mix_all_n_step_returns(subject: Subject) -> None:
     for lam, pattern in product(LAMBDAS, PATTERNS):
         buffer, history = _collected(subject, (pattern, pattern[::-1]), lam=lam, epochs=1, minibatches=1)
         _expect_returns(buffer.sample(99, Counters()), history, lam)
+    many = [OVERLAPPED[environment % 3][environment % 7 :][:14] for environment in range(MANY)]
+    buffer, history = _collected(subject, many, lam=0.25, epochs=1, minibatches=1)
+    _expect_returns(buffer.sample(99, Counters()), history, 0.25)
 
 
 @check(
@@ -152,7 +158,7 @@ class Overlap:
 
     def play(self, restored: bool = False) -> None:
         """Make all steps. If `restored`, a new buffer with the state of the last one takes its place after each."""
-        for signs in zip(*OVERLAPPED[: self._envs], strict=True):
+        for signs in zip(*(OVERLAPPED[environment % 3] for environment in range(self._envs)), strict=True):
             self._learn()
             step = self.history.step(signs)
             self.buffer.add(step)
@@ -184,7 +190,7 @@ class Overlap:
             self.rollouts.append([])
 
 
-LOOPS = ((1, 1, 1, 0.25), (2, 1, 1, 1.0), (2, 2, 2, 0.25), (3, 3, 4, 0.75))
+LOOPS = ((1, 1, 1, 0.25), (2, 1, 1, 1.0), (2, 2, 2, 0.25), (3, 3, 4, 0.75), (MANY, 1, 2, 0.5))
 """Environments, epochs, minibatches and λ of `Overlap`."""
 
 

@@ -94,7 +94,8 @@ def the_nth_update_of_a_cell_has_the_rate_of_its_number(subject: Subject) -> Non
         builder = subject.builder({"tabular.learning_rate": 0.5, "tabular.power": power})
         learner = learner_with_table(replace(made, builder=builder), np.zeros((2, A)))
         wanted, updates = np.zeros((2, A)), np.zeros((2, A))
-        for number, (state, action) in enumerate(((0, 1), (0, 1), (1, 1), (0, 1), (0, 2), (1, 1)), 1):
+        cells = ((0, 1), (0, 1), (1, 1), (0, 1), (0, 2), (1, 1), *[(1, 2)] * 300)  # more than 8 bits can count
+        for number, (state, action) in enumerate(cells, 1):
             learner.learn(transitions(made, Case(wanted, state, action, 8.0 * number, 0.0, 1, 0)))
             updates[state, action] += 1
             share = 0.5 / updates[state, action] ** power

@@ -15,6 +15,9 @@ from framework.conformance.fixtures.explorations import acting
 from framework.conformance.subject import Subject
 from framework.types import Counters
 
+LONG = 600
+"""Calls in one state: each action is chosen more often there than 8 bits with a sign can count."""
+
 
 def _by_the_paper(values: Sequence[float], before: Sequence[int], confidence: float) -> int:
     """Return the action for these values; `before` are the actions chosen in the same state so far."""
@@ -40,19 +43,19 @@ def ucb_takes_the_highest_bound(subject: Subject) -> None:
         raise NotApplicable("another plugin decorates ucb")
     rng = np.random.default_rng(subject.seed)
     builder = subject.builder()
-    for confidence, envs in product((1.0, 0.0, 3.0), (1, N)):
+    for confidence, envs, calls in (*product((1.0, 0.0, 3.0), (1, N), (100,)), (1.0, 1, LONG)):
         spaces = acting(subject, envs)
         assert isinstance(spaces.observation, Discrete)
         states = int(spaces.observation.n)
         exploration = builder.altered({"ucb.confidence": confidence}).exploration(spaces)
         chosen_in: list[list[int]] = [[] for _ in range(states)]
-        for call in range(1, 101):
-            values, obs = rng.integers(-4, 5, (envs, A)) / 4, rng.integers(states, size=envs)
-            before = [list(chosen_in[state]) for state in obs]
+        for call in range(1, calls + 1):
+            values, obs = rng.integers(-4, 5, (envs, A)) / 4, rng.integers(states if calls < LONG else 1, size=envs)
+            before = [chosen_in[state][-20:] for state in obs]
             chosen = exploration.choose(values, obs, Counters(env_steps=call * envs))
             wanted = []
             for row, state in zip(values.tolist(), obs, strict=True):
                 wanted.append(_by_the_paper(row, chosen_in[state], confidence))
                 chosen_in[state].append(wanted[-1])
-            example = {"c": confidence, "call": call, "values": values, "states": obs, "chosen there before": before}
+            example = {"c": confidence, "call": call, "values": values, "states": obs, "chosen there last": before}
             require(chosen.tolist() == wanted, example=example, expected=wanted, got=chosen)

@@ -234,4 +234,22 @@ MUTANTS = (
         "chosen[row] = actions[tried.argmin()]",
         "chosen[row] = actions[values[row, actions].argmax()]",
     ),
+    Mutant(
+        name="random_actions_in_8_bits",
+        component="exploration",
+        row="not in the catalogue: more than 8 bits can count",
+        plugins="dqn,chain",
+        module="framework.defaults.exploration",
+        old="actions - 1).astype(np.int64)",
+        new="actions - 1).astype(np.int8)",
+    ),
+    Mutant(
+        name="counts_of_ucb_in_8_bits",
+        component="exploration",
+        row="not in the catalogue: more than 8 bits can count",
+        plugins="tabular,ucb,chain",
+        module="plugins.ucb",
+        old="np.zeros((states.count, actions), np.int64)",
+        new="np.zeros((states.count, actions), np.int8)",
+    ),
 )

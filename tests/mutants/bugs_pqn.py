@@ -139,4 +139,13 @@ MUTANTS = (
         "        self._collected += len(step)\n",
         "        self._collected += self._steps // self._options.rollout\n",
     ),
+    Mutant(
+        name="rows_of_a_rollout_in_8_bits",
+        component="buffer",
+        row="not in the catalogue: more than 8 bits can count",
+        plugins="pqn,chain",
+        module="plugins.pqn.returns",
+        old="len(count)), -1, np.int64)",
+        new="len(count)), -1, np.int8)",
+    ),
 )

@@ -262,4 +262,13 @@ MUTANTS = (
         old="n, replace=False, shuffle=False)",
         new="n, shuffle=False)",
     ),
+    Mutant(
+        name="places_in_8_bits",
+        component="sampler",
+        row="not in the catalogue: more than 8 bits can count",
+        plugins="dqn,chain",
+        module="framework.replay.samplers",
+        old="self._place = np.full(capacity, -1, np.int64)",
+        new="self._place = np.full(capacity, -1, np.int8)",
+    ),
 )

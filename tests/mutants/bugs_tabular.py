@@ -297,4 +297,13 @@ MUTANTS = (
         new='priority=np.abs(error, out=globals().setdefault(f"_scratch_{len(error)}", np.empty(len(error)))), '
         "update=(cells, target))",
     ),
+    Mutant(
+        name="updates_of_a_cell_in_8_bits",
+        component="optimizer",
+        row="not in the catalogue: more than 8 bits can count",
+        plugins="tabular,chain",
+        module="plugins.tabular",
+        old="self._updates = np.zeros(policy.table.shape, np.int64)",
+        new="self._updates = np.zeros(policy.table.shape, np.int8)",
+    ),
 )

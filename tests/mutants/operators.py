@@ -1,8 +1,8 @@
 """Bugs that nobody thought of: small changes of the parts' code, drawn by a seed (mutation testing).
 
-Each changes one place inside a function: a comparison, an arithmetic or logical operator, a constant, a condition, the
-order of two arguments, a keyword argument that is left out, a statement that is left out. Lines that raise an error and
-annotations stay as they are.
+Each changes one place inside a function: a comparison, an arithmetic or logical operator, a constant, a condition, a
+dtype, the order of two arguments, a keyword argument that is left out, a statement that is left out. Lines that raise
+an error and annotations stay as they are.
 """
 
 from __future__ import annotations
@@ -44,12 +44,15 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
     ast.RShift: ast.LShift,
 }
 
+NARROWER = {"int64": "int8", "int32": "int8", "float64": "float16", "float32": "float16", "uint8": "int8"}
+"""numpy's dtypes, and others that hold less."""
+
 SYMMETRIC = ("min", "max", "minimum", "maximum", "array_equal", "isinstance")
 """Functions that return the same for exchanged arguments, or only raise an error."""
 
 MODULES: dict[str, tuple[str, ...]] = {
     "framework.replay.lanes": ("dqn,nstep,chain",),
-    "framework.replay.samplers": ("dqn,chain",),
+    "framework.replay.samplers": ("dqn,chain", "tabular,chain"),
     "framework.replay.returns": ("dqn,nstep,chain",),
     "framework.defaults.exploration": ("dqn,chain",),
     "framework.defaults.pacing": ("dqn,chain",),
@@ -179,6 +182,8 @@ def _of(node: ast.expr) -> Iterator[Change]:
     elif isinstance(node, ast.Constant) and isinstance(node.value, (bool, int, float)):
         value = not node.value if isinstance(node.value, bool) else node.value + 1
         yield _change("constant", node, repr(value))
+    elif isinstance(node, ast.Attribute) and node.attr in NARROWER and ast.unparse(node.value) == "np":
+        yield _change("dtype narrowed", node, f"np.{NARROWER[node.attr]}")
     elif isinstance(node, ast.Call):
         name = ast.unparse(node.func).rpartition(".")[2]
         if (

@@ -5,21 +5,23 @@ from __future__ import annotations
 import gymnasium
 import numpy as np
 
-from framework.conformance.check import Cause, check, expect, require
-from framework.conformance.fixtures.batches import frames_of
+from framework.conformance.check import Cause, NotApplicable, check, expect, require
+from framework.conformance.fixtures.batches import A, frames_of
 from framework.conformance.fixtures.memory import expect_arrays_of_their_own
 from framework.conformance.fixtures.replay.cases import (
     FRAME,
     ReplayCase,
+    buffer_of,
     replay_cases,
     samples_by_itself,
     shown_field,
     with_accepted_capacity,
+    with_capacity,
 )
 from framework.conformance.fixtures.replay.own_parts import compare_while_learning, drawn_while_learning
-from framework.conformance.fixtures.replay.plain_parts import weight_of
+from framework.conformance.fixtures.replay.plain_parts import PlainReturns, weight_of
 from framework.conformance.subject import Subject
-from framework.types import Batch, Counters, Spaces, Step
+from framework.types import Batch, Buffer, Counters, Spaces, Step
 
 
 @check(
@@ -208,3 +210,80 @@ def arrays_of_a_batch_are_its_own(subject: Subject) -> None:
     for drawn in drawn_while_learning(subject):
         expect_arrays_of_their_own(drawn.batch, "a batch", before)
         before = {"the batch before": drawn.batch}
+
+
+class _LastIds:
+    """A sampler that draws the ids in `wanted`, and keeps the active ones without looking at them."""
+
+    def __init__(self) -> None:
+        self.active: dict[int, None] = {}
+        self.wanted = np.empty(0, np.int64)
+
+    def allocate(self, capacity: int) -> None:
+        """Nothing is kept by slots."""
+
+    def activate(self, ids: np.ndarray) -> None:
+        self.active.update(dict.fromkeys(ids.tolist()))
+
+    def retire(self, ids: np.ndarray) -> None:
+        for id_ in ids.tolist():
+            self.active.pop(id_, None)
+
+    def sample(self, n: int, counters: Counters) -> tuple[np.ndarray, np.ndarray]:
+        return self.wanted, np.ones(len(self.wanted))
+
+    def reprioritize(self, ids: np.ndarray, priorities: np.ndarray) -> None:
+        """There are no priorities."""
+
+    def __len__(self) -> int:
+        return len(self.active)
+
+
+@check(
+    "buffer",
+    "make_buffer",
+    Cause("the steps of an episode are counted in 8 or 16 bits"),
+    Cause("slots or ids in 8 or 16 bits"),
+)
+def a_long_episode_in_a_large_ring_is_kept(subject: Subject) -> None:
+    """After 33,000 steps of one episode, its transitions come back with their actions, rewards and stacks."""
+    steps = 33_000
+    spaces = frames_of((), np.int64, stack=2, envs=1)
+    sampler = _LastIds()
+
+    def build(capacity: int) -> Buffer:
+        return buffer_of(with_capacity(subject.builder(), capacity), spaces, sampler, PlainReturns(1))
+
+    if samples_by_itself(subject):
+        raise NotApplicable("the buffer does not take both a sampler and returns")
+    buffer = with_accepted_capacity(build, steps + 10)
+    env_id, never = np.zeros(1, np.int64), np.zeros(1, np.bool_)
+    for number in range(steps):
+        reward = np.array([float(number)])
+        buffer.add(
+            Step(
+                env_id=env_id.copy(),
+                first=np.array([number == 0]),
+                obs=np.array([number]),
+                action=np.array([number % A]),
+                reward=reward,
+                raw_reward=reward.copy(),
+                terminated=never.copy(),
+                truncated=never.copy(),
+                next_obs=np.array([number + 1]),
+            )
+        )
+    ids = np.array(list(sampler.active), np.int64)
+    sampler.wanted = ids[[0, 1, 127, 128, 255, 256, 257, len(ids) // 2, 32_766, 32_767, 32_768, -2, -1]]
+    batch = buffer.sample(len(sampler.wanted), Counters())
+    newest = batch.obs[:, -1]
+    example = {"steps of the episode": steps, "frames that are drawn": newest}
+    wanted = {
+        "obs": np.stack([np.maximum(newest - 1, 0), newest], axis=1),
+        "next_obs": np.stack([newest, newest + 1], axis=1),
+        "action": newest % A,
+        "reward": newest.astype(np.float64),
+    }
+    require(len(np.unique(newest)) == len(newest), example=example, expected="different frames", got=newest)
+    for name, value in wanted.items():
+        expect(getattr(batch, name), value, example={**example, "compared": name})

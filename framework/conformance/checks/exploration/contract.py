@@ -10,8 +10,10 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
+from gymnasium.spaces import Discrete
 
 from framework.conformance.check import Cause, NotApplicable, Violation, check, expect, require
 from framework.conformance.fixtures.batches import A, N
@@ -19,6 +21,7 @@ from framework.conformance.fixtures.explorations import (
     STAKES,
     UNALIKE,
     Case,
+    acting,
     cases,
     compare_with_probabilities,
     fixed,
@@ -41,6 +44,42 @@ def choices_are_one_action_an_environment(subject: Subject) -> None:
             require(right, example=case.shown, expected=f"int64[{envs}]", got=got)
             in_range = bool(((chosen >= 0) & (chosen < A)).all())
             require(in_range, example=case.shown, expected=f"actions from 0 to {A - 1}", got=got)
+
+
+MANY = 300
+"""More actions than a byte can number."""
+
+
+@check(
+    "exploration",
+    "make_exploration",
+    Cause("actions are numbered in 8 bits"),
+    Cause("a table of counts has a fixed number of actions"),
+    false_alarm=1e-6,
+)
+def each_of_many_actions_can_be_chosen(subject: Subject) -> None:
+    """With 300 actions, those from 256 on are chosen as often as `probabilities` says."""
+    builder = subject.builder({"run.num_envs": N})
+    exploration = builder.exploration(replace(acting(subject), action=Discrete(MANY)))
+    rng = np.random.default_rng(subject.seed)
+    likely, happened = [], []
+    for case in cases(subject, 120):
+        values = rng.normal(size=(N, MANY)).astype(np.float32)
+        values[0, -1] = 9.0
+        asked = case._replace(values=values)
+        probabilities = exploration.probabilities(*asked)
+        chosen = exploration.choose(*asked)
+        possible = (chosen >= 0) & (chosen < MANY)
+        possible[possible] = probabilities[np.flatnonzero(possible), chosen[possible]] > 0
+        example = {"actions": MANY, "environment steps": case.counters.env_steps}
+        require(bool(possible.all()), example=example, expected="actions with a probability above 0", got=chosen)
+        likely.append(probabilities[:, 256:].sum(axis=1))
+        happened.append(chosen >= 256)
+    stakes = (*STAKES, *(-stake for stake in STAKES))
+    odd = surprise(np.stack(happened).ravel().astype(float), np.stack(likely).ravel(), stakes)
+    example = {"actions": MANY, "calls": len(likely), "environments": N}
+    expected, got = f"{np.sum(likely):.0f} actions from 256 on", f"{np.sum(happened):.0f}"
+    require(odd <= math.log(len(stakes) / 1e-6), example=example, expected=expected, got=got)
 
 
 EDGES = (0.0, 1.0, -1.0, 0.1, 1e6, -1e6)

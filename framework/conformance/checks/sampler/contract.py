@@ -159,3 +159,25 @@ def arrays_are_not_shared(subject: Subject) -> None:
         for array in (ids, weights):
             if array.flags.writeable:
                 array[...] = 77
+
+
+@check("sampler", "make_sampler", Cause("places or ids in 8, 16 or 32 bits"), false_alarm=1e-5)
+def large_rings_and_late_ids_are_kept_apart(subject: Subject) -> None:
+    """Of 70,001 ids beyond 2³³ only active ones are drawn, also when all but four of them are retired."""
+    capacity = 70_001
+    ids = 2**33 + np.arange(capacity, dtype=np.int64)
+    sampler = sampler_of(subject, capacity)
+    for part in np.array_split(ids, 70):
+        sampler.activate(part)
+    example: dict[str, object] = {"capacity": capacity, "active ids": f"{ids[0]} … {ids[-1]}"}
+    found = np.array(many_draws(sampler, 64, 640))
+    require(bool(np.isin(found, ids).all()), example=example, expected="active ids", got=found)
+    left = ids[[700, 900, 40_000, 70_000]]
+    for part in np.array_split(np.setdiff1d(ids, left), 70):
+        sampler.retire(part)
+    example = {**example, "retired": f"all but {left}", "len(sampler)": len(sampler)}
+    promised = len(sampler)
+    require(1 <= promised <= len(left), example=example, expected=f"1 to {len(left)}", got=promised)
+    found = np.unique(many_draws(sampler, len(left)))
+    whole = len(found) == promised and np.isin(found, left).all()
+    require(bool(whole), example=example, expected=f"{promised} ids of {left}", got=found)
