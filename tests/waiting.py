@@ -9,7 +9,7 @@ from contextlib import suppress
 import psutil
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 100) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     """Waits until the condition holds.
 
     Raises:
@@ -17,7 +17,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 100) -> None:
     """
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} seconds"
         time.sleep(0.02)
 
 

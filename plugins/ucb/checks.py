@@ -43,14 +43,14 @@ def ucb_takes_the_highest_bound(subject: Subject) -> None:
         raise NotApplicable("another plugin decorates ucb")
     rng = np.random.default_rng(subject.seed)
     builder = subject.builder()
-    for confidence, envs, calls in (*product((1.0, 0.0, 3.0), (1, N), (100,)), (1.0, 1, LONG)):
+    for confidence, envs, calls, seen in (*product((1.0, 0.0, 3.0), (1, N), (100,), (None,)), (1.0, 1, LONG, 1)):
         spaces = acting(subject, envs)
         assert isinstance(spaces.observation, Discrete)
         states = int(spaces.observation.n)
         exploration = builder.altered({"ucb.confidence": confidence}).exploration(spaces)
         chosen_in: list[list[int]] = [[] for _ in range(states)]
         for call in range(1, calls + 1):
-            values, obs = rng.integers(-4, 5, (envs, A)) / 4, rng.integers(states if calls < LONG else 1, size=envs)
+            values, obs = rng.integers(-4, 5, (envs, A)) / 4, rng.integers(seen or states, size=envs)
             before = [chosen_in[state][-20:] for state in obs]
             chosen = exploration.choose(values, obs, Counters(env_steps=call * envs))
             wanted = []

@@ -29,6 +29,7 @@ NETWORKS = (
             "per",
             "polyak",
             "qr",
+            "ucb",
         )
     ),
     "dqn,double,dueling,nstep,per,polyak,qr",

@@ -7,6 +7,7 @@
 from plugins.dqn.conformance.bootstrap import bootstrap_is_a_distribution, selects_with_the_target_network
 from plugins.dqn.conformance.gradients import (
     an_update_moves_each_parameter_that_has_a_gradient,
+    each_leaf_of_an_observation_is_learnt_from,
     each_parameter_gets_the_gradient_of_the_loss,
 )
 from plugins.dqn.conformance.heads import (
@@ -71,6 +72,7 @@ CHECKS = (
     the_reward_gains_the_bonus,
     no_gradient_flows_through_what_is_learnt_from,
     each_parameter_gets_the_gradient_of_the_loss,
+    each_leaf_of_an_observation_is_learnt_from,
     an_update_moves_each_parameter_that_has_a_gradient,
     a_single_choice_is_the_target,
     the_learning_rate_falls_to_its_share_by_the_end,

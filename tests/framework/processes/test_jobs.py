@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from framework.errors import FrameworkError, UsageError
 from framework.processes import jobs
 from framework.processes.executor import LOST
 from framework.processes.jobs import run_jobs
-from tests.waiting import alive, children, gone, wait_for
+from tests.waiting import children, gone, wait_for
 
 
 @dataclass(frozen=True)
@@ -246,7 +247,7 @@ def test_an_error_in_the_parent_ends_the_jobs(tmp_path: Path) -> None:
     code = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     with pytest.raises(RuntimeError, match="enough"):
         run_jobs([Script(code, tmp_path / "1.txt")], 1, Raises())
-    assert not alive(int((tmp_path / "pid").read_text()))
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text())), "it is waited for, too"
 
 
 HOST = """

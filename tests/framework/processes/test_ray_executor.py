@@ -118,7 +118,7 @@ time.sleep(0 if attempt else 600)
     with RayExecutor(cluster.address) as executor:
         assert not run_jobs(scripts, 2, spy, executor)
     assert sorted(spy.codes) == [LOST, 0, 0]
-    wait_for(lambda: not alive(killed[0]))
+    wait_for(lambda: not alive(killed[0]), 120)
     assert len(list((tmp_path / "1").iterdir())) == 2
 
 
@@ -194,7 +194,8 @@ class StudyProcess:
 
     def wait_for_checkpoints(self, process: subprocess.Popen[bytes]) -> None:
         wait_for(
-            lambda: process.poll() is not None or all((run / "checkpoints" / "LATEST").exists() for run in self.runs)
+            lambda: process.poll() is not None or all((run / "checkpoints" / "LATEST").exists() for run in self.runs),
+            120,
         )
         assert process.poll() is None, self.output.read_text()
 
@@ -267,7 +268,7 @@ def test_a_study_on_ray_that_is_killed_leaves_no_process_and_goes_on(
     assert len(processes_of(tmp_path)) == 2
     process.send_signal(how)
     assert process.wait(60) == (-how if how == signal.SIGKILL else 128 + how)
-    wait_for(lambda: not processes_of(tmp_path))
+    wait_for(lambda: not processes_of(tmp_path), 120)
     study.go.touch()
     assert study.finish(study.start()).count("goes on from its checkpoint") == 2
     study.assert_results_are_those_of_runs_without_a_stop()
@@ -291,7 +292,7 @@ def test_a_lost_node_costs_only_its_unfinished_runs_which_go_on_elsewhere(tmp_pa
         assert worker is not None
         for lost in (worker, of_the_node[0]):  # a machine takes its processes with it
             lost.kill()
-        wait_for(lambda: "lost with its machine" in study.output.read_text())
+        wait_for(lambda: "lost with its machine" in study.output.read_text(), 120)
         study.go.touch()
         said = study.finish(process)
         # Ray may need longer to notice which machine is gone
@@ -326,7 +327,7 @@ def test_a_machine_that_does_not_see_the_folder_works_elsewhere_and_sends_its_fi
     try:
         study = study_on(cluster.address, "hidden/s")
         process = study.start()
-        wait_for(lambda: process.poll() is not None or scratch_checkpoints())
+        wait_for(lambda: process.poll() is not None or scratch_checkpoints(), 120)
         process.send_signal(signal.SIGINT)
         assert study.finish(process, 130).count("| interrupted") == 2
         (begun,) = [run for run in study.runs if run.exists()]

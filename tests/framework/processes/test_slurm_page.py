@@ -54,7 +54,6 @@ SLOW = """
 import pathlib, time
 import gymnasium
 from framework.hooks import hookimpl
-from tests.waiting import alive, wait_for
 class Slow(gymnasium.Wrapper):
     def step(self, action):
         if not pathlib.Path("go").exists():
@@ -95,7 +94,7 @@ class Cluster:
 
     def wait_for_checkpoints(self, process: subprocess.Popen[str]) -> None:
         files = [run / "checkpoints" / "LATEST" for run in self.runs]
-        wait_for(lambda: process.poll() is not None or all(file.exists() for file in files))
+        wait_for(lambda: process.poll() is not None or all(file.exists() for file in files), 120)
         assert process.poll() is None
 
     def pid(self, task: str) -> int:
@@ -109,8 +108,8 @@ def test_the_executor_of_the_page_interrupts_loses_a_task_goes_on_and_leaves_not
     process = cluster.start()
     cluster.wait_for_checkpoints(process)
     os.killpg(cluster.pid("1_0"), signal.SIGKILL)  # its machine is lost, and the exit code with it
-    wait_for(lambda: (cluster.state / "2_0").exists())
-    wait_for(lambda: "resumed  after" in cluster.runs[0].with_name("seed-0.output.txt").read_text())
+    wait_for(lambda: (cluster.state / "2_0").exists(), 120)
+    wait_for(lambda: "resumed  after" in cluster.runs[0].with_name("seed-0.output.txt").read_text(), 120)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=100)
     assert process.returncode == 130
@@ -123,7 +122,7 @@ def test_the_executor_of_the_page_interrupts_loses_a_task_goes_on_and_leaves_not
     assert out.count("goes on from its checkpoint") == 2
     assert [run.steps for run in read_study(tmp_path / "s")] == [400, 400]
     assert not list((tmp_path / ".slurm").iterdir())
-    wait_for(lambda: not any(Path("/proc", file.read_text()).exists() for file in cluster.state.iterdir()))
+    wait_for(lambda: not any(Path("/proc", file.read_text()).exists() for file in cluster.state.iterdir()), 120)
 
 
 def test_without_slurm_the_executor_refuses_and_nothing_is_written(

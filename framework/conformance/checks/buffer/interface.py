@@ -212,7 +212,7 @@ def arrays_of_a_batch_are_its_own(subject: Subject) -> None:
         before = {"the batch before": drawn.batch}
 
 
-class _LastIds:
+class _WantedIds:
     """A sampler that draws the ids in `wanted`, and keeps the active ones without looking at them."""
 
     def __init__(self) -> None:
@@ -249,7 +249,7 @@ def a_long_episode_in_a_large_ring_is_kept(subject: Subject) -> None:
     """After 33,000 steps of one episode, its transitions come back with their actions, rewards and stacks."""
     steps = 33_000
     spaces = frames_of((), np.int64, stack=2, envs=1)
-    sampler = _LastIds()
+    sampler = _WantedIds()
 
     def build(capacity: int) -> Buffer:
         return buffer_of(with_capacity(subject.builder(), capacity), spaces, sampler, PlainReturns(1))
@@ -274,6 +274,7 @@ def a_long_episode_in_a_large_ring_is_kept(subject: Subject) -> None:
             )
         )
     ids = np.array(list(sampler.active), np.int64)
+    require(len(ids) >= steps - 10, example={"steps": steps}, expected=f"{steps - 10} ids or more", got=len(ids))
     sampler.wanted = ids[[0, 1, 127, 128, 255, 256, 257, len(ids) // 2, 32_766, 32_767, 32_768, -2, -1]]
     batch = buffer.sample(len(sampler.wanted), Counters())
     newest = batch.obs[:, -1]

@@ -29,6 +29,7 @@ from framework.conformance.fixtures.explorations import (
     surprise,
 )
 from framework.conformance.subject import Subject
+from framework.errors import UsageError
 from framework.types import Stateful
 
 
@@ -60,7 +61,10 @@ MANY = 300
 def each_of_many_actions_can_be_chosen(subject: Subject) -> None:
     """With 300 actions, those from 256 on are chosen as often as `probabilities` says."""
     builder = subject.builder({"run.num_envs": N})
-    exploration = builder.exploration(replace(acting(subject), action=Discrete(MANY)))
+    try:
+        exploration = builder.exploration(replace(acting(subject), action=Discrete(MANY)))
+    except UsageError as refusal:
+        raise NotApplicable(f"{MANY} actions are refused: {refusal}") from refusal
     rng = np.random.default_rng(subject.seed)
     likely, happened = [], []
     for case in cases(subject, 120):

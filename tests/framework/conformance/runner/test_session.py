@@ -180,6 +180,7 @@ def test_workers_and_what_they_started_end_with_the_command(number: int, tmp_pat
     process = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_for(lambda: len(list(tmp_path.glob("pid-*"))) == 2 or process.poll() is not None)
     pids = [int(path.name.removeprefix("pid-")) for path in tmp_path.glob("pid-*")]
+    assert len(pids) == 2 and process.poll() is None
     os.kill(process.pid, number)
     assert process.wait(60) == (130 if number == signal.SIGINT else -number)
     wait_for(lambda: gone(pids))
