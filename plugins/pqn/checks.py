@@ -278,3 +278,17 @@ def pqn_spreads_a_round_over_the_next_rollout(subject: Subject) -> None:
             wanted = (rounds - 1) * updates + (step + 1) * updates // rollout if rounds else 0
             counters = Counters(env_steps=collected * envs)
             expect(cadence.due(counters), wanted, example={**values, "environments": envs, "counters": counters})
+
+
+@check("cadence", "make_cadence", Cause("a round is due before its rollout is whole, or once for each environment"))
+def pqn_learns_a_round_after_each_rollout(subject: Subject) -> None:
+    """Without overlap, epochs · minibatches updates are due when the steps of a whole rollout are made."""
+    for envs, rollout, epochs, minibatches in product((1, 3), (2, 5), (1, 3), (1, 2)):
+        options = {"rollout": rollout, "epochs": epochs, "minibatches": minibatches, "overlap": False}
+        values = {f"pqn.{name}": value for name, value in options.items()}
+        cadence = subject.builder({"run.num_envs": envs, **values}).cadence()
+        expect(cadence.overlap, False, example={**values, "compared": "overlap"})
+        for collected in range(4 * rollout):
+            wanted = collected // rollout * epochs * minibatches
+            counters = Counters(env_steps=collected * envs)
+            expect(cadence.due(counters), wanted, example={**values, "environments": envs, "counters": counters})

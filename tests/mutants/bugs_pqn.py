@@ -148,4 +148,13 @@ MUTANTS = (
         old="len(count)), -1, np.int64)",
         new="len(count)), -1, np.int8)",
     ),
+    Mutant(
+        name="a_round_is_due_before_its_rollout_is_whole",
+        component="cadence",
+        row="drawn by a seed: another arithmetic operator",
+        plugins="pqn,chain",
+        module="plugins.pqn.rollout",
+        old="return counters.env_steps // self.steps * self.updates",
+        new="return counters.env_steps * self.steps * self.updates",
+    ),
 )

@@ -320,4 +320,13 @@ MUTANTS = (
         old="return {str(int((after + 1).sum())): (before, after) for before, after in pairwise(self.positions)}",
         new="return {str(place): pair for place, pair in enumerate(pairwise(self.positions))}",
     ),
+    Mutant(
+        name="the_first_id_is_forgotten_by_a_checkpoint",
+        component="state",
+        row="drawn by a seed: another constant",
+        plugins="dqn,per,chain",
+        module="plugins.per",
+        old="self._size = int((self._ids >= 0).sum())",
+        new="self._size = int((self._ids >= 1).sum())",
+    ),
 )

@@ -23,6 +23,9 @@ BEFORE, AFTER = 32, 16
 """Steps of two environments before and after a state is saved. At the save the ring has wrapped around, and no period
 or episode has just ended."""
 
+EARLY = 7
+"""Steps before an earlier save: all transitions are still there, the first one included."""
+
 CUTS = ((1, False), (5, True), (5, False), (13, False), (29, True), (32, False), (36, True), (36, False), (48, False))
 """Checkpoints that write segments: after how many steps, and whether what was loaded goes on, or what was saved. They
 are before, while and after the ring wraps around, and twice where a run ends at once after it went on."""
@@ -47,13 +50,14 @@ RANDOM = Cause("the state of a random generator is not restored", "DLR-RM/stable
     RANDOM,
 )
 def memory_goes_on_where_it_was_saved(subject: Subject) -> None:
-    """A restored buffer and sampler give the same batches as the saved ones that continue."""
-    with two_seeds(subject, VALUES) as (one, other):
-        steps = scripted_steps(one, BEFORE + AFTER)
-        answers(one, steps[:BEFORE], agent=False)
-        restore(other, snapshot(one))
-        wanted, got = (answers(parts, steps[BEFORE:], agent=False) for parts in (one, other))
-        expect_same_answers(got, wanted, "after the state was loaded")
+    """A restored buffer and sampler give the same batches as the saved ones that continue, early and late."""
+    for before in (EARLY, BEFORE):
+        with two_seeds(subject, VALUES) as (one, other):
+            steps = scripted_steps(one, before + AFTER)
+            answers(one, steps[:before], agent=False)
+            restore(other, snapshot(one))
+            wanted, got = (answers(parts, steps[before:], agent=False) for parts in (one, other))
+            expect_same_answers(got, wanted, f"after the state of step {before} was loaded")
 
 
 @check(
