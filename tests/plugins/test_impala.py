@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import gymnasium
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from framework.errors import UnsupportedSpace, UsageError
 from framework.training.loop import Loop
 from framework.types import Spaces
 from plugins import impala
-from plugins.impala import STAGES, Impala
+from plugins.impala import STAGES, Impala, MaxPoolTo
 
 
 def images(*shape: int) -> torch.Tensor:
@@ -159,3 +161,13 @@ def test_pooling_never_makes_a_map_larger(pool: int, least: int) -> None:
 def test_the_message_names_impala_and_the_environment() -> None:
     with pytest.raises(UsageError, match=r"dqn needs uint8 images .* for impala; chain gives Discrete\(5\)"):
         assemble("dqn,impala,chain")
+
+
+@given(sides=st.tuples(st.integers(3, 9), st.integers(3, 9)), to=st.integers(1, 3))
+def test_pooling_by_slices_is_pooling(sides: tuple[int, int], to: int) -> None:
+    """As it is exported, and as it is learnt."""
+    images = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 3, *sides)))
+    pool = MaxPoolTo(to)
+    learnt = pool(images)
+    with mock.patch.object(torch.compiler, "is_compiling", return_value=True):
+        assert torch.equal(pool(images), learnt)
