@@ -171,7 +171,8 @@ def _learnt_function(rig: Rig) -> Callable[[], float]:
 
 def _learnt_tensors(output: Any) -> dict[str, Tensor]:
     """Return the tensors that an output keeps and that have a gradient, by name."""
-    kept = output._asdict() if isinstance(output, tuple) else getattr(output, "__dict__", {})
+    as_dict = getattr(output, "_asdict", None)  # of a named tuple
+    kept = getattr(output, "__dict__", {}) if as_dict is None else as_dict()
     return {name: tensor for name, tensor in kept.items() if isinstance(tensor, Tensor) and tensor.requires_grad}
 
 
