@@ -1,13 +1,15 @@
-"""The line under every table, which describes the measurement and the machine; and messages about missing packages."""
+"""What commands here share: the line under a table, messages about missing packages, and results that are kept."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -24,6 +26,18 @@ def need(module: str, install: str) -> None:
 def need_emulator() -> None:
     """End the command with exit code 2 unless Pong's emulator is installed."""
     need("ale_py", "'pluggable-q[pong]'")
+
+
+def made_once(path: Path, make: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns what a JSON file holds. If it is missing, `make` makes that first; a stop before leaves no file."""
+    if not path.is_file():
+        made = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(made), encoding="utf-8")
+        os.replace(partial, path)
+    found: dict[str, Any] = json.loads(path.read_bytes())
+    return found
 
 
 def foot(packages: Sequence[str] = (), **settings: object) -> str:

@@ -15,9 +15,8 @@ evaluations, those of minatar_study.py: after the same steps, of as many new epi
 from __future__ import annotations
 
 import copy
-import json
-import os
 import time
+from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import fmean
@@ -26,7 +25,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
-from machine import need
+from machine import made_once, need
 from torch import Tensor, nn
 from torch.nn.functional import relu, smooth_l1_loss
 
@@ -172,13 +171,7 @@ def main(
     torch.set_num_threads(1)
     for seed in range(seeds):
         for game in only or GAMES:
-            result = folder / game / f"seed-{seed}.json"
-            if not result.is_file():
-                learnt = learn(game, seed, steps)
-                result.parent.mkdir(parents=True, exist_ok=True)
-                partial = result.with_suffix(".partial")
-                partial.write_text(json.dumps(learnt), encoding="utf-8")
-                os.replace(partial, result)
+            made_once(folder / game / f"seed-{seed}.json", partial(learn, game, seed, steps))
 
 
 if __name__ == "__main__":

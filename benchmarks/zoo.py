@@ -9,17 +9,16 @@ episodes, without exploration. A run that is complete in the folder is kept. It 
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
 
 import gymnasium
 import typer
-from machine import need
+from machine import made_once, need
 
 from framework.assembly.configuration import configure
 from framework.options import EvaluationOptions, RunOptions
@@ -132,14 +131,7 @@ def main(
     torch.set_num_threads(1)
     for seed in range(seeds):
         for env_id in only or TUNED:
-            result = folder / env_id / f"seed-{seed}.json"
-            if not result.is_file():
-                learnt = learn(env_id, seed)
-                result.parent.mkdir(parents=True, exist_ok=True)
-                partial = result.with_suffix(".partial")
-                partial.write_text(json.dumps(learnt), encoding="utf-8")
-                os.replace(partial, result)
-            found = json.loads(result.read_bytes())
+            found = made_once(folder / env_id / f"seed-{seed}.json", partial(learn, env_id, seed))
             last = fmean(found["evaluations"][-3:])
             typer.echo(f"{env_id}, seed {seed}: {last:.1f} in {found['minutes']:.1f} minutes")
 

@@ -5,7 +5,7 @@ Others play the loop's part with `pqn.overlap`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from itertools import product
 
@@ -15,7 +15,7 @@ import numpy as np
 from framework.conformance.check import Cause, check, expect, require
 from framework.conformance.fixtures.replay.plain_history import History, PlainTransition
 from framework.conformance.subject import Subject
-from framework.types import Batch, Buffer, Counters, Spaces, State, Step
+from framework.types import Batch, Buffer, Cadence, Counters, Spaces, State, Step
 
 GAMMA = 0.5
 LAMBDAS = (0.0, 0.25, 1.0)
@@ -259,6 +259,16 @@ def pqn_goes_on_in_the_middle_of_a_round(subject: Subject) -> None:
         expect(counts[1], counts[0], example={**example, "compared": "the number of updates in each round"})
 
 
+def _cadences(subject: Subject, overlap: bool) -> Iterator[tuple[Cadence, int, int, int, dict[str, object]]]:
+    """Yield cadences with their environments, the steps of a rollout, the updates of a round, and an example."""
+    for envs, rollout, epochs, minibatches in product((1, 3), (2, 5), (1, 3), (1, 2)):
+        options = {"rollout": rollout, "epochs": epochs, "minibatches": minibatches, "overlap": overlap}
+        values = {f"pqn.{name}": value for name, value in options.items()}
+        cadence = subject.builder({"run.num_envs": envs, **values}).cadence()
+        expect(cadence.overlap, overlap, example={**values, "compared": "overlap"})
+        yield cadence, envs, rollout, epochs * minibatches, {**values, "environments": envs}
+
+
 @check(
     "cadence",
     "make_cadence",
@@ -267,28 +277,18 @@ def pqn_goes_on_in_the_middle_of_a_round(subject: Subject) -> None:
 )
 def pqn_spreads_a_round_over_the_next_rollout(subject: Subject) -> None:
     """With overlap, ⌊i · updates / rollout⌋ updates of a round are due during step i of the next rollout, from 1 on."""
-    for envs, rollout, epochs, minibatches in product((1, 3), (2, 5), (1, 3), (1, 2)):
-        options = {"rollout": rollout, "epochs": epochs, "minibatches": minibatches, "overlap": True}
-        values = {f"pqn.{name}": value for name, value in options.items()}
-        cadence = subject.builder({"run.num_envs": envs, **values}).cadence()
-        expect(cadence.overlap, True, example={**values, "compared": "overlap"})
-        updates = epochs * minibatches
+    for cadence, envs, rollout, updates, example in _cadences(subject, overlap=True):
         for collected in range(4 * rollout):
             rounds, step = divmod(collected, rollout)
             wanted = (rounds - 1) * updates + (step + 1) * updates // rollout if rounds else 0
             counters = Counters(env_steps=collected * envs)
-            expect(cadence.due(counters), wanted, example={**values, "environments": envs, "counters": counters})
+            expect(cadence.due(counters), wanted, example={**example, "counters": counters})
 
 
 @check("cadence", "make_cadence", Cause("a round is due before its rollout is whole, or once for each environment"))
 def pqn_learns_a_round_after_each_rollout(subject: Subject) -> None:
-    """Without overlap, epochs · minibatches updates are due when the steps of a whole rollout are made."""
-    for envs, rollout, epochs, minibatches in product((1, 3), (2, 5), (1, 3), (1, 2)):
-        options = {"rollout": rollout, "epochs": epochs, "minibatches": minibatches, "overlap": False}
-        values = {f"pqn.{name}": value for name, value in options.items()}
-        cadence = subject.builder({"run.num_envs": envs, **values}).cadence()
-        expect(cadence.overlap, False, example={**values, "compared": "overlap"})
+    """Without overlap, the updates of a round are due when the steps of a whole rollout are made."""
+    for cadence, envs, rollout, updates, example in _cadences(subject, overlap=False):
         for collected in range(4 * rollout):
-            wanted = collected // rollout * epochs * minibatches
             counters = Counters(env_steps=collected * envs)
-            expect(cadence.due(counters), wanted, example={**values, "environments": envs, "counters": counters})
+            expect(cadence.due(counters), collected // rollout * updates, example={**example, "counters": counters})

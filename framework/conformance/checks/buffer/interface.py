@@ -19,7 +19,7 @@ from framework.conformance.fixtures.replay.cases import (
     with_capacity,
 )
 from framework.conformance.fixtures.replay.own_parts import compare_while_learning, drawn_while_learning
-from framework.conformance.fixtures.replay.plain_parts import PlainReturns, weight_of
+from framework.conformance.fixtures.replay.plain_parts import PlainReturns, SamplerSpy, weight_of
 from framework.conformance.subject import Subject
 from framework.types import Batch, Buffer, Counters, Spaces, Step
 
@@ -212,33 +212,6 @@ def arrays_of_a_batch_are_its_own(subject: Subject) -> None:
         before = {"the batch before": drawn.batch}
 
 
-class _WantedIds:
-    """A sampler that draws the ids in `wanted`, and keeps the active ones without looking at them."""
-
-    def __init__(self) -> None:
-        self.active: dict[int, None] = {}
-        self.wanted = np.empty(0, np.int64)
-
-    def allocate(self, capacity: int) -> None:
-        """Nothing is kept by slots."""
-
-    def activate(self, ids: np.ndarray) -> None:
-        self.active.update(dict.fromkeys(ids.tolist()))
-
-    def retire(self, ids: np.ndarray) -> None:
-        for id_ in ids.tolist():
-            self.active.pop(id_, None)
-
-    def sample(self, n: int, counters: Counters) -> tuple[np.ndarray, np.ndarray]:
-        return self.wanted, np.ones(len(self.wanted))
-
-    def reprioritize(self, ids: np.ndarray, priorities: np.ndarray) -> None:
-        """There are no priorities."""
-
-    def __len__(self) -> int:
-        return len(self.active)
-
-
 @check(
     "buffer",
     "make_buffer",
@@ -249,7 +222,7 @@ def a_long_episode_in_a_large_ring_is_kept(subject: Subject) -> None:
     """After 33,000 steps of one episode, its transitions come back with their actions, rewards and stacks."""
     steps = 33_000
     spaces = frames_of((), np.int64, stack=2, envs=1)
-    sampler = _WantedIds()
+    sampler = SamplerSpy()
 
     def build(capacity: int) -> Buffer:
         return buffer_of(with_capacity(subject.builder(), capacity), spaces, sampler, PlainReturns(1))
@@ -273,9 +246,9 @@ def a_long_episode_in_a_large_ring_is_kept(subject: Subject) -> None:
                 next_obs=np.array([number + 1]),
             )
         )
-    ids = np.array(list(sampler.active), np.int64)
+    ids = np.array(sampler.active, np.int64)
     require(len(ids) >= steps - 10, example={"steps": steps}, expected=f"{steps - 10} ids or more", got=len(ids))
-    sampler.wanted = ids[[0, 1, 127, 128, 255, 256, 257, len(ids) // 2, 32_766, 32_767, 32_768, -2, -1]]
+    sampler.wanted = ids[[0, 1, 127, 128, 255, 256, 257, len(ids) // 2, 32_766, 32_767, 32_768, -2, -1]].tolist()
     batch = buffer.sample(len(sampler.wanted), Counters())
     newest = batch.obs[:, -1]
     example = {"steps of the episode": steps, "frames that are drawn": newest}
