@@ -20,7 +20,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import fmean
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import numpy as np
 import torch
@@ -29,10 +29,11 @@ from machine import made_once, need
 from torch import Tensor, nn
 from torch.nn.functional import relu, smooth_l1_loss
 
+from envs.minatar import Game
 from framework.assembly.configuration import configure
 from framework.options import EvaluationOptions
 
-GAMES = ("asterix", "breakout", "freeway", "seaquest", "space_invaders")
+GAMES: tuple[Game, ...] = get_args(Game)
 STEPS = 1_000_000
 CAPACITY = 100_000
 BATCH = 32
@@ -160,10 +161,18 @@ def learn(game: str, seed: int, steps: int) -> dict[str, Any]:
     }
 
 
+def games(names: list[str] | None) -> list[str] | None:
+    """Returns the names of games that an option was given; another name is an error."""
+    unknown = [name for name in names or () if name not in GAMES]
+    if unknown:
+        raise typer.BadParameter(f"{unknown[0]!r} is not one of {', '.join(GAMES)}")
+    return names
+
+
 def main(
     folder: Annotated[Path, typer.Argument(help="Folder for the results. Complete ones in it are kept.")],
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each game.")] = 1,
-    only: Annotated[list[str] | None, typer.Option(help="Only this game; may be repeated.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only this game; may be repeated.", callback=games)] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps of each run.")] = STEPS,
 ) -> None:
     """Make the runs that are missing, one after the other, with one thread each."""

@@ -28,7 +28,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import typer
 from machine import need
-from minatar_reference import GAMES, STEPS
+from minatar_reference import GAMES, STEPS, games
 
 from framework.errors import FrameworkError
 from framework.recording import read_rows
@@ -226,7 +226,7 @@ def main(
     folder: Annotated[Path, typer.Argument(help="Folder for the runs. Complete runs in it are kept.")],
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each learner and game.")] = 3,
     only: Annotated[list[str] | None, typer.Option(help="Run only this learner; may be repeated.")] = None,
-    game: Annotated[list[str] | None, typer.Option(help="Run only this game; may be repeated.")] = None,
+    game: Annotated[list[str] | None, typer.Option(help="Run only this game; may be repeated.", callback=games)] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 2,
     reference: Annotated[
         Path | None, typer.Option(help="Folder of minatar_reference.py, whose results go to the table.")
