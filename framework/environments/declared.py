@@ -1,4 +1,4 @@
-"""What environments declare in their metadata: frame stack, mirror, and the limits of the learner's rewards.
+"""What environments declare in their metadata: frame stack, mirror, limits of the learner's rewards, and seeds.
 
 What is for pictures alone, the names of actions and the board, is in `framework.environments.pictured`.
 """
@@ -62,6 +62,21 @@ def _mirror_of(declared: Any, shape: tuple[int, ...], actions: int) -> Mirror | 
             f"'actions': for each of the {actions} actions, the action that the mirror shows}}"
         )
     return mirror
+
+
+def episodes_per_seed_of(metadata: Mapping[str, Any]) -> int:
+    """At every how many episodes a reset gives an environment a seed: K, the entry `episodes_per_seed`, else 1.
+
+    An environment may declare more than 1 if a reset with a seed is slow, and if an episode depends only on the last
+    seed, the number of resets since, and its own actions: not on what was played in the episodes between.
+
+    Raises:
+        UsageError: if it is no whole number ≥ 1.
+    """
+    declared = metadata.get("episodes_per_seed", 1)
+    if not isinstance(declared, int) or isinstance(declared, bool) or declared < 1:
+        raise UsageError(f"episodes_per_seed = {declared!r} is not supported: it must be a whole number ≥ 1")
+    return declared
 
 
 def reward_limits_of(metadata: Mapping[str, Any]) -> tuple[tuple[float, float] | None, float]:

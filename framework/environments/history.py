@@ -1,12 +1,13 @@
 """Records the actions of the running episodes, and plays them again to restore the environments.
 
-An episode is a function of its seed and its actions, so these *are* the environments' state: nothing has to clone an
-emulator or pickle an environment.
+An episode is a function of how it began and of its actions, so these *are* the environments' state: nothing has to clone
+an emulator or pickle an environment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
@@ -70,31 +71,52 @@ class History:
         self._start -= oldest
 
 
-def play_again(edge: VectorEdge, seeds: Sequence[int], history: State) -> Shaped[np.ndarray, "N *frame"]:
+@dataclass(frozen=True)
+class Opening:
+    """How each of N environments begins its running episode, wherever it is.
+
+    seeds: what its last reset with a seed was given.
+    since: int64 [N], how many resets without a seed have followed.
+    """
+
+    seeds: Sequence[int]
+    since: Int64[np.ndarray, " N"]
+
+    def begin(self, edge: VectorEdge, which: Bool[np.ndarray, " N"] | None = None) -> Shaped[np.ndarray, "N *frame"]:
+        """Begin the episodes of the environments `which` (None: of all), and return the frames of all environments."""
+        frames = edge.reset(self.seeds, which)
+        left = self.since.copy() if which is None else np.where(which, self.since, 0)
+        while left.any():
+            frames = edge.reset([None] * len(left), left > 0)
+            left = np.maximum(left - 1, 0)
+        return frames
+
+
+def play_again(edge: VectorEdge, opening: Opening, history: State) -> Shaped[np.ndarray, "N *frame"]:
     """Play the recorded actions again. Return the frames that the environments show at the end of the history.
 
     All environments play every row, because a vector environment steps all of them at once. An environment whose
-    running episode began at a later row plays other episodes, which do not matter, up to that row. There a masked reset
-    with the episode's seed starts the running episode. So all environments reach the end together.
+    running episode began at a later row plays other episodes, which do not matter, up to that row. There masked resets
+    start the running episode. So all environments reach the end together.
 
     Args:
         edge: of environments with `AutoresetMode.DISABLED`.
-        seeds: a list of the seeds of the N running episodes.
+        opening: how the running episodes begin.
         history: what `History.state_dict` returned.
 
     Raises:
         NotRepeated: if the environments do not repeat their episodes.
     """
     actions, start = np.asarray(history["actions"]), np.asarray(history["start"])
-    frames = edge.reset(seeds)
-    returns = np.zeros(len(seeds))
-    ended = np.zeros(len(seeds), np.bool_)
+    frames = opening.begin(edge)
+    returns = np.zeros(len(start))
+    ended = np.zeros(len(start), np.bool_)
     for row in range(len(actions) + 1):
         begins = (start == row) & (row > 0)
         if (ended & ~begins & (start < row)).any():
             raise _not_repeated(edge.env, "a running episode ended early")
         if (begins | ended).any():
-            frames = edge.reset(seeds, begins | ended)
+            frames = opening.begin(edge, begins | ended)
             returns[begins] = 0.0
         if row < len(actions):
             edge.send(_allowed(actions[row], frames))

@@ -2,7 +2,8 @@
 
 The three autoreset modes give the same transitions as a plain loop over single environments:
 
-* DISABLED: the stream starts the next episode at once, by a masked reset with a seed for that episode.
+* DISABLED: the stream starts the next episode at once, by a masked reset with a seed for that episode. Where a reset
+  with a seed is slow, the metadata's `episodes_per_seed` = K lets it give a seed to every Kth episode only.
 * NEXT_STEP: the row on which an environment resets itself is not a transition; the stream leaves it out.
 * SAME_STEP: the stream reads the true successor from `final_obs`; the returned observation starts the next episode.
   (If an environment returns its internal array, gymnasium itself overwrites `final_obs` before the stream reads it.)
@@ -20,10 +21,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from jaxtyping import Bool, Float64, Int64, Shaped
 
-from framework.environments.declared import reward_limits_of, spaces_of
+from framework.environments.declared import episodes_per_seed_of, reward_limits_of, spaces_of
 from framework.environments.edge import LIFE_LOST, Edge
 from framework.environments.frames import FrameStack
-from framework.environments.history import History, play_again
+from framework.environments.history import History, Opening, play_again
 from framework.environments.info import NOTHING, InfoReader, Wanted
 from framework.environments.processes import EnvProcesses
 from framework.environments.scores import ReferenceScores
@@ -99,6 +100,7 @@ class TransitionStream:
         self.infos = InfoReader(wanted, self.mode is AutoresetMode.SAME_STEP)
         """Reads `info`, and knows its keys."""
         self._clip, self._scale = reward_limits_of(self.metadata)
+        self._per_seed = episodes_per_seed_of(self.metadata)
         self._skip = int(self.metadata.get("frame_skip", 1))
         self._episode_seed = episode_seed
         self._episode = np.zeros(env.num_envs, np.int64)
@@ -106,7 +108,7 @@ class TransitionStream:
         self._first = np.ones(env.num_envs, np.bool_)
         self._actions: Int64[np.ndarray, " N"] = np.empty(0, np.int64)
         self._history = History(env.num_envs)
-        self._frames = self._edge.reset(self._seeds())
+        self._frames = self._opening().begin(self._edge)
         self.spaces = spaces_of(self._edge)
         self._stack = FrameStack(self.spaces.frame_stack, self.spaces.stack_padding)
         self._stack.push(self._frames, self._first)
@@ -138,7 +140,7 @@ class TransitionStream:
                 first = ended
                 self._episode[ended] += 1
                 if self.mode is AutoresetMode.DISABLED:
-                    current = self._edge.reset(self._seeds(), ended)
+                    current = self._edge.reset(self._next_seeds(), ended)
                 else:
                     successors = successors.copy()
                     for env_id in np.flatnonzero(ended).tolist():
@@ -220,7 +222,7 @@ class TransitionStream:
             self.env.load_state_dict(state["environments"])
         else:
             self._history.load_state_dict(state["environments"])
-            frames = play_again(self._edge, self._seeds(), state["environments"])
+            frames = play_again(self._edge, self._opening(), state["environments"])
             if frames.tobytes() != np.asarray(state["frames"]).tobytes():
                 raise NotRepeated(
                     "the environments show other frames when the same seeds and actions are played again, so the run "
@@ -238,11 +240,19 @@ class TransitionStream:
         self._first[:] = True
         self._lengths[:] = 0
         self._history = History(self.env.num_envs)
-        self._frames = self._edge.reset(self._seeds())
+        self._frames = self._opening().begin(self._edge)
         self._stack.push(self._frames, self._first)
 
-    def _seeds(self) -> list[int]:
-        return [self._episode_seed(env_id, int(episode)) for env_id, episode in enumerate(self._episode)]
+    def _opening(self) -> Opening:
+        """How the running episodes began."""
+        since = self._episode % self._per_seed
+        seeded = (self._episode - since).tolist()
+        return Opening([self._episode_seed(env_id, episode) for env_id, episode in enumerate(seeded)], since)
+
+    def _next_seeds(self) -> list[int | None]:
+        """The seeds of the next resets; None where the environment's random generator continues."""
+        episodes = enumerate(self._episode.tolist())
+        return [None if episode % self._per_seed else self._episode_seed(env_id, episode) for env_id, episode in episodes]
 
 
 def _lives_lost(

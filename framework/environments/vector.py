@@ -52,12 +52,13 @@ class VectorEdge:
         self._actions: Any = None
 
     def reset(
-        self, seeds: Sequence[int], which: Bool[np.ndarray, " N"] | None = None
+        self, seeds: Sequence[int | None], which: Bool[np.ndarray, " N"] | None = None
     ) -> Shaped[np.ndarray, "N *frame"]:
         """Start episodes, and return the frames of all environments.
 
         Args:
-            seeds: one for each environment. Environments that reset themselves may take the first one only.
+            seeds: one for each environment. Environments that reset themselves may take the first one only. None: the
+                environment's random generator continues.
             which: the environments that start; None: all.
         """
         given: Any = list(seeds)

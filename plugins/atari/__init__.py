@@ -47,7 +47,7 @@ Measured on ale-py 0.12.1, and checked by the tests:
 
 * Both back ends show the same frames, rewards, ends and lost lives in all games, also with sticky actions.
 * In some games, such as Assault and Beam Rider, a reset alone does not start the game as a console does that was just
-  switched on. So every reset with a seed loads the game again, which takes about 0.2 s.
+  switched on. So every reset with a seed loads the game again, which takes 0.1 to 0.2 s.
 * The last frame of an episode is correct in `wrappers` and stale in `native`, and the back ends draw the number of
   no-ops differently: see `pong`.
 

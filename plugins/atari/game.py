@@ -18,7 +18,7 @@ class Game:
     action_set: the name of the set of actions, for the manifest.
     actions: ALE's names of the agent's actions, by index; None: all that the emulator accepts.
     life_loss: whether a lost life ends the learner's episode in training.
-    loads: whether every seeded reset loads the game again (0.2 seconds). If false, it does so only if the emulator
+    loads: whether every seeded reset loads the game again (0.1 to 0.2 s). If false, it does so only if the emulator
         draws random numbers. Some games start differently after a reset without it.
     mirror: the entry `mirror` of the metadata, if the game is its own mirror image.
     described: further entries for the manifest's protocol.

@@ -26,7 +26,7 @@ class SeedEmulator(Wrapper):
     """Give the emulator exactly the seed of `reset`, in [0, 2³¹), as ALE's vector environment does.
 
     `AtariEnv` derives another seed from it, and with sticky actions that would be another game. Without sticky
-    actions the emulator does not need a seed, and this wrapper loads the game again (0.2 seconds) only if `loads` says
+    actions the emulator does not need a seed, and this wrapper loads the game again (0.1 to 0.2 s) only if `loads` says
     so. `info` has no "frame_number", because ALE's counter continues from one episode to the next.
     """
 

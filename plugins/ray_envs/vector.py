@@ -85,7 +85,8 @@ class RemoteEnvs(VectorEnv[Any, Any, Any]):
             self._kill_all()
             raise
         first = described[0]
-        self.metadata = {**first.metadata, "autoreset_mode": AutoresetMode.DISABLED}
+        # each episode has a seed here, so that another actor can play it again
+        self.metadata = {**first.metadata, "autoreset_mode": AutoresetMode.DISABLED, "episodes_per_seed": 1}
         self.single_observation_space, self.single_action_space = first.observation_space, first.action_space
         self.observation_space = batch_space(first.observation_space, num_envs)
         self.action_space = batch_space(first.action_space, num_envs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.environments.stream import TransitionStream, vectorise
-from framework.errors import FrameworkError
+from framework.errors import FrameworkError, UsageError
 
 
 class Walk(gymnasium.Env[np.ndarray, int]):
@@ -44,6 +46,32 @@ class Forgetful(Walk):
             return super().reset(seed=seed)
         self.array = self.np_random.random(2)
         return self.array, {}
+
+
+class SlowToSeed(Walk):
+    """Draws the starts of episodes from one generator and what happens in them from another, made anew each time.
+
+    So an episode depends on the last seed and on how many episodes have begun since, and not on what was played.
+    """
+
+    def __init__(self, mean_length: float, stack: int = 1, per_seed: int = 3) -> None:
+        super().__init__(mean_length, stack)
+        self.metadata["episodes_per_seed"] = per_seed
+        self.given: list[int | None] = []
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
+        self.given.append(seed)
+        if seed is not None:
+            self.starts = np.random.default_rng(seed)
+        return super().reset(seed=int(self.starts.integers(2**31)), options=options)
+
+
+class NotAsDeclared(Walk):
+    """Says that a seed is enough for several episodes, and draws starts from the generator of what is played."""
+
+    def __init__(self, mean_length: float, stack: int = 1) -> None:
+        super().__init__(mean_length, stack)
+        self.metadata["episodes_per_seed"] = 1_000
 
 
 class Countdown(VectorEnv[np.ndarray, np.ndarray, Any]):
@@ -81,7 +109,7 @@ def play(stream: TransitionStream, actions: list[list[int]]) -> list[Any]:
     return found
 
 
-def opened(mean_lengths: list[float], stack: int, kind: type[Walk] = Walk) -> TransitionStream:
+def opened(mean_lengths: list[float], stack: int, kind: Callable[[float, int], Walk] = Walk) -> TransitionStream:
     env = SyncVectorEnv([lambda m=m: kind(m, stack) for m in mean_lengths], autoreset_mode=AutoresetMode.DISABLED)
     return TransitionStream(env, lambda env_id, episode: 1_000 * env_id + episode)
 
@@ -91,13 +119,17 @@ def opened(mean_lengths: list[float], stack: int, kind: type[Walk] = Walk) -> Tr
     mean_lengths=st.lists(st.sampled_from([1.0, 2.0, 7.0, 1e9]), min_size=1, max_size=4),
     before=st.integers(0, 150),
     stack=st.integers(1, 3),
+    per_seed=st.integers(1, 5),
 )
 @settings(max_examples=60)
-def test_a_stream_goes_on_where_it_was(data: st.DataObject, mean_lengths: list[float], before: int, stack: int) -> None:
-    """For episodes of any length, and again for a stream that was restored itself."""
+def test_a_stream_goes_on_where_it_was(
+    data: st.DataObject, mean_lengths: list[float], before: int, stack: int, per_seed: int
+) -> None:
+    """For episodes of any length, however many begin with one seed, and again for a stream that was restored itself."""
     generator = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     rows = generator.integers(0, 3, (before + 40, len(mean_lengths))).tolist()
-    one, other, third = (opened(mean_lengths, stack) for _ in range(3))
+    kind = partial(SlowToSeed, per_seed=per_seed)
+    one, other, third = (opened(mean_lengths, stack, kind) for _ in range(3))
     play(one, rows[:before])
     other.load_state_dict(one.state_dict())
     assert play(one, rows[before : before + 20]) == play(other, rows[before : before + 20])
@@ -111,12 +143,34 @@ def test_a_history_is_no_longer_than_the_running_episodes() -> None:
     assert len(stream.state_dict()["environments"]["actions"]) < 100
 
 
-def test_environments_that_ignore_their_seeds_are_detected() -> None:
+@pytest.mark.parametrize("kind", [Forgetful, NotAsDeclared])
+def test_environments_that_ignore_their_seeds_are_detected(kind: type[Walk]) -> None:
     rows = [[0, 1]] * 50
-    one, other = (opened([4.0, 9.0], 1, Forgetful) for _ in range(2))
+    one, other = (opened([4.0, 9.0], 1, kind) for _ in range(2))
     play(one, rows)
-    with pytest.raises(FrameworkError, match=r"Forgetful does not repeat|show other frames"):
+    with pytest.raises(FrameworkError, match=rf"{kind.__name__} does not repeat|show other frames"):
         other.load_state_dict(one.state_dict())
+
+
+@given(per_seed=st.integers(1, 5), episodes=st.integers(1, 12))
+def test_every_kth_episode_has_a_seed(per_seed: int, episodes: int) -> None:
+    """Also after new episodes were begun in the place of those that cannot be repeated."""
+    env = SlowToSeed(1.0, per_seed=per_seed)
+    stream = TransitionStream(
+        SyncVectorEnv([lambda: env], autoreset_mode=AutoresetMode.DISABLED), lambda env_id, episode: episode
+    )
+    play(stream, [[0]] * episodes)
+    assert env.given == [None if number % per_seed else number for number in range(episodes + 1)]
+    env.given.clear()
+    stream.begin_anew(stream.state_dict())
+    since = (episodes + 1) % per_seed
+    assert env.given == [episodes + 1 - since, *[None] * since]
+
+
+@pytest.mark.parametrize("declared", [0, -1, 1.5, "2", None, True])
+def test_a_number_of_episodes_per_seed_that_is_none_is_refused(declared: Any) -> None:
+    with pytest.raises(UsageError, match=f"episodes_per_seed = {declared!r} is not supported: it must be a whole"):
+        opened([3.0], 1, partial(SlowToSeed, per_seed=declared))
 
 
 def test_an_environments_own_state_is_used_instead_of_repeating_episodes() -> None:

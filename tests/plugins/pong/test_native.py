@@ -67,6 +67,33 @@ def test_a_masked_reset_starts_the_masked_games_and_leaves_the_others_alone(
     np.testing.assert_array_equal(info["episode_frame_number"], np.where(masked, 4, 4 * steps + 4))
 
 
+@settings(max_examples=6)
+@given(data=st.data(), resets=st.integers(1, 4))
+def test_a_game_without_a_seed_depends_on_the_last_seed_and_the_resets_since(data: st.DataObject, resets: int) -> None:
+    """The metadata declare it: the games between, and other consoles, have no influence."""
+    games = []
+    for _ in range(2):
+        env = NativePong(PongOptions(), 2)
+        assert env.metadata["episodes_per_seed"] > 1
+        env.reset(seed=[11, 22])
+        for _ in range(resets):
+            for action in data.draw(st.lists(st.integers(0, 2), max_size=60)):
+                env.step(np.array([action, 2 - action]))
+            start, info = env.reset(options={"reset_mask": np.array([False, True])})
+        frames = [start[1].tobytes(), info["episode_frame_number"][1]]
+        frames += [env.step(np.array([0, number % 3]))[0][1].tobytes() for number in range(30)]
+        games.append(frames)
+        env.close()
+    assert games[0] == games[1]
+
+
+@pytest.mark.parametrize("options", [PongOptions(sticky=0.25), PongOptions(sticky=0.25, noop_max=0)])
+def test_where_play_draws_random_numbers_every_game_has_a_seed(options: PongOptions) -> None:
+    env = NativePong(options, 1)
+    assert env.metadata.get("episodes_per_seed", 1) == 1
+    env.close()
+
+
 def test_the_step_after_a_reset_of_a_finished_game_is_a_true_one() -> None:
     env = NativePong(plain(max_frames=20), 2)
     env.reset(seed=[0, 1])

@@ -32,8 +32,8 @@ VALUES: dict[str, Any] = {
 }
 
 
-def opened(backend: str, sticky: float, noop_max: int) -> TransitionStream:
-    options = PongOptions(backend=backend, sticky=sticky, noop_max=noop_max, size=42)
+def opened(backend: str, sticky: float, noop_max: int, max_frames: int) -> TransitionStream:
+    options = PongOptions(backend=backend, sticky=sticky, noop_max=noop_max, size=42, max_frames=max_frames)
     env = NativePong(options, 3) if backend == "native" else vectorise(partial(pong_env, options), 3)
     return TransitionStream(env, lambda env_id, episode: 100 * env_id + episode + 7)
 
@@ -47,15 +47,20 @@ def steps(stream: TransitionStream, actions: np.ndarray) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("backend", "sticky", "noop_max", "before"),
-    [("native", 0.25, 30, 1_150), ("native", 0.0, 0, 900), ("wrappers", 0.25, 30, 40)],
+    ("backend", "sticky", "noop_max", "max_frames", "before"),
+    [
+        ("native", 0.25, 30, 108_000, 1_150),
+        ("native", 0.0, 0, 108_000, 900),
+        ("native", 0.0, 30, 40, 255),  # the 26th game, of which the 1st and the 21st had a seed
+        ("wrappers", 0.25, 30, 108_000, 40),
+    ],
 )
 def test_the_frames_after_a_restore_are_those_that_would_have_come(
-    backend: str, sticky: float, noop_max: int, before: int
+    backend: str, sticky: float, noop_max: int, max_frames: int, before: int
 ) -> None:
     """Games end at different times, but the native back end always steps all of them."""
     actions = np.random.default_rng(0).integers(0, 3, (before + 150, 3))
-    one, other = opened(backend, sticky, noop_max), opened(backend, sticky, noop_max)
+    one, other = (opened(backend, sticky, noop_max, max_frames) for _ in range(2))
     steps(one, actions[:before])
     saved = one.state_dict()
     if before > 1_000:
