@@ -1,7 +1,7 @@
 """Records the actions of the running episodes, and plays them again to restore the environments.
 
-An episode is a function of how it began and of its actions, so these *are* the environments' state: nothing has to clone
-an emulator or pickle an environment.
+An episode is a function of how it began and of its actions, so these *are* the environments' state: nothing has to
+clone an emulator or pickle an environment.
 """
 
 from __future__ import annotations

@@ -251,8 +251,10 @@ class TransitionStream:
 
     def _next_seeds(self) -> list[int | None]:
         """The seeds of the next resets; None where the environment's random generator continues."""
-        episodes = enumerate(self._episode.tolist())
-        return [None if episode % self._per_seed else self._episode_seed(env_id, episode) for env_id, episode in episodes]
+        return [
+            None if episode % self._per_seed else self._episode_seed(env_id, episode)
+            for env_id, episode in enumerate(self._episode.tolist())
+        ]
 
 
 def _lives_lost(
