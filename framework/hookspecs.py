@@ -160,6 +160,9 @@ def make_env(
         reward_clip       (low, high): bounds of that reward, after the scale
         mirror            {"axis": of a frame, negative, "actions": action → the action that the mirror shows}
         reference_scores  {"random": score of a random agent, "human": of a human, "source": where they were published}
+        highest_return    a raw return that no episode exceeds; evaluation.first ends hopeless evaluations by it, too
+        episodes_per_seed int, default 1: of how many episodes one gets a seed, where a reset with a seed is slow; an
+                          episode may then depend on the last seed and the resets since, but not on what was played
         protocol          dict for the manifest
         action_names      for pictures and printed updates: a name for each action
         board             for pictures of a finite environment: {"rows": R, "columns": C, "moves": for each action the

@@ -70,9 +70,9 @@ class EvaluationOptions(Section, name="evaluation"):
     first: int = Field(
         0,
         ge=0,
-        description="an evaluation ends after this many of its episodes if none of them reaches run.until; 0: all are "
-        "played. If half of an agent's episodes reach the goal, that happens with a probability of 1/2 to the power of "
-        "this number",
+        description="an evaluation ends after this many of its episodes if none of them reaches run.until, or if the "
+        "others cannot raise the mean to it; 0: all are played. If half of an agent's episodes reach the goal, none of "
+        "them does with a probability of 1/2 to the power of this number",
     )
     confirm: int = Field(
         0,

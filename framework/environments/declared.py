@@ -1,4 +1,4 @@
-"""What environments declare in their metadata: frame stack, mirror, limits of the learner's rewards, and seeds.
+"""What environments declare in their metadata: frame stack, mirror, limits of rewards and returns, and seeds.
 
 What is for pictures alone, the names of actions and the board, is in `framework.environments.pictured`.
 """
@@ -62,6 +62,18 @@ def _mirror_of(declared: Any, shape: tuple[int, ...], actions: int) -> Mirror | 
             f"'actions': for each of the {actions} actions, the action that the mirror shows}}"
         )
     return mirror
+
+
+def highest_return_of(metadata: Mapping[str, Any]) -> float:
+    """The raw return that no episode exceeds: the entry `highest_return`; ∞ if there is none.
+
+    Raises:
+        UsageError: if it is no number.
+    """
+    declared = metadata.get("highest_return", math.inf)
+    if not isinstance(declared, (int, float)) or math.isnan(declared) or declared == -math.inf:
+        raise UsageError(f"highest_return = {declared!r} is not supported: it must be a number")
+    return float(declared)
 
 
 def episodes_per_seed_of(metadata: Mapping[str, Any]) -> int:

@@ -21,7 +21,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from jaxtyping import Bool, Float64, Int64, Shaped
 
-from framework.environments.declared import episodes_per_seed_of, reward_limits_of, spaces_of
+from framework.environments.declared import episodes_per_seed_of, highest_return_of, reward_limits_of, spaces_of
 from framework.environments.edge import LIFE_LOST, Edge
 from framework.environments.frames import FrameStack
 from framework.environments.history import History, Opening, play_again
@@ -96,6 +96,7 @@ class TransitionStream:
         self._lengths = np.zeros(env.num_envs, np.int64)
         self.metadata = dict(env.metadata)
         self.reference_scores = ReferenceScores.of(self.metadata)
+        self.highest_return = highest_return_of(self.metadata)
         self.mode = self._edge.mode
         self.infos = InfoReader(wanted, self.mode is AutoresetMode.SAME_STEP)
         """Reads `info`, and knows its keys."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ import numpy as np
 
 from framework.assembly.parts import Agent
 from framework.defaults.exploration import EpsilonGreedy
-from framework.environments.scores import ReferenceScores
+from framework.environments.stream import TransitionStream
 from framework.errors import UsageError
 from framework.events import EvaluationResult
 from framework.options import SUCCESS, EvaluationOptions, RecordOptions
@@ -41,11 +42,13 @@ def evaluate(
         epsilon: the probability of a random action; default: the option evaluation.epsilon.
         after_step: called after each step with the number of finished episodes. An exception that it raises ends the
             evaluation.
-        first: if none of this many episodes reaches the goal, no more are played. 0: all are.
+        first: after this many episodes, no more are played if none of them reaches the goal, or if the mean of all
+            cannot reach it, whatever follows (`highest_return`). 0: all are.
         goal: the return that counts as reached; None: all episodes are played.
 
     Raises:
-        UsageError: for fewer than one episode, or an epsilon outside of [0, 1].
+        UsageError: for fewer than one episode, an epsilon outside of [0, 1], or a return that is higher than the
+            environment declares.
     """
     options = agent.config[EvaluationOptions]
     episodes = options.episodes if episodes is None else episodes
@@ -55,8 +58,9 @@ def evaluate(
     began = time.monotonic()
     if goal is None or not 0 < first < episodes:
         first = episodes
-    played, reference = _play(agent, name, first, epsilon, after_step)
-    abandoned = goal is not None and first < episodes and all(episode.total < goal for episode in played)
+    played, declared = _play(agent, name, first, epsilon, after_step)
+    totals = [episode.total for episode in played]
+    abandoned = goal is not None and first < episodes and _is_hopeless(totals, episodes, goal, declared.highest_return)
     if first < episodes and not abandoned:
         before = len(played)
         further = after_step and (lambda finished: after_step(before + finished))
@@ -66,6 +70,12 @@ def evaluate(
     if SUCCESS not in agent.config[RecordOptions].info and all(number is None for number in info.get(SUCCESS, ())):
         info.pop(SUCCESS, None)  # nobody asked, and the environment has none
     returns = tuple(episode.total for episode in played)
+    if max(returns, default=-math.inf) > declared.highest_return:
+        raise UsageError(
+            f"an episode returned {max(returns):g}, and the environment declares {declared.highest_return:g} as its "
+            "highest_return: correct its metadata"
+        )
+    reference = declared.reference_scores
     return EvaluationResult(
         returns=returns,
         lengths=tuple(episode.length for episode in played),
@@ -80,10 +90,16 @@ def evaluate(
     )
 
 
+def _is_hopeless(totals: Sequence[float], episodes: int, goal: float, highest: float) -> bool:
+    """Whether no episode has reached the goal, or the mean of all cannot, even if all others return the highest."""
+    best = sum(totals) + (episodes - len(totals)) * highest
+    return all(total < goal for total in totals) or best < goal * episodes
+
+
 def _play(
     agent: Agent, name: str, episodes: int, epsilon: float, after_step: Callable[[int], None] | None
-) -> tuple[list[_Episode], ReferenceScores | None]:
-    """The episodes, and the scores that the environments declare."""
+) -> tuple[list[_Episode], TransitionStream]:
+    """The episodes, and a stream, which is closed, for what the environments declare."""
     options = agent.config[EvaluationOptions]
     num_envs = min(options.num_envs, episodes)
     quotas = [episodes // num_envs + (env_id < episodes % num_envs) for env_id in range(num_envs)]
@@ -105,7 +121,7 @@ def _play(
                     group.begin()
                 if after_step is not None:
                     after_step(sum(len(each.finished) for each in groups))
-    return [episode for group in groups for episode in group.finished], groups[0].reference_scores
+    return [episode for group in groups for episode in group.finished], groups[0].stream
 
 
 class _Group:
@@ -118,8 +134,7 @@ class _Group:
         self._games = [_Games(quota) for quota in quotas]
         self._exploration = EpsilonGreedy(lambda counters: epsilon, agent.seeds.generator(f"evaluation/{name}"))
         self._counters = Counters()
-        self._stream = agent.open_stream("evaluate", num_envs, name)
-        self.reference_scores = self._stream.reference_scores
+        self.stream = agent.open_stream("evaluate", num_envs, name)
 
     @property
     def playing(self) -> bool:
@@ -133,21 +148,21 @@ class _Group:
 
     def begin(self) -> None:
         """Choose the actions, and start a step."""
-        obs = self._stream.observations
+        obs = self.stream.observations
         values = self._agent.policy.action_values(obs, explore=False)
-        self._stream.begin(self._exploration.choose(values, obs, self._counters))
+        self.stream.begin(self._exploration.choose(values, obs, self._counters))
 
     def finish(self) -> None:
         """Wait for the step, and count it."""
-        step = self._stream.finish()
+        step = self.stream.finish()
         self._counters.advance(step)
         self._metrics.add(step)
         for row, env_id in enumerate(step.env_id.tolist()):
-            self._games[env_id].add(step, row, bool(self._stream.cut[env_id]), self._metrics)
+            self._games[env_id].add(step, row, bool(self.stream.cut[env_id]), self._metrics)
 
     def close(self) -> None:
         """Close the environments."""
-        self._stream.close()
+        self.stream.close()
 
 
 class _Episode(NamedTuple):

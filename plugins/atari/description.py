@@ -86,6 +86,8 @@ def describe(game: Game, role: Role, actions: Sequence[str]) -> dict[str, Any]:
     scores = reference_scores(game.name)
     if scores is not None:
         found["reference_scores"] = scores
+    if game.highest_return is not None:
+        found["highest_return"] = game.highest_return
     if game.mirror is not None:
         found["mirror"] = dict(game.mirror)
     if clip is not None:

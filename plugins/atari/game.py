@@ -20,6 +20,7 @@ class Game:
     life_loss: whether a lost life ends the learner's episode in training.
     loads: whether every seeded reset loads the game again (0.1 to 0.2 s). If false, it does so only if the emulator
         draws random numbers. Some games start differently after a reset without it.
+    highest_return: the entry `highest_return` of the metadata, if the game has one.
     mirror: the entry `mirror` of the metadata, if the game is its own mirror image.
     described: further entries for the manifest's protocol.
     """
@@ -30,6 +31,7 @@ class Game:
     actions: tuple[str, ...] | None = None
     life_loss: bool = False
     loads: bool = True
+    highest_return: float | None = None
     mirror: Mapping[str, Any] | None = None
     described: Mapping[str, Any] = field(default_factory=dict)
 

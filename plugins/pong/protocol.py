@@ -16,7 +16,7 @@ def pong(options: PongOptions) -> Game:
     """The game that the options describe. Pong has no lives, and it starts in the same way after every reset."""
     actions = ACTION_SETS[options.actions]
     mirror = {"axis": -2, "actions": _upside_down(actions)} if options.view == "court" else None
-    return Game("pong", options, options.actions, actions, loads=False, mirror=mirror)
+    return Game("pong", options, options.actions, actions, loads=False, highest_return=21.0, mirror=mirror)
 
 
 def describe(options: PongOptions, role: Role) -> dict[str, Any]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import framework
 from framework.assembly.assemble import assemble
+from framework.errors import UsageError
 from framework.study import read_run
 from framework.training.evaluation import evaluate
 
@@ -78,6 +80,53 @@ def test_an_evaluation_ends_early_only_if_no_early_episode_reaches_the_goal(
     assert ("out of reach" in result.describe()) == result.abandoned
     if result.abandoned:
         assert result.mean < goal
+
+
+LIMITED = """
+from envs.chain import ChainEnv
+from framework.hooks import hookimpl
+
+@hookimpl
+def make_env():
+    def made():
+        env = ChainEnv()
+        env.metadata = {**env.metadata, "highest_return": HIGHEST}
+        return env
+    return made
+"""
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    first=st.integers(1, 4),
+    episodes=st.integers(5, 6),
+    goal=st.sampled_from([1.2, 1.5, 1.8, 2.0]),
+    name=st.sampled_from("abcdefgh"),
+)
+def test_an_evaluation_ends_early_if_its_mean_cannot_reach_the_goal_any_more(
+    tmp_path: Path, first: int, episodes: int, goal: float, name: str
+) -> None:
+    (tmp_path / "limited.py").write_text(LIMITED.replace("HIGHEST", "2.0"))
+    parts = assemble(f"tabular,{tmp_path / 'limited.py'}", {})
+    result = evaluate(parts, name=name, episodes=episodes, epsilon=1.0, first=first, goal=goal)
+    beginning = result.returns[:first]
+    could_be = (sum(beginning) + 2.0 * (episodes - first)) / episodes
+    assert result.abandoned == (max(beginning) < goal or could_be < goal)
+    assert len(result.returns) == (first if result.abandoned else episodes)
+
+
+def test_a_return_above_the_highest_that_is_declared_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "limited.py").write_text(LIMITED.replace("HIGHEST", "0.5"))
+    parts = assemble(f"tabular,{tmp_path / 'limited.py'}", {})
+    with pytest.raises(UsageError, match=r"an episode returned 2, and the environment declares 0\.5 as its highest_re"):
+        evaluate(parts, name="a", episodes=40, epsilon=1.0)
+
+
+@pytest.mark.parametrize("declared", ["'21'", "None", "float('nan')", "-float('inf')"])
+def test_a_highest_return_that_is_no_number_is_refused(tmp_path: Path, declared: str) -> None:
+    (tmp_path / "limited.py").write_text(LIMITED.replace("HIGHEST", declared))
+    with pytest.raises(UsageError, match=r"highest_return = .* is not supported: it must be a number"):
+        assemble(f"tabular,{tmp_path / 'limited.py'}", {})
 
 
 def test_the_other_episodes_are_not_the_first_ones_again() -> None:
