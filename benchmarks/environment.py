@@ -4,7 +4,8 @@
 
 Both play games side by side with random actions and four emulator frames a step, and return stacks of four frames of
 84 × 84 pixels. gymnasium's arm is AtariPreprocessing and FrameStackObservation under SyncVectorEnv, in one thread. The
-engine seeds every episode, and for each seed the emulator loads the game again; gymnasium's arm seeds only the first.
+engine seeds the first game of every twenty, and for each seed the emulator loads the game again; gymnasium's arm seeds
+only the first of all.
 """
 
 from __future__ import annotations

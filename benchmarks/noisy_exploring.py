@@ -16,19 +16,20 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int64, Shaped
 from machine import foot, need
 from measuring import show
 from overestimation import GAMES
 
 from framework.assembly.assemble import assemble
 from framework.assembly.parts import Parts
+from framework.defaults.collector import InProcess
 from framework.defaults.exploration import EpsilonGreedy, epsilon_schedule
 from framework.defaults.schedules import with_share
 from framework.events import Callback
 from framework.options import ExplorationOptions, RunOptions
 from framework.training.loop import Loop
-from framework.types import Counters, Step
+from framework.types import Counters, Exploration, Step
 from plugins.dqn.agent import DQNPolicy
 
 ARMS = {
@@ -54,27 +55,37 @@ class WithoutNoise:
         return self._policy.action_values(obs, explore=False)
 
 
-class Watch(Callback):
-    """Follows the returns of training episodes, and how often an action was not the greedy one."""
+class Counted:
+    """An exploration, which counts how often its action is not the one that values without noise prefer."""
 
-    def __init__(self, policy: DQNPolicy, num_envs: int, steps: int) -> None:
-        self.policy, self.steps = policy, steps
-        self.running = np.zeros(num_envs)
-        self.last: deque[float] = deque(maxlen=WINDOW)
+    def __init__(self, exploration: Exploration, policy: DQNPolicy, steps: int) -> None:
+        self._exploration, self._policy, self._steps = exploration, policy, steps
+        self.off: list[list[bool]] = [[] for _ in range(FIFTHS)]
+
+    def choose(
+        self, values: Float[np.ndarray, "N A"], obs: Shaped[np.ndarray, "N *obs"], counters: Counters
+    ) -> Int64[np.ndarray, " N"]:
+        actions = self._exploration.choose(values, obs, counters)
+        greedy = self._policy.action_values(obs, explore=False).argmax(axis=1)
+        self.off[min(FIFTHS - 1, FIFTHS * counters.env_steps // self._steps)] += (actions != greedy).tolist()
+        return actions
+
+
+class Returns(Callback):
+    """Follows the returns of training episodes."""
+
+    def __init__(self, num_envs: int) -> None:
+        self._running = np.zeros(num_envs)
+        self._last: deque[float] = deque(maxlen=WINDOW)
         self.means: list[float] = []
-        self.off: list[list[float]] = [[] for _ in range(FIFTHS)]
 
     def on_step(self, step: Step, counters: Counters) -> None:
-        self.running[step.env_id] += step.raw_reward
+        self._running[step.env_id] += step.raw_reward
         for env_id in step.env_id[step.over].tolist():
-            self.last.append(float(self.running[env_id]))
-            self.running[env_id] = 0.0
-        if self.last:
-            self.means.append(float(np.mean(self.last)))
-        if counters.env_steps % 10 < len(step):  # every tenth step is enough
-            greedy = self.policy.action_values(step.obs, explore=False).argmax(axis=1)
-            fifth = min(FIFTHS - 1, FIFTHS * counters.env_steps // self.steps)
-            self.off[fifth] += (greedy != step.action).tolist()
+            self._last.append(float(self._running[env_id]))
+            self._running[env_id] = 0.0
+        if self._last:
+            self.means.append(float(np.mean(self._last)))
 
 
 class Found(NamedTuple):
@@ -89,15 +100,17 @@ def measured(parts: Parts, epsilon_greedy: bool, without_noise: bool) -> Found:
     """Trains an agent, and measures it."""
     config, policy = parts.config, parts.policy
     assert isinstance(policy, DQNPolicy)
+    run = config[RunOptions]
+    exploration = parts.exploration
     if epsilon_greedy:
-        schedule = epsilon_schedule(with_share(config[ExplorationOptions], config[RunOptions]))
-        parts.exploration = EpsilonGreedy(schedule, parts.seeds.generator("exploration"))
-    if without_noise:
-        parts.policy = WithoutNoise(policy)  # type: ignore[assignment]  # the loop only acts with it
-    watch = Watch(policy, config[RunOptions].num_envs, config[RunOptions].steps)
-    Loop(parts, [watch]).run()
+        schedule = epsilon_schedule(with_share(config[ExplorationOptions], run))
+        exploration = EpsilonGreedy(schedule, parts.seeds.generator("exploration"))
+    counted, returns = Counted(exploration, policy, run.steps), Returns(run.num_envs)
+    acting = WithoutNoise(policy) if without_noise else policy
+    parts.collector = InProcess(parts.stream, acting, counted)  # type: ignore[arg-type]  # it only asks for values
+    Loop(parts, [returns]).run()
     parts.close()
-    return Found(float(np.mean(watch.means)), watch.means[-1], [float(np.mean(fifth)) for fifth in watch.off])
+    return Found(float(np.mean(returns.means)), returns.means[-1], [float(np.mean(fifth)) for fifth in counted.off])
 
 
 def main(

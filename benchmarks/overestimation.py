@@ -36,9 +36,10 @@ GAMES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 """As the studies of variants.py: name → the environment's plugin, and the values of both arms."""
 
 ARMS = ("dqn", "dqn,double")
-EVERY = 20
-"""Updates between two batches that are measured."""
-EPISODES = 30
+EVERY = 19
+"""Updates between two batches that are measured: no divisor of the updates between two copies to the target."""
+ENVS, EPISODES = 10, 3
+"""Environments that play after the run, and whole episodes of each: the first ones to end would be the short ones."""
 NEGLIGIBLE = 0.01
 """γ^k below which a return after k steps counts as complete, although its episode was truncated."""
 
@@ -73,19 +74,21 @@ class Found(NamedTuple):
 def played(parts: Parts) -> tuple[float, float]:
     """Returns the means of max_a Q(s, a) and of the discounted return after s, over the states of greedy episodes."""
     gamma = parts.config[ReturnsOptions].gamma
-    stream = parts.open_stream("evaluate", 10, "overestimation")
-    running: list[list[tuple[float, float]]] = [[] for _ in range(10)]
+    stream = parts.open_stream("evaluate", ENVS, "overestimation")
+    running: list[list[tuple[float, float]]] = [[] for _ in range(ENVS)]
     states: list[tuple[float, float]] = []
-    episodes = 0
-    while episodes < EPISODES:
+    left = [EPISODES] * ENVS
+    while any(left):
         values = parts.policy.action_values(stream.observations, explore=False)
         stream.begin(values.argmax(axis=1))
         step = stream.finish()
         for row, env_id in enumerate(step.env_id.tolist()):
             running[env_id].append((float(values[env_id].max()), float(step.reward[row])))
-            if step.over[row]:
+            if step.over[row] and left[env_id]:
                 states += returns(running[env_id], gamma, complete=bool(step.terminated[row]))
-                running[env_id], episodes = [], episodes + 1
+                left[env_id] -= 1
+            if step.over[row]:
+                running[env_id] = []
     stream.close()
     predicted, actual = np.mean(states, axis=0).tolist() if states else (np.nan, np.nan)
     return predicted, actual
@@ -134,7 +137,7 @@ def main(
             ]
             rows.append((f"{game}, `{arm}`", *columns))
     show(("environment", "correction, of the predicted value", "disagree", "predicted", "actual"), rows)
-    print(foot(("torch", "gymnasium", "MinAtar"), seeds=f"0 to {seeds - 1}", episodes=EPISODES))
+    print(foot(("torch", "gymnasium", "MinAtar"), seeds=f"0 to {seeds - 1}", episodes=ENVS * EPISODES))
 
 
 if __name__ == "__main__":

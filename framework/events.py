@@ -92,7 +92,7 @@ class EvaluationResult:
     not_played: int = 0
     """Number of unfinished episodes that have no return: an environment that resets itself was stuck before."""
     abandoned: bool = False
-    """Whether it ended after evaluation.first episodes, because none of them reached `run.until`."""
+    """Whether it ended after evaluation.first episodes, because the goal was out of reach: see the option."""
     confirmation: bool = False
     """Whether this evaluation is the one with fresh episodes that decides whether `run.until` was reached."""
     confirmed: bool | None = None

@@ -71,7 +71,8 @@ def highest_return_of(metadata: Mapping[str, Any]) -> float:
         UsageError: if it is no number.
     """
     declared = metadata.get("highest_return", math.inf)
-    if not isinstance(declared, (int, float)) or math.isnan(declared) or declared == -math.inf:
+    is_number = isinstance(declared, (int, float)) and not isinstance(declared, bool)
+    if not is_number or math.isnan(declared) or declared == -math.inf:
         raise UsageError(f"highest_return = {declared!r} is not supported: it must be a number")
     return float(declared)
 

@@ -33,7 +33,7 @@ from framework.errors import NotRepeated
 from framework.types import Measured, State, Stateful, Step
 
 EpisodeSeed = Callable[[int, int], int]
-"""(environment, episode) → the episode's seed; both count from 0."""
+"""(environment, episode) → the seed of its reset, if it gets one; both count from 0."""
 
 
 def vectorise(
@@ -80,7 +80,7 @@ class TransitionStream:
         """
         Args:
             env: the environments. The stream closes them.
-            episode_seed: the seed of each episode.
+            episode_seed: the seeds of the episodes.
             max_steps: cut off episodes after this many steps; 0: never. See `cut`.
             wanted: the keys of `info` whose numbers are part of a `Step`.
         """
@@ -101,7 +101,8 @@ class TransitionStream:
         self.infos = InfoReader(wanted, self.mode is AutoresetMode.SAME_STEP)
         """Reads `info`, and knows its keys."""
         self._clip, self._scale = reward_limits_of(self.metadata)
-        self._per_seed = episodes_per_seed_of(self.metadata)
+        # environments that reset themselves get a seed at the beginning only
+        self._per_seed = episodes_per_seed_of(self.metadata) if self.mode is AutoresetMode.DISABLED else 1
         self._skip = int(self.metadata.get("frame_skip", 1))
         self._episode_seed = episode_seed
         self._episode = np.zeros(env.num_envs, np.int64)
@@ -195,9 +196,9 @@ class TransitionStream:
     def restorable(self) -> bool:
         """Whether a `state_dict` between two steps is enough to continue exactly.
 
-        It is enough if the environments have their own `state_dict` and `load_state_dict`. It is also enough if each
-        episode has its own seed (DISABLED): the stream then plays the running episodes again. If environments reset
-        themselves, an episode depends on everything before it.
+        It is enough if the environments have their own `state_dict` and `load_state_dict`. It is also enough if the
+        stream resets the environments (DISABLED): it then knows how the running episodes began, and plays them again.
+        If environments reset themselves, an episode depends on everything before it.
         """
         return isinstance(self.env, Stateful) or self.mode is AutoresetMode.DISABLED
 
@@ -248,14 +249,15 @@ class TransitionStream:
         """How the running episodes began."""
         since = self._episode % self._per_seed
         seeded = (self._episode - since).tolist()
-        return Opening([self._episode_seed(env_id, episode) for env_id, episode in enumerate(seeded)], since)
+        return Opening([self._seed(env_id, episode) for env_id, episode in enumerate(seeded)], since)
 
     def _next_seeds(self) -> list[int | None]:
         """The seeds of the next resets; None where the environment's random generator continues."""
-        return [
-            None if episode % self._per_seed else self._episode_seed(env_id, episode)
-            for env_id, episode in enumerate(self._episode.tolist())
-        ]
+        episodes = enumerate(self._episode.tolist())
+        return [None if episode % self._per_seed else self._seed(env_id, episode) for env_id, episode in episodes]
+
+    def _seed(self, env_id: int, episode: int) -> int:
+        return self._episode_seed(env_id, episode)
 
 
 def _lives_lost(

@@ -87,7 +87,7 @@ class EvaluationProcess:
         Args:
             name: the seed of the episodes depends on it.
             episodes: how many.
-            first: the evaluation ends after this many if none of them reaches run.until; 0: all are played.
+            first: the evaluation ends after this many if run.until is out of reach (`evaluate`); 0: all are played.
             weights: the policy's state; None: as in the evaluation before.
         """
         self._send((name, episodes, first, weights))

@@ -97,7 +97,7 @@ class NativeGames(VectorEnv[Frames, Int64[np.ndarray, " N"], Any]):
         self._ale_actions = np.array([known.index(name) for name in actions], np.int64)
         self.metadata = {"autoreset_mode": AutoresetMode.DISABLED, **describe(game, role, actions)}
         if not game.loads and not options.sticky:  # sticky actions draw random numbers while a game is played
-            self.metadata["episodes_per_seed"] = EPISODES_PER_SEED
+            self.metadata["episodes_per_seed"] = self.metadata["protocol"]["episodes_per_seed"] = EPISODES_PER_SEED
         self.render_mode = None
         self.num_envs = num_envs
         self.single_observation_space = gymnasium.spaces.Box(0, 255, (options.size, options.size), np.uint8)

@@ -72,7 +72,7 @@ RECOMMENDED_FOR_DQN: dict[str, Any] = {
 
 RECOMMENDED_FOR_PQN: dict[str, Any] = {
     "run.num_envs": 32,
-    "run.planned": 800_000,  # for the learning rate, which falls to a tenth: most runs end before half of it
+    "run.planned": 400_000,  # for the learning rate, which falls to a tenth
     "evaluation.every": 40_000,
     "evaluation.lag": 20_000,
     "evaluation.first": 2,

@@ -48,16 +48,19 @@ class EnvironmentActor:
         """The number of the actor's process."""
         return os.getpid()
 
-    def reset(self, seeds: Mapping[int, int]) -> dict[int, Shown] | Failure:
-        """Begin episodes: environment → its seed."""
+    def reset(self, seeds: Mapping[int, int | None]) -> dict[int, Shown] | Failure:
+        """Begin episodes: environment → its seed; None: its random generator continues."""
         return answered(lambda: {env_id: self._reset(env_id, seed) for env_id, seed in seeds.items()})
 
     def step(self, actions: Mapping[int, Any]) -> dict[int, Shown] | Failure:
         """Step some of the environments: environment → its action."""
         return answered(lambda: {env_id: self._envs[env_id].step(action) for env_id, action in actions.items()})
 
-    def play_again(self, episodes: Mapping[int, tuple[int, Sequence[Any]]]) -> dict[int, Shown] | Failure:
-        """Play episodes again: environment → seed and actions. The reward is the sum of all rewards."""
+    def play_again(self, episodes: Mapping[int, tuple[int, int, Sequence[Any]]]) -> dict[int, Shown] | Failure:
+        """Play episodes again: environment → the last seed, the resets since, and actions.
+
+        The reward is the sum of all rewards.
+        """
         return answered(lambda: {env_id: self._play_again(env_id, *episode) for env_id, episode in episodes.items()})
 
     def _open(self) -> Described:
@@ -67,12 +70,14 @@ class EnvironmentActor:
         env = self._envs[self._env_ids[0]]
         return Described(env.observation_space, env.action_space, dict(env.metadata))
 
-    def _reset(self, env_id: int, seed: int) -> Shown:
+    def _reset(self, env_id: int, seed: int | None) -> Shown:
         obs, info = self._envs[env_id].reset(seed=seed)
         return obs, 0.0, False, False, info
 
-    def _play_again(self, env_id: int, seed: int, actions: Sequence[Any]) -> Shown:
+    def _play_again(self, env_id: int, seed: int, since: int, actions: Sequence[Any]) -> Shown:
         shown = self._reset(env_id, seed)
+        for _ in range(since):
+            shown = self._reset(env_id, None)
         total = 0.0
         for action in actions:
             shown = self._envs[env_id].step(action)

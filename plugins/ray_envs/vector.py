@@ -26,9 +26,14 @@ ATTEMPTS = 3
 
 @dataclass
 class Episode:
-    """A running episode: what an environment was told, and what it showed. That is enough to play it again."""
+    """A running episode: what an environment was told, and what it showed. That is enough to play it again.
+
+    seed: of its last reset that had one.
+    since: the resets without a seed after that.
+    """
 
     seed: int
+    since: int
     obs: Any
     actions: list[Any] = field(default_factory=list)
     total: float = 0.0
@@ -85,19 +90,22 @@ class RemoteEnvs(VectorEnv[Any, Any, Any]):
             self._kill_all()
             raise
         first = described[0]
-        # each episode has a seed here, so that another actor can play it again
-        self.metadata = {**first.metadata, "autoreset_mode": AutoresetMode.DISABLED, "episodes_per_seed": 1}
+        self.metadata = {**first.metadata, "autoreset_mode": AutoresetMode.DISABLED}
         self.single_observation_space, self.single_action_space = first.observation_space, first.action_space
         self.observation_space = batch_space(first.observation_space, num_envs)
         self.action_space = batch_space(first.action_space, num_envs)
         self._observations: Any = create_empty_array(first.observation_space, n=num_envs, fn=np.zeros)
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Begin episodes, with a seed for each environment; of some environments with `options["reset_mask"]`."""
+        """Begin episodes, with a seed or None for each environment; some, with `options["reset_mask"]`."""
         started = (options or {}).get("reset_mask", np.ones(self.num_envs, np.bool_))
-        shown = self._ask("reset", {env_id: int(seed[env_id]) for env_id in np.flatnonzero(started).tolist()})
+        shown = self._ask("reset", {env_id: seed[env_id] for env_id in np.flatnonzero(started).tolist()})
         for env_id, (obs, *_) in shown.items():
-            self._episodes[env_id] = Episode(int(seed[env_id]), obs)
+            if seed[env_id] is None:
+                before = self._episodes[env_id]
+                self._episodes[env_id] = Episode(before.seed, before.since + 1, obs)
+            else:
+                self._episodes[env_id] = Episode(seed[env_id], 0, obs)
         return self._batch(), self._infos(shown)
 
     def step_async(self, actions: Any) -> None:
@@ -183,7 +191,7 @@ class RemoteEnvs(VectorEnv[Any, Any, Any]):
         return found
 
     def _replace(self, host: Host) -> None:
-        """Start another actor. It plays the episodes again that go on: those which a reset is about to end do not."""
+        """Start another actor. It plays the episodes again, but for those that a reset with a seed is about to end."""
         self._replaced += 1
         ray.kill(host.actor)
         host.actor = self._start(host.env_ids)
@@ -192,12 +200,12 @@ class RemoteEnvs(VectorEnv[Any, Any, Any]):
         kept = {
             env_id: self._episodes[env_id]
             for env_id in host.env_ids
-            if env_id in self._episodes and (host.method == "step" or env_id not in host.given)
+            if env_id in self._episodes and (host.method == "step" or host.given.get(env_id) is None)
         }
         try:
             self._wait(host, host.actor.open.remote(), START_SECONDS)
-            episodes = {env_id: (episode.seed, episode.actions) for env_id, episode in kept.items()}
-            steps = sum(1 + len(actions) for _, actions in episodes.values())
+            episodes = {env_id: (episode.seed, episode.since, episode.actions) for env_id, episode in kept.items()}
+            steps = sum(1 + since + len(actions) for _, since, actions in episodes.values())
             again: Mapping[int, Shown] = self._wait(host, host.actor.play_again.remote(episodes), self._seconds * steps)
         except _Lost:
             return  # the next attempt meets the same actor, and sees that it is lost

@@ -16,6 +16,13 @@ def _bug(name: str, row: str, module: str, old: str, new: str, plugins: str = PL
 
 MUTANTS = (
     _bug(
+        "emulators_stick_although_the_metadata_say_that_they_do_not",
+        "not in the catalogue: episodes_per_seed is declared where play draws random numbers",
+        NATIVE,
+        "repeat_action_probability=options.sticky,",
+        "repeat_action_probability=max(options.sticky, 0.25),",
+    ),
+    _bug(
         "stale_frame_where_the_episode_ends_inside_a_skip",
         "Farama-Foundation/Gymnasium#1692",
         WRAPPERS,

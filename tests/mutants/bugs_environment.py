@@ -14,8 +14,8 @@ SEEDS = (
         row="hill-a/stable-baselines#675",
         plugins="tabular,chain",
         module="framework.environments.stream",
-        old="self._episode_seed(env_id, int(episode))",
-        new="self._episode_seed(0, int(episode))",
+        old="return self._episode_seed(env_id, episode)",
+        new="return self._episode_seed(0, episode)",
     ),
     Mutant(
         name="every_episode_has_the_first_one_s_seed",

@@ -20,9 +20,9 @@ MUTANTS = (
         row="ray-project/ray#7394 (by the training's schedule)",
         plugins="dqn,chain",
         module=EVALUATION,
-        old="self._stream.begin(self._exploration.choose(values, obs, self._counters))",
+        old="self.stream.begin(self._exploration.choose(values, obs, self._counters))",
         new="own = getattr(self._agent, 'exploration', self._exploration)\n"
-        "        self._stream.begin(own.choose(values, obs, self._counters))",
+        "        self.stream.begin(own.choose(values, obs, self._counters))",
     ),
     Mutant(
         name="evaluations_are_greedy_whatever_epsilon",
@@ -105,11 +105,11 @@ MUTANTS = (
         row="not in the catalogue: one environment for both",
         plugins="tabular,chain",
         module=EVALUATION,
-        old='        self._stream = agent.open_stream("evaluate", num_envs, name)\n',
+        old='        self.stream = agent.open_stream("evaluate", num_envs, name)\n',
         new='        agent.open_stream("evaluate", num_envs, name).close()\n'
         "        training = getattr(agent, 'stream', None)\n"
         "        fits = training is not None and training.spaces.num_envs >= num_envs\n"
-        '        self._stream = training if fits else agent.open_stream("evaluate", num_envs, name)\n',
+        '        self.stream = training if fits else agent.open_stream("evaluate", num_envs, name)\n',
     ),
     Mutant(
         name="evaluations_use_environments_made_for_training",
@@ -126,7 +126,7 @@ MUTANTS = (
         row="not in the catalogue: a leak",
         plugins="tabular,chain",
         module=EVALUATION,
-        old="        self._stream.close()\n",
+        old="        self.stream.close()\n",
         new="        pass\n",
     ),
     Mutant(

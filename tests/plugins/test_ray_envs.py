@@ -163,7 +163,10 @@ def test_ctrl_c_finishes_the_step_and_leaves_no_process(tmp_path: Path) -> None:
 
 
 class Counting(gymnasium.Env[Any, Any]):
-    """Observations of several parts that say how far the episode is; its length depends on the seed and the actions."""
+    """Observations of several parts that say how far the episode is; its length depends on the seed and the actions.
+
+    Without a seed, an episode depends on the last one and on the resets since.
+    """
 
     observation_space = Dict(
         {
@@ -174,7 +177,9 @@ class Counting(gymnasium.Env[Any, Any]):
     action_space = MultiDiscrete([3, 2])
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
-        super().reset(seed=seed)
+        if seed is not None:
+            self.starts = np.random.default_rng(seed)
+        super().reset(seed=int(self.starts.integers(2**31)))
         self.steps, self.sum = 0, 0
         return self._shown(), {}
 
@@ -214,7 +219,7 @@ MOVES = st.lists(
 @settings(max_examples=3, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moves=MOVES)
 def test_it_shows_what_environments_in_this_process_show(moves: list[Move], tmp_path: Path) -> None:
-    """Whatever is stepped, begun anew and killed: every array and every info is the same."""
+    """Whatever is stepped, begun anew with and without seeds, and killed: every array and every info is the same."""
     (tmp_path / "counting.py").write_text(PLUGIN)
     recipe = Recipe(["tabular", str(tmp_path / "counting.py")], {})
     here = SyncVectorEnv([lambda: Edge(Counting())] * 3, autoreset_mode=AutoresetMode.DISABLED)
@@ -235,9 +240,10 @@ def test_it_shows_what_environments_in_this_process_show(moves: list[Move], tmp_
                 begun = one[2] | one[3]
             if begun.any():
                 seeds = [seed + 10 * number for seed in seeds]
+                given = seeds if number % 2 else [None] * 3
                 same(
-                    here.reset(seed=seeds, options={"reset_mask": begun.copy()}),
-                    there.reset(seed=seeds, options={"reset_mask": begun.copy()}),
+                    here.reset(seed=given, options={"reset_mask": begun.copy()}),
+                    there.reset(seed=given, options={"reset_mask": begun.copy()}),
                 )
     finally:
         there.close()

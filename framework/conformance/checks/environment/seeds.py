@@ -10,6 +10,7 @@ from framework.conformance.check import Cause, NotApplicable, Violation, check, 
 from framework.conformance.fixtures.environments.episodes import Played, described, difference, games
 from framework.conformance.fixtures.random_state import global_state_unchanged
 from framework.conformance.subject import Subject
+from framework.environments.declared import episodes_per_seed_of
 
 
 @check(
@@ -88,6 +89,28 @@ def _unseeded(subject: Subject, count: int) -> Iterator[Played]:
     for _ in range(count):
         with games(subject, 1) as opened:
             yield opened.play()[0]
+
+
+@check(
+    "environment",
+    "make_env",
+    Cause("starts and play draw from one generator, and `episodes_per_seed` says that they do not"),
+)
+def episodes_without_a_seed_follow_the_last_one(subject: Subject) -> None:
+    """With `episodes_per_seed`, an episode depends on the last seed and the resets since, not on what was played."""
+    with games(subject, 1) as one, games(subject, 1) as other:
+        declared = episodes_per_seed_of(one.metadata)
+        if declared == 1:
+            raise NotApplicable("each episode has a seed: the environment declares no episodes_per_seed")
+        one.play([0], steps=16, tune=1)
+        other.play([0], steps=3, tune=2)
+        for number in range(1, min(declared, 8)):
+            if number % 2:
+                first, second = (opened.play(steps=16, tune=number)[0] for opened in (one, other))
+                _require_same(first, second, f"as episode {number} after seed 0, after other actions in between")
+            else:
+                one.play(steps=5, tune=number)
+                other.play(steps=16, tune=number + 1)
 
 
 @check(
