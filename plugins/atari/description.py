@@ -18,6 +18,12 @@ COURT = slice(34, 194)
 In Pong they are the rows between the walls; the score is above them. At 84 pixels this is the crop of Mnih et al. 2013.
 """
 
+EPISODES_PER_SEED = 20
+"""The games between two resets with a seed, where only the number of no-ops is drawn.
+
+Such a reset loads the game, 20 to 40 times as long as one without a seed. A resumed run repeats the resets since then.
+"""
+
 
 def effective_backend(options: StackOptions, role: Role) -> Literal["native", "wrappers"]:
     """Return the back end that is used. Watching always uses `wrappers`, which can render."""
@@ -52,6 +58,9 @@ def describe(game: Game, role: Role, actions: Sequence[str]) -> dict[str, Any]:
     options = game.options
     backend = effective_backend(options, role)
     first_noop = int(backend == "wrappers")
+    # sticky actions draw random numbers while a game is played
+    seldom = backend == "native" and not game.loads and not options.sticky
+    per_seed = EPISODES_PER_SEED if seldom else 1
     clip = [-1.0, 1.0] if role == "train" and options.clip_rewards else None
     protocol: dict[str, Any] = {
         "game": game.name,
@@ -71,6 +80,7 @@ def describe(game: Game, role: Role, actions: Sequence[str]) -> dict[str, Any]:
         "noop_max": options.noop_max,
         "noop_range": [first_noop, first_noop + options.noop_max - 1] if options.noop_max else [0, 0],
         "fire_on_reset": options.fire_on_reset,
+        "episodes_per_seed": per_seed,
         "reward_clip": clip,
         "max_frames": options.max_frames,
         "episode_ends_on_life_loss": lives_end_episodes(game, role),
@@ -82,6 +92,7 @@ def describe(game: Game, role: Role, actions: Sequence[str]) -> dict[str, Any]:
         "frame_skip": options.frame_skip,
         "protocol": protocol,
         "action_names": list(actions),
+        "episodes_per_seed": per_seed,
     }
     scores = reference_scores(game.name)
     if scores is not None:

@@ -25,12 +25,6 @@ StepResult = tuple[Frames, Float64[np.ndarray, " N"], Bool[np.ndarray, " N"], Bo
 NO_SEED = -1
 """ALE's value for "no seed": the emulator continues with its random generator."""
 
-EPISODES_PER_SEED = 20
-"""The games between two resets with a seed, where only the number of no-ops is drawn.
-
-Such a reset loads the game, 20 to 40 times as long as one without a seed. A resumed run repeats the resets since then.
-"""
-
 
 class _Emulators(AtariVectorEnv):
     """ALE's vector environment with its own metadata dict.
@@ -96,8 +90,6 @@ class NativeGames(VectorEnv[Frames, Int64[np.ndarray, " N"], Any]):
         actions = game.actions or known
         self._ale_actions = np.array([known.index(name) for name in actions], np.int64)
         self.metadata = {"autoreset_mode": AutoresetMode.DISABLED, **describe(game, role, actions)}
-        if not game.loads and not options.sticky:  # sticky actions draw random numbers while a game is played
-            self.metadata["episodes_per_seed"] = self.metadata["protocol"]["episodes_per_seed"] = EPISODES_PER_SEED
         self.render_mode = None
         self.num_envs = num_envs
         self.single_observation_space = gymnasium.spaces.Box(0, 255, (options.size, options.size), np.uint8)

@@ -28,7 +28,7 @@ EXPLICIT = {
         "fire_on_reset",
         "reward_clip",
     ),
-    *("max_frames", "episode_ends_on_life_loss"),
+    *("max_frames", "episode_ends_on_life_loss", "episodes_per_seed"),
 }
 
 
