@@ -2,6 +2,7 @@
 
     python benchmarks/minatar_study.py runs/minatar
     python benchmarks/minatar_study.py runs/minatar --only dqn --game breakout --seeds 3
+    python benchmarks/minatar_study.py runs/minatar --only double --only nstep
     python benchmarks/minatar_study.py runs/minatar --reference runs/minatar-reference   # beside minatar_reference.py
 
 The command makes only the runs that are missing in the folder. Every evaluation of every run goes to
@@ -36,11 +37,17 @@ from framework.study import Arm, run_study
 from framework.study.statistics import estimate
 
 LEARNERS = ("dqn", "rainbow", "pqn")
+"""They play every game."""
+VARIANTS = ("double", "nstep", "per", "c51", "qr", "iqn", "munchausen")
+"""Plugins that are added to `dqn`. They play the games of `GAMES_OF_VARIANTS`."""
+GAMES_OF_VARIANTS = ("breakout", "space_invaders")
 REFERENCE = "the paper's DQN"
 LAST = 10
 """Evaluations whose mean is a result: those of the last 200,000 steps."""
 MOMENTS = (300_000, STEPS)
 """The steps of the results: a run of `minatar` with no option named, and the whole run."""
+
+COLOURS = plt.colormaps["tab20"].colors[::2] + plt.colormaps["tab20"].colors[1::2]
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "results" / "minatar.md"
@@ -141,14 +148,24 @@ def curves(evaluations: Iterable[Evaluation]) -> list[Curve]:
     return found
 
 
+def composition(learner: str) -> str:
+    """Returns the plugins of a learner, or of a variant of dqn."""
+    return f"{learner},minatar" if learner in LEARNERS else f"dqn,{learner},minatar"
+
+
+def learners_of(game: str) -> tuple[str, ...]:
+    """Returns who plays a game beside the reference."""
+    return (*LEARNERS, *VARIANTS) if game in GAMES_OF_VARIANTS else LEARNERS
+
+
 def table(game: str, runs: Sequence[Curve]) -> list[str]:
     """Returns the lines of the page for one game."""
     lines = []
-    for learner in (REFERENCE, *LEARNERS):
+    for learner in (REFERENCE, *learners_of(game)):
         own = [run for run in runs if run.learner == learner]
         if own:
             seeds = ", ".join(str(run.seed) for run in own)
-            name = learner if learner == REFERENCE else f"`{learner},minatar`"
+            name = learner if learner == REFERENCE else f"`{composition(learner)}`"
             cells = [cell([run.result(steps) for run in own]) for steps in MOMENTS]
             lines.append(f"| {game} | {name} | {seeds} | {' | '.join(cells)} |")
     return lines
@@ -165,13 +182,13 @@ def draw(by_game: dict[str, list[Curve]]) -> None:
     """Draws every run, smoothed over five evaluations, a panel for each game."""
     figure, panels = plt.subplots(1, len(by_game), figsize=(3.4 * len(by_game), 3.2), layout="constrained")
     for panel, (game, runs) in zip(np.atleast_1d(panels), by_game.items(), strict=True):
-        for colour, learner in enumerate((REFERENCE, *LEARNERS)):
+        for colour, learner in enumerate((REFERENCE, *LEARNERS, *VARIANTS)):
             for number, run in enumerate(run for run in runs if run.learner == learner):
                 width = min(5, len(run.means))
                 smooth = np.convolve(run.means, np.ones(width) / width, mode="valid")
                 label = learner if number == 0 else None
                 steps = np.array(run.env_steps[width - 1 :]) / 1e6
-                panel.plot(steps, smooth, color=f"C{colour}", linewidth=1.2, label=label)
+                panel.plot(steps, smooth, color=COLOURS[colour], linewidth=1.2, label=label)
         panel.set_title(game)
         panel.set_xlabel("million steps")
         panel.grid(alpha=0.3)
@@ -191,7 +208,7 @@ def page(by_game: dict[str, list[Curve]], commits: Iterable[str]) -> str:
         [
             "# MinAtar, a million steps of each game",
             "Written by `python benchmarks/minatar_study.py runs/minatar`. A row is `python -m framework run --plugins "
-            f"LEARNER,minatar --set minatar.game=GAME --steps {STEPS}`, with no other option.",
+            f"LEARNER --set minatar.game=GAME --steps {STEPS}`, with no other option.",
             CONCLUSIONS.read_text(encoding="utf-8").strip(),
             "\n".join(
                 [
@@ -216,6 +233,14 @@ def page(by_game: dict[str, list[Curve]], commits: Iterable[str]) -> str:
     )
 
 
+def learners(names: list[str] | None) -> list[str] | None:
+    """Refuses a learner that is neither a learner nor a variant."""
+    for name in names or []:
+        if name not in (*LEARNERS, *VARIANTS):
+            raise typer.BadParameter(f"{name!r} is none of {', '.join((*LEARNERS, *VARIANTS))}")
+    return names
+
+
 def current_commit() -> str:
     """Returns the short name of the checkout's commit."""
     words = ["git", "rev-parse", "--short", "HEAD"]
@@ -225,7 +250,10 @@ def current_commit() -> str:
 def main(
     folder: Annotated[Path, typer.Argument(help="Folder for the runs. Complete runs in it are kept.")],
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each learner and game.")] = 3,
-    only: Annotated[list[str] | None, typer.Option(help="Run only this learner; may be repeated.")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Run only this one; may be repeated. Default: dqn, rainbow and pqn.", callback=learners),
+    ] = None,
     game: Annotated[list[str] | None, typer.Option(help="Run only this game; may be repeated.", callback=games)] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 2,
     reference: Annotated[
@@ -241,7 +269,7 @@ def main(
     made_by = commit or current_commit()
     new = []
     for played in game or GAMES:
-        arms = [Arm(learner, f"{learner},minatar") for learner in only or LEARNERS]
+        arms = [Arm(name, composition(name)) for name in learners_of(played) if name in (only or LEARNERS)]
         if start:
             values = {"minatar.game": played, "run.steps": STEPS}
             study = run_study(arms, range(seeds), folder / played, values=values, jobs=jobs, show_progress=True)
