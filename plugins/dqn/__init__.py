@@ -53,7 +53,8 @@ from framework.seeding import Seeds
 from framework.spaces import WHOLE, leaves_of
 from framework.types import Counters, Loss, Optimizer, Policy, Spaces
 from plugins.dqn import hookspecs
-from plugins.dqn.agent import DQNLoss, DQNPolicy, GradientStep, choose_device
+from plugins.dqn.agent import DQNPolicy, choose_device
+from plugins.dqn.gradient_step import GradientStep
 from plugins.dqn.head import ScalarHead
 from plugins.dqn.hookspecs import (
     Bonus,
@@ -64,6 +65,7 @@ from plugins.dqn.hookspecs import (
     TorsoConstructor,
 )
 from plugins.dqn.leaves import torso_of_leaves
+from plugins.dqn.loss import DQNLoss
 from plugins.dqn.maths import greedy
 from plugins.dqn.networks import ActionStream, QNetwork, torso_for
 from plugins.dqn.optimizers import learning_rate, optimizer_for

@@ -53,7 +53,8 @@ from framework.types import (
     TargetSync,
     TDErrors,
 )
-from plugins.dqn.agent import DQNPolicy, GradientStep
+from plugins.dqn.agent import DQNPolicy
+from plugins.dqn.gradient_step import GradientStep
 from plugins.dqn.optimizers import RectifiedAdam, learning_rate
 from plugins.dqn.options import DQNOptions
 from plugins.pqn.options import PQNOptions

@@ -2,7 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 
-AGENT = "plugins.dqn.agent"
+LOSS = "plugins.dqn.loss"
 
 MUTANTS = (
     Mutant(
@@ -19,7 +19,7 @@ MUTANTS = (
         component="loss",
         row="higgsfield/RL-Adventure#5",
         plugins="dqn,double,chain",
-        module=AGENT,
+        module=LOSS,
         old="lambda: restricted(policy.online(next_obs), next_legal))",
         new="lambda: restricted(policy.online(obs), legal))",
     ),
@@ -28,7 +28,7 @@ MUTANTS = (
         component="loss",
         row="higgsfield/RL-Adventure#5",
         plugins="dqn,double,chain",
-        module=AGENT,
+        module=LOSS,
         old="policy.online(obs), action, target, distribution",
         new="policy.online(obs), action, policy.online(next_obs), distribution",
     ),
@@ -37,7 +37,7 @@ MUTANTS = (
         component="loss",
         row="higgsfield/RL-Adventure#5",
         plugins="dqn,double,chain",
-        module=AGENT,
+        module=LOSS,
         old="self._bootstrap(allowed, lambda: restricted(policy.online(next_obs), next_legal))",
         new="self._bootstrap(restricted(policy.online(next_obs), next_legal), lambda: allowed)",
     ),
@@ -46,7 +46,7 @@ MUTANTS = (
         component="loss",
         row="facebookresearch/ReAgent#88",
         plugins="dqn,chain",
-        module=AGENT,
+        module=LOSS,
         old="target = policy.target(next_obs)",
         new="target = policy.online(next_obs)",
     ),
@@ -64,7 +64,7 @@ MUTANTS = (
         component="loss",
         row="google-research/recsim#26",
         plugins="dqn,chain",
-        module=AGENT,
+        module=LOSS,
         old="target = policy.target(next_obs)",
         new="target = policy.target(obs)",
     ),
@@ -73,7 +73,7 @@ MUTANTS = (
         component="loss",
         row="not in the catalogue: s and s' change places",
         plugins="dqn,chain",
-        module=AGENT,
+        module=LOSS,
         old="head.loss(policy.online(obs)",
         new="head.loss(policy.online(next_obs)",
     ),
@@ -82,7 +82,7 @@ MUTANTS = (
         component="loss",
         row="not in the catalogue: the residual gradient by accident",
         plugins="dqn,munchausen,chain",
-        module=AGENT,
+        module=LOSS,
         old="        with torch.no_grad():\n            target = policy.target(next_obs)",
         new="        policy.target.requires_grad_(True)\n        with torch.enable_grad():\n"
         "            target = policy.target(next_obs)",
@@ -101,7 +101,7 @@ MUTANTS = (
         component="loss",
         row="not in the catalogue: s' where Munchausen's bonus is of s",
         plugins="dqn,munchausen,chain",
-        module=AGENT,
+        module=LOSS,
         old="lambda: restricted(policy.target(obs), legal), action",
         new="lambda: restricted(policy.target(next_obs), next_legal), action",
     ),
@@ -110,7 +110,7 @@ MUTANTS = (
         component="loss",
         row="not in the catalogue: wrong sign",
         plugins="dqn,munchausen,chain",
-        module=AGENT,
+        module=LOSS,
         old="reward = reward + bonus",
         new="reward = reward - bonus",
     ),

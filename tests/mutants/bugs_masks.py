@@ -2,6 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 
+LOSS = "plugins.dqn.loss"
 EXPLORATION = "framework.defaults.exploration"
 AGENT = "plugins.dqn.agent"
 
@@ -122,7 +123,7 @@ MUTANTS = (
     _mask(
         "target_network_selects_among_all",
         "dqn,chain",
-        AGENT,
+        LOSS,
         "the maximum over all next actions",
         "allowed = restricted(target, next_legal)",
         "allowed = target",
@@ -130,7 +131,7 @@ MUTANTS = (
     _mask(
         "online_network_selects_among_all",
         "dqn,double,chain",
-        AGENT,
+        LOSS,
         "the target's values are restricted, and the online network's are not",
         "lambda: restricted(policy.online(next_obs), next_legal)",
         "lambda: policy.online(next_obs)",
@@ -138,7 +139,7 @@ MUTANTS = (
     _mask(
         "next_actions_by_the_mask_of_before",
         "dqn,c51,chain",
-        AGENT,
+        LOSS,
         "the mask of s for the actions of s'",
         "allowed = restricted(target, next_legal)",
         "allowed = restricted(target, legal)",
@@ -146,7 +147,7 @@ MUTANTS = (
     _mask(
         "bonus_for_a_choice_among_all",
         "dqn,munchausen,chain",
-        AGENT,
+        LOSS,
         "ln π(a|s) of a softmax over all actions",
         "lambda: restricted(policy.target(obs), legal), action",
         "lambda: policy.target(obs), action",
@@ -154,7 +155,7 @@ MUTANTS = (
     _mask(
         "entropy_of_a_choice_among_all",
         "dqn,munchausen,chain",
-        AGENT,
+        LOSS,
         "the entropy of a softmax over all actions",
         "action, allowed, discount)",
         "action, target, discount)",

@@ -2,6 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 
+LOSS = "plugins.dqn.loss"
 AGENT, NETWORKS = "plugins.dqn.agent", "plugins.dqn.networks"
 
 LAYERS = (
@@ -122,7 +123,7 @@ SEEN = (
         component="policy",
         row="Unity-Technologies/ml-agents#614",
         plugins="dqn,cartpole",
-        module=AGENT,
+        module=LOSS,
         old="head.loss(policy.online(obs)",
         new="head.loss(policy.online(obs / 255)",
     ),
@@ -158,7 +159,7 @@ SEEN = (
         component="loss",
         row="pytorch/rl#3069",
         plugins="dqn,chain",
-        module=AGENT,
+        module=LOSS,
         old="        policy.set_training(True)\n",
         new="",
     ),

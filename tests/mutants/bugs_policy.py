@@ -71,7 +71,7 @@ MUTANTS = (
         component="policy",
         row="Unity-Technologies/ml-agents#614",
         plugins="dqn,cartpole",
-        module="plugins.dqn.agent",
+        module="plugins.dqn.loss",
         old="obs, next_obs = policy.tensors(batch.obs), policy.tensors(batch.next_obs)",
         new="obs, next_obs = policy.tensors(batch.obs / 4.8), policy.tensors(batch.next_obs / 4.8)",
     ),

@@ -2,6 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 
+GRADIENT_STEP = "plugins.dqn.gradient_step"
 AGENT, LANES, SAMPLERS, PACING = (
     "plugins.dqn.agent",
     "framework.replay.lanes",
@@ -15,7 +16,7 @@ MUTANTS = (
         component="state",
         row="pfnet/pfrl#183",
         plugins="dqn,chain",
-        module=AGENT,
+        module=GRADIENT_STEP,
         old='        self._optimizer.load_state_dict({"state": moments, "param_groups": groups})\n',
         new="        del groups, moments\n",
     ),
@@ -24,7 +25,7 @@ MUTANTS = (
         component="state",
         row="pfnet/pfrl#183 (the counters)",
         plugins="dqn,chain",
-        module="framework.types",
+        module="framework.types.data",
         old="            setattr(self, name, int(value))\n",
         new='            setattr(self, name, int(value) if name != "updates" else 0)\n',
     ),
@@ -69,7 +70,7 @@ MUTANTS = (
         component="state",
         row="not in the catalogue: no copy",
         plugins="dqn,chain",
-        module=AGENT,
+        module=GRADIENT_STEP,
         old="value.cpu().numpy().copy() for key",
         new="value.cpu().numpy() for key",
     ),
@@ -87,7 +88,7 @@ MUTANTS = (
         component="state",
         row="not in the catalogue: tensors where arrays are promised",
         plugins="dqn,chain",
-        module=AGENT,
+        module=GRADIENT_STEP,
         old="value.cpu().numpy().copy() for key",
         new="value.clone() for key",
     ),
@@ -96,7 +97,7 @@ MUTANTS = (
         component="state",
         row="not in the catalogue: keys that JSON turns into text",
         plugins="dqn,chain",
-        module=AGENT,
+        module=GRADIENT_STEP,
         old="            str(index): {key:",
         new="            index: {key:",
     ),

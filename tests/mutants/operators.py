@@ -58,6 +58,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "framework.defaults.pacing": ("dqn,chain",),
     "framework.defaults.schedules": ("dqn,chain",),
     "plugins.dqn.agent": ("dqn,chain", "dqn,double,chain"),
+    "plugins.dqn.loss": ("dqn,chain", "dqn,double,chain"),
+    "plugins.dqn.gradient_step": ("dqn,chain",),
     "plugins.dqn.networks": ("dqn,chain", "dqn,dueling,minatar", "dqn,pong"),
     "plugins.dqn.head": ("dqn,chain",),
     "plugins.dqn.quantiles": ("dqn,qr,chain",),

@@ -9,7 +9,8 @@ import torch
 from framework.config import Config, Field, Section
 from framework.hooks import hookimpl
 from framework.types import Optimizer
-from plugins.dqn.agent import DQNPolicy, GradientStep
+from plugins.dqn.agent import DQNPolicy
+from plugins.dqn.gradient_step import GradientStep
 from plugins.dqn.options import DQNOptions
 
 CHECK_WITH = "dqn,chain"

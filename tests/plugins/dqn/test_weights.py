@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from framework.seeding import Seeds
 from framework.types import Batch, TDErrors
-from plugins.dqn.agent import DQNPolicy, GradientStep
+from plugins.dqn.agent import DQNPolicy
+from plugins.dqn.gradient_step import GradientStep
 from plugins.dqn.head import ScalarHead
 from plugins.dqn.networks import SMALL, ActionStream, Convolutional, QNetwork
 from plugins.dqn.optimizers import RectifiedAdam, optimizer_for
