@@ -45,8 +45,8 @@ MUTANTS = (
         row="spragunr/deep_q_rl#46",
         plugins="dqn,qr,chain",
         module="plugins.dqn.quantiles",
-        old="error = samples[:, None, :] - quantiles[:, :, None]",
-        new="error = (samples[:, None, :] - quantiles[:, :, None]).clamp(-1, 1)",
+        old="kappa * (error[:, 0] + kappa / 2 * mass[:, 0])",
+        new="-kappa * kappa / 2 * mass[:, 0]",
     ),
     Mutant(
         name="column_against_row",
