@@ -18,7 +18,7 @@ from statistics import mean, median
 from typing import Annotated, Any
 
 import typer
-from machine import foot
+from machine import foot, one_of
 from matplotlib.figure import Figure
 
 from framework.errors import FrameworkError
@@ -168,14 +168,14 @@ def main(
     ],
     only: Annotated[
         list[str] | None,
-        typer.Option(help=f"A recipe; may be repeated. One of: {', '.join(RECIPES)}. Default: default."),
+        typer.Option(
+            help=f"A recipe; may be repeated. One of: {', '.join(RECIPES)}. Default: default.",
+            callback=one_of(RECIPES),
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Runs side by side. Each run is slower when there are several.")] = 1,
 ) -> None:
     """Make the runs that are missing, and print the table and the training returns of each recipe."""
-    unknown = sorted({*(only or ())} - {*RECIPES})
-    if unknown:
-        raise typer.BadParameter(f"no recipe is called {', '.join(unknown)}: choose from {', '.join(RECIPES)}")
     for name in only or ["default"]:
         recipe = RECIPES[name]
         arm = Arm(name, recipe.plugins, recipe.values)

@@ -6,7 +6,7 @@ import importlib.util
 import json
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,19 @@ def need(module: str, install: str) -> None:
             f"this measurement needs {module}, which is not installed. Install it: pip install {install}", err=True
         )
         raise typer.Exit(2)
+
+
+def one_of(known: Iterable[str]) -> Callable[[list[str] | None], list[str] | None]:
+    """Returns the callback of an option that takes names: another name ends the command with exit code 2."""
+    names = list(known)
+
+    def check(given: list[str] | None) -> list[str] | None:
+        unknown = [name for name in given or () if name not in names]
+        if unknown:
+            raise typer.BadParameter(f"{', '.join(map(repr, unknown))}: choose from {', '.join(names)}")
+        return given
+
+    return check
 
 
 def need_emulator() -> None:

@@ -25,7 +25,7 @@ from typing import Annotated, Any, get_args
 import numpy as np
 import torch
 import typer
-from machine import made_once, need
+from machine import made_once, need, one_of
 from torch import Tensor, nn
 from torch.nn.functional import relu, smooth_l1_loss
 
@@ -161,18 +161,12 @@ def learn(game: str, seed: int, steps: int) -> dict[str, Any]:
     }
 
 
-def games(names: list[str] | None) -> list[str] | None:
-    """Returns the names of games that an option was given; another name is an error."""
-    unknown = [name for name in names or () if name not in GAMES]
-    if unknown:
-        raise typer.BadParameter(f"{unknown[0]!r} is not one of {', '.join(GAMES)}")
-    return names
-
-
 def main(
     folder: Annotated[Path, typer.Argument(help="Folder for the results. Complete ones in it are kept.")],
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each game.")] = 1,
-    only: Annotated[list[str] | None, typer.Option(help="Only this game; may be repeated.", callback=games)] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this game; may be repeated.", callback=one_of(GAMES))
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps of each run.")] = STEPS,
 ) -> None:
     """Make the runs that are missing, one after the other, with one thread each."""

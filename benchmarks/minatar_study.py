@@ -28,8 +28,8 @@ from typing import Annotated
 import matplotlib.pyplot as plt
 import numpy as np
 import typer
-from machine import need
-from minatar_reference import GAMES, STEPS, games
+from machine import need, one_of
+from minatar_reference import GAMES, STEPS
 
 from framework.errors import FrameworkError
 from framework.recording import read_rows
@@ -39,7 +39,7 @@ from framework.study.statistics import estimate
 LEARNERS = ("dqn", "rainbow", "pqn")
 """They play every game."""
 VARIANTS = ("double", "nstep", "per", "c51", "qr", "iqn", "munchausen")
-"""Plugins that are added to `dqn`. They play the games of `GAMES_OF_VARIANTS`."""
+"""Plugins that are added to `dqn`. They play `GAMES_OF_VARIANTS`, where no game is named."""
 GAMES_OF_VARIANTS = ("breakout", "space_invaders")
 REFERENCE = "the paper's DQN"
 LAST = 10
@@ -149,19 +149,14 @@ def curves(evaluations: Iterable[Evaluation]) -> list[Curve]:
 
 
 def composition(learner: str) -> str:
-    """Returns the plugins of a learner, or of a variant of dqn."""
+    """Returns the plugins of a learner or of a variant."""
     return f"{learner},minatar" if learner in LEARNERS else f"dqn,{learner},minatar"
-
-
-def learners_of(game: str) -> tuple[str, ...]:
-    """Returns who plays a game beside the reference."""
-    return (*LEARNERS, *VARIANTS) if game in GAMES_OF_VARIANTS else LEARNERS
 
 
 def table(game: str, runs: Sequence[Curve]) -> list[str]:
     """Returns the lines of the page for one game."""
     lines = []
-    for learner in (REFERENCE, *learners_of(game)):
+    for learner in (REFERENCE, *LEARNERS, *VARIANTS):
         own = [run for run in runs if run.learner == learner]
         if own:
             seeds = ", ".join(str(run.seed) for run in own)
@@ -233,14 +228,6 @@ def page(by_game: dict[str, list[Curve]], commits: Iterable[str]) -> str:
     )
 
 
-def learners(names: list[str] | None) -> list[str] | None:
-    """Refuses a learner that is neither a learner nor a variant."""
-    for name in names or []:
-        if name not in (*LEARNERS, *VARIANTS):
-            raise typer.BadParameter(f"{name!r} is none of {', '.join((*LEARNERS, *VARIANTS))}")
-    return names
-
-
 def current_commit() -> str:
     """Returns the short name of the checkout's commit."""
     words = ["git", "rev-parse", "--short", "HEAD"]
@@ -252,9 +239,17 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each learner and game.")] = 3,
     only: Annotated[
         list[str] | None,
-        typer.Option(help="Run only this one; may be repeated. Default: dqn, rainbow and pqn.", callback=learners),
+        typer.Option(
+            help="Run only this one; may be repeated. Default: dqn, rainbow and pqn.",
+            callback=one_of([*LEARNERS, *VARIANTS]),
+        ),
     ] = None,
-    game: Annotated[list[str] | None, typer.Option(help="Run only this game; may be repeated.", callback=games)] = None,
+    game: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Run only this game; may be repeated. Default: all, and two for a variant.", callback=one_of(GAMES)
+        ),
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 2,
     reference: Annotated[
         Path | None, typer.Option(help="Folder of minatar_reference.py, whose results go to the table.")
@@ -269,7 +264,13 @@ def main(
     made_by = commit or current_commit()
     new = []
     for played in game or GAMES:
-        arms = [Arm(name, composition(name)) for name in learners_of(played) if name in (only or LEARNERS)]
+        arms = [
+            Arm(name, composition(name))
+            for name in only or LEARNERS
+            if game or name in LEARNERS or played in GAMES_OF_VARIANTS
+        ]
+        if not arms:
+            continue
         if start:
             values = {"minatar.game": played, "run.steps": STEPS}
             study = run_study(arms, range(seeds), folder / played, values=values, jobs=jobs, show_progress=True)

@@ -17,7 +17,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import typer
 from jaxtyping import Float, Int64, Shaped
-from machine import foot, need
+from machine import foot, need, one_of
 from measuring import show
 from overestimation import GAMES
 
@@ -115,13 +115,12 @@ def measured(parts: Parts, epsilon_greedy: bool, without_noise: bool) -> Found:
 
 def main(
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each row.")] = 3,
-    only: Annotated[list[str] | None, typer.Option(help="Measure only this environment; may be repeated.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Measure only this environment; may be repeated.", callback=one_of(GAMES))
+    ] = None,
 ) -> None:
     """Print a table with a line for each environment and arm, and every seed's figures."""
     need("minatar", "'pluggable-q[minatar]'")
-    unknown = set(only or ()) - set(GAMES)
-    if unknown:
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: there are {', '.join(GAMES)}", param_hint="--only")
     rows = []
     for game in only or GAMES:
         environment, values = GAMES[game]

@@ -17,7 +17,7 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
-from machine import foot, need
+from machine import foot, need, one_of
 from measuring import show
 
 from framework.assembly.assemble import assemble
@@ -116,14 +116,13 @@ def measured(names: str, values: Mapping[str, Any], seed: int) -> Found:
 
 def main(
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each row.")] = 3,
-    only: Annotated[list[str] | None, typer.Option(help="Measure only this environment; may be repeated.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Measure only this environment; may be repeated.", callback=one_of(GAMES))
+    ] = None,
     steps: Annotated[int, typer.Option(min=0, help="Environment steps of a run; 0: as in variants.py.")] = 0,
 ) -> None:
     """Print a table with a line for each environment and arm, and every seed's figures."""
     need("minatar", "'pluggable-q[minatar]'")
-    unknown = set(only or ()) - set(GAMES)
-    if unknown:
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: there are {', '.join(GAMES)}", param_hint="--only")
     rows = []
     for game in only or GAMES:
         environment, values = GAMES[game]

@@ -1,4 +1,7 @@
-"""What a part may be able to do besides: a part that has the methods of such a protocol is asked for it."""
+"""What a part may be able to do besides: a part that has the methods of such a protocol is asked for it.
+
+The letters in the shapes are those of `framework.types`.
+"""
 
 from __future__ import annotations
 

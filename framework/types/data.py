@@ -1,4 +1,4 @@
-"""The data that flows through a run."""
+"""The data that flows through a run. The letters in the shapes are those of `framework.types`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The protocols of the parts: what each slot of a composition holds."""
+"""The protocols of the parts: what each slot of a composition holds.
+
+The letters in the shapes are those of `framework.types`.
+"""
 
 from __future__ import annotations
 

@@ -61,6 +61,7 @@ class _QuantileHuber(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, quantiles: Tensor, samples: Tensor, weights: Tensor, levels: Tensor, kappa: float) -> Tensor:
+        """Return the loss [B] and keep its slopes [B, N]. The arguments are those of `quantile_huber`."""
         points, levels = quantiles.double(), levels.double()
         samples, order = samples.double().sort(dim=1)
         weights = weights.double().gather(1, order)
@@ -68,9 +69,10 @@ class _QuantileHuber(torch.autograd.Function):
         borders = torch.stack((points - kappa, points, points + kappa), dim=1)
         counts = torch.searchsorted(samples, borders.flatten(1)).expand(3, -1, -1)
         until = functional.pad(moments, (1, 0)).gather(2, counts).view(3, *borders.shape)
-        all_of_them = moments[:, :, -1:, None].expand(-1, -1, -1, points.shape[1])
-        mass, first, second = until.diff(dim=2, prepend=torch.zeros_like(all_of_them), append=all_of_them)
-        error = first - points[:, None] * mass  # Σ w·u of each part, [B, 4, N]
+        total = moments[:, :, -1:, None].expand(-1, -1, -1, points.shape[1])
+        # Σ w, Σ w·sample and Σ w·sample² of the four parts, [B, 4, N]
+        mass, first, second = until.diff(dim=2, prepend=torch.zeros_like(total), append=total)
+        error = first - points[:, None] * mass  # Σ w·u
         square = second - points[:, None] * (first + error)  # Σ w·u²
         left = square[:, 1] / 2 - kappa * (error[:, 0] + kappa / 2 * mass[:, 0])
         right = square[:, 2] / 2 + kappa * (error[:, 3] - kappa / 2 * mass[:, 3])
@@ -82,6 +84,7 @@ class _QuantileHuber(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
+        """Return the gradient of the quantiles; the other arguments have none."""
         (slopes,) = ctx.saved_tensors
         return gradients[0][:, None] * slopes, None, None, None, None
 

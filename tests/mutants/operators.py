@@ -57,7 +57,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "framework.defaults.exploration": ("dqn,chain",),
     "framework.defaults.pacing": ("dqn,chain",),
     "framework.defaults.schedules": ("dqn,chain",),
-    "plugins.dqn.agent": ("dqn,chain", "dqn,double,chain"),
+    "plugins.dqn.agent": ("dqn,chain",),
     "plugins.dqn.loss": ("dqn,chain", "dqn,double,chain"),
     "plugins.dqn.gradient_step": ("dqn,chain",),
     "plugins.dqn.networks": ("dqn,chain", "dqn,dueling,minatar", "dqn,pong"),
